@@ -1,0 +1,200 @@
+//! Owns the way from a request's body to JSON text: base64, gzip, UTF-8.
+//!
+//! Must not look at headers: API Gateway inflates a body sent with `Content-Encoding: gzip` and passes the header on,
+//! so only the body's first bytes tell. Must not put anything of the body into an error.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::bufread::MultiGzDecoder;
+use thiserror::Error;
+
+/// What a body may inflate to: 64 MiB, as the contract says ("The webhook", answer 413).
+///
+/// Counted while inflating. The size in a gzip trailer is the sender's claim, modulo 4 GiB and of the last member only.
+pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
+
+/// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// How many times its size a gzipped batch is expected to inflate to; Split's repeat their field names.
+const EXPECTED_INFLATION: usize = 10;
+
+/// How API Gateway passed the body on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As the text that it is.
+    Text,
+    /// As base64 of the bytes that it is.
+    Base64,
+}
+
+/// Why a body holds no impressions that could be taken.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The event calls the body base64 and it is not.
+    #[error("the body is not valid base64")]
+    Base64,
+    /// The body starts like gzip and is cut off, damaged or followed by something else.
+    #[error("the body is not valid gzip")]
+    Gzip,
+    /// The body is larger than [`MAX_INFLATED_BYTES`].
+    #[error("the body is larger than {} MiB once inflated", MAX_INFLATED_BYTES / (1024 * 1024))]
+    TooLarge,
+    /// The text is not UTF-8.
+    #[error("the body is not valid UTF-8")]
+    Utf8,
+    /// The text is not JSON.
+    #[error("the body is not valid JSON (line {line}, column {column})")]
+    Json {
+        /// The line of the first character that cannot be, from 1.
+        line: usize,
+        /// Its column in bytes, from 1.
+        column: usize,
+    },
+    /// The text is JSON, but a string, number, boolean or null.
+    #[error("the body is neither a JSON array nor an object")]
+    NotAnArray,
+}
+
+impl DecodeError {
+    /// Returns the HTTP status that answers the sender.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::TooLarge => 413,
+            Self::Base64 | Self::Gzip | Self::Utf8 | Self::Json { .. } | Self::NotAnArray => 400,
+        }
+    }
+}
+
+impl From<serde_json::Error> for DecodeError {
+    /// Keeps the position only: `serde_json`'s message may quote the body.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json {
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+/// Returns the text of a body, inflated if it is gzipped, borrowed if it was text all along.
+///
+/// # Errors
+///
+/// When the body is not what `encoding` or its own first bytes say, or is too large.
+pub fn decode(body: &str, encoding: Encoding) -> Result<Cow<'_, str>, DecodeError> {
+    let text = match encoding {
+        // Gzip's second byte is no UTF-8 after its first, so a text never is gzip.
+        Encoding::Text => Cow::Borrowed(body),
+        Encoding::Base64 => {
+            let bytes = base64_simd::STANDARD
+                .decode_to_vec(body)
+                .map_err(|_| DecodeError::Base64)?;
+            let plain = if bytes.starts_with(&GZIP_MAGIC) {
+                inflate(&bytes)?
+            } else {
+                bytes
+            };
+            Cow::Owned(String::from_utf8(plain).map_err(|_| DecodeError::Utf8)?)
+        }
+    };
+    if text.len() > MAX_INFLATED_BYTES {
+        return Err(DecodeError::TooLarge);
+    }
+    Ok(text)
+}
+
+/// Inflates every member of a gzip file, up to one byte past the limit.
+fn inflate(gzip: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let expected = gzip.len().saturating_mul(EXPECTED_INFLATION);
+    let mut plain = Vec::with_capacity(expected.min(MAX_INFLATED_BYTES));
+    MultiGzDecoder::new(gzip)
+        .take(MAX_INFLATED_BYTES as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|_| DecodeError::Gzip)?;
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode_bytes(bytes: &[u8]) -> Result<String, DecodeError> {
+        let body = base64_simd::STANDARD.encode_to_string(bytes);
+        decode(&body, Encoding::Base64).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn all_shapes_of_a_body_are_the_same_text() {
+        let want = "[\"é \u{1f600}\"]";
+        assert_eq!(decode(want, Encoding::Text).unwrap(), want);
+        assert_eq!(decode_bytes(want.as_bytes()).unwrap(), want);
+        assert_eq!(decode_bytes(&gzip(want.as_bytes())).unwrap(), want);
+    }
+
+    #[test]
+    fn every_member_of_a_gzip_file_counts() {
+        let mut bytes = gzip(b"[1,");
+        bytes.extend(gzip(b""));
+        bytes.extend(gzip(b"2]"));
+        assert_eq!(decode_bytes(&bytes).unwrap(), "[1,2]");
+    }
+
+    #[test]
+    fn empty_bodies_are_empty_texts() {
+        assert_eq!(decode("", Encoding::Text).unwrap(), "");
+        assert_eq!(decode_bytes(b"").unwrap(), "");
+        assert_eq!(decode_bytes(&gzip(b"")).unwrap(), "");
+    }
+
+    #[test]
+    fn damaged_bodies_are_refused() {
+        let whole = gzip(b"[{\"key\":\"a\"}]");
+        for length in 2..whole.len() {
+            let have = decode_bytes(&whole[..length]);
+            assert_eq!(have, Err(DecodeError::Gzip), "cut to {length}");
+        }
+        let mut trailing = whole.clone();
+        trailing.extend(b"garbage");
+        assert_eq!(decode_bytes(&trailing), Err(DecodeError::Gzip));
+        let mut damaged = whole.clone();
+        let crc = damaged.len() - 8;
+        damaged[crc] ^= 1;
+        assert_eq!(decode_bytes(&damaged), Err(DecodeError::Gzip));
+        assert_eq!(decode_bytes(b"[\"\xff\"]"), Err(DecodeError::Utf8));
+        assert_eq!(decode_bytes(&gzip(b"\xff")), Err(DecodeError::Utf8));
+        for body in ["%", "YQ", "YQ==YQ==", "Y Q=="] {
+            let have = decode(body, Encoding::Base64);
+            assert_eq!(have, Err(DecodeError::Base64), "{body}");
+        }
+    }
+
+    #[test]
+    fn inflating_stops_at_the_limit() {
+        let limit = vec![b' '; MAX_INFLATED_BYTES];
+        assert_eq!(decode_bytes(&gzip(&limit)).unwrap().len(), MAX_INFLATED_BYTES);
+        let mut past = gzip(&limit);
+        past.extend(gzip(b" "));
+        assert_eq!(decode_bytes(&past), Err(DecodeError::TooLarge));
+    }
+
+    #[test]
+    fn the_size_in_the_trailer_is_not_trusted() {
+        let mut bomb = gzip(&vec![b' '; MAX_INFLATED_BYTES + 1]);
+        let size = bomb.len() - 4;
+        bomb[size..].fill(0);
+        assert_eq!(decode_bytes(&bomb), Err(DecodeError::TooLarge));
+    }
+}

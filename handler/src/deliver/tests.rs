@@ -1,0 +1,186 @@
+//! Tests of delivery: what is sent again, what is given up, and that every record is accounted for.
+
+use aws_smithy_mocks::{MockResponse, mock};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::aws::Clients;
+use crate::testing::{Stream, accept, accept_where, in_ms, kinesis, kinesis_error};
+
+fn records(names: &[&str]) -> Vec<Record> {
+    let record = |name: &&str| Record {
+        partition_key: "k".to_owned(),
+        data: name.as_bytes().to_vec(),
+        impressions: 10,
+    };
+    names.iter().map(record).collect()
+}
+
+fn names(records: &[Vec<u8>]) -> Vec<&str> {
+    let names = records.iter().map(|data| std::str::from_utf8(data).unwrap());
+    names.collect()
+}
+
+fn undelivered(delivery: &Delivery) -> Vec<&[u8]> {
+    let records = delivery.undelivered.iter();
+    records.map(|record| record.data.as_slice()).collect()
+}
+
+#[tokio::test]
+async fn every_request_is_sent_once() {
+    let stream = Stream::default();
+    let requests = vec![records(&["a", "b"]), records(&["c"])];
+    let have = deliver(&stream.client(accept), "s", requests, in_ms(60_000)).await;
+    assert_eq!((have.delivered, have.retried), (30, 0));
+    assert!(have.undelivered.is_empty() && have.error.is_none());
+    assert_eq!(stream.text(), "abc");
+}
+
+#[tokio::test]
+async fn nothing_is_no_request() {
+    let stream = Stream::default();
+    let have = deliver(&stream.client(accept), "s", vec![], in_ms(60_000)).await;
+    assert_eq!(have.delivered, 0);
+    assert!(stream.sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_refused_entries_are_sent_again() {
+    let stream = Stream::default();
+    let client = stream.client(|call, input| match call {
+        0 => accept_where(input, |index| index % 2 == 0),
+        1 => accept_where(input, |index| index == 1),
+        _ => accept_where(input, |_| true),
+    });
+    let requests = vec![records(&["a", "b", "c", "d"])];
+    let have = deliver(&client, "s", requests, in_ms(60_000)).await;
+    assert_eq!((have.delivered, have.retried), (40, 3));
+    assert!(have.undelivered.is_empty());
+    let sent = stream.sent.lock().unwrap();
+    assert_eq!(names(&sent[0]), ["a", "b", "c", "d"]);
+    assert_eq!(names(&sent[1]), ["b", "d"]);
+    assert_eq!(names(&sent[2]), ["b"]);
+    assert_eq!(
+        have.error.as_deref(),
+        Some("ProvisionedThroughputExceededException")
+    );
+}
+
+#[tokio::test]
+async fn retryable_errors_send_the_whole_request_again() {
+    for code in RETRYABLE_CODES {
+        let stream = Stream::default();
+        let client = stream.client(move |call, input| match call {
+            0 => kinesis_error(code),
+            _ => accept(call, input),
+        });
+        let have = deliver(&client, "s", vec![records(&["a", "b"])], in_ms(60_000)).await;
+        assert_eq!((have.delivered, have.retried), (20, 2), "{code}");
+        assert_eq!(stream.text(), "ab");
+        assert_eq!(have.error.as_deref(), Some(code));
+    }
+}
+
+#[tokio::test]
+async fn server_errors_are_retried_whatever_their_code() {
+    let throttle = r#"{"__type":"ProvisionedThroughputExceededException"}"#;
+    let accepted = r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"0"}]}"#;
+    let rule = mock!(Client::put_records)
+        .sequence()
+        .http_status(503, Some("<html>".to_owned()))
+        .http_status(500, Some(r#"{"__type":"InternalFailure"}"#.to_owned()))
+        .http_status(400, Some(throttle.to_owned()))
+        .http_status(200, Some("not JSON".to_owned()))
+        .http_status(200, Some(accepted.to_owned()))
+        .build();
+    let have = deliver(&kinesis(&rule), "s", vec![records(&["a"])], in_ms(60_000)).await;
+    assert_eq!((have.delivered, have.retried), (10, 4), "{have:?}");
+    assert_eq!(rule.num_calls(), 5);
+}
+
+#[tokio::test]
+async fn other_errors_are_given_up_at_once() {
+    let codes = [
+        "AccessDeniedException",
+        "ResourceNotFoundException",
+        "ValidationException",
+    ];
+    for code in codes {
+        let stream = Stream::default();
+        let client = stream.client(move |_, _| kinesis_error(code));
+        let have = deliver(&client, "s", vec![records(&["a", "b"])], in_ms(60_000)).await;
+        assert_eq!((have.delivered, have.retried), (0, 0));
+        assert_eq!(undelivered(&have), [b"a", b"b"]);
+        assert_eq!(have.error.as_deref(), Some(code));
+        assert_eq!(stream.sent.lock().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_until_the_deadline_is_returned() {
+    let stream = Stream::default();
+    let client = stream.client(|_, input| accept_where(input, |index| index == 0));
+    let deadline = in_ms(80);
+    let have = deliver(&client, "s", vec![records(&["a"]), records(&["b"])], deadline).await;
+    assert_eq!(have.delivered, 20);
+    let client = stream.client(|_, input| accept_where(input, |_| false));
+    let deadline = in_ms(80);
+    let have = deliver(&client, "s", vec![records(&["a", "b"])], deadline).await;
+    assert!(Instant::now() < deadline + Duration::from_millis(500));
+    assert_eq!(have.delivered, 0);
+    assert_eq!(undelivered(&have), [b"a", b"b"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_out_records_does_not_deliver_them() {
+    let short = || {
+        let result = PutRecordsResultEntry::builder().sequence_number("1").build();
+        let unnumbered = PutRecordsResultEntry::builder().build();
+        let output = PutRecordsOutput::builder().records(result).records(unnumbered);
+        MockResponse::Output(output.build().unwrap())
+    };
+    let stream = Stream::default();
+    let client = stream.client(move |_, _| short());
+    // The time is up after the first attempt.
+    let have = deliver(&client, "s", vec![records(&["a", "b", "c"])], Instant::now()).await;
+    assert_eq!(have.delivered, 10);
+    assert_eq!(undelivered(&have), [b"b", b"c"]);
+}
+
+fn client_of(address: &str) -> Client {
+    let get = |name: &str| {
+        Some(match name {
+            "AWS_ENDPOINT_URL" => format!("http://{address}"),
+            _ => "x".to_owned(),
+        })
+    };
+    Clients::from_env(get).unwrap().kinesis
+}
+
+#[tokio::test]
+async fn a_hung_connection_ends_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let have = deliver(&client_of(&address), "s", vec![records(&["a"])], in_ms(100)).await;
+    assert_eq!(undelivered(&have), [b"a"]);
+    assert_eq!(have.error.as_deref(), Some("timeout"));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let have = deliver(&client_of(&address), "s", vec![records(&["a"])], in_ms(400)).await;
+    assert_eq!(undelivered(&have), [b"a"]);
+    assert_eq!(have.error.as_deref(), Some("connection failed"));
+    assert!(have.retried > 0);
+}
+
+#[test]
+fn backoff_grows_to_its_limit() {
+    for attempt in 0..100 {
+        let longest = FIRST_BACKOFF * 2_u32.pow(attempt.min(5));
+        assert!(backoff(attempt) <= longest.min(LONGEST_BACKOFF));
+    }
+}

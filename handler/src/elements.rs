@@ -1,0 +1,297 @@
+//! Owns splitting a batch's JSON text into impressions and elements that are none.
+//!
+//! Must not reserialize: an element stays the text that it was, to the last digit, duplicate name and lone surrogate.
+//! Nesting must not use the stack; `serde_json` skips a raw value without recursion.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::decode::DecodeError;
+use crate::fields::{for_each_field, project};
+use crate::settings::Fields;
+
+/// What JSON allows between tokens (RFC 8259, section 2).
+const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// The elements of a batch, each in the order in which it came in.
+#[derive(Debug, Default)]
+pub struct Elements<'a> {
+    /// The elements that are impressions.
+    pub impressions: Vec<Impression<'a>>,
+    /// The elements that are not.
+    pub rejected: Vec<Rejected<'a>>,
+}
+
+/// An element that is an impression: an object with a string `key` and a string `split`.
+#[derive(Debug)]
+pub struct Impression<'a> {
+    /// The impression as one line of JSON, without the newline, with the fields that are kept.
+    pub line: Cow<'a, str>,
+    /// The JSON text of its `key`, quotes included, whether the field is kept or not.
+    pub key: &'a str,
+}
+
+/// An element that is no impression.
+#[derive(Debug)]
+pub struct Rejected<'a> {
+    /// What it lacks.
+    pub reason: Reason,
+    /// Its JSON text.
+    pub raw: &'a str,
+}
+
+/// What makes an element no impression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is an array, string, number, boolean or null.
+    NotAnObject,
+    /// It has no `key`, or one that is no string.
+    NoKey,
+    /// It has no `split`, or one that is no string.
+    NoSplit,
+}
+
+impl Reason {
+    /// Returns the reason as it is stored beside the element; contains nothing that JSON would escape.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "not an object",
+            Self::NoKey => "no string field key",
+            Self::NoSplit => "no string field split",
+        }
+    }
+}
+
+/// Splits the text of a body into its elements, keeping of each impression what `fields` says.
+///
+/// An empty text, `[]` and `{}` have no elements; any other object is one.
+///
+/// # Errors
+///
+/// When the text is not JSON, or is neither an array nor an object.
+pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeError> {
+    // A byte order mark is no JSON, but some senders write it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut elements = Elements::default();
+    if text.trim_matches(WHITESPACE).is_empty() {
+        return Ok(elements);
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    if text.trim_start_matches(WHITESPACE).starts_with('[') {
+        deserializer.deserialize_seq(ElementVisitor(|raw| elements.push(raw, fields)))?;
+        deserializer.end()?;
+        return Ok(elements);
+    }
+    let raw = serde_json::from_str::<&RawValue>(text)?.get();
+    let Some(inside) = raw.strip_prefix('{') else {
+        return Err(DecodeError::NotAnArray);
+    };
+    if inside.trim_start_matches(WHITESPACE) != "}" {
+        elements.push(raw, fields);
+    }
+    Ok(elements)
+}
+
+/// Returns JSON text as one line: newlines between tokens become spaces.
+///
+/// Inside a string JSON allows no literal newline, so nothing but layout changes.
+#[must_use]
+pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
+    if json.contains(['\r', '\n']) {
+        return Cow::Owned(json.replace(['\r', '\n'], " "));
+    }
+    json
+}
+
+impl<'a> Elements<'a> {
+    fn push(&mut self, raw: &'a str, fields: &Fields) {
+        match impression(raw, fields) {
+            Ok(impression) => self.impressions.push(impression),
+            Err(reason) => self.rejected.push(Rejected { reason, raw }),
+        }
+    }
+}
+
+/// Reads an element, already known to be JSON, as an impression.
+fn impression<'a>(raw: &'a str, fields: &Fields) -> Result<Impression<'a>, Reason> {
+    let mut key = None;
+    let mut split = None;
+    // Of a name that occurs twice the last counts, as with most readers of JSON.
+    for_each_field(raw, |field| {
+        if field.is_named("key") {
+            key = field.is_string().then_some(field.value);
+        } else if field.is_named("split") {
+            split = field.is_string().then_some(field.value);
+        }
+    })
+    .map_err(|_| Reason::NotAnObject)?;
+    let key = key.ok_or(Reason::NoKey)?;
+    split.ok_or(Reason::NoSplit)?;
+    let kept = project(raw, fields).map_err(|_| Reason::NotAnObject)?;
+    Ok(Impression {
+        line: single_line(kept),
+        key,
+    })
+}
+
+struct ElementVisitor<F>(F);
+
+impl<'de, F: FnMut(&'de str)> Visitor<'de> for ElementVisitor<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(raw) = elements.next_element::<&RawValue>()? {
+            self.0(raw.get());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        let elements = parse(text, &Fields::All).unwrap();
+        assert!(elements.rejected.is_empty(), "{text}");
+        let lines = elements.impressions.into_iter();
+        lines.map(|impression| impression.line.into_owned()).collect()
+    }
+
+    #[test]
+    fn nothing_in_is_nothing_out() {
+        for text in [
+            "",
+            " \r\n\t",
+            "[]",
+            " [ ] ",
+            "{}",
+            "\n{ \t}\n",
+            "\u{feff}",
+            "\u{feff}[]",
+        ] {
+            assert!(lines(text).is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn impressions_pass_byte_for_byte() {
+        let impressions = [
+            r#"{"key":"a","split":"b"}"#,
+            r#"{"key":"a","split":"b","key":"c","x":1,"x":2}"#,
+            r#"{"\ud800":"\udfff\ud800","key":"\ud800","split":""}"#,
+            r#"{"k\u0065y":"escaped name","split":"b"}"#,
+            r#"{ "key" : "}, {" , "split" : "a=\"b\\" , "properties" : {"a":[{}]} }"#,
+            r#"{"key":"a","split":"b","n":12345678901234567890.12345678901234567890}"#,
+            r#"{"key":"a","split":"b","n":1e999999,"m":-0,"time":20240102030405060708}"#,
+            "{\"key\":\"é\u{2028}\u{85}\u{7f}\",\"split\":\"\u{1f600}\"}",
+        ];
+        for impression in impressions {
+            assert_eq!(lines(impression), [impression]);
+            assert_eq!(lines(&format!("\u{feff} {impression}\n")), [impression]);
+        }
+        assert_eq!(lines(&format!("[{}]", impressions.join(" ,\n"))), impressions);
+    }
+
+    #[test]
+    fn layout_becomes_one_line() {
+        let text = "[\r\n  {\r\n    \"key\": \"a\\n\",\n\t\"split\": \"b\"\n  }\n]\n";
+        let want = "{      \"key\": \"a\\n\", \t\"split\": \"b\"   }";
+        assert_eq!(lines(text), [want]);
+    }
+
+    #[test]
+    fn what_is_no_impression_is_rejected_with_its_text() {
+        let cases = [
+            ("null", Reason::NotAnObject),
+            ("1", Reason::NotAnObject),
+            ("\"key\"", Reason::NotAnObject),
+            ("[]", Reason::NotAnObject),
+            (r#"[{"key":"a","split":"b"}]"#, Reason::NotAnObject),
+            ("{}", Reason::NoKey),
+            (r#"{"split":"b"}"#, Reason::NoKey),
+            (r#"{"key":1,"split":"b"}"#, Reason::NoKey),
+            (r#"{"key":"a","key":null,"split":"b"}"#, Reason::NoKey),
+            (r#"{"KEY":"a","split":"b"}"#, Reason::NoKey),
+            (r#"{"key":"a"}"#, Reason::NoSplit),
+            (r#"{"key":"a","split":["b"]}"#, Reason::NoSplit),
+            (r#"{"key":"a","x":{"split":"b"}}"#, Reason::NoSplit),
+        ];
+        for (raw, want) in cases {
+            let text = format!(r#"[ {raw} ,{{"key":"a","split":"b"}}]"#);
+            let have = parse(&text, &Fields::All).unwrap();
+            assert_eq!(have.impressions.len(), 1, "{raw}");
+            assert_eq!(have.rejected[0].reason, want, "{raw}");
+            assert_eq!(have.rejected[0].raw, raw);
+        }
+    }
+
+    #[test]
+    fn what_is_no_batch_is_an_error() {
+        for text in ["null", "true", "1", "\"[]\""] {
+            let have = parse(text, &Fields::All).unwrap_err();
+            assert_eq!(have, DecodeError::NotAnArray, "{text}");
+        }
+        let invalid = [
+            "[",
+            "]",
+            "{",
+            "[1,]",
+            "[1 2]",
+            "[1]]",
+            "[1] x",
+            "{} {}",
+            "nul",
+            "{key:1}",
+            "[01]",
+            "[\"\n\"]",
+            "[\"\\x\"]",
+            "[NaN]",
+            "'a'",
+            "\u{feff}\u{feff}[]",
+            "[{\"key\":\"a\"]",
+        ];
+        for text in invalid {
+            let have = parse(text, &Fields::All).unwrap_err();
+            assert!(matches!(have, DecodeError::Json { .. }), "{text}: {have}");
+        }
+    }
+
+    #[test]
+    fn errors_say_where_but_not_what() {
+        let text = "[\n{\"key\":\"secret\" \"x\"}]";
+        let have = parse(text, &Fields::All).unwrap_err().to_string();
+        assert_eq!(have, "the body is not valid JSON (line 2, column 17)");
+    }
+
+    #[test]
+    fn nesting_does_not_use_the_stack() {
+        const DEPTH: usize = 100_000;
+        let nested = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
+        assert_eq!(parse(&nested, &Fields::All).unwrap().rejected.len(), 1);
+        let objects = format!("{}1{}", "{\"a\":".repeat(DEPTH), "}".repeat(DEPTH));
+        assert_eq!(parse(&objects, &Fields::All).unwrap().rejected.len(), 1);
+        let impression = format!(r#"{{"key":"a","split":"b","x":{nested}}}"#);
+        assert_eq!(lines(&impression), [impression.as_str()]);
+        assert!(parse(&"[".repeat(DEPTH), &Fields::All).is_err());
+        assert!(parse(&"{\"a\":".repeat(DEPTH), &Fields::All).is_err());
+    }
+
+    #[test]
+    fn only_kept_fields_stay_and_the_key_is_still_known() {
+        let fields = Fields::Keep(vec!["time".to_owned()]);
+        let text = "[{\"key\":\"a\",\"time\":[1,\n2],\"split\":\"b\"}]";
+        let have = parse(text, &fields).unwrap();
+        assert_eq!(have.impressions[0].line, r#"{"time":[1, 2]}"#);
+        assert_eq!(have.impressions[0].key, "\"a\"");
+    }
+}

@@ -1,0 +1,136 @@
+//! Tests of packing: the limits hold for any sizes, and nothing is lost or reordered.
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn impression(line: String) -> Impression<'static> {
+    Impression {
+        line: Cow::Owned(line),
+        key: "\"k\"",
+    }
+}
+
+fn of_sizes(sizes: &[usize]) -> Vec<Impression<'static>> {
+    let lines = sizes.iter().map(|&size| impression("x".repeat(size)));
+    lines.collect()
+}
+
+fn sizes(packed: &Packed<'_>) -> Vec<usize> {
+    let records = packed.records.iter();
+    records.map(|record| record.data.len()).collect()
+}
+
+#[test]
+fn records_are_filled_up_to_the_target() {
+    let cases: &[(u32, &[usize], &[usize])] = &[
+        (1, &[], &[]),
+        (1, &[511, 511], &[1024]),
+        (1, &[511, 512], &[512, 513]),
+        (1, &[1023, 0, 1022], &[1024, 1024]),
+        (1, &[10, 5000, 10, 10], &[11, 5001, 22]),
+        (0, &[10, 20], &[11, 21]),
+        (1000, &[1_023_999], &[1_024_000]),
+    ];
+    for (record_kib, lines, want) in cases {
+        let impressions = of_sizes(lines);
+        let have = pack(&impressions, *record_kib);
+        assert_eq!(sizes(&have), *want, "{record_kib} {lines:?}");
+        assert!(have.oversized.is_empty());
+    }
+}
+
+#[test]
+fn what_firehose_would_refuse_is_oversized() {
+    let impressions = of_sizes(&[1, MAX_RECORD_BYTES, MAX_RECORD_BYTES - 1]);
+    for record_kib in [0, 100, 1000] {
+        let have = pack(&impressions, record_kib);
+        assert_eq!(sizes(&have), [2, MAX_RECORD_BYTES]);
+        assert_eq!(have.oversized, [impressions[1].line.as_ref()]);
+    }
+}
+
+#[test]
+fn packed_records_have_keys_that_spread() {
+    let impressions = of_sizes(&[1024; 50]);
+    let packed = pack(&impressions, 1);
+    let mut keys: Vec<_> = packed.records.iter().map(|r| &r.partition_key).collect();
+    assert!(keys.iter().all(|key| key.len() == 16));
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 50);
+}
+
+#[test]
+fn single_records_are_keyed_by_the_impression() {
+    assert_eq!(partition_key(r#""user-1""#), "user-1");
+    assert_eq!(partition_key(r#""\u00e9\n""#), "é\n");
+    let long = "é".repeat(300);
+    assert_eq!(partition_key(&format!("\"{long}\"")), "é".repeat(256));
+    let astral = "\u{1f600}".repeat(300);
+    assert_eq!(partition_key(&format!("\"{astral}\"")), "\u{1f600}".repeat(128));
+    let exact = "x".repeat(256);
+    assert_eq!(partition_key(&format!("\"{exact}\"")), exact);
+    for fallback in [r#""""#, r#""\ud800""#] {
+        assert_eq!(partition_key(fallback).len(), 16, "{fallback}");
+    }
+}
+
+fn record(data: usize, key: usize) -> Record {
+    Record {
+        partition_key: "k".repeat(key),
+        data: vec![0; data],
+        impressions: 1,
+    }
+}
+
+#[test]
+fn requests_are_cut_at_either_limit() {
+    let lengths = |records| -> Vec<usize> { requests(records).iter().map(Vec::len).collect() };
+    assert_eq!(lengths(vec![]), [0; 0]);
+    assert_eq!(lengths(vec![record(1, 1); 1001]), [500, 500, 1]);
+    let tenth = MAX_REQUEST_BYTES / 10;
+    assert_eq!(lengths(vec![record(tenth - 16, 16); 11]), [10, 1]);
+    assert_eq!(lengths(vec![record(tenth - 15, 16); 11]), [9, 2]);
+}
+
+proptest! {
+    // Megabytes a case: few are enough, as each holds hundreds of sizes.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn limits_hold_and_nothing_is_lost(
+        lengths in prop::collection::vec(prop_oneof![
+            20 => 0_usize..2_000,
+            3 => 0_usize..200_000,
+            1 => 900_000_usize..1_100_000,
+        ], 0..700),
+        record_kib in prop_oneof![Just(0_u32), Just(1), Just(100), 0..=MAX_RECORD_KIB],
+    ) {
+        let impressions = of_sizes(&lengths);
+        let packed = pack(&impressions, record_kib);
+        let fits = lengths.iter().filter(|&&length| length < MAX_RECORD_BYTES);
+        let want: Vec<usize> = fits.copied().collect();
+        prop_assert_eq!(packed.oversized.len(), lengths.len() - want.len());
+        let requests = requests(packed.records);
+        let mut have = Vec::new();
+        for request in &requests {
+            prop_assert!(!request.is_empty() && request.len() <= MAX_REQUEST_RECORDS);
+            let bytes: usize = request.iter().map(Record::size).sum();
+            prop_assert!(bytes <= MAX_REQUEST_BYTES);
+            for record in request {
+                let target = (record_kib as usize * 1024).min(MAX_RECORD_BYTES);
+                prop_assert!(record.data.len() <= target || record.impressions == 1);
+                prop_assert!(record.data.len() <= MAX_RECORD_BYTES);
+                prop_assert!(!record.partition_key.is_empty());
+                let lines = record.data.split_inclusive(|&byte| byte == b'\n');
+                let before = have.len();
+                have.extend(lines.map(|line| line.len() - 1));
+                prop_assert_eq!(have.len() - before, record.impressions);
+            }
+        }
+        prop_assert_eq!(have, want);
+    }
+}

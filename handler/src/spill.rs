@@ -1,0 +1,136 @@
+//! Owns storing in S3 what does not go to Kinesis: undelivered impressions under `spill/`, rejected elements under
+//! `rejected/`, as gzipped NDJSON.
+//!
+//! Must not report success before S3 has. Must not overwrite: every object has a name of its own.
+
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+use crate::aws::error_code;
+use crate::elements::{Rejected, single_line};
+use crate::pack::{Record, random_key};
+
+/// Where undelivered impressions are stored; `replay` reads them.
+pub const SPILL_PREFIX: &str = "spill/";
+
+/// Where elements that are no impressions are stored, each with the reason.
+pub const REJECTED_PREFIX: &str = "rejected/";
+
+/// Why an object was not stored.
+#[derive(Debug, Error)]
+pub(crate) enum SpillError {
+    /// S3 refused it, again and again.
+    #[error("{code}")]
+    Put {
+        /// The AWS error code.
+        code: String,
+    },
+    /// There was no time left.
+    #[error("timeout")]
+    Deadline,
+}
+
+/// A bucket, and until when it may be written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spill<'a> {
+    /// The client.
+    pub(crate) s3: &'a Client,
+    /// The bucket's name.
+    pub(crate) bucket: &'a str,
+    /// The invocation's request id, which names the objects.
+    pub(crate) request_id: &'a str,
+    /// When to give up.
+    pub(crate) deadline: Instant,
+}
+
+impl Spill<'_> {
+    /// Stores impressions that Kinesis has not accepted; without any, does nothing.
+    pub(crate) async fn store_impressions(
+        &self,
+        undelivered: &[Record],
+        oversized: &[&str],
+    ) -> Result<(), SpillError> {
+        if undelivered.is_empty() && oversized.is_empty() {
+            return Ok(());
+        }
+        let records = undelivered.iter().map(|record| record.data.as_slice());
+        let lines = oversized.iter().flat_map(|line| [line.as_bytes(), b"\n"]);
+        self.put(SPILL_PREFIX, gzip(records.chain(lines))?).await
+    }
+
+    /// Stores elements that are no impressions as `{"reason":…,"element":…}`; without any, does nothing.
+    pub(crate) async fn store_rejected(&self, rejected: &[Rejected<'_>]) -> Result<(), SpillError> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let lines = rejected.iter().map(rejected_line);
+        self.put(REJECTED_PREFIX, gzip(lines)?).await
+    }
+
+    async fn put(&self, prefix: &str, body: Vec<u8>) -> Result<(), SpillError> {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(self.bucket)
+            .key(self.key(prefix, SystemTime::now()))
+            // Not as content encoding: the object is a gzip file, and readers go by its name.
+            .content_type("application/gzip")
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .body(ByteStream::from(body))
+            .send();
+        match timeout_at(self.deadline, put).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(SpillError::Put {
+                code: error_code(&error),
+            }),
+            Err(_elapsed) => Err(SpillError::Deadline),
+        }
+    }
+
+    /// Returns an object's name. Lambda repeats an invocation under the same request id, hence the random part.
+    fn key(&self, prefix: &str, now: SystemTime) -> String {
+        let date = date(now);
+        let (request_id, unique) = (self.request_id, random_key());
+        format!("{prefix}dt={date}/{request_id}-{unique}.ndjson.gz")
+    }
+}
+
+fn rejected_line(rejected: &Rejected<'_>) -> Vec<u8> {
+    let reason = rejected.reason.text();
+    let element = single_line(rejected.raw.into());
+    format!("{{\"reason\":\"{reason}\",\"element\":{element}}}\n").into_bytes()
+}
+
+fn gzip<T: AsRef<[u8]>>(chunks: impl Iterator<Item = T>) -> Result<Vec<u8>, SpillError> {
+    let write = || -> std::io::Result<Vec<u8>> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        for chunk in chunks {
+            encoder.write_all(chunk.as_ref())?;
+        }
+        encoder.finish()
+    };
+    // Writing to memory does not fail; if it did, the sender would have to retry.
+    write().map_err(|_| SpillError::Put {
+        code: "compression failed".to_owned(),
+    })
+}
+
+/// Returns the UTC date of a moment, as `YYYY-MM-DD`.
+fn date(moment: SystemTime) -> String {
+    let text = DateTime::from(moment).fmt(Format::DateTime);
+    // Only a clock past the year 9999 has no such text.
+    text.map_or_else(|_| "unknown".to_owned(), |text| text.chars().take(10).collect())
+}
+
+#[cfg(test)]
+mod tests;

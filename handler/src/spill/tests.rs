@@ -1,0 +1,107 @@
+//! Tests of the spill: names, contents, and that a failure is reported.
+
+use std::time::Duration;
+
+use super::*;
+use crate::elements::Reason;
+use crate::testing::{Bucket, in_ms};
+
+fn spill(s3: &Client) -> Spill<'_> {
+    Spill {
+        s3,
+        bucket: "bucket",
+        request_id: "id",
+        deadline: in_ms(60_000),
+    }
+}
+
+fn record(data: &str) -> Record {
+    Record {
+        partition_key: "k".to_owned(),
+        data: data.into(),
+        impressions: 1,
+    }
+}
+
+#[test]
+fn dates_are_utc() {
+    let cases = [
+        (0, "1970-01-01"),
+        (951_782_400, "2000-02-29"),
+        (1_798_761_599, "2026-12-31"),
+        (1_798_761_600, "2027-01-01"),
+    ];
+    for (seconds, want) in cases {
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(date(moment), want);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_no_object() {
+    let bucket = Bucket::default();
+    let s3 = bucket.client("");
+    spill(&s3).store_impressions(&[], &[]).await.unwrap();
+    spill(&s3).store_rejected(&[]).await.unwrap();
+    assert!(bucket.objects.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn impressions_are_ndjson() {
+    let bucket = Bucket::default();
+    let s3 = bucket.client("");
+    let records = [record("1\n2\n"), record("3\n")];
+    spill(&s3).store_impressions(&records, &["4", "5"]).await.unwrap();
+    assert_eq!(bucket.text("spill/dt="), "1\n2\n3\n4\n5\n");
+}
+
+#[tokio::test]
+async fn rejected_elements_have_reasons_and_stay_as_they_were() {
+    let bucket = Bucket::default();
+    let s3 = bucket.client("");
+    let rejected = [
+        Rejected {
+            reason: Reason::NotAnObject,
+            raw: "\"\\ud800\\\"\"",
+        },
+        Rejected {
+            reason: Reason::NoKey,
+            raw: "{\r\n}",
+        },
+        Rejected {
+            reason: Reason::NoSplit,
+            raw: "{\"key\":\"é\"}",
+        },
+    ];
+    spill(&s3).store_rejected(&rejected).await.unwrap();
+    let want = concat!(
+        "{\"reason\":\"not an object\",\"element\":\"\\ud800\\\"\"}\n",
+        "{\"reason\":\"no string field key\",\"element\":{  }}\n",
+        "{\"reason\":\"no string field split\",\"element\":{\"key\":\"é\"}}\n",
+    );
+    assert_eq!(bucket.text("rejected/dt="), want);
+}
+
+#[tokio::test]
+async fn a_repeated_invocation_overwrites_nothing() {
+    let bucket = Bucket::default();
+    let s3 = bucket.client("");
+    for _ in 0..2 {
+        spill(&s3).store_impressions(&[], &["1"]).await.unwrap();
+    }
+    let objects = bucket.objects.lock().unwrap();
+    assert_eq!(objects.len(), 2);
+    for key in objects.keys() {
+        let (date, name) = key.strip_prefix("spill/dt=").unwrap().split_once('/').unwrap();
+        assert_eq!(date.len(), 10);
+        assert!(name.starts_with("id-") && name.ends_with(".ndjson.gz"));
+    }
+}
+
+#[tokio::test]
+async fn failures_are_reported_by_code() {
+    let bucket = Bucket::default();
+    let s3 = bucket.client("spill/");
+    let have = spill(&s3).store_impressions(&[], &["1"]).await.unwrap_err();
+    assert_eq!(have.to_string(), "AccessDenied");
+}

@@ -1,0 +1,180 @@
+//! Owns the answer to one invocation: what is taken, where it goes and what the sender is told.
+//!
+//! Must not answer 200 before every element is stored. Must not write the log: the caller has the line.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::aws::Clients;
+use crate::decode::{DecodeError, decode};
+use crate::deliver::deliver;
+use crate::elements::{Elements, parse};
+use crate::event::{Counts, Event, Response};
+use crate::log::{Level, Line};
+use crate::pack::{pack, requests};
+use crate::settings::Settings;
+use crate::spill::{Spill, SpillError};
+
+/// The most time that is kept back for writing to S3 when Kinesis fails: compressing tens of MiB on a fraction of a
+/// core, and a retry.
+const SPILL_RESERVE: Duration = Duration::from_secs(8);
+
+/// The part of the remaining time that is kept back when there is little.
+const SPILL_RESERVE_PART: f64 = 0.4;
+
+/// The webhook: settings and clients, made once.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    settings: Settings,
+    clients: Clients,
+}
+
+/// What [`Webhook::handle`] returns.
+#[derive(Debug)]
+pub struct Handled {
+    /// The answer to the sender.
+    pub response: Response,
+    /// The line for the log.
+    pub line: Line,
+}
+
+/// Why a batch is not answered 200. The texts are what the sender is told.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("the event is not an API Gateway proxy event")]
+    Event,
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error("not every impression could be stored: Kinesis: {kinesis}; S3: {s3}")]
+    Spill { kinesis: String, s3: SpillError },
+    #[error("not every element that is no impression could be stored: S3: {s3}")]
+    Rejected { s3: SpillError },
+}
+
+impl Failure {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Event => 400,
+            Self::Decode(error) => error.status(),
+            Self::Spill { .. } | Self::Rejected { .. } => 500,
+        }
+    }
+}
+
+impl Webhook {
+    /// Makes the webhook of one pipeline.
+    #[must_use]
+    pub fn new(settings: Settings, clients: Clients) -> Self {
+        Self { settings, clients }
+    }
+
+    /// Takes the batch in an API Gateway proxy event, or says why not.
+    ///
+    /// Returns by `deadline`, but for the time to decode and compress, which nothing interrupts.
+    pub async fn handle(&self, event: &RawValue, request_id: &str, deadline: Instant) -> Handled {
+        let started = Instant::now();
+        let mut line = Line::batch(request_id);
+        let response = match self.take(event, deadline, &mut line).await {
+            Ok(()) => Response::taken(Counts {
+                received: line.received,
+                delivered: line.delivered,
+                spilled: line.spilled,
+                rejected: line.rejected,
+            }),
+            Err(failure) => {
+                let error = failure.to_string();
+                let response = Response::refused(failure.status(), &error);
+                line.error = Some(error);
+                response
+            }
+        };
+        line.status = response.status_code;
+        line.level = level(&line);
+        line.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Handled { response, line }
+    }
+
+    async fn take(&self, event: &RawValue, deadline: Instant, line: &mut Line) -> Result<(), Failure> {
+        let event = Event::read(event).ok_or(Failure::Event)?;
+        line.bytes_in = event.body().len();
+        let text = decode(event.body(), event.encoding())?;
+        line.bytes_inflated = text.len();
+        let elements = parse(&text, &self.settings.fields)?;
+        line.received = elements.impressions.len() + elements.rejected.len();
+        // The SDK's futures take some 20 KB, which would be moved with every caller's.
+        Box::pin(self.store(&elements, deadline, line)).await
+    }
+
+    /// Stores impressions and rejected elements side by side, so that trouble with one does not hold up the other.
+    async fn store(
+        &self,
+        elements: &Elements<'_>,
+        deadline: Instant,
+        line: &mut Line,
+    ) -> Result<(), Failure> {
+        let request_id = line.request_id.clone();
+        let spill = Spill {
+            s3: &self.clients.s3,
+            bucket: &self.settings.bucket,
+            request_id: &request_id,
+            deadline,
+        };
+        let (impressions, rejected) = tokio::join!(
+            self.store_impressions(elements, spill, line),
+            spill.store_rejected(&elements.rejected),
+        );
+        if rejected.is_ok() {
+            line.rejected = elements.rejected.len();
+        }
+        impressions?;
+        rejected.map_err(|s3| Failure::Rejected { s3 })
+    }
+
+    async fn store_impressions(
+        &self,
+        elements: &Elements<'_>,
+        spill: Spill<'_>,
+        line: &mut Line,
+    ) -> Result<(), Failure> {
+        let packed = pack(&elements.impressions, self.settings.record_kib);
+        line.records = packed.records.len();
+        let delivery = deliver(
+            &self.clients.kinesis,
+            &self.settings.stream,
+            requests(packed.records),
+            spill.deadline - spill_reserve(spill.deadline),
+        )
+        .await;
+        line.delivered = delivery.delivered;
+        line.retried = delivery.retried;
+        line.error.clone_from(&delivery.error);
+        let stored = spill.store_impressions(&delivery.undelivered, &packed.oversized);
+        if let Err(s3) = stored.await {
+            // Without an error from Kinesis, only what no record can hold was to be spilled.
+            let kinesis = delivery.error.unwrap_or_else(|| "too large".to_owned());
+            return Err(Failure::Spill { kinesis, s3 });
+        }
+        line.spilled = elements.impressions.len() - delivery.delivered;
+        Ok(())
+    }
+}
+
+/// Returns how long before `deadline` Kinesis is given up for S3.
+fn spill_reserve(deadline: Instant) -> Duration {
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    remaining.mul_f64(SPILL_RESERVE_PART).min(SPILL_RESERVE)
+}
+
+fn level(line: &Line) -> Level {
+    match line.status {
+        200 if line.spilled + line.rejected == 0 => Level::Info,
+        500.. => Level::Error,
+        _ => Level::Warn,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,352 @@
+//! Tests of the whole way from the event to the answer, against Kinesis and S3 in memory.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::pack::MAX_RECORD_BYTES;
+use crate::settings::Fields;
+use crate::testing::{Bucket, Stream, accept, accept_where, gzip, in_ms, kinesis_error};
+
+const IMPRESSION: &str = r#"{"key":"SECRET","split":"b"}"#;
+
+/// A pipeline in memory.
+#[derive(Default)]
+struct World {
+    stream: Stream,
+    bucket: Bucket,
+}
+
+impl World {
+    /// Makes a webhook whose stream and bucket work.
+    fn working(&self, record_kib: u32) -> Webhook {
+        let clients = Clients {
+            kinesis: self.stream.client(accept),
+            s3: self.bucket.client(""),
+        };
+        webhook(record_kib, clients)
+    }
+
+    /// Makes a webhook whose role may not write to the stream, nor to keys that start with `denied`.
+    fn denied(&self, denied: &'static str) -> Webhook {
+        let clients = Clients {
+            kinesis: self.stream.client(|_, _| kinesis_error("AccessDeniedException")),
+            s3: self.bucket.client(denied),
+        };
+        webhook(100, clients)
+    }
+}
+
+fn webhook(record_kib: u32, clients: Clients) -> Webhook {
+    let settings = Settings {
+        stream: "stream".to_owned(),
+        bucket: "bucket".to_owned(),
+        record_kib,
+        fields: Fields::All,
+    };
+    Webhook::new(settings, clients)
+}
+
+async fn handle(webhook: &Webhook, event: &Value) -> (u16, Value, Line) {
+    let event = serde_json::value::to_raw_value(event).unwrap();
+    let handled = webhook.handle(&event, "id", in_ms(60_000)).await;
+    let body = handled.response.body;
+    let line = serde_json::to_string(&handled.line).unwrap();
+    assert!(
+        !body.contains("SECRET") && !line.contains("SECRET"),
+        "{body} {line}"
+    );
+    assert_eq!(handled.line.status, handled.response.status_code);
+    let answer = serde_json::from_str(&body).unwrap();
+    (handled.response.status_code, answer, handled.line)
+}
+
+fn text(body: &str) -> Value {
+    json!({ "body": body, "isBase64Encoded": false })
+}
+
+fn base64(bytes: &[u8]) -> Value {
+    json!({ "body": base64_simd::STANDARD.encode_to_string(bytes), "isBase64Encoded": true })
+}
+
+fn counts(received: usize, delivered: usize, spilled: usize, rejected: usize) -> Value {
+    json!({ "received": received, "delivered": delivered, "spilled": spilled, "rejected": rejected })
+}
+
+#[tokio::test]
+async fn the_test_button_is_answered() {
+    let world = World::default();
+    let webhook = world.working(100);
+    let mut events = vec![
+        json!({}),
+        json!({ "body": null }),
+        base64(b""),
+        base64(&gzip(b"[]")),
+    ];
+    events.extend(["", " \n", "[]", "{}", "\u{feff}[ ]"].map(text));
+    for event in events {
+        let (status, answer, line) = handle(&webhook, &event).await;
+        assert_eq!((status, answer), (200, counts(0, 0, 0, 0)), "{event}");
+        assert_eq!(line.level, Level::Info);
+    }
+    assert!(world.stream.sent.lock().unwrap().is_empty());
+    assert!(world.bucket.objects.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn impressions_are_delivered_and_others_rejected() {
+    let world = World::default();
+    let body = format!(r#"[{IMPRESSION}, 1, {IMPRESSION}, {{"key":"SECRET"}}]"#);
+    let event = text(&body);
+    let (status, answer, line) = handle(&world.working(100), &event).await;
+    assert_eq!((status, answer), (200, counts(4, 2, 0, 2)));
+    assert_eq!(world.stream.text(), format!("{IMPRESSION}\n{IMPRESSION}\n"));
+    assert_eq!(world.bucket.text("rejected/").lines().count(), 2);
+    assert_eq!(
+        (line.records, line.bytes_in, line.bytes_inflated),
+        (1, body.len(), body.len())
+    );
+    assert_eq!(line.level, Level::Warn);
+}
+
+#[tokio::test]
+async fn a_single_object_is_a_batch_of_one() {
+    let world = World::default();
+    let (status, answer, _) = handle(&world.working(0), &text(IMPRESSION)).await;
+    assert_eq!((status, answer), (200, counts(1, 1, 0, 0)));
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused_and_nothing_is_taken() {
+    let cut = gzip(IMPRESSION.as_bytes());
+    let mut trailing = cut.clone();
+    trailing.extend(b"SECRET");
+    let too_large = gzip(&vec![b' '; crate::decode::MAX_INFLATED_BYTES + 1]);
+    let cases = [
+        (400, base64(&cut[..cut.len() - 1])),
+        (400, base64(&trailing)),
+        (400, base64(b"\xff\xfe[")),
+        (400, json!({ "body": "SECRET", "isBase64Encoded": true })),
+        (400, text("\u{1f}\u{8b}\u{8}")),
+        (400, text("SECRET")),
+        (400, text(r#""SECRET""#)),
+        (400, text("null")),
+        (400, text("1")),
+        (400, text(&format!("[{IMPRESSION}"))),
+        (400, text(&format!("[{IMPRESSION}] SECRET"))),
+        (400, text(&format!("{IMPRESSION}\n{IMPRESSION}"))),
+        (400, json!([])),
+        (400, json!("SECRET")),
+        (400, json!({ "body": { "key": "SECRET" } })),
+        (413, base64(&too_large)),
+    ];
+    let world = World::default();
+    let webhook = world.working(100);
+    for (want, event) in cases {
+        let (status, answer, line) = handle(&webhook, &event).await;
+        assert_eq!(status, want, "{answer}");
+        assert!(answer["error"].is_string());
+        assert_eq!((line.received, line.level), (0, Level::Warn));
+        assert_eq!(line.error.as_deref(), answer["error"].as_str());
+    }
+    assert!(world.stream.sent.lock().unwrap().is_empty());
+    assert!(world.bucket.objects.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_kinesis_refuses_is_spilled() {
+    let world = World::default();
+    let event = text(&format!("[{IMPRESSION},{IMPRESSION},0]"));
+    let (status, answer, line) = handle(&world.denied("-"), &event).await;
+    assert_eq!((status, answer), (200, counts(3, 0, 2, 1)));
+    assert_eq!(
+        world.bucket.text("spill/"),
+        format!("{IMPRESSION}\n{IMPRESSION}\n")
+    );
+    assert_eq!(line.error.as_deref(), Some("AccessDeniedException"));
+    assert_eq!(line.level, Level::Warn);
+}
+
+#[tokio::test]
+async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
+    let world = World::default();
+    let clients = Clients {
+        kinesis: world.stream.client(|_, input| {
+            accept_where(input, |index| input.records()[index].partition_key() == Some("2"))
+        }),
+        s3: world.bucket.client(""),
+    };
+    let (first, second) = (r#"{"key":"1","split":""}"#, r#"{"key":"2","split":""}"#);
+    let event = serde_json::value::to_raw_value(&text(&format!("[{first},{second}]"))).unwrap();
+    let handled = webhook(0, clients).handle(&event, "id", in_ms(300)).await;
+    let answer: Value = serde_json::from_str(&handled.response.body).unwrap();
+    assert_eq!(answer, counts(2, 1, 1, 0));
+    assert_eq!(world.stream.text(), format!("{second}\n"));
+    assert_eq!(world.bucket.text("spill/"), format!("{first}\n"));
+    assert_eq!(
+        handled.line.error.as_deref(),
+        Some("ProvisionedThroughputExceededException")
+    );
+}
+
+#[tokio::test]
+async fn throttling_that_ends_leaves_nothing_to_spill() {
+    let world = World::default();
+    let clients = Clients {
+        kinesis: world.stream.client(|call, input| match call {
+            0 => kinesis_error("ThrottlingException"),
+            1 => accept_where(input, |_| false),
+            _ => accept(call, input),
+        }),
+        s3: world.bucket.client(""),
+    };
+    let (status, answer, line) = handle(&webhook(100, clients), &text(IMPRESSION)).await;
+    assert_eq!((status, answer), (200, counts(1, 1, 0, 0)));
+    assert_eq!((line.retried, line.level), (2, Level::Info));
+    assert!(world.bucket.objects.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_impression_too_large_for_a_record_is_spilled() {
+    let world = World::default();
+    let large = format!(r#"{{"key":"a","split":"{}"}}"#, "x".repeat(MAX_RECORD_BYTES));
+    let event = base64(&gzip(format!("[{large},{IMPRESSION}]").as_bytes()));
+    let (status, answer, _) = handle(&world.working(100), &event).await;
+    assert_eq!((status, answer), (200, counts(2, 1, 1, 0)));
+    assert_eq!(world.bucket.text("spill/"), large + "\n");
+}
+
+#[tokio::test]
+async fn what_nothing_takes_is_a_500() {
+    let world = World::default();
+    let event = text(&format!("[{IMPRESSION},0]"));
+    let (status, answer, line) = handle(&world.denied("spill/"), &event).await;
+    assert_eq!(status, 500);
+    let want = "not every impression could be stored: Kinesis: AccessDeniedException; S3: AccessDenied";
+    assert_eq!(answer, json!({ "error": want }));
+    assert_eq!(
+        (line.received, line.delivered, line.spilled, line.rejected),
+        (2, 0, 0, 1)
+    );
+    assert_eq!(line.level, Level::Error);
+}
+
+#[tokio::test]
+async fn a_rejected_element_that_is_not_stored_is_a_500() {
+    let world = World::default();
+    let clients = Clients {
+        kinesis: world.stream.client(accept),
+        s3: world.bucket.client("rejected/"),
+    };
+    let event = text(&format!("[{IMPRESSION},0]"));
+    let (status, answer, line) = handle(&webhook(100, clients), &event).await;
+    assert_eq!(status, 500);
+    assert!(answer["error"].as_str().unwrap().ends_with("S3: AccessDenied"));
+    assert_eq!((line.delivered, line.rejected), (1, 0));
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_not_a_panic() {
+    let world = World::default();
+    let event = serde_json::value::to_raw_value(&text(IMPRESSION)).unwrap();
+    let handled = world.working(100).handle(&event, "id", Instant::now()).await;
+    let delivered = handled.line.delivered == 1;
+    assert_eq!(handled.response.status_code, if delivered { 200 } else { 500 });
+}
+
+/// Whitespace as JSON allows it between tokens.
+fn space() -> impl Strategy<Value = String> {
+    prop_oneof![8 => Just(String::new()), 1 => "[ \t\r\n]{1,3}"]
+}
+
+fn string() -> impl Strategy<Value = String> {
+    let quoted = |text: String| Value::from(text).to_string();
+    prop_oneof![
+        any::<String>().prop_map(quoted),
+        "[a-z}{\\[\\],:=\"' ]{0,9}".prop_map(quoted),
+        Just(r#""\ud800 \u00e9\/\b""#.to_owned()),
+        Just(r#""}, {""#.to_owned()),
+    ]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        string(),
+        "-?[1-9][0-9]{19}",
+        "-?(0|[1-9][0-9]{0,3})\\.[0-9]{1,25}([eE][+-]?[0-9]{1,4})?",
+        prop_oneof!["null", "true", "false"],
+    ];
+    scalar.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec((space(), inner.clone(), space()), 0..4).prop_map(|values| {
+                let values = values.into_iter().map(|(a, value, b)| a + &value + &b);
+                format!("[{}]", values.collect::<Vec<_>>().join(","))
+            }),
+            prop::collection::vec((string(), space(), inner), 0..4).prop_map(object),
+        ]
+    })
+}
+
+fn object(fields: Vec<(String, String, String)>) -> String {
+    let fields = fields
+        .into_iter()
+        .map(|(name, s, value)| format!("{s}{name}{s}:{s}{value}{s}"));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
+fn impression() -> impl Strategy<Value = String> {
+    let others = prop::collection::vec((string(), space(), value()), 0..5);
+    let required = (string(), string(), space());
+    (others, required, any::<prop::sample::Index>()).prop_map(|(mut fields, required, at)| {
+        let (key, split, s) = required;
+        // A field that happens to be named so must not replace the ones that follow.
+        fields.retain(|(name, _, _)| name != "\"key\"" && name != "\"split\"");
+        fields.insert(at.index(fields.len() + 1), ("\"key\"".to_owned(), s.clone(), key));
+        fields.push(("\"split\"".to_owned(), s, split));
+        object(fields)
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
+}
+
+proptest! {
+    #[test]
+    fn every_impression_comes_out_as_it_came_in(
+        impressions in prop::collection::vec((space(), impression()), 0..20),
+        record_kib in prop_oneof![Just(0_u32), Just(1), Just(100)],
+        gzipped: bool,
+        encoded: bool,
+    ) {
+        let joined: Vec<_> = impressions.iter().map(|(s, raw)| format!("{s}{raw}{s}")).collect();
+        let body = format!("[{}]", joined.join(","));
+        let event = match (gzipped, encoded) {
+            (true, _) => base64(&gzip(body.as_bytes())),
+            (false, true) => base64(body.as_bytes()),
+            (false, false) => text(&body),
+        };
+        let world = World::default();
+        let (status, answer, _) = block_on(handle(&world.working(record_kib), &event));
+        prop_assert_eq!(status, 200);
+        let count = impressions.len();
+        prop_assert_eq!(answer, counts(count, count, 0, 0));
+        let lines = impressions.iter().map(|(_, raw)| raw.replace(['\r', '\n'], " ") + "\n");
+        prop_assert_eq!(world.stream.text(), lines.collect::<String>());
+    }
+
+    #[test]
+    fn no_body_is_a_panic(bytes: Vec<u8>, body: String, encoded: bool) {
+        let world = World::default();
+        let webhook = world.working(0);
+        let mut gzipped = gzip(&bytes);
+        gzipped.truncate(bytes.len().max(2));
+        let odd = json!({ "body": body, "isBase64Encoded": encoded });
+        for event in [base64(&bytes), base64(&gzipped), odd] {
+            let event = serde_json::value::to_raw_value(&event).unwrap();
+            let handled = block_on(webhook.handle(&event, "id", in_ms(60_000)));
+            prop_assert!([200, 400].contains(&handled.response.status_code));
+        }
+    }
+}

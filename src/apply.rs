@@ -1,0 +1,230 @@
+//! Brings AWS to where the plan says, each resource as soon as what it needs is there.
+//!
+//! `apply` reads as the dependency graph. A failure stops only what depends on it: everything else is finished, so
+//! that nothing is left half made, and every failure is reported.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use futures_util::future::{FutureExt, LocalBoxFuture, Shared, join};
+use futures_util::join;
+
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::desired::Desired;
+use crate::plan::Plan;
+use crate::progress::Event;
+use crate::resource::{Action, Decision, Kind, Resource, Step, ensure};
+use crate::resources::rest_api::Route;
+use crate::resources::{delivery_stream, stage};
+
+/// A resource that is as it should be.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What AWS calls it.
+    pub id: String,
+    /// What was done to it.
+    pub action: Action,
+}
+
+/// How an apply or a destroy went.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What is as it should be.
+    pub done: Vec<Done>,
+    /// What failed, and why.
+    pub failed: Vec<(Kind, String, AwsError)>,
+    /// What was not started or not finished, and why: what it needs failed, the user interrupted, time ran out.
+    pub not_started: Vec<(Kind, String, String)>,
+}
+
+impl Report {
+    /// Whether everything is as it should be.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.not_started.is_empty()
+    }
+}
+
+/// What an apply left behind.
+pub struct Applied {
+    /// How it went.
+    pub report: Report,
+    /// The REST API's id and the webhook's path, if everything went well.
+    pub webhook: Option<(String, String)>,
+}
+
+/// Brings every resource to where `plan` says.
+pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
+    let run = Run::new(aws);
+    let bucket = run.ensure(&want.bucket, plan.bucket, none());
+    let stream = run.ensure(&want.stream, plan.stream, none());
+    let delivery_role = run.ensure(&want.delivery_role, plan.delivery_role, none());
+    let function_role = run.ensure(&want.function_role, plan.function_role, none());
+    let delivery_logs = run.ensure(&want.delivery_log_group, plan.delivery_log_group, none());
+    let function_logs = run.ensure(&want.function_log_group, plan.function_log_group, none());
+    let rest_api = run.ensure(&want.rest_api, plan.rest_api, none());
+
+    let needs = async {
+        let (role, stream, bucket, log_group) = join!(
+            delivery_role.clone(),
+            stream.clone(),
+            bucket.clone(),
+            delivery_logs.clone()
+        );
+        Some(delivery_stream::Needs {
+            role: role?,
+            stream: stream?,
+            bucket: bucket?,
+            log_group: log_group?,
+        })
+    };
+    let delivery_stream = run.ensure(&want.delivery_stream, plan.delivery_stream, needs);
+
+    // Lambda makes a log group without retention on the first line, so ours has to be there before.
+    let needs = async {
+        let (role, logs) = join(function_role.clone(), function_logs.clone()).await;
+        logs.and(role)
+    };
+    let function = run.ensure(&want.function, plan.function, needs);
+
+    // What the stream takes before the delivery stream is ACTIVE never reaches S3, so the door opens last.
+    let needs = async {
+        let (api, function, delivery) = join!(rest_api.clone(), function.clone(), delivery_stream.clone());
+        let delivery_stream = delivery_stream::DeliveryStream::display_id(&delivery?);
+        Some(stage::Needs {
+            api: api?,
+            function: function?,
+            delivery_stream,
+        })
+    };
+    let stage = run.ensure(&want.stage, plan.stage, needs);
+
+    let (stage, api, ..) = join!(
+        stage,
+        rest_api.clone(),
+        bucket.clone(),
+        stream.clone(),
+        function.clone()
+    );
+    let path = |route: Route| route.path;
+    let webhook = stage
+        .and(api)
+        .and_then(|api| Some((api.api, api.route.map(path)?)));
+    Applied {
+        report: run.take_report(),
+        webhook,
+    }
+}
+
+/// The needs of what needs nothing.
+fn none() -> std::future::Ready<Option<()>> {
+    std::future::ready(Some(()))
+}
+
+/// One apply under way: where outcomes are gathered.
+pub(crate) struct Run<'a> {
+    pub(crate) aws: &'a Aws,
+    report: Mutex<Report>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(aws: &'a Aws) -> Self {
+        Self {
+            aws,
+            report: Mutex::default(),
+        }
+    }
+
+    /// Hands over what has been gathered.
+    pub(crate) fn take_report(&self) -> Report {
+        std::mem::take(&mut self.report())
+    }
+
+    /// Ensures one resource once its needs are there; gives its id, or nothing where it is not as it should be.
+    ///
+    /// Boxed, since each resource's future would otherwise hold those of all that it needs.
+    fn ensure<'f, R: Resource>(
+        &'f self,
+        want: &'f R,
+        decision: Decision<R>,
+        needs: impl Future<Output = Option<R::Needs>> + 'f,
+    ) -> Shared<LocalBoxFuture<'f, Option<R::Id>>> {
+        let ensured = async move {
+            let (kind, name) = (want.kind(), want.name());
+            let Some(needs) = needs.await else {
+                self.not_started(kind, name, "what it needs is not there".to_owned());
+                return None;
+            };
+            let action = decision.action;
+            let work = async |step: &Step<'_>| ensure(want, decision, &needs, step).await;
+            self.step(kind, name, action, work, R::display_id).await
+        };
+        ensured.boxed_local().shared()
+    }
+
+    /// Does one resource's work, unless the user interrupted before, and reports how it went.
+    pub(crate) async fn step<T>(
+        &self,
+        kind: Kind,
+        name: &str,
+        action: Action,
+        work: impl AsyncFnOnce(&Step<'_>) -> Result<T, AwsError>,
+        id_of: impl Fn(&T) -> String,
+    ) -> Option<T> {
+        if self.aws.interrupt.is_cancelled() {
+            self.not_started(kind, name, "interrupted".to_owned());
+            return None;
+        }
+        if action != Action::Keep {
+            self.aws.event(Event::Started {
+                kind,
+                name: name.to_owned(),
+            });
+        }
+        let started = Instant::now();
+        match work(&Step::new(self.aws, kind, name)).await {
+            Ok(made) => {
+                let elapsed = started.elapsed();
+                self.aws.event(Event::Finished {
+                    kind,
+                    name: name.to_owned(),
+                    action,
+                    elapsed,
+                });
+                let done = Done {
+                    kind,
+                    name: name.to_owned(),
+                    id: id_of(&made),
+                    action,
+                };
+                self.report().done.push(done);
+                Some(made)
+            }
+            Err(error) => {
+                self.aws.event(Event::Failed {
+                    kind,
+                    name: name.to_owned(),
+                });
+                if error.kind == ErrorKind::Interrupted {
+                    self.not_started(kind, name, error.to_string());
+                } else {
+                    self.report().failed.push((kind, name.to_owned(), error));
+                }
+                None
+            }
+        }
+    }
+
+    fn not_started(&self, kind: Kind, name: &str, why: String) {
+        self.report().not_started.push((kind, name.to_owned(), why));
+    }
+
+    fn report(&self) -> std::sync::MutexGuard<'_, Report> {
+        self.report
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,200 @@
+//! The handler's deployment zip: given, left by an earlier build, or built now.
+//!
+//! Owns building, checking and packing the handler. Must not upload it.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::spec::Architecture;
+
+mod cargo;
+mod elf;
+mod fingerprint;
+mod target;
+mod zip;
+
+/// What Lambda takes directly, without a bucket in between (AWS: "Lambda quotas").
+const LARGEST_ZIP: usize = 50 * 1024 * 1024;
+
+/// The package that is the handler.
+const PACKAGE: &str = "split-pipeline-handler";
+
+/// The handler, ready to be deployed.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    /// The deployment zip.
+    pub zip: Vec<u8>,
+    /// Base64 of its SHA-256, as Lambda reports it.
+    pub sha256: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a deployment zip comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The user gave this file.
+    Given(PathBuf),
+    /// It was built from the sources in this workspace.
+    Built(PathBuf),
+}
+
+/// What a build is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// For AWS: small and fast, minutes to build.
+    Deployment,
+    /// For the emulator: the profile that the CLI itself was built with, so that dependencies are compiled once.
+    Quick,
+}
+
+impl Profile {
+    /// Cargo's name of the profile.
+    fn cargo_name(self) -> &'static str {
+        match self {
+            Self::Deployment => "handler",
+            Self::Quick if cfg!(debug_assertions) => "dev",
+            Self::Quick => "release",
+        }
+    }
+}
+
+/// What can go wrong with the handler's zip.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// A file cannot be read or written.
+    #[error("{path}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A given file is no deployment zip.
+    #[error("{path} is no deployment zip: {why}", path = path.display())]
+    NotAZip {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Cargo could not be started.
+    #[error("cargo could not be started")]
+    NoCargo(#[source] std::io::Error),
+    /// The handler does not compile.
+    #[error("the handler could not be built:\n{0}")]
+    Build(String),
+    /// This machine cannot build for that processor.
+    #[error("this machine cannot build the handler for {}: it needs cargo-zigbuild or cargo-lambda", .0.as_str())]
+    CannotCross(Architecture),
+    /// The binary would not run on Lambda.
+    #[error("the handler would not run on Lambda: {0}")]
+    Unfit(#[from] elf::Unfit),
+    /// The zip is larger than Lambda takes.
+    #[error("the deployment zip has {0} bytes, and Lambda takes {LARGEST_ZIP} at most")]
+    TooLarge(usize),
+}
+
+impl ArtifactError {
+    fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoCargo(_) => vec![
+                "install Rust (https://rustup.rs), or give a built handler with --handler ZIP".to_owned(),
+            ],
+            Self::CannotCross(architecture) => target::cross_hints(*architecture),
+            Self::Unfit(elf::Unfit::Glibc { .. }) => vec![
+                "`cargo install cargo-zigbuild && pip install ziglang` builds for an older glibc".to_owned(),
+                "or build on a system with glibc 2.34 or older, and deploy with --handler ZIP".to_owned(),
+            ],
+            Self::Unfit(elf::Unfit::Machine { .. }) => {
+                vec!["`handler.architecture` in the spec has to be the zip's".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Finds the sources of the handler: above the current directory, else where this program was built.
+pub fn workspace() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let above = here.iter().flat_map(|here| here.ancestors());
+    above
+        .chain([Path::new(env!("CARGO_MANIFEST_DIR"))])
+        .find(|path| holds_handler(path))
+        .map(Path::to_owned)
+}
+
+fn holds_handler(path: &Path) -> bool {
+    std::fs::read_to_string(path.join("handler/Cargo.toml"))
+        .is_ok_and(|manifest| manifest.contains(&format!("name = \"{PACKAGE}\"")))
+}
+
+/// Reads and checks a deployment zip that the user gives.
+pub fn given(path: &Path, architecture: Architecture) -> Result<Artifact, ArtifactError> {
+    let bytes = std::fs::read(path).map_err(|error| ArtifactError::io(path, error))?;
+    let binary = zip::unpack(&bytes).map_err(|why| ArtifactError::NotAZip {
+        path: path.to_owned(),
+        why: why.to_string(),
+    })?;
+    elf::check(&binary, architecture)?;
+    finish(bytes, Origin::Given(path.to_owned()))
+}
+
+/// Reads the zip that the last build left, if there was one. Never builds.
+pub fn newest(
+    workspace: &Path,
+    architecture: Architecture,
+    profile: Profile,
+) -> Result<Option<Artifact>, ArtifactError> {
+    let path = fingerprint::zip_path(workspace, architecture, profile);
+    match std::fs::read(&path) {
+        Ok(bytes) => finish(bytes, Origin::Built(path)).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ArtifactError::io(&path, error)),
+    }
+}
+
+/// Builds the zip, unless nothing changed since the last build.
+pub async fn build(
+    workspace: &Path,
+    architecture: Architecture,
+    profile: Profile,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Artifact, ArtifactError> {
+    let fingerprint = fingerprint::of_sources(workspace, architecture, profile)?;
+    if fingerprint::is_current(workspace, architecture, profile, &fingerprint) {
+        if let Some(artifact) = newest(workspace, architecture, profile)? {
+            return Ok(artifact);
+        }
+    }
+    let target = target::Target::of(architecture, profile)?;
+    let binary = cargo::build(workspace, &target, profile, progress).await?;
+    let bytes = std::fs::read(&binary).map_err(|error| ArtifactError::io(&binary, error))?;
+    elf::check(&bytes, architecture)?;
+    progress("packing the handler");
+    let zipped = zip::pack(&bytes, profile).map_err(|error| ArtifactError::io(&binary, error))?;
+    let path = fingerprint::zip_path(workspace, architecture, profile);
+    let artifact = finish(zipped, Origin::Built(path))?;
+    fingerprint::store(workspace, architecture, profile, &artifact.zip, &fingerprint)?;
+    Ok(artifact)
+}
+
+fn finish(zip: Vec<u8>, origin: Origin) -> Result<Artifact, ArtifactError> {
+    if zip.len() > LARGEST_ZIP {
+        return Err(ArtifactError::TooLarge(zip.len()));
+    }
+    let sha256 = STANDARD.encode(Sha256::digest(&zip));
+    Ok(Artifact { zip, sha256, origin })
+}

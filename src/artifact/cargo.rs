@@ -1,0 +1,106 @@
+//! Running cargo: progress from its messages, the compiler's words where it fails.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::Command;
+
+use super::target::Target;
+use super::{ArtifactError, Profile};
+
+/// How many of the compiler's last lines an error shows.
+const LINES_SHOWN: usize = 30;
+
+/// The part of cargo's messages that is read (Cargo book: "External tools").
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<CompiledTarget>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct CompiledTarget {
+    name: String,
+}
+
+/// Compiles the handler and gives the path of the binary.
+pub(super) async fn build(
+    workspace: &Path,
+    target: &Target,
+    profile: Profile,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<PathBuf, ArtifactError> {
+    let doing = format!("compiling the handler ({} profile)", profile.cargo_name());
+    progress(&doing);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut child = Command::new(cargo)
+        .args(&target.arguments)
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(ArtifactError::NoCargo)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (executable, last_lines) =
+        futures_util::join!(read_messages(stdout, &doing, progress), read_last(stderr));
+    let status = child.wait().await.map_err(ArtifactError::NoCargo)?;
+    if !status.success() {
+        return Err(ArtifactError::Build(last_lines));
+    }
+    let below_target = target
+        .output
+        .as_ref()
+        .map(|output| target_directory(workspace).join(output));
+    executable
+        .or(below_target)
+        .ok_or_else(|| ArtifactError::Build("cargo does not say where the binary is".to_owned()))
+}
+
+/// Counts what is compiled and picks out where the binary is.
+async fn read_messages(
+    stdout: Option<impl AsyncRead + Unpin>,
+    doing: &str,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Option<PathBuf> {
+    let mut lines = BufReader::new(stdout?).lines();
+    let (mut crates, mut executable) = (0, None);
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Ok(message) = serde_json::from_str::<Message>(&line) else {
+            continue;
+        };
+        let Some(target) = message.target.filter(|_| message.reason == "compiler-artifact") else {
+            continue;
+        };
+        crates += 1;
+        progress(&format!("{doing}: {crates} crates, {}", target.name));
+        if target.name == "bootstrap" {
+            executable = message.executable;
+        }
+    }
+    executable
+}
+
+async fn read_last(stderr: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(stderr) = stderr else {
+        return String::new();
+    };
+    let mut lines = BufReader::new(stderr).lines();
+    let mut last = VecDeque::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        last.push_back(line);
+        if last.len() > LINES_SHOWN {
+            last.pop_front();
+        }
+    }
+    Vec::from(last).join("\n")
+}
+
+fn target_directory(workspace: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |path| workspace.join(path))
+}

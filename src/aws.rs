@@ -1,0 +1,185 @@
+//! AWS clients for one account and region, made from one configuration.
+//!
+//! Owns how calls are made: credentials, endpoint, logging of every call, the interrupt. Must not know what a
+//! resource is.
+
+pub mod error;
+pub mod wait;
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId;
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::{AwsError, ErrorKind, Outcome};
+pub use self::wait::Look;
+use crate::progress::{Event, SharedProgress};
+
+/// Where and as whom AWS is called.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// A profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// The region, where it is not the AWS configuration's.
+    pub region: Option<String>,
+    /// An AWS-compatible endpoint for every service.
+    pub endpoint: Option<String>,
+    /// An access key id and secret, where they are not the AWS configuration's.
+    pub credentials: Option<(String, String)>,
+}
+
+/// Clients for every service the pipeline needs, in one account and region.
+#[derive(Clone)]
+pub struct Aws {
+    /// Amazon API Gateway.
+    pub apigateway: aws_sdk_apigateway::Client,
+    /// Amazon Data Firehose.
+    pub firehose: aws_sdk_firehose::Client,
+    /// AWS Identity and Access Management.
+    pub iam: aws_sdk_iam::Client,
+    /// Amazon Kinesis Data Streams.
+    pub kinesis: aws_sdk_kinesis::Client,
+    /// AWS Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Amazon CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Amazon S3.
+    pub s3: aws_sdk_s3::Client,
+    /// The twelve-digit account id.
+    pub account: String,
+    /// The partition, such as `aws` or `aws-cn`.
+    pub partition: String,
+    /// The region.
+    pub region: String,
+    /// The endpoint, where it is not AWS itself.
+    pub endpoint: Option<String>,
+    /// Cancelled when the user interrupts.
+    pub interrupt: CancellationToken,
+    progress: SharedProgress,
+}
+
+impl Aws {
+    /// Loads the AWS configuration and asks for the account that it belongs to.
+    pub async fn connect(
+        target: &Target,
+        progress: SharedProgress,
+        interrupt: CancellationToken,
+    ) -> Result<Self, AwsError> {
+        let config = load(target).await;
+        let Some(region) = config.region().map(ToString::to_string) else {
+            return Err(AwsError::own(
+                "configuration",
+                ErrorKind::Other,
+                "no region: give `region` in the spec, --region or AWS_REGION",
+            ));
+        };
+        let endpoint = config
+            .endpoint_url()
+            .map(|url| url.trim_end_matches('/').to_owned());
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(endpoint.is_some())
+            .build();
+        let mut aws = Self {
+            apigateway: aws_sdk_apigateway::Client::new(&config),
+            firehose: aws_sdk_firehose::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            kinesis: aws_sdk_kinesis::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            account: String::new(),
+            partition: String::new(),
+            region,
+            endpoint,
+            interrupt,
+            progress,
+        };
+        aws.identify(&aws_sdk_sts::Client::new(&config)).await?;
+        Ok(aws)
+    }
+
+    async fn identify(&mut self, sts: &aws_sdk_sts::Client) -> Result<(), AwsError> {
+        let call = "sts:GetCallerIdentity";
+        let identity = self.call(call, || sts.get_caller_identity().send()).await?;
+        let arn = identity.arn().ok_or_else(|| AwsError::incomplete(call, "ARN"))?;
+        self.partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+        self.account = identity
+            .account()
+            .ok_or_else(|| AwsError::incomplete(call, "account"))?
+            .to_owned();
+        Ok(())
+    }
+
+    /// Whether this is not AWS itself but something that speaks its protocols.
+    pub fn is_emulator(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
+    /// Makes one call: repeats it while throttled, reports it, classifies its error.
+    pub async fn call<T, E, R, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, SdkError<E, R>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+        SdkError<E, R>: RequestId,
+    {
+        self.throttled(async || {
+            let started = Instant::now();
+            let answer = send().await.map_err(|error| AwsError::new(call, error));
+            let outcome = match &answer {
+                Ok(_) => "ok".to_owned(),
+                Err(error) => error.code.clone().unwrap_or_else(|| error.message.clone()),
+            };
+            self.event(Event::Call {
+                call,
+                elapsed: started.elapsed(),
+                outcome,
+            });
+            answer
+        })
+        .await
+    }
+
+    /// Reports an event.
+    pub fn event(&self, event: Event) {
+        self.progress.event(event);
+    }
+
+    /// The same clients with another interrupt: for a deadline, or for cleaning up after the user interrupted.
+    #[must_use]
+    pub fn with_interrupt(&self, interrupt: CancellationToken) -> Self {
+        Self {
+            interrupt,
+            ..self.clone()
+        }
+    }
+}
+
+async fn load(target: &Target) -> SdkConfig {
+    // Connect and read time-outs keep a dead endpoint from holding a command for minutes; S3 and Lambda uploads
+    // of a few MiB stay well below.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    if let Some(profile) = &target.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &target.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint) = &target.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some((id, secret)) = &target.credentials {
+        let provider = aws_sdk_s3::config::Credentials::new(id, secret, None, None, "split-pipeline");
+        loader = loader.credentials_provider(provider);
+    }
+    loader.load().await
+}

@@ -1,0 +1,374 @@
+//! What can go wrong with an AWS call, in classes that the engine acts on.
+//!
+//! Owns the classification of error codes, including AWS's answers that mean "not yet". Classes come from the
+//! service error's code and, where AWS reuses a code, from its message; never from `SdkError`'s `Display`.
+//! Must not retry or wait.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId;
+
+/// What an error means for whoever made the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The resource does not exist.
+    NotFound,
+    /// The resource exists already.
+    Exists,
+    /// Something this call depends on has not settled yet: a new role, a stream that is being changed.
+    NotYet,
+    /// Too many calls.
+    Throttled,
+    /// The credentials may not do this.
+    Denied,
+    /// There are no credentials, or they are expired or wrong.
+    Credentials,
+    /// No answer from the endpoint.
+    Unreachable,
+    /// A wait reached its deadline.
+    TimedOut,
+    /// The user interrupted.
+    Interrupted,
+    /// Anything else.
+    Other,
+}
+
+/// A failed AWS call.
+#[derive(Clone, Debug)]
+pub struct AwsError {
+    /// The call as an IAM action, such as `kinesis:CreateStream`.
+    pub call: &'static str,
+    /// What it means.
+    pub kind: ErrorKind,
+    /// AWS's error code.
+    pub code: Option<String>,
+    /// AWS's message, or what broke on the way.
+    pub message: String,
+    /// AWS's request id, for its support.
+    pub request_id: Option<String>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl AwsError {
+    /// Classifies what the SDK reports for `call`.
+    pub fn new<E, R>(call: &'static str, error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+        SdkError<E, R>: RequestId,
+    {
+        let code = error.code().map(str::to_owned);
+        let message = error.message().map(str::to_owned);
+        let request_id = error.request_id().map(str::to_owned);
+        let kind = match &error {
+            SdkError::ServiceError(_) => {
+                classify(call, code.as_deref(), message.as_deref().unwrap_or_default())
+            }
+            SdkError::TimeoutError(_) => ErrorKind::Unreachable,
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+                ErrorKind::Unreachable
+            }
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_)
+                if mentions_credentials(&error) =>
+            {
+                ErrorKind::Credentials
+            }
+            SdkError::DispatchFailure(_) => ErrorKind::Unreachable,
+            _ => ErrorKind::Other,
+        };
+        let message = message.unwrap_or_else(|| innermost(&error));
+        Self {
+            call,
+            kind,
+            code,
+            message,
+            request_id,
+            source: Some(Arc::new(error)),
+        }
+    }
+
+    /// An error of our own making: a deadline, an interruption, an answer that makes no sense.
+    pub fn own(call: &'static str, kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            call,
+            kind,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            source: None,
+        }
+    }
+
+    /// An answer that lacks what AWS documents to be in it.
+    pub fn incomplete(call: &'static str, missing: &str) -> Self {
+        Self::own(call, ErrorKind::Other, format!("the answer has no {missing}"))
+    }
+
+    /// What the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self.kind {
+            ErrorKind::Denied => format!("allow {} to the credentials that run this", self.call),
+            ErrorKind::Credentials => {
+                "check the credentials: `aws sts get-caller-identity`, AWS_PROFILE or --profile, `aws sso login`"
+                    .to_owned()
+            }
+            ErrorKind::Unreachable => "check the network, the region and --endpoint-url".to_owned(),
+            ErrorKind::Throttled => "AWS limits how often this may be called; run the command again".to_owned(),
+            _ => return Vec::new(),
+        };
+        vec![hint]
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ErrorKind::TimedOut | ErrorKind::Interrupted => return write!(f, "{}", self.message),
+            _ => write!(f, "{}: {}", self.call, self.message)?,
+        }
+        match (&self.code, &self.request_id) {
+            (Some(code), Some(id)) => write!(f, " ({code}, request {id})"),
+            (Some(code), None) => write!(f, " ({code})"),
+            (None, Some(id)) => write!(f, " (request {id})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Error for AwsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // The SDK's chain repeats what `Display` says, except where there was no answer to quote.
+        if self.code.is_some() {
+            return None;
+        }
+        self.source.as_deref().and_then(Error::source)
+    }
+}
+
+/// Answers that mean "not yet": the call, the error code, and what the message contains.
+///
+/// From the AWS provider of Terraform and the services' documentation; an empty part matches anything.
+const NOT_YET: &[(&str, &str, &str)] = &[
+    (
+        "lambda:",
+        "InvalidParameterValueException",
+        "cannot be assumed by Lambda",
+    ),
+    (
+        "lambda:",
+        "InvalidParameterValueException",
+        "execution role does not have permissions",
+    ),
+    (
+        "lambda:",
+        "InvalidParameterValueException",
+        "KMS key is invalid for CreateGrant",
+    ),
+    ("lambda:", "ResourceConflictException", "in progress"),
+    ("lambda:", "ResourceConflictException", "current state"),
+    (
+        "firehose:",
+        "InvalidArgumentException",
+        "is unable to assume role",
+    ),
+    ("firehose:", "InvalidArgumentException", "is not authorized to"),
+    ("firehose:", "InvalidArgumentException", "Access was denied"),
+    (
+        "firehose:",
+        "InvalidArgumentException",
+        "Please check the role provided",
+    ),
+    (
+        "firehose:",
+        "InvalidArgumentException",
+        "security token included in the request is invalid",
+    ),
+    ("firehose:", "ConcurrentModificationException", ""),
+    ("firehose:", "ResourceInUseException", "not in the ACTIVE state"),
+    ("kinesis:CreateStream", "ResourceInUseException", "being deleted"),
+    ("apigateway:", "ConflictException", "concurrent modification"),
+    ("apigateway:", "ConflictException", "try again later"),
+    ("iam:", "MalformedPolicyDocument", "Invalid principal"),
+    ("iam:", "ConcurrentModification", ""),
+    ("s3:", "OperationAborted", ""),
+    ("logs:", "OperationAbortedException", ""),
+];
+
+fn classify(call: &str, code: Option<&str>, message: &str) -> ErrorKind {
+    let Some(code) = code else { return ErrorKind::Other };
+    let not_yet = NOT_YET
+        .iter()
+        .any(|(calls, codes, part)| call.starts_with(calls) && code == *codes && message.contains(part));
+    if not_yet {
+        return ErrorKind::NotYet;
+    }
+    match code {
+        "ResourceInUseException"
+            if call == "kinesis:CreateStream" || call == "firehose:CreateDeliveryStream" =>
+        {
+            ErrorKind::Exists
+        }
+        // While a stream is CREATING or UPDATING, every change is refused with this.
+        "ResourceInUseException" if call.starts_with("kinesis:") => ErrorKind::NotYet,
+        "ResourceConflictException" | "ConflictException" => ErrorKind::Exists,
+        "EntityAlreadyExists"
+        | "EntityAlreadyExistsException"
+        | "ResourceAlreadyExistsException"
+        | "BucketAlreadyOwnedByYou" => ErrorKind::Exists,
+        "NotFound"
+        | "NotFoundException"
+        | "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "ResourceNotFoundException"
+        | "NoSuchBucket"
+        | "NoSuchBucketPolicy"
+        | "NoSuchKey"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "NoSuchTagSet"
+        | "OwnershipControlsNotFoundError"
+        | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
+        // API Gateway uses one code for its call rate and for its quotas; only the rate passes by itself.
+        "LimitExceededException" if message.contains("Maximum number of") => ErrorKind::Other,
+        "LimitExceededException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException" => ErrorKind::Throttled,
+        "AccessDenied" | "AccessDeniedException" | "Forbidden" | "UnauthorizedOperation" => ErrorKind::Denied,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => ErrorKind::Credentials,
+        _ => ErrorKind::Other,
+    }
+}
+
+/// Tells a failure to find credentials from other failures before an answer: the SDK has no variant for it.
+fn mentions_credentials(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|cause| cause.to_string().contains("credential"))
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error)
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause: &&'a (dyn Error + 'static)| (*cause).source())
+}
+
+/// Turns the classes that are no failure for the caller into values.
+pub trait Outcome<T> {
+    /// `None` where the resource does not exist.
+    fn found(self) -> Result<Option<T>, AwsError>;
+}
+
+impl<T> Outcome<T> for Result<T, AwsError> {
+    fn found(self) -> Result<Option<T>, AwsError> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_follow_call_code_and_message() {
+        for (call, code, message, want) in [
+            (
+                "lambda:CreateFunction",
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                ErrorKind::NotYet,
+            ),
+            (
+                "lambda:CreateFunction",
+                "InvalidParameterValueException",
+                "memory is too small",
+                ErrorKind::Other,
+            ),
+            (
+                "lambda:AddPermission",
+                "ResourceConflictException",
+                "The statement id (a) provided already exists",
+                ErrorKind::Exists,
+            ),
+            (
+                "lambda:UpdateFunctionCode",
+                "ResourceConflictException",
+                "An update is in progress for resource",
+                ErrorKind::NotYet,
+            ),
+            (
+                "firehose:CreateDeliveryStream",
+                "InvalidArgumentException",
+                "Firehose is unable to assume role arn",
+                ErrorKind::NotYet,
+            ),
+            (
+                "firehose:CreateDeliveryStream",
+                "ResourceInUseException",
+                "already exists",
+                ErrorKind::Exists,
+            ),
+            (
+                "kinesis:CreateStream",
+                "ResourceInUseException",
+                "Stream x already exists",
+                ErrorKind::Exists,
+            ),
+            (
+                "kinesis:UpdateShardCount",
+                "ResourceInUseException",
+                "Stream x is UPDATING",
+                ErrorKind::NotYet,
+            ),
+            (
+                "apigateway:POST",
+                "LimitExceededException",
+                "Maximum number of APIs reached",
+                ErrorKind::Other,
+            ),
+            (
+                "apigateway:POST",
+                "TooManyRequestsException",
+                "Too Many Requests",
+                ErrorKind::Throttled,
+            ),
+            (
+                "s3:PutBucketPolicy",
+                "AccessDenied",
+                "Access Denied",
+                ErrorKind::Denied,
+            ),
+            (
+                "sts:GetCallerIdentity",
+                "ExpiredToken",
+                "expired",
+                ErrorKind::Credentials,
+            ),
+            ("iam:GetRole", "NoSuchEntity", "", ErrorKind::NotFound),
+        ] {
+            assert_eq!(
+                classify(call, Some(code), message),
+                want,
+                "{call} {code} {message}"
+            );
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The command line. The doc comments are the help texts.
+//!
+//! Must not do anything, nor know defaults of the spec.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::spec::Architecture;
+
+/// Split (Harness FME) impressions into your own S3, with one command.
+#[derive(Clone, Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// The spec; `-` reads standard input
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "split-pipeline.yaml"
+    )]
+    pub file: PathBuf,
+    /// Run against the local emulator instead of AWS: no account, no credentials, no Docker
+    #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
+    pub local: bool,
+    /// An AWS-compatible endpoint for every service
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// A profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The AWS region; overrides the spec's
+    #[arg(long, global = true, value_name = "NAME")]
+    pub region: Option<String>,
+    /// The format of the result on standard output
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+    /// Log every AWS call with its latency to standard error
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// No progress on standard error
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The format of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented starter spec
+    Init(Init),
+    /// Check the spec offline, and report every problem at once
+    Validate,
+    /// Show what `up` would do, field by field; changes nothing
+    Plan(Plan),
+    /// Make AWS match the spec, and print the webhook URL
+    Up(Up),
+    /// Show each resource's state and drift, traffic, delivery health and the webhook URL
+    Status(Status),
+    /// Print the webhook URL alone
+    Url,
+    /// Send a batch as Split does, wait until every impression is in S3, report latency and loss
+    Smoke(Smoke),
+    /// Delete what `up` made; the data stays unless told otherwise
+    Down(Down),
+    /// Build the handler and write the deployment zip
+    Build(Build),
+    /// Print the spec's JSON Schema, for editors
+    Schema,
+    /// Start, stop or look at the local emulator
+    Local(Local),
+    /// Print a completion script
+    Completions(Completions),
+}
+
+/// Options of `init`.
+#[derive(Args, Clone, Debug)]
+pub struct Init {
+    /// Where to write it; default: what `--file` says
+    pub path: Option<PathBuf>,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `plan`.
+#[derive(Args, Clone, Debug)]
+pub struct Plan {
+    /// Exit with 3 if anything would change
+    #[arg(long)]
+    pub check: bool,
+    /// Compare with this deployment zip of the handler
+    #[arg(long, value_name = "ZIP")]
+    pub handler: Option<PathBuf>,
+}
+
+/// Options of `up`.
+#[derive(Args, Clone, Debug)]
+pub struct Up {
+    /// Agree to replacing and shrinking resources
+    #[arg(long)]
+    pub yes: bool,
+    /// Take over resources of the right name that are not tagged as this pipeline's
+    #[arg(long)]
+    pub adopt: bool,
+    /// Deploy this zip of the handler instead of building one
+    #[arg(long, value_name = "ZIP")]
+    pub handler: Option<PathBuf>,
+    /// The longest it may take
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+}
+
+/// Options of `status`.
+#[derive(Args, Clone, Debug)]
+pub struct Status {
+    /// Look again every few seconds, until interrupted
+    #[arg(long)]
+    pub watch: bool,
+    /// The span to report traffic for
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub since: Duration,
+}
+
+/// Options of `smoke`.
+#[derive(Args, Clone, Debug)]
+pub struct Smoke {
+    /// Make a pipeline of its own for this, and always take it down again, data included
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// How many impressions to send
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// The longest to wait for delivery
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// Send the JSON array of impressions in this file instead
+    #[arg(long, value_name = "FILE", conflicts_with = "count")]
+    pub payload: Option<PathBuf>,
+}
+
+/// Options of `down`.
+#[derive(Args, Clone, Debug)]
+pub struct Down {
+    /// Agree to deleting
+    #[arg(long)]
+    pub yes: bool,
+    /// Delete the bucket too, with every impression in it
+    #[arg(long)]
+    pub purge_data: bool,
+}
+
+/// Options of `build`.
+#[derive(Args, Clone, Debug)]
+pub struct Build {
+    /// The processor to build for; default: the spec's, else x86_64
+    #[arg(long, value_name = "ARCH", value_parser = architecture)]
+    pub arch: Option<Architecture>,
+    /// Where to write the zip
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+}
+
+/// Options of `local`.
+#[derive(Args, Clone, Debug)]
+pub struct Local {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LocalCommand,
+}
+
+/// What to do with the local emulator.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum LocalCommand {
+    /// Start it in the background, unless it runs
+    Start,
+    /// Stop it; its state goes with it
+    Stop,
+    /// Say whether it runs, and where
+    Status,
+}
+
+/// Options of `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+fn architecture(text: &str) -> Result<Architecture, String> {
+    [Architecture::X86_64, Architecture::Arm64]
+        .into_iter()
+        .find(|architecture| architecture.as_str() == text)
+        .ok_or_else(|| "must be x86_64 or arm64".to_owned())
+}

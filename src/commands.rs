@@ -1,0 +1,92 @@
+//! One file a command: what it composes of the engine, from arguments to result.
+//!
+//! Must not print, nor know an SDK's types.
+
+mod build;
+mod completions;
+mod down;
+mod init;
+mod local;
+mod plan;
+mod schema;
+mod session;
+mod smoke;
+mod status;
+mod up;
+mod url;
+mod validate;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Cli, Command, Global};
+use crate::failure::{Exit, Failure, FailureKind};
+use crate::ui::Ui;
+
+/// What every command gets: the global options, the user interface, and the user's interruption.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) global: Global,
+    pub(crate) ui: Arc<Ui>,
+    pub(crate) interrupt: CancellationToken,
+}
+
+/// Runs a command and gives the process's exit code.
+pub async fn run(cli: Cli) -> u8 {
+    let ui = Arc::new(Ui::new(&cli.global));
+    let context = Context {
+        global: cli.global,
+        ui: Arc::clone(&ui),
+        interrupt: CancellationToken::new(),
+    };
+    tokio::spawn(watch_for_interrupts(context.clone()));
+    match dispatch(&context, cli.command).await {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.code()
+        }
+    }
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => init::run(context, &args),
+        Command::Validate => validate::run(context),
+        Command::Plan(args) => plan::run(context, &args).await,
+        Command::Up(args) => up::run(context, &args).await,
+        Command::Status(args) => status::run(context, &args).await,
+        Command::Url => url::run(context).await,
+        Command::Smoke(args) => smoke::run(context, &args).await,
+        Command::Down(args) => down::run(context, &args).await,
+        Command::Build(args) => build::run(context, &args).await,
+        Command::Schema => schema::run(context),
+        Command::Local(args) => local::run(context, &args).await,
+        Command::Completions(args) => completions::run(context, &args),
+    }
+}
+
+/// The first interruption lets calls in flight finish and starts nothing new; the second ends the process.
+async fn watch_for_interrupts(context: Context) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    context
+        .ui
+        .warn("interrupted: finishing what is under way; interrupt again to stop at once");
+    context.interrupt.cancel();
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(130);
+    }
+}
+
+impl Context {
+    /// Runs something that changes nothing and can simply be dropped when the user interrupts.
+    pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            result = work => Ok(result),
+            () = self.interrupt.cancelled() => Err(Failure::new(FailureKind::Interrupted, "interrupted")),
+        }
+    }
+}

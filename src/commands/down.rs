@@ -1,0 +1,60 @@
+//! `down`: deletes what `up` made.
+
+use super::Context;
+use super::session::Session;
+use crate::cli;
+use crate::destroy::{Data, destroy};
+use crate::failure::{Exit, Failure, FailureKind};
+use crate::results::{self, Deleted, Kept};
+use crate::ui::Answer;
+
+pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    let data = if args.purge_data { Data::Purge } else { Data::Keep };
+    if !args.yes {
+        agree(&session, data)?;
+    }
+    let result = take_down(&session, data).await?;
+    context.ui.result(&result);
+    Ok(Exit::Done)
+}
+
+/// Deletes everything that is the pipeline's.
+pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::Down, Failure> {
+    let want = session.desired(None);
+    let have = session.observe(&want).await?;
+    let (report, kept) = destroy(&session.aws, &want, have, data).await;
+    if !report.is_complete() {
+        return Err(Failure::of_report("down", report));
+    }
+    let deleted = report.done.into_iter().map(|done| Deleted {
+        kind: done.kind,
+        name: done.name,
+    });
+    let kept = kept.into_iter().map(|kept| Kept {
+        kind: kept.kind,
+        name: kept.name,
+        why: kept.why,
+    });
+    let (name, deleted, kept) = (session.spec.name.to_string(), deleted.collect(), kept.collect());
+    Ok(results::Down { name, deleted, kept })
+}
+
+fn agree(session: &Session, data: Data) -> Result<(), Failure> {
+    let (name, account, region) = (&session.spec.name, &session.aws.account, &session.aws.region);
+    let bucket = session.names.bucket(&session.spec);
+    let what = match data {
+        Data::Keep => format!("the bucket {bucket} and its impressions stay"),
+        Data::Purge => format!("the bucket {bucket} goes too, WITH EVERY IMPRESSION IN IT"),
+    };
+    let question =
+        format!("Delete the pipeline {name} in account {account}, region {region}; {what}. Go on?");
+    match session.context.ui.ask(&question) {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(Failure::new(FailureKind::Usage, "nothing was deleted")),
+        Answer::NobodyThere => {
+            let message = "`down` always asks, and there is no terminal to ask; nothing was deleted";
+            Err(Failure::new(FailureKind::Usage, message).hint("--yes agrees to it"))
+        }
+    }
+}

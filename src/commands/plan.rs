@@ -1,0 +1,48 @@
+//! `plan`: shows what `up` would do.
+
+use super::Context;
+use super::session::Session;
+use crate::cli;
+use crate::failure::{Exit, Failure};
+use crate::plan::{Plan, Summary};
+use crate::resource::{Action, Adoption};
+use crate::results::{self, Change};
+
+pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
+    let have = session.observe(&want).await?;
+    let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
+    let changes: Vec<_> = summaries
+        .into_iter()
+        .filter(|one| one.action != Action::Keep)
+        .map(change)
+        .collect();
+    let differs = args.check && !changes.is_empty();
+    context.ui.result(&results::Plan {
+        name: session.spec.name.to_string(),
+        changes,
+    });
+    Ok(if differs { Exit::Differs } else { Exit::Done })
+}
+
+fn change(summary: Summary) -> Change {
+    let Summary {
+        kind,
+        name,
+        action,
+        fields,
+        foreign,
+        caution,
+        reason,
+        ..
+    } = summary;
+    let foreign = foreign.then(|| "foreign: `up --adopt` takes it over".to_owned());
+    Change {
+        kind,
+        name,
+        action,
+        fields,
+        notes: reason.into_iter().chain(foreign).chain(caution).collect(),
+    }
+}

@@ -1,0 +1,217 @@
+//! What most commands start with: the spec, the emulator if asked for, AWS, and the handler's code.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Context;
+use crate::artifact::{self, Artifact, Origin, Profile};
+use crate::aws::{Aws, Target};
+use crate::desired::{Code, Desired};
+use crate::failure::{Failure, FailureKind};
+use crate::local;
+use crate::names::{Names, webhook_url};
+use crate::observe::{Snapshot, observe};
+use crate::progress::{Event, Progress as _};
+use crate::spec::{Architecture, MAX_BYTES, Spec};
+
+/// The region of the emulator, where nothing else names one.
+const LOCAL_REGION: &str = "us-east-1";
+
+/// A spec and the account and region that it is for.
+pub(super) struct Session {
+    pub(super) context: Context,
+    pub(super) spec: Spec,
+    pub(super) aws: Aws,
+    pub(super) names: Names,
+}
+
+impl Session {
+    /// Reads the spec and connects to AWS, or to the emulator.
+    pub(super) async fn open(context: &Context) -> Result<Self, Failure> {
+        let spec = read_spec(context)?;
+        let target = target(context, &spec).await?;
+        let connect = Aws::connect(&target, Arc::clone(&context.ui) as _, context.interrupt.clone());
+        let aws = context.unless_interrupted(connect).await??;
+        let names = Names::new(spec.name.as_str(), &aws.account, &aws.partition, &aws.region);
+        Ok(Self {
+            context: context.clone(),
+            spec,
+            aws,
+            names,
+        })
+    }
+
+    /// The same session for another spec.
+    pub(super) fn with_spec(self, spec: Spec) -> Self {
+        let names = Names::new(
+            spec.name.as_str(),
+            &self.aws.account,
+            &self.aws.partition,
+            &self.aws.region,
+        );
+        Self { spec, names, ..self }
+    }
+
+    /// The processor that the function runs on; the emulator runs it on this machine.
+    pub(super) fn architecture(&self) -> Architecture {
+        match std::env::consts::ARCH {
+            _ if !self.context.global.local => self.spec.handler.architecture,
+            "aarch64" => Architecture::Arm64,
+            _ => Architecture::X86_64,
+        }
+    }
+
+    fn profile(&self) -> Profile {
+        if self.aws.is_emulator() {
+            Profile::Quick
+        } else {
+            Profile::Deployment
+        }
+    }
+
+    /// The handler to deploy: the given zip, else the workspace's, built if its sources changed.
+    pub(super) async fn code_to_deploy(&self, given: Option<&Path>) -> Result<Code, Failure> {
+        let architecture = self.architecture();
+        let artifact = match (given, artifact::workspace()) {
+            (Some(path), _) => artifact::given(path, architecture)?,
+            (None, Some(workspace)) => {
+                let progress = |what: &str| self.context.ui.event(Event::Working(what.to_owned()));
+                let build = artifact::build(&workspace, architecture, self.profile(), &progress);
+                self.context.unless_interrupted(build).await??
+            }
+            (None, None) => return Err(no_handler()),
+        };
+        self.context.ui.event(Event::Working(format!(
+            "deploying the handler {}",
+            origin(&artifact)
+        )));
+        Ok(code(artifact))
+    }
+
+    /// The handler to compare with: the given zip, else the newest that was built. Never builds.
+    pub(super) fn code_to_compare(&self, given: Option<&Path>) -> Result<Option<Code>, Failure> {
+        let architecture = self.architecture();
+        let artifact = match (given, artifact::workspace()) {
+            (Some(path), _) => Some(artifact::given(path, architecture)?),
+            (None, Some(workspace)) => artifact::newest(&workspace, architecture, self.profile())?,
+            (None, None) => None,
+        };
+        if artifact.is_none() {
+            self.context
+                .ui
+                .note("no handler has been built here, so the deployed code is not compared");
+        }
+        Ok(artifact.map(code))
+    }
+
+    /// What the spec asks for, with this code.
+    pub(super) fn desired(&self, code: Option<Code>) -> Desired {
+        Desired::new(&self.spec, &self.names, self.architecture(), code)
+    }
+
+    /// What is there.
+    pub(super) async fn observe(&self, want: &Desired) -> Result<Snapshot, Failure> {
+        let observed = self.context.unless_interrupted(observe(&self.aws, want)).await?;
+        observed.map_err(|errors| Failure::of_calls(errors).context("looking at what is there"))
+    }
+
+    /// The webhook's URL for an API and its path.
+    pub(super) fn url(&self, api: &str, path: &str) -> String {
+        let (endpoint, stage) = (self.aws.endpoint.as_deref(), self.spec.webhook.stage.as_str());
+        webhook_url(endpoint, &self.aws.region, &self.aws.partition, api, stage, path)
+    }
+
+    /// The URL of a webhook that is open: its API has its path, and its stage is there.
+    pub(super) fn open_url(&self, have: &Snapshot) -> Option<String> {
+        let api = &have.rest_api.as_ref()?.id;
+        let stage = &have.stage.as_ref()?.state;
+        (stage.name == self.spec.webhook.stage.as_str()).then_some(())?;
+        Some(self.url(&api.api, &api.route.as_ref()?.path))
+    }
+}
+
+/// Reads and checks the spec; its warnings go to the user.
+pub(super) fn read_spec(context: &Context) -> Result<Spec, Failure> {
+    let path = &context.global.file;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a text that is too long without reading all of it.
+    let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
+    let (origin, read) = if path.as_os_str() == "-" {
+        (
+            "standard input".to_owned(),
+            std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
+        )
+    } else {
+        let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+        (path.display().to_string(), read)
+    };
+    read.map_err(|error| {
+        Failure::new(
+            FailureKind::Spec,
+            format!("{origin}: the spec cannot be read: {error}"),
+        )
+        .hint("`split-pipeline init` writes a starter spec; --file names another one")
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(
+            FailureKind::Spec,
+            format!("{origin}: the spec is not UTF-8 text, from byte {at} on"),
+        )
+    })?;
+    let parsed = Spec::parse(&text, &origin)?;
+    for warning in &parsed.warnings {
+        context.ui.warn(warning);
+    }
+    Ok(parsed.spec)
+}
+
+/// Where and as whom to call AWS; starts the emulator if it is asked for.
+async fn target(context: &Context, spec: &Spec) -> Result<Target, Failure> {
+    let global = &context.global;
+    let region = global
+        .region
+        .clone()
+        .or_else(|| spec.region.as_ref().map(|region| region.as_str().to_owned()));
+    if !global.local {
+        return Ok(Target {
+            profile: global.profile.clone(),
+            region,
+            endpoint: global.endpoint_url.clone(),
+            credentials: None,
+        });
+    }
+    let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
+    let emulator = context.unless_interrupted(local::ensure(&progress)).await??;
+    let (id, secret) = local::credentials();
+    Ok(Target {
+        profile: None,
+        region: region.or_else(|| Some(LOCAL_REGION.to_owned())),
+        endpoint: Some(emulator.endpoint),
+        credentials: Some((id.to_owned(), secret.to_owned())),
+    })
+}
+
+fn code(artifact: Artifact) -> Code {
+    Code {
+        zip: Arc::new(artifact.zip),
+        sha256: artifact.sha256,
+    }
+}
+
+fn origin(artifact: &Artifact) -> String {
+    match &artifact.origin {
+        Origin::Given(path) => format!("given as {}", path.display()),
+        Origin::Built(path) => format!("built as {}", path.display()),
+    }
+}
+
+/// There is neither a given handler nor sources to build one from.
+pub(super) fn no_handler() -> Failure {
+    Failure::new(
+        FailureKind::Build,
+        "there is no handler to deploy: its sources are not here",
+    )
+    .hint("run this in a clone of split-pipeline, or give a built one with --handler ZIP")
+}

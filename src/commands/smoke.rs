@@ -1,0 +1,211 @@
+//! `smoke`: sends a batch as Split does and waits until every impression is in S3.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::down::take_down;
+use super::session::Session;
+use super::up::{Consent, bring_up};
+use crate::cli;
+use crate::desired::kept_fields;
+use crate::destroy::Data;
+use crate::failure::{Exit, Failure, FailureKind, whole_chain};
+use crate::progress::{Event, Progress as _};
+use crate::resource::Adoption;
+use crate::results::Smoke;
+use crate::smoke::delivered::SearchError;
+use crate::smoke::post::Header;
+use crate::smoke::{Batch, Poster, Search, SmokeError};
+use crate::spec::{Bounded, Name, Spec};
+
+/// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
+const RUN_BYTES: usize = 4;
+
+/// The longest name of a pipeline, less what makes an ephemeral one unique.
+const LONGEST_BASE: usize = 32 - 1 - 2 * RUN_BYTES;
+
+/// The shortest and longest time between two looks into the bucket.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Failure> {
+    let run = random_hex()?;
+    let batch = match &args.payload {
+        None => Batch::made_up(args.count as usize, &run),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::new(FailureKind::Usage, format!("{}: {error}", path.display())))?;
+            Batch::from_json(&text).map_err(|error| Failure {
+                kind: FailureKind::Usage,
+                ..Failure::from(error)
+            })?
+        }
+    };
+    let session = Session::open(context).await?;
+    let smoke = if args.ephemeral {
+        let spec = ephemeral(&session.spec, &run)?;
+        in_ephemeral(session.with_spec(spec), &batch, args.timeout).await
+    } else {
+        let url = open_webhook(&session).await?;
+        send_and_find(&session, &url, &batch, args.timeout).await
+    }?;
+    let lost = smoke.missing;
+    context.ui.result(&smoke);
+    if lost == 0 {
+        return Ok(Exit::Done);
+    }
+    let waited = humantime::format_duration(args.timeout);
+    let message = format!(
+        "{lost} of {} impressions were not in S3 after {waited}",
+        batch.len()
+    );
+    Err(Failure::new(FailureKind::Smoke, message)
+        .hint("a delivery takes up to `delivery.buffer_seconds` and about a minute more; --timeout waits longer")
+        .hint("`split-pipeline status` shows delivery errors"))
+}
+
+/// Makes a pipeline for this test alone, and takes it down again whatever happens.
+async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Result<Smoke, Failure> {
+    let tested = async {
+        let up = bring_up(&session, None, Adoption::Refuse, Consent::Given, timeout).await?;
+        send_and_find(&session, &up.webhook_url, batch, timeout).await
+    }
+    .await;
+    // An interruption ended the test; it must not end the clean-up as well.
+    let aws = session.aws.with_interrupt(CancellationToken::new());
+    let context = Context {
+        interrupt: aws.interrupt.clone(),
+        ..session.context.clone()
+    };
+    let name = session.spec.name.to_string();
+    let session = Session {
+        aws,
+        context,
+        ..session
+    };
+    session
+        .context
+        .ui
+        .event(Event::Working(format!("taking {name} down again")));
+    match (tested, take_down(&session, Data::Purge).await) {
+        (tested, Ok(_)) => tested,
+        (Ok(_), Err(failure)) => Err(failure.context(&format!("{name} could not be taken down"))),
+        (Err(tested), Err(failure)) => Err(Failure {
+            message: format!(
+                "{}\n{name} could not be taken down: {}",
+                tested.message, failure.message
+            ),
+            ..tested
+        }),
+    }
+}
+
+async fn send_and_find(
+    session: &Session,
+    url: &str,
+    batch: &Batch,
+    timeout: Duration,
+) -> Result<Smoke, Failure> {
+    let (context, delivery) = (&session.context, &session.spec.delivery);
+    let lines = batch.lines(&kept_fields(&session.spec.handler.fields));
+    let bucket = session.names.bucket(&session.spec);
+    let search = Search::start(&session.aws, &bucket, delivery.prefix.as_str(), lines);
+    let mut search = context.unless_interrupted(search).await?.map_err(search_failed)?;
+    let started = Instant::now();
+    context
+        .ui
+        .event(Event::Working(format!("posting {} impressions", batch.len())));
+    let mut poster = Poster::new(url)?;
+    let posting = post_all(&mut poster, batch);
+    context.unless_interrupted(posting).await??;
+    let mut delay = LOOK_AGAIN.0;
+    loop {
+        context
+            .ui
+            .event(Event::Working("waiting for delivery to S3".to_owned()));
+        context
+            .unless_interrupted(search.look(&session.aws))
+            .await?
+            .map_err(search_failed)?;
+        if search.is_complete() || started.elapsed() + delay > timeout {
+            break;
+        }
+        session.aws.pause(delay).await?;
+        delay = delay.mul_f64(1.5).min(LOOK_AGAIN.1);
+    }
+    let mut result = Smoke {
+        sent: batch.len(),
+        webhook_ms: poster.slowest.as_millis(),
+        delivery_ms: started.elapsed().as_millis(),
+        ..Smoke::default()
+    };
+    search.report(&mut result);
+    Ok(result)
+}
+
+async fn post_all(poster: &mut Poster, batch: &Batch) -> Result<(), SmokeError> {
+    poster.test_button().await?;
+    for (body, header) in batch
+        .bodies()
+        .iter()
+        .zip([Header::Absent, Header::Present].into_iter().cycle())
+    {
+        poster.gzipped(body, header).await?;
+    }
+    Ok(())
+}
+
+async fn open_webhook(session: &Session) -> Result<String, Failure> {
+    let have = session.observe(&session.desired(None)).await?;
+    session.open_url(&have).ok_or_else(|| {
+        Failure::new(
+            FailureKind::Smoke,
+            format!("{} has no webhook here", session.spec.name),
+        )
+        .hint("`split-pipeline up` makes it; `smoke --ephemeral` makes one for the test alone")
+    })
+}
+
+/// The spec of a pipeline for one test: a name of its own, a bucket of its own, the smallest buffer.
+fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
+    let base = spec.name.as_str();
+    let base = base[..base.len().min(LONGEST_BASE)].trim_end_matches('-');
+    let name = Name::new(format!("{base}-{run}")).map_err(|why| {
+        Failure::new(
+            FailureKind::Smoke,
+            format!("no name for an ephemeral pipeline: {why}"),
+        )
+    })?;
+    let mut spec = Spec { name, ..spec.clone() };
+    spec.delivery.bucket = None;
+    spec.delivery.existing_bucket = false;
+    spec.delivery.buffer_mib = Bounded::of::<1>();
+    spec.delivery.buffer_seconds = Bounded::of::<0>();
+    Ok(spec)
+}
+
+fn random_hex() -> Result<String, Failure> {
+    let mut bytes = [0; RUN_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::new(
+            FailureKind::Io,
+            format!("the operating system gives no random bytes: {error}"),
+        )
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn search_failed(error: SearchError) -> Failure {
+    match error {
+        SearchError::Aws(error) => Failure::from(error),
+        SearchError::Smoke(error) => Failure::from(error),
+    }
+    .context("looking for the impressions in S3")
+}
+
+impl From<SmokeError> for Failure {
+    fn from(error: SmokeError) -> Self {
+        Self::new(FailureKind::Smoke, whole_chain(&error))
+    }
+}

@@ -1,0 +1,74 @@
+//! `status`: how every resource is, what went through, and the webhook URL.
+
+use std::time::Duration;
+
+use super::Context;
+use super::session::Session;
+use crate::cli;
+use crate::failure::{Exit, Failure};
+use crate::plan::{Plan, Summary};
+use crate::resource::{Action, Adoption, Phase};
+use crate::results::{self, State};
+use crate::traffic;
+
+/// How often `--watch` looks again.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    loop {
+        let status = look(&session, args.since).await?;
+        context.ui.result(&status);
+        if !args.watch {
+            return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
+        }
+        context
+            .unless_interrupted(tokio::time::sleep(WATCH_EVERY))
+            .await?;
+    }
+}
+
+async fn look(session: &Session, since: Duration) -> Result<results::Status, Failure> {
+    let want = session.desired(session.code_to_compare(None)?);
+    let (have, traffic) = futures_util::join!(
+        session.observe(&want),
+        session
+            .context
+            .unless_interrupted(traffic::read(&session.aws, &session.names, since)),
+    );
+    let (have, traffic) = (have?, traffic??);
+    let webhook_url = session.open_url(&have);
+    let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
+    let resources: Vec<_> = summaries.into_iter().map(resource).collect();
+    let all_ok = resources.iter().all(|resource| resource.state == State::Ok);
+    Ok(results::Status {
+        name: session.spec.name.to_string(),
+        healthy: all_ok && traffic.delivery_errors == 0 && traffic.failed_batches == 0,
+        webhook_url,
+        resources,
+        traffic,
+    })
+}
+
+fn resource(summary: Summary) -> results::Resource {
+    let state = match (&summary.phase, summary.action) {
+        (None, _) => State::Missing,
+        _ if summary.foreign => State::Foreign,
+        (Some(Phase::Failed(_)), _) => State::Failed,
+        (Some(Phase::Pending(_) | Phase::Deleting), _) => State::Pending,
+        (Some(Phase::Ready), Action::Keep) => State::Ok,
+        (Some(Phase::Ready), _) => State::Drifted,
+    };
+    let drift = if state == State::Missing {
+        Vec::new()
+    } else {
+        summary.fields
+    };
+    results::Resource {
+        kind: summary.kind,
+        name: summary.name,
+        id: summary.id,
+        state,
+        drift,
+    }
+}

@@ -1,0 +1,162 @@
+//! `up`: makes AWS match the spec.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Context;
+use super::session::Session;
+use crate::apply::{Applied, apply};
+use crate::cli;
+use crate::failure::{Exit, Failure, FailureKind};
+use crate::plan::{Plan, Summary};
+use crate::resource::{Action, Adoption};
+use crate::results::{self, Made};
+use crate::ui::Answer;
+
+pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    let adoption = if args.adopt {
+        Adoption::Allow
+    } else {
+        Adoption::Refuse
+    };
+    let consent = if args.yes { Consent::Given } else { Consent::Ask };
+    let result = bring_up(&session, args.handler.as_deref(), adoption, consent, args.timeout).await?;
+    context.ui.result(&result);
+    context.ui.note(&next_steps(&result.webhook_url));
+    Ok(Exit::Done)
+}
+
+/// Whether the user has agreed to replacing and shrinking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// Beforehand.
+    Given,
+    /// Has to be asked.
+    Ask,
+}
+
+/// Builds the handler, compares, asks where there is something to ask, and applies; within `timeout`.
+pub(super) async fn bring_up(
+    session: &Session,
+    handler: Option<&Path>,
+    adoption: Adoption,
+    consent: Consent,
+    timeout: Duration,
+) -> Result<results::Up, Failure> {
+    let started = Instant::now();
+    let code = session.code_to_deploy(handler).await?;
+    let want = session.desired(Some(code));
+    let have = session.observe(&want).await?;
+    let plan = Plan::new(&want, have, adoption);
+    let summaries = plan.summaries(&want);
+    refuse(&summaries)?;
+    if consent == Consent::Ask {
+        agree(session, &summaries)?;
+    }
+    // When time runs out, the same happens as when the user interrupts: nothing new starts.
+    let out_of_time = session.aws.interrupt.child_token();
+    let aws = session.aws.with_interrupt(out_of_time.clone());
+    let mut applying = std::pin::pin!(apply(&aws, &want, plan));
+    let applied = tokio::select! {
+        applied = &mut applying => applied,
+        () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => {
+            out_of_time.cancel();
+            applying.await
+        }
+    };
+    outcome(session, applied, started).map_err(|failure| {
+        if out_of_time.is_cancelled() && !session.aws.interrupt.is_cancelled() {
+            let limit = humantime::format_duration(timeout);
+            return Failure {
+                kind: FailureKind::TimedOut,
+                ..failure
+            }
+            .context(&format!("time ran out after {limit}"));
+        }
+        failure
+    })
+}
+
+fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<results::Up, Failure> {
+    let Applied { report, webhook } = applied;
+    let Some((api, path)) = webhook.filter(|_| report.is_complete()) else {
+        return Err(Failure::of_report("up", report));
+    };
+    let made = report.done.into_iter().map(|done| Made {
+        kind: done.kind,
+        name: done.name,
+        id: done.id,
+        action: done.action.done(),
+    });
+    Ok(results::Up {
+        name: session.spec.name.to_string(),
+        region: session.aws.region.clone(),
+        account: session.aws.account.clone(),
+        webhook_url: session.url(&api, &path),
+        resources: made.collect(),
+        elapsed_ms: started.elapsed().as_millis(),
+    })
+}
+
+/// Stops before anything is changed where something is in the way.
+fn refuse(summaries: &[Summary]) -> Result<(), Failure> {
+    let refused: Vec<_> = summaries
+        .iter()
+        .filter(|summary| summary.action == Action::Refuse)
+        .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(
+        FailureKind::Conflict,
+        "nothing was changed, since something is in the way",
+    );
+    for summary in &refused {
+        let why = summary.reason.as_deref().unwrap_or_default();
+        failure.message = format!("{}\n{} {}: {why}", failure.message, summary.kind, summary.name);
+    }
+    if refused.iter().any(|summary| summary.foreign) {
+        failure = failure.hint("--adopt takes over what fits, or choose another `name` in the spec");
+    }
+    Err(failure)
+}
+
+/// Asks before anything is replaced or shrunk.
+fn agree(session: &Session, summaries: &[Summary]) -> Result<(), Failure> {
+    let replaced = summaries
+        .iter()
+        .filter(|summary| summary.action == Action::Replace)
+        .map(|summary| {
+            let why = summary.reason.as_deref().unwrap_or_default();
+            format!("{} {} is replaced: {why}", summary.kind, summary.name)
+        });
+    let cautions = summaries.iter().filter_map(|summary| summary.caution.clone());
+    let all: Vec<_> = replaced.chain(cautions).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let list = all.join("\n");
+    match session.context.ui.ask(&format!("{list}\nGo on?")) {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(Failure::new(FailureKind::Usage, "nothing was changed")),
+        Answer::NobodyThere => {
+            let message = format!(
+                "this needs your agreement, and there is no terminal to ask; nothing was changed\n{list}"
+            );
+            Err(Failure::new(FailureKind::Usage, message).hint("--yes agrees to it"))
+        }
+    }
+}
+
+fn next_steps(url: &str) -> String {
+    format!(
+        "\nPaste this URL into Split (Harness FME):\n  \
+         1. FME Settings → Integrations → Webhooks → Add (older accounts: Admin settings → Integrations →\n     \
+         Outgoing Webhook (Impressions))\n  \
+         2. choose the environments, paste the URL, press Test, then Save\n\n\
+         Or try it at once:\n  \
+         echo '[{{\"key\":\"user-1\",\"split\":\"my-flag\",\"treatment\":\"on\",\"time\":1700000000000}}]' | gzip | \\\n    \
+         curl -sS --data-binary @- -H 'Content-Type: application/json' '{url}'"
+    )
+}

@@ -1,0 +1,14 @@
+//! `validate`: checks the spec offline.
+
+use super::Context;
+use super::session::read_spec;
+use crate::failure::{Exit, Failure};
+use crate::results;
+
+pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
+    let spec = read_spec(context)?;
+    context.ui.result(&results::Validate {
+        name: spec.name.to_string(),
+    });
+    Ok(Exit::Done)
+}

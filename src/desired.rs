@@ -1,0 +1,331 @@
+//! From the spec to what every resource should look like.
+//!
+//! Owns the choices that are not the user's: policies, runtime, file extensions. Pure: values in, values out.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
+
+use crate::names::Names;
+use crate::resource::{Kind, Tags};
+use crate::resources::bucket::{self, Bucket, Lifecycle, Ownership, PublicAccess};
+use crate::resources::delivery_stream::{self, DeliveryStream};
+use crate::resources::function::{self, Function, RUNTIME};
+use crate::resources::log_group::{self, LogGroup};
+use crate::resources::rest_api::{self, Path, Post, RestApi};
+use crate::resources::role::Role;
+use crate::resources::stage::{self, Deployment, Permission, Stage};
+use crate::resources::stream::{self, Stream};
+use crate::spec::{Architecture, Compression, Encryption, Fields, Spec, StreamMode};
+
+mod policies;
+
+/// The alias of the KMS key that AWS manages for Kinesis.
+const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";
+
+/// Where the webhook listens when its path is not to be a secret.
+const OPEN_PATH: &str = "impressions";
+
+/// After how many days S3 drops the parts of uploads that were never finished.
+const ABORT_UPLOADS_DAYS: i32 = 7;
+
+/// The handler to deploy.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// The deployment zip.
+    pub zip: Arc<Vec<u8>>,
+    /// Base64 of its SHA-256.
+    pub sha256: String,
+}
+
+/// Every resource of a pipeline as it should be.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The stream.
+    pub stream: Stream,
+    /// The delivery stream's role.
+    pub delivery_role: Role,
+    /// The function's role.
+    pub function_role: Role,
+    /// The function's log group.
+    pub function_log_group: LogGroup,
+    /// The delivery stream's log group.
+    pub delivery_log_group: LogGroup,
+    /// The delivery stream.
+    pub delivery_stream: DeliveryStream,
+    /// The function.
+    pub function: Function,
+    /// The REST API.
+    pub rest_api: RestApi,
+    /// The stage.
+    pub stage: Stage,
+}
+
+impl Desired {
+    /// What `spec` asks for. Without `code` there is nothing to deploy, and any deployed code is right.
+    pub fn new(spec: &Spec, names: &Names, architecture: Architecture, code: Option<Code>) -> Self {
+        let users = spec
+            .tags
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let tags = names.tags(&users);
+        let rest_api = rest_api(spec, names, &tags);
+        Self {
+            bucket: bucket(spec, names, &tags),
+            stream: stream(spec, names, &tags),
+            delivery_role: Role {
+                kind: Kind::DeliveryRole,
+                name: names.delivery_role(),
+                arn: names.role_arn(&names.delivery_role()),
+                state: policies::delivery_role(spec, names),
+                tags: tags.clone(),
+            },
+            function_role: Role {
+                kind: Kind::FunctionRole,
+                name: names.function_role(),
+                arn: names.role_arn(&names.function_role()),
+                state: policies::function_role(spec, names),
+                tags: tags.clone(),
+            },
+            function_log_group: log_group(
+                Kind::FunctionLogGroup,
+                names.function_log_group(),
+                None,
+                spec,
+                names,
+                &tags,
+            ),
+            delivery_log_group: log_group(
+                Kind::DeliveryLogGroup,
+                names.delivery_log_group(),
+                Some(names.delivery_log_stream()),
+                spec,
+                names,
+                &tags,
+            ),
+            delivery_stream: delivery_stream(spec, names, &tags),
+            function: function(spec, names, architecture, code, &tags),
+            stage: stage(spec, names, &rest_api, &tags),
+            rest_api,
+        }
+    }
+}
+
+fn bucket(spec: &Spec, names: &Names, tags: &Tags) -> Bucket {
+    let name = names.bucket(spec);
+    let expire_days = spec.delivery.expire_days.map(|days| signed(days.get()));
+    let state = bucket::State {
+        public_access: PublicAccess::blocked(),
+        policy: policies::tls_only(&names.bucket_arn(&name)),
+        encryption: Some("AES256".to_owned()),
+        object_ownership: Some("BucketOwnerEnforced".to_owned()),
+        lifecycle: Lifecycle {
+            expire_days,
+            expire_prefix: expire_days.map(|_| static_prefix(spec.delivery.prefix.as_str()).to_owned()),
+            abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
+            other_rules: Vec::new(),
+        },
+    };
+    let ownership = if spec.delivery.existing_bucket {
+        Ownership::User
+    } else {
+        Ownership::Pipeline
+    };
+    Bucket {
+        name,
+        ownership,
+        state,
+        tags: tags.clone(),
+    }
+}
+
+fn stream(spec: &Spec, names: &Names, tags: &Tags) -> Stream {
+    let (mode, shards) = match spec.stream.mode {
+        StreamMode::Provisioned => ("PROVISIONED", Some(signed(spec.stream.shards()))),
+        StreamMode::OnDemand => ("ON_DEMAND", None),
+    };
+    let state = stream::State {
+        mode: mode.to_owned(),
+        shards,
+        retention_hours: signed(spec.stream.retention_hours.get()),
+        encryption_key: match &spec.stream.encryption {
+            Encryption::AwsManaged => Some(AWS_MANAGED_KEY.to_owned()),
+            Encryption::Key(key) => Some(key.clone()),
+            Encryption::None => None,
+        },
+    };
+    Stream {
+        name: names.stream(),
+        arn: names.stream_arn(),
+        state,
+        tags: tags.clone(),
+    }
+}
+
+fn log_group(
+    kind: Kind,
+    name: String,
+    log_stream: Option<String>,
+    spec: &Spec,
+    names: &Names,
+    tags: &Tags,
+) -> LogGroup {
+    let retention_days = Some(signed(spec.handler.log_retention_days.get()));
+    let arn = names.log_group_arn(&name);
+    LogGroup {
+        kind,
+        name,
+        arn,
+        state: log_group::State {
+            retention_days,
+            log_stream,
+        },
+        tags: tags.clone(),
+    }
+}
+
+fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
+    let (compression, extension) = match spec.delivery.compression {
+        Compression::Gzip => ("GZIP", ".ndjson.gz"),
+        Compression::Snappy => ("Snappy", ".ndjson.snappy"),
+        Compression::Zip => ("ZIP", ".ndjson.zip"),
+        Compression::None => ("UNCOMPRESSED", ".ndjson"),
+    };
+    let role = names.role_arn(&names.delivery_role());
+    let state = delivery_stream::State {
+        source: names.stream_arn(),
+        source_role: role.clone(),
+        bucket: names.bucket_arn(&names.bucket(spec)),
+        role,
+        prefix: spec.delivery.prefix.as_str().to_owned(),
+        error_prefix: spec.delivery.error_prefix.as_str().to_owned(),
+        compression: compression.to_owned(),
+        file_extension: Some(extension.to_owned()),
+        buffer_mib: signed(spec.delivery.buffer_mib.get()),
+        buffer_seconds: signed(spec.delivery.buffer_seconds.get()),
+        error_log: Some((names.delivery_log_group(), names.delivery_log_stream())),
+    };
+    DeliveryStream {
+        name: names.delivery_stream(),
+        arn: names.delivery_stream_arn(),
+        state,
+        tags: tags.clone(),
+    }
+}
+
+fn function(
+    spec: &Spec,
+    names: &Names,
+    architecture: Architecture,
+    code: Option<Code>,
+    tags: &Tags,
+) -> Function {
+    let (zip, code_sha256) = code.map(|code| (code.zip, code.sha256)).unzip();
+    let state = function::State {
+        runtime: RUNTIME.to_owned(),
+        architecture: architecture.as_str().to_owned(),
+        code_sha256,
+        role: names.role_arn(&names.function_role()),
+        memory_mib: signed(spec.handler.memory_mib.get()),
+        timeout_seconds: signed(spec.handler.timeout_seconds.get()),
+        environment: settings(spec, names).to_env(),
+        reserved_concurrency: spec
+            .handler
+            .reserved_concurrency
+            .map(|reserved| signed(reserved.get())),
+    };
+    Function {
+        name: names.function(),
+        arn: names.function_arn(),
+        zip,
+        state,
+        tags: tags.clone(),
+    }
+}
+
+/// The handler's settings.
+fn settings(spec: &Spec, names: &Names) -> Settings {
+    Settings {
+        stream: names.stream(),
+        bucket: names.bucket(spec),
+        record_kib: spec.handler.record_kib.get(),
+        fields: kept_fields(&spec.handler.fields),
+    }
+}
+
+/// The spec's list of fields as the handler has it.
+pub fn kept_fields(fields: &Fields) -> KeptFields {
+    match fields {
+        Fields::All => KeptFields::All,
+        Fields::Keep(fields) => KeptFields::Keep(fields.clone()),
+    }
+}
+
+fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
+    let path = if spec.webhook.secret_path {
+        Path::Secret
+    } else {
+        Path::Fixed(OPEN_PATH)
+    };
+    let cidrs: Vec<_> = spec
+        .webhook
+        .allow_cidrs
+        .iter()
+        .map(|cidr| cidr.as_str())
+        .collect();
+    let state = rest_api::State {
+        // Without this, API Gateway reads gzip as text and what reaches the function cannot be inflated.
+        binary_media_types: vec!["*/*".to_owned()],
+        endpoint: "REGIONAL".to_owned(),
+        policy: if cidrs.is_empty() {
+            Value::Null
+        } else {
+            policies::allow_cidrs(&cidrs)
+        },
+        path: Some(path.display()),
+        post: Some(Post {
+            authorization: "NONE".to_owned(),
+            integration: "AWS_PROXY".to_owned(),
+            uri: names.integration_uri(),
+        }),
+        other_paths: Vec::new(),
+        duplicates: Vec::new(),
+    };
+    RestApi {
+        name: names.rest_api(),
+        arn_prefix: names.rest_api_arn(""),
+        path,
+        state,
+        tags: tags.clone(),
+    }
+}
+
+fn stage(spec: &Spec, names: &Names, api: &RestApi, tags: &Tags) -> Stage {
+    let state = stage::State {
+        name: spec.webhook.stage.as_str().to_owned(),
+        deployment: Deployment::Current,
+        invoke_permission: Permission::Granted,
+        rate_limit: f64::from(spec.webhook.rate_limit.get()),
+        burst_limit: signed(spec.webhook.burst_limit.get()),
+    };
+    Stage {
+        names: names.clone(),
+        api: api.state.clone(),
+        state,
+        tags: tags.clone(),
+    }
+}
+
+/// The part of a delivery prefix that is the same for every object.
+pub fn static_prefix(prefix: &str) -> &str {
+    prefix.split("!{").next().unwrap_or_default()
+}
+
+/// A number of the spec as the SDK wants it; the spec's limits are far below what would not fit.
+fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

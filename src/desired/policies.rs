@@ -1,0 +1,139 @@
+//! Every policy document: who may assume the roles, what they may do, who may reach bucket and webhook.
+
+use serde_json::{Value, json};
+
+use crate::names::Names;
+use crate::resources::role;
+use crate::spec::{Encryption, Spec};
+
+/// The role of the delivery stream: read the stream, write to the bucket, log errors.
+pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
+    let bucket = names.bucket_arn(&names.bucket(spec));
+    let errors = format!(
+        "{}:log-stream:{}",
+        names.log_group_arn(&names.delivery_log_group()),
+        names.delivery_log_stream()
+    );
+    let mut statements = vec![
+        allow(
+            "ReadStream",
+            &[
+                "kinesis:DescribeStream",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            &names.stream_arn(),
+        ),
+        allow(
+            "FindBucket",
+            &[
+                "s3:GetBucketLocation",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+            ],
+            &bucket,
+        ),
+        allow(
+            "WriteObjects",
+            &["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            &format!("{bucket}/*"),
+        ),
+        allow("LogErrors", &["logs:PutLogEvents"], &errors),
+    ];
+    statements.extend(use_key(spec, names, "kms:Decrypt"));
+    // The external id is how Firehose says for which account it acts (AWS: "Grant Firehose access to an Amazon S3
+    // destination").
+    let condition = json!({ "StringEquals": { "sts:ExternalId": names.account() } });
+    role::State {
+        trust: trust("firehose.amazonaws.com", Some(condition)),
+        policy: document(statements),
+        other_policies: Vec::new(),
+    }
+}
+
+/// The role of the function: put records, spill what the stream refuses, log.
+pub(super) fn function_role(spec: &Spec, names: &Names) -> role::State {
+    let bucket = names.bucket_arn(&names.bucket(spec));
+    let logs = format!(
+        "{}:log-stream:*",
+        names.log_group_arn(&names.function_log_group())
+    );
+    let mut statements = vec![
+        allow("PutRecords", &["kinesis:PutRecords"], &names.stream_arn()),
+        json!({
+            "Sid": "SetAside",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject"],
+            "Resource": [format!("{bucket}/spill/*"), format!("{bucket}/rejected/*")],
+        }),
+        allow("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], &logs),
+    ];
+    statements.extend(use_key(spec, names, "kms:GenerateDataKey"));
+    role::State {
+        trust: trust("lambda.amazonaws.com", None),
+        policy: document(statements),
+        other_policies: Vec::new(),
+    }
+}
+
+/// The bucket policy that refuses every request without TLS.
+pub(super) fn tls_only(bucket_arn: &str) -> Value {
+    document(vec![json!({
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, format!("{bucket_arn}/*")],
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+    })])
+}
+
+/// The resource policy of the REST API that lets only these sources in.
+pub(super) fn allow_cidrs(cidrs: &[&str]) -> Value {
+    let statement = |effect: &str| {
+        json!({
+            "Effect": effect,
+            "Principal": "*",
+            "Action": "execute-api:Invoke",
+            "Resource": "execute-api:/*",
+        })
+    };
+    let mut deny = statement("Deny");
+    deny["Condition"] = json!({ "NotIpAddress": { "aws:SourceIp": cidrs } });
+    document(vec![statement("Allow"), deny])
+}
+
+/// What the user's own key needs; the key that AWS manages for Kinesis needs nothing.
+fn use_key(spec: &Spec, names: &Names, action: &str) -> Option<Value> {
+    let Encryption::Key(key) = &spec.stream.encryption else {
+        return None;
+    };
+    let mut conditions = json!({ "StringEquals": { "kms:ViaService": names.service_host("kinesis") } });
+    let mut resource = key.clone();
+    // Policies cannot name a key by its alias, but they can ask for the alias of any key.
+    if let Some(at) = key.find("alias/") {
+        resource = names.any_key_arn();
+        conditions["ForAnyValue:StringEquals"] = json!({ "kms:ResourceAliases": &key[at..] });
+    }
+    let mut statement = allow("UseKey", &[action], &resource);
+    statement["Condition"] = conditions;
+    Some(statement)
+}
+
+fn allow(sid: &str, actions: &[&str], resource: &str) -> Value {
+    json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
+}
+
+fn trust(service: &str, condition: Option<Value>) -> Value {
+    let mut statement =
+        json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" });
+    if let Some(condition) = condition {
+        statement["Condition"] = condition;
+    }
+    document(vec![statement])
+}
+
+fn document(statements: Vec<Value>) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}

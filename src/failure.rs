@@ -1,0 +1,209 @@
+//! What a command fails with, as its user sees it: a kind, a message, hints, an exit code.
+//!
+//! The edge of the CLI: every module's error ends here and nowhere else.
+
+use std::error::Error;
+
+use serde::Serialize;
+
+use crate::apply::Report;
+use crate::artifact::ArtifactError;
+use crate::aws::{AwsError, ErrorKind};
+use crate::local::LocalError;
+use crate::spec::SpecError;
+
+/// How a command that did not fail ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It is done.
+    Done,
+    /// Something differs from the spec, and the command was to find that out.
+    Differs,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Differs => 3,
+        }
+    }
+}
+
+/// What sort of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The command line is wrong, or asks for something that needs an answer nobody can give.
+    Usage,
+    /// The spec is wrong or cannot be read.
+    Spec,
+    /// There are no usable AWS credentials.
+    Credentials,
+    /// An AWS call failed.
+    Aws,
+    /// Something of somebody else's is in the way.
+    Conflict,
+    /// The handler could not be built.
+    Build,
+    /// The local emulator could not be started or stopped.
+    Local,
+    /// The smoke test lost impressions or could not send them.
+    Smoke,
+    /// Time ran out.
+    TimedOut,
+    /// The user interrupted.
+    Interrupted,
+    /// A file could not be read or written.
+    Io,
+}
+
+/// A failed command.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// What sort of failure it is.
+    pub kind: FailureKind,
+    /// What failed and why; several lines where several things failed.
+    pub message: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with a message and no hints yet.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Adds a hint, unless it is there already.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
+        self
+    }
+
+    /// Puts what was attempted before what went wrong.
+    #[must_use]
+    pub fn context(mut self, attempt: &str) -> Self {
+        self.message = format!("{attempt}: {}", self.message);
+        self
+    }
+
+    /// The process's exit code.
+    pub fn code(&self) -> u8 {
+        match self.kind {
+            FailureKind::Usage | FailureKind::Spec => 2,
+            FailureKind::Interrupted => 130,
+            _ => 1,
+        }
+    }
+
+    /// Several failed AWS calls as one failure.
+    pub fn of_calls(errors: Vec<AwsError>) -> Self {
+        let mut failures = errors.into_iter().map(Self::from);
+        let Some(mut first) = failures.next() else {
+            return Self::new(FailureKind::Aws, "an AWS call failed");
+        };
+        for other in failures {
+            // The same refusal of every service is one problem, not ten.
+            let credentials =
+                other.kind == FailureKind::Credentials && first.kind == FailureKind::Credentials;
+            if !credentials {
+                first.message = format!("{}\n{}", first.message, other.message);
+            }
+            first = other.hints.into_iter().fold(first, Self::hint);
+        }
+        first
+    }
+
+    /// What a report of an incomplete `up` or `down` says: what was done, what failed, what was not started.
+    pub fn of_report(command: &str, report: Report) -> Self {
+        let failed = report.failed.len();
+        let kind = if failed > 0 {
+            FailureKind::Aws
+        } else {
+            FailureKind::Interrupted
+        };
+        let mut failure = Self::new(kind, format!("`{command}` is not complete"));
+        for (kind, name, error) in report.failed {
+            let part = Self::from(error);
+            failure.message = format!("{}\nfailed: {kind} {name}: {}", failure.message, part.message);
+            failure = part.hints.into_iter().fold(failure, Self::hint);
+        }
+        for (kind, name, why) in &report.not_started {
+            failure.message = format!("{}\nnot done: {kind} {name}: {why}", failure.message);
+        }
+        let done: Vec<_> = report.done.iter().map(|done| done.kind.as_str()).collect();
+        let done = if done.is_empty() {
+            "nothing".to_owned()
+        } else {
+            done.join(", ")
+        };
+        failure.message = format!("{}\ndone: {done}", failure.message);
+        failure.hint(format!(
+            "running `{command}` again is safe: it goes on where this one stopped"
+        ))
+    }
+}
+
+impl From<AwsError> for Failure {
+    fn from(error: AwsError) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Credentials => FailureKind::Credentials,
+            ErrorKind::TimedOut => FailureKind::TimedOut,
+            ErrorKind::Interrupted => FailureKind::Interrupted,
+            _ => FailureKind::Aws,
+        };
+        error
+            .hints()
+            .into_iter()
+            .fold(Self::new(kind, whole_chain(&error)), Self::hint)
+    }
+}
+
+impl From<SpecError> for Failure {
+    fn from(error: SpecError) -> Self {
+        let hints = error.problems.iter().filter_map(|problem| problem.hint.clone());
+        hints.fold(Self::new(FailureKind::Spec, error.to_string()), Self::hint)
+    }
+}
+
+impl From<ArtifactError> for Failure {
+    fn from(error: ArtifactError) -> Self {
+        error
+            .hints()
+            .into_iter()
+            .fold(Self::new(FailureKind::Build, whole_chain(&error)), Self::hint)
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        error
+            .hints()
+            .into_iter()
+            .fold(Self::new(FailureKind::Local, whole_chain(&error)), Self::hint)
+    }
+}
+
+/// An error and everything that caused it, without saying anything twice.
+pub fn whole_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,40 @@
+//! Split impressions into your own S3, with one command.
+//!
+//! How data flows:
+//!
+//! ```text
+//! YAML ──spec──▶ Spec ──desired──▶ Desired ─┐
+//!                                           ├─plan──▶ Plan ──apply──▶ webhook URL
+//! AWS  ──────────observe─────────▶ Snapshot ┘
+//! ```
+//!
+//! Left of `apply` nothing changes anything. [`spec`], [`names`], [`desired`] and [`plan`] are pure; [`observe`] only
+//! reads; [`apply`] and [`destroy`] are the only places that change AWS. `status` is observe + plan, `up` is observe +
+//! plan + apply, `plan` is `up` without its last step: one engine, and one definition of what a resource should look
+//! like.
+//!
+//! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
+//! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
+//! [`apply`], [`destroy`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
+//! emulator), [`smoke`], [`traffic`], [`results`], [`progress`] and [`ui`] (what the user sees).
+
+pub mod apply;
+pub mod artifact;
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod desired;
+pub mod destroy;
+pub mod failure;
+pub mod local;
+pub mod names;
+pub mod observe;
+pub mod plan;
+pub mod progress;
+pub mod resource;
+pub mod resources;
+pub mod results;
+pub mod smoke;
+pub mod spec;
+pub mod traffic;
+pub mod ui;

@@ -1,0 +1,191 @@
+//! The local emulator's life: MiniStack, pinned to one version, bound to this machine alone, with IAM enforced.
+//!
+//! Owns finding or installing it, starting it in the background, reusing and stopping it. Must not know about
+//! resources.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+mod health;
+mod install;
+mod process;
+mod state;
+
+use health::Health;
+use state::State;
+
+/// The version that all of this is tested with.
+pub const MINISTACK_VERSION: &str = "1.5.33";
+
+/// How long a start may take: `uvx` downloads first.
+const STARTING: Duration = Duration::from_mins(3);
+
+/// How long a stop may take before the process is killed.
+const STOPPING: Duration = Duration::from_secs(5);
+
+/// A running emulator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emulator {
+    /// Where it answers.
+    pub endpoint: String,
+    /// Its process, where we started it.
+    pub pid: Option<u32>,
+    /// Its version.
+    pub version: String,
+}
+
+/// What can go wrong with the emulator.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The port's number is no number.
+    #[error("SPLIT_PIPELINE_LOCAL_PORT is no port number: {0}")]
+    Port(String),
+    /// Something else listens on the port.
+    #[error("port {0} is in use by something that is not MiniStack")]
+    PortInUse(u16),
+    /// Another version, or one without IAM enforcement, runs there.
+    #[error("a MiniStack that split-pipeline cannot use runs on port {port}: {why}")]
+    Unusable {
+        /// The port.
+        port: u16,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The one that runs was not started by us.
+    #[error("the MiniStack on port {0} was not started by split-pipeline, so it is left alone")]
+    NotOurs(u16),
+    /// There is no Python to run it with.
+    #[error("there is no Python 3.10 or newer to run the local emulator with")]
+    NoPython,
+    /// It could not be installed.
+    #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{0}")]
+    Install(String),
+    /// It ended before it answered.
+    #[error("the local emulator did not start:\n{0}")]
+    Start(String),
+    /// A file of its state cannot be read or written.
+    #[error("{path}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl LocalError {
+    /// What the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::PortInUse(_) | Self::Unusable { .. } => {
+                "free the port, or choose another one: SPLIT_PIPELINE_LOCAL_PORT=4567"
+            }
+            Self::NoPython => "install Python 3.10 or newer, or uv (https://docs.astral.sh/uv)",
+            Self::Install(output) if output.contains("ensurepip") => {
+                "Debian and Ubuntu: `apt install python3-venv`"
+            }
+            Self::Install(_) => {
+                "the first start downloads it from PyPI: check the network and pip's configuration"
+            }
+            Self::NotOurs(_) => "stop it the way that it was started",
+            Self::Port(_) | Self::Start(_) | Self::Io { .. } => return Vec::new(),
+        };
+        vec![hint.to_owned()]
+    }
+}
+
+/// The access key id and secret that the emulator takes for its account's root.
+pub fn credentials() -> (&'static str, &'static str) {
+    ("test", "test")
+}
+
+/// Gives the emulator that runs, or starts it in the background and waits until it answers.
+pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalError> {
+    let state = State::from_env()?;
+    // Two commands at once must not start two.
+    let _lock = state.lock().await?;
+    if let Some(running) = usable(&state).await? {
+        return Ok(running);
+    }
+    let command = install::command(&state, progress).await?;
+    progress("starting the local emulator");
+    let pid = process::start(&command, &state)?;
+    let version = answering(&state, pid).await?;
+    state.write_pid(pid)?;
+    Ok(Emulator {
+        endpoint: state.endpoint(),
+        pid: Some(pid),
+        version,
+    })
+}
+
+/// Gives the emulator that runs, if one does.
+pub async fn status() -> Result<Option<Emulator>, LocalError> {
+    usable(&State::from_env()?).await
+}
+
+/// Stops the emulator if we started it, and gives what was stopped.
+pub async fn stop() -> Result<Option<Emulator>, LocalError> {
+    let state = State::from_env()?;
+    let _lock = state.lock().await?;
+    let running = usable(&state).await?;
+    let Some(pid) = state.pid() else {
+        return if running.is_some() {
+            Err(LocalError::NotOurs(state.port))
+        } else {
+            Ok(None)
+        };
+    };
+    process::end(pid, process::Signal::TERM);
+    let deadline = Instant::now() + STOPPING;
+    while process::is_ours(pid) {
+        if Instant::now() > deadline {
+            process::end(pid, process::Signal::KILL);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What it started, the functions' processes, is in its process group and may outlive it.
+    process::end(pid, process::Signal::KILL);
+    state.forget()?;
+    Ok(running)
+}
+
+/// The emulator on our port, if there is one; an error if something else is there.
+async fn usable(state: &State) -> Result<Option<Emulator>, LocalError> {
+    let port = state.port;
+    let unusable = |why: String| Err(LocalError::Unusable { port, why });
+    match health::ask(&state.endpoint()).await {
+        Health::Nothing => Ok(None),
+        Health::SomethingElse => Err(LocalError::PortInUse(port)),
+        Health::MiniStack { version, .. } if version != MINISTACK_VERSION => unusable(format!(
+            "it is version {version}, and {MINISTACK_VERSION} is needed"
+        )),
+        Health::MiniStack { auth: false, .. } => unusable("it does not enforce IAM (AUTH=true)".to_owned()),
+        Health::MiniStack { version, .. } => Ok(Some(Emulator {
+            endpoint: state.endpoint(),
+            pid: state.pid(),
+            version,
+        })),
+    }
+}
+
+/// Waits until a process that was just started answers.
+async fn answering(state: &State, pid: u32) -> Result<String, LocalError> {
+    let deadline = Instant::now() + STARTING;
+    let mut delay = Duration::from_millis(50);
+    loop {
+        if let Health::MiniStack { version, .. } = health::ask(&state.endpoint()).await {
+            return Ok(version);
+        }
+        if !process::is_running(pid) || Instant::now() > deadline {
+            process::end(pid, process::Signal::KILL);
+            return Err(LocalError::Start(state.last_log_lines()));
+        }
+        tokio::time::sleep(delay).await;
+        delay = delay.mul_f64(1.3).min(Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,143 @@
+//! Where the emulator's state on disk is: one set of files a port, so that several can run side by side.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::{LocalError, process};
+
+/// The emulator's usual port.
+const DEFAULT_PORT: u16 = 4566;
+
+/// How many lines of the log an error shows.
+const LINES_SHOWN: usize = 15;
+
+/// The emulator's files and port.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    /// The port.
+    pub(super) port: u16,
+    directory: PathBuf,
+}
+
+impl State {
+    /// Port and directory as the environment has them.
+    pub(super) fn from_env() -> Result<Self, LocalError> {
+        let port = match std::env::var("SPLIT_PIPELINE_LOCAL_PORT") {
+            Err(_) => DEFAULT_PORT,
+            Ok(text) => text.parse().map_err(|_| LocalError::Port(text))?,
+        };
+        let chosen = std::env::var_os("SPLIT_PIPELINE_CACHE_DIR").map(PathBuf::from);
+        let usual = || {
+            dirs::cache_dir()
+                .unwrap_or_else(std::env::temp_dir)
+                .join("split-pipeline")
+        };
+        let directory = chosen.unwrap_or_else(usual);
+        fs::create_dir_all(&directory).map_err(|source| LocalError::Io {
+            path: directory.clone(),
+            source,
+        })?;
+        Ok(Self { port, directory })
+    }
+
+    /// Where the emulator answers.
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A directory of the emulator's own for its temporary files.
+    pub(super) fn working_directory(&self) -> PathBuf {
+        self.file("work")
+    }
+
+    /// What the emulator prints.
+    pub(super) fn log(&self) -> PathBuf {
+        self.file("log")
+    }
+
+    /// The Python environment that the emulator is installed in, whatever the port.
+    pub(super) fn environment(&self) -> PathBuf {
+        self.directory
+            .join(format!("ministack-{}", super::MINISTACK_VERSION))
+    }
+
+    /// Waits until no other command starts or stops the emulator.
+    pub(super) async fn lock(&self) -> Result<File, LocalError> {
+        // One lock for all ports: the installation is shared.
+        let path = self.directory.join("lock");
+        let locked = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || {
+                let file = File::options()
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .open(path)?;
+                file.lock()?;
+                Ok(file)
+            }
+        });
+        let locked = locked
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        locked.map_err(|source| LocalError::Io { path, source })
+    }
+
+    /// The process that we started, if it still runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        let pid = fs::read_to_string(self.file("pid")).ok()?.trim().parse().ok()?;
+        process::is_ours(pid).then_some(pid)
+    }
+
+    /// Remembers the process.
+    pub(super) fn write_pid(&self, pid: u32) -> Result<(), LocalError> {
+        let path = self.file("pid");
+        fs::write(&path, pid.to_string()).map_err(|source| LocalError::Io { path, source })
+    }
+
+    /// Forgets the process and everything it stored.
+    pub(super) fn forget(&self) -> Result<(), LocalError> {
+        remove(&self.file("pid"), |path| fs::remove_file(path))?;
+        remove(&self.working_directory(), |path| fs::remove_dir_all(path))
+    }
+
+    /// The end of what the emulator printed.
+    pub(super) fn last_log_lines(&self) -> String {
+        let text = fs::read(self.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        last_lines(&text.unwrap_or_default())
+    }
+
+    fn file(&self, extension: &str) -> PathBuf {
+        self.directory
+            .join(format!("ministack-{}.{extension}", self.port))
+    }
+}
+
+/// The last lines of an output, as many as an error shows.
+pub(super) fn last_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+}
+
+fn remove(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), LocalError> {
+    match remove(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LocalError::Io {
+            path: path.to_owned(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_lines_are_shown() {
+        let text: String = (0..40).map(|line| format!("{line}\n")).collect();
+        let shown = last_lines(&text);
+        assert!(shown.starts_with("25\n") && shown.ends_with("\n39"));
+        assert_eq!(last_lines(""), "");
+    }
+}

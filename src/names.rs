@@ -1,0 +1,251 @@
+//! Every name, ARN and tag of a pipeline: all follow from its name, account, partition and region.
+//!
+//! Owns the formats. Must not look anything up.
+
+use crate::resource::Tags;
+use crate::spec::Spec;
+
+/// The tags by which `up` and `down` know what is theirs.
+pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];
+
+const MANAGED_BY: &str = "managed-by";
+const PIPELINE: &str = "split-pipeline";
+
+/// The names of one pipeline's resources.
+#[derive(Clone, Debug)]
+pub struct Names {
+    name: String,
+    account: String,
+    partition: String,
+    region: String,
+}
+
+impl Names {
+    /// The names of the pipeline `name` in one account and region.
+    pub fn new(name: &str, account: &str, partition: &str, region: &str) -> Self {
+        Self {
+            name: name.into(),
+            account: account.into(),
+            partition: partition.into(),
+            region: region.into(),
+        }
+    }
+
+    /// The account id.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The bucket: the spec's, else one that is unique because it holds account and region.
+    pub fn bucket(&self, spec: &Spec) -> String {
+        spec.delivery.bucket.as_ref().map_or_else(
+            || format!("{}-{}-{}", self.name, self.account, self.region),
+            |bucket| bucket.as_str().to_owned(),
+        )
+    }
+
+    /// The bucket's ARN.
+    pub fn bucket_arn(&self, bucket: &str) -> String {
+        format!("arn:{}:s3:::{bucket}", self.partition)
+    }
+
+    /// The Kinesis stream.
+    pub fn stream(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The Kinesis stream's ARN.
+    pub fn stream_arn(&self) -> String {
+        self.arn("kinesis", &format!("stream/{}", self.name))
+    }
+
+    /// The role that Firehose assumes. Role names are per account, so the region is part of them.
+    pub fn delivery_role(&self) -> String {
+        format!("{}-delivery-{}", self.name, self.region)
+    }
+
+    /// The role that the function assumes.
+    pub fn function_role(&self) -> String {
+        format!("{}-handler-{}", self.name, self.region)
+    }
+
+    /// The ARN of a role.
+    pub fn role_arn(&self, role: &str) -> String {
+        format!("arn:{}:iam::{}:role/{role}", self.partition, self.account)
+    }
+
+    /// The function.
+    pub fn function(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The function's ARN.
+    pub fn function_arn(&self) -> String {
+        self.arn("lambda", &format!("function:{}", self.name))
+    }
+
+    /// The log group that Lambda writes to.
+    pub fn function_log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.name)
+    }
+
+    /// The log group that Firehose writes its errors to.
+    pub fn delivery_log_group(&self) -> String {
+        format!("/aws/kinesisfirehose/{}", self.name)
+    }
+
+    /// The log stream in it.
+    pub fn delivery_log_stream(&self) -> String {
+        "S3Delivery".to_owned()
+    }
+
+    /// The ARN of a log group.
+    pub fn log_group_arn(&self, group: &str) -> String {
+        self.arn("logs", &format!("log-group:{group}"))
+    }
+
+    /// The delivery stream.
+    pub fn delivery_stream(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The delivery stream's ARN.
+    pub fn delivery_stream_arn(&self) -> String {
+        self.arn("firehose", &format!("deliverystream/{}", self.name))
+    }
+
+    /// The REST API. Its name is not unique; it is found by its tags.
+    pub fn rest_api(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The ARN by which a REST API is tagged.
+    pub fn rest_api_arn(&self, api: &str) -> String {
+        format!(
+            "arn:{}:apigateway:{}::/restapis/{api}",
+            self.partition, self.region
+        )
+    }
+
+    /// The ARN by which a stage is tagged.
+    pub fn stage_arn(&self, api: &str, stage: &str) -> String {
+        format!("{}/stages/{stage}", self.rest_api_arn(api))
+    }
+
+    /// What API Gateway calls to invoke the function.
+    pub fn integration_uri(&self) -> String {
+        format!(
+            "arn:{}:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
+            self.partition,
+            self.region,
+            self.function_arn()
+        )
+    }
+
+    /// The requests that may invoke the function: `POST` on one path of one stage of one API.
+    pub fn invoke_source(&self, api: &str, stage: &str, path: &str) -> String {
+        self.arn("execute-api", &format!("{api}/{stage}/POST/{path}"))
+    }
+
+    /// The ARN of every key of this account and region, for policies that name a key by its alias.
+    pub fn any_key_arn(&self) -> String {
+        self.arn("kms", "key/*")
+    }
+
+    /// How KMS names a service that uses a key.
+    pub fn service_host(&self, service: &str) -> String {
+        format!("{service}.{}.amazonaws.com", self.region)
+    }
+
+    /// The tags of everything in the pipeline: the user's and ours.
+    pub fn tags(&self, users: &Tags) -> Tags {
+        let mut tags = users.clone();
+        tags.insert(MANAGED_BY.to_owned(), "split-pipeline".to_owned());
+        tags.insert(PIPELINE.to_owned(), self.name.clone());
+        tags
+    }
+
+    fn arn(&self, service: &str, resource: &str) -> String {
+        format!(
+            "arn:{}:{service}:{}:{}:{resource}",
+            self.partition, self.region, self.account
+        )
+    }
+}
+
+/// The URL to paste into Split.
+pub fn webhook_url(
+    endpoint: Option<&str>,
+    region: &str,
+    partition: &str,
+    api: &str,
+    stage: &str,
+    path: &str,
+) -> String {
+    match endpoint {
+        Some(endpoint) => format!("{endpoint}/restapis/{api}/{stage}/_user_request_/{path}"),
+        None => {
+            let suffix = if partition == "aws-cn" {
+                "amazonaws.com.cn"
+            } else {
+                "amazonaws.com"
+            };
+            format!("https://{api}.execute-api.{region}.{suffix}/{stage}/{path}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_from_name_account_and_region() {
+        let names = Names::new("flags", "123456789012", "aws", "eu-west-1");
+        assert_eq!(
+            names.stream_arn(),
+            "arn:aws:kinesis:eu-west-1:123456789012:stream/flags"
+        );
+        assert_eq!(names.delivery_role(), "flags-delivery-eu-west-1");
+        assert_eq!(
+            names.invoke_source("abc", "prod", "s3cret"),
+            "arn:aws:execute-api:eu-west-1:123456789012:abc/prod/POST/s3cret"
+        );
+        assert_eq!(
+            names.stage_arn("abc", "prod"),
+            "arn:aws:apigateway:eu-west-1::/restapis/abc/stages/prod"
+        );
+    }
+
+    #[test]
+    fn the_longest_names_fit_the_limits_of_aws() {
+        let names = Names::new(&"n".repeat(32), "123456789012", "aws", "ap-southeast-2");
+        // IAM: 64 characters; S3: 63.
+        assert!(names.delivery_role().len() <= 64 && names.function_role().len() <= 64);
+        assert!(format!("{}-123456789012-ap-southeast-2", "n".repeat(32)).len() <= 63);
+    }
+
+    #[test]
+    fn webhook_urls_are_aws_or_the_emulators() {
+        assert_eq!(
+            webhook_url(None, "eu-west-1", "aws", "abc", "prod", "s"),
+            "https://abc.execute-api.eu-west-1.amazonaws.com/prod/s"
+        );
+        assert_eq!(
+            webhook_url(
+                Some("http://127.0.0.1:4566"),
+                "eu-west-1",
+                "aws",
+                "abc",
+                "prod",
+                "s"
+            ),
+            "http://127.0.0.1:4566/restapis/abc/prod/_user_request_/s"
+        );
+    }
+}

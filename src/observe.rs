@@ -1,0 +1,99 @@
+//! Looks at everything a pipeline is made of, all at once.
+//!
+//! Only reads. Absence is a value.
+
+use futures_util::join;
+
+use crate::aws::{Aws, AwsError};
+use crate::desired::Desired;
+use crate::resource::{Observed, Resource};
+use crate::resources::bucket::Bucket;
+use crate::resources::delivery_stream::DeliveryStream;
+use crate::resources::function::Function;
+use crate::resources::log_group::LogGroup;
+use crate::resources::rest_api::RestApi;
+use crate::resources::role::Role;
+use crate::resources::stage::Stage;
+use crate::resources::stream::Stream;
+
+/// What is there of a pipeline.
+pub struct Snapshot {
+    /// The bucket.
+    pub bucket: Option<Observed<Bucket>>,
+    /// The stream.
+    pub stream: Option<Observed<Stream>>,
+    /// The delivery stream's role.
+    pub delivery_role: Option<Observed<Role>>,
+    /// The function's role.
+    pub function_role: Option<Observed<Role>>,
+    /// The function's log group.
+    pub function_log_group: Option<Observed<LogGroup>>,
+    /// The delivery stream's log group.
+    pub delivery_log_group: Option<Observed<LogGroup>>,
+    /// The delivery stream.
+    pub delivery_stream: Option<Observed<DeliveryStream>>,
+    /// The function.
+    pub function: Option<Observed<Function>>,
+    /// The REST API.
+    pub rest_api: Option<Observed<RestApi>>,
+    /// The stage.
+    pub stage: Option<Observed<Stage>>,
+}
+
+/// Looks at every resource of `want`; reports every failure, not only the first.
+pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError>> {
+    // The stage belongs to the API, so it is looked for as soon as that is found.
+    let api_and_stage = async {
+        let rest_api = want.rest_api.observe(aws, &()).await?;
+        let id = rest_api.as_ref().map(|api| api.id.clone());
+        let stage = want.stage.observe(aws, &id).await?;
+        Ok::<_, AwsError>((rest_api, stage))
+    };
+    let (
+        bucket,
+        stream,
+        delivery_role,
+        function_role,
+        function_logs,
+        delivery_logs,
+        delivery_stream,
+        function,
+        api,
+    ) = join!(
+        want.bucket.observe(aws, &()),
+        want.stream.observe(aws, &()),
+        want.delivery_role.observe(aws, &()),
+        want.function_role.observe(aws, &()),
+        want.function_log_group.observe(aws, &()),
+        want.delivery_log_group.observe(aws, &()),
+        want.delivery_stream.observe(aws, &()),
+        want.function.observe(aws, &()),
+        api_and_stage,
+    );
+    let mut errors = Vec::new();
+    let (rest_api, stage) = take(api.map(Some), &mut errors).unwrap_or_default();
+    let snapshot = Snapshot {
+        bucket: take(bucket, &mut errors),
+        stream: take(stream, &mut errors),
+        delivery_role: take(delivery_role, &mut errors),
+        function_role: take(function_role, &mut errors),
+        function_log_group: take(function_logs, &mut errors),
+        delivery_log_group: take(delivery_logs, &mut errors),
+        delivery_stream: take(delivery_stream, &mut errors),
+        function: take(function, &mut errors),
+        rest_api,
+        stage,
+    };
+    if errors.is_empty() {
+        Ok(snapshot)
+    } else {
+        Err(errors)
+    }
+}
+
+fn take<T>(result: Result<Option<T>, AwsError>, errors: &mut Vec<AwsError>) -> Option<T> {
+    result.unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    })
+}

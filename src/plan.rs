@@ -1,0 +1,110 @@
+//! What is to be done about every resource, decided before anything is changed.
+//!
+//! Pure: values in, values out.
+
+use crate::desired::Desired;
+use crate::observe::Snapshot;
+use crate::resource::{Action, Adoption, Decision, FieldChange, Kind, Phase, Resource, decide};
+use crate::resources::bucket::Bucket;
+use crate::resources::delivery_stream::DeliveryStream;
+use crate::resources::function::Function;
+use crate::resources::log_group::LogGroup;
+use crate::resources::rest_api::RestApi;
+use crate::resources::role::Role;
+use crate::resources::stage::Stage;
+use crate::resources::stream::Stream;
+
+/// The decisions about every resource of a pipeline.
+pub struct Plan {
+    /// The bucket.
+    pub bucket: Decision<Bucket>,
+    /// The stream.
+    pub stream: Decision<Stream>,
+    /// The delivery stream's role.
+    pub delivery_role: Decision<Role>,
+    /// The function's role.
+    pub function_role: Decision<Role>,
+    /// The function's log group.
+    pub function_log_group: Decision<LogGroup>,
+    /// The delivery stream's log group.
+    pub delivery_log_group: Decision<LogGroup>,
+    /// The delivery stream.
+    pub delivery_stream: Decision<DeliveryStream>,
+    /// The function.
+    pub function: Decision<Function>,
+    /// The REST API.
+    pub rest_api: Decision<RestApi>,
+    /// The stage.
+    pub stage: Decision<Stage>,
+}
+
+/// One decision without its types: for showing, counting and asking.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its id, if it exists.
+    pub id: Option<String>,
+    /// What AWS is doing with it, if it exists.
+    pub phase: Option<Phase>,
+    /// What is to be done.
+    pub action: Action,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// Whether it is somebody else's.
+    pub foreign: bool,
+    /// What the user has to agree to first.
+    pub caution: Option<String>,
+    /// Why it is replaced or refused.
+    pub reason: Option<String>,
+}
+
+impl Plan {
+    /// Decides about every resource of `want`, given what is there.
+    pub fn new(want: &Desired, have: Snapshot, adoption: Adoption) -> Self {
+        Self {
+            bucket: decide(&want.bucket, have.bucket, adoption),
+            stream: decide(&want.stream, have.stream, adoption),
+            delivery_role: decide(&want.delivery_role, have.delivery_role, adoption),
+            function_role: decide(&want.function_role, have.function_role, adoption),
+            function_log_group: decide(&want.function_log_group, have.function_log_group, adoption),
+            delivery_log_group: decide(&want.delivery_log_group, have.delivery_log_group, adoption),
+            delivery_stream: decide(&want.delivery_stream, have.delivery_stream, adoption),
+            function: decide(&want.function, have.function, adoption),
+            rest_api: decide(&want.rest_api, have.rest_api, adoption),
+            stage: decide(&want.stage, have.stage, adoption),
+        }
+    }
+
+    /// Every decision, in the order in which data flows.
+    pub fn summaries(&self, want: &Desired) -> Vec<Summary> {
+        vec![
+            summary(&want.bucket, &self.bucket),
+            summary(&want.stream, &self.stream),
+            summary(&want.delivery_role, &self.delivery_role),
+            summary(&want.function_role, &self.function_role),
+            summary(&want.delivery_log_group, &self.delivery_log_group),
+            summary(&want.function_log_group, &self.function_log_group),
+            summary(&want.delivery_stream, &self.delivery_stream),
+            summary(&want.function, &self.function),
+            summary(&want.rest_api, &self.rest_api),
+            summary(&want.stage, &self.stage),
+        ]
+    }
+}
+
+fn summary<R: Resource>(want: &R, decision: &Decision<R>) -> Summary {
+    Summary {
+        kind: want.kind(),
+        name: want.name().to_owned(),
+        id: decision.have.as_ref().map(|have| R::display_id(&have.id)),
+        phase: decision.have.as_ref().map(|have| have.phase.clone()),
+        action: decision.action,
+        fields: decision.fields.clone(),
+        foreign: decision.foreign,
+        caution: decision.caution.clone(),
+        reason: decision.reason.clone(),
+    }
+}

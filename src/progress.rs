@@ -1,0 +1,69 @@
+//! What happens while a command runs, as values: the engine reports events, `ui` shows them.
+//!
+//! Owns the event types and the trait that receives them. Must not print or decide.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::resource::{Action, Kind};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Work outside AWS goes on: the handler's build, the emulator's start.
+    Working(String),
+    /// A resource is being created, changed or deleted.
+    Started {
+        /// Which resource.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// A resource waits for something.
+    Waiting {
+        /// Which resource.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What it waits for.
+        what: String,
+    },
+    /// A resource is as it should be.
+    Finished {
+        /// Which resource.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What was done to it.
+        action: Action,
+        /// How long that took.
+        elapsed: Duration,
+    },
+    /// A resource could not be brought to where it should be.
+    Failed {
+        /// Which resource.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// An AWS call was answered; shown with `--verbose`.
+    Call {
+        /// The call as an IAM action, such as `kinesis:CreateStream`.
+        call: &'static str,
+        /// From sending to the answer.
+        elapsed: Duration,
+        /// `ok` or the error code.
+        outcome: String,
+    },
+    /// Something the user should know that is no error.
+    Warning(String),
+}
+
+/// Receives events as they happen.
+pub trait Progress: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: Event);
+}
+
+/// A shared receiver of events.
+pub type SharedProgress = Arc<dyn Progress>;

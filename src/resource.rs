@@ -1,0 +1,440 @@
+//! What every resource of the pipeline has in common: how it is looked at, compared, decided on and brought to
+//! where it should be.
+//!
+//! Owns the trait, the comparison and the decision. Must not know any one resource.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::aws::{Aws, AwsError};
+use crate::progress::Event;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// The kinds of resources that make up a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The S3 bucket that impressions end in.
+    Bucket,
+    /// The Kinesis stream between function and delivery.
+    Stream,
+    /// The role that the delivery stream assumes.
+    DeliveryRole,
+    /// The role that the function assumes.
+    FunctionRole,
+    /// Where the function logs.
+    FunctionLogGroup,
+    /// Where the delivery stream logs its errors.
+    DeliveryLogGroup,
+    /// The Firehose delivery stream from the stream to the bucket.
+    DeliveryStream,
+    /// The Lambda function behind the webhook.
+    Function,
+    /// The REST API that is the webhook.
+    RestApi,
+    /// The stage that opens the REST API to the world.
+    Stage,
+}
+
+impl Kind {
+    /// The name as in the JSON results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bucket => "bucket",
+            Self::Stream => "stream",
+            Self::DeliveryRole => "delivery_role",
+            Self::FunctionRole => "function_role",
+            Self::FunctionLogGroup => "function_log_group",
+            Self::DeliveryLogGroup => "delivery_log_group",
+            Self::DeliveryStream => "delivery_stream",
+            Self::Function => "function",
+            Self::RestApi => "rest_api",
+            Self::Stage => "stage",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One kind of AWS resource: what it should be, and the calls that look at and change it.
+///
+/// The value itself is the desired resource. `update` is the only place that knows how to reach a state:
+/// `create` makes the bare resource and reports what AWS made of it, and the difference is then updated.
+#[expect(
+    async_fn_in_trait,
+    reason = "the engine joins these futures on one task, so they need no Send bound"
+)]
+pub trait Resource: Sized {
+    /// What is compared between desired and observed; serialized, its fields are the plan's paths.
+    type State: Serialize;
+    /// What AWS calls it, as far as other resources or calls need to know.
+    type Id: Clone;
+    /// What must be known to look for it.
+    type Parent;
+    /// What must exist before it.
+    type Needs;
+
+    /// Which kind this is.
+    fn kind(&self) -> Kind;
+    /// Its name.
+    fn name(&self) -> &str;
+    /// The state that it should be in.
+    fn want(&self) -> &Self::State;
+    /// The tags that it should carry.
+    fn tags(&self) -> &Tags;
+    /// The id as the user would look it up.
+    fn display_id(id: &Self::Id) -> String;
+
+    /// Looks at it; absence is a value.
+    async fn observe(&self, aws: &Aws, parent: &Self::Parent) -> Result<Option<Observed<Self>>, AwsError>;
+    /// Makes the bare resource, tagged as ours; that it exists already and is ours counts as made.
+    async fn create(&self, needs: &Self::Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError>;
+    /// Brings it from `have` to the desired state.
+    async fn update(
+        &self,
+        have: &Observed<Self>,
+        needs: &Self::Needs,
+        step: &Step<'_>,
+    ) -> Result<Self::Id, AwsError>;
+    /// Deletes it and waits until it is gone; that it is gone already counts as deleted.
+    async fn delete(&self, id: &Self::Id, step: &Step<'_>) -> Result<(), AwsError>;
+
+    /// Waits until one that AWS is still making or changing can be used and changed.
+    async fn settled(&self, have: Observed<Self>, _step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        Ok(have)
+    }
+
+    /// Why the observed state cannot be changed in place, if so.
+    fn replacement(&self, _have: &Self::State) -> Option<Replacement> {
+        None
+    }
+    /// What the user has to agree to before the change is made, if anything: it shrinks or moves something.
+    fn caution(&self, _have: &Self::State) -> Option<String> {
+        None
+    }
+    /// Whether it belongs to the user, who made it and keeps it.
+    fn external(&self) -> bool {
+        false
+    }
+}
+
+/// What is to be done where a state cannot be changed in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// Delete it and make it anew; holds why.
+    Recreate(String),
+    /// It holds data, so only its owner may do that; holds why and what to do.
+    Refuse(String),
+}
+
+/// What a look at an existing resource found.
+pub struct Observed<R: Resource> {
+    /// What AWS calls it.
+    pub id: R::Id,
+    /// The part of its state that is compared.
+    pub state: R::State,
+    /// Its tags, without AWS's own.
+    pub tags: Tags,
+    /// Whether it can be used and changed.
+    pub phase: Phase,
+}
+
+/// Where a resource is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It can be used and changed.
+    Ready,
+    /// AWS is making or changing it; holds AWS's word for it.
+    Pending(String),
+    /// AWS is deleting it.
+    Deleting,
+    /// AWS could not make it; holds why.
+    Failed(String),
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// The field, dotted.
+    pub path: String,
+    /// What it is; null where it is absent.
+    pub have: Value,
+    /// What it should be; null where it should be absent.
+    pub want: Value,
+}
+
+/// What is done to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is absent and will be made.
+    Create,
+    /// It differs and will be changed in place.
+    Update,
+    /// It differs in what cannot be changed, and will be deleted and made anew.
+    Replace,
+    /// It is somebody else's and will be tagged as ours.
+    Adopt,
+    /// It is as it should be.
+    Keep,
+    /// It stands in the way and nothing will be done.
+    Refuse,
+    /// It will be deleted.
+    Delete,
+}
+
+impl Action {
+    /// The action as something done.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Update => "updated",
+            Self::Replace => "replaced",
+            Self::Adopt => "adopted",
+            Self::Delete => "deleted",
+            Self::Keep | Self::Refuse => "unchanged",
+        }
+    }
+}
+
+/// What is to be done about one resource, and why.
+pub struct Decision<R: Resource> {
+    /// What is there.
+    pub have: Option<Observed<R>>,
+    /// What to do.
+    pub action: Action,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// Whether it carries somebody else's tags or none.
+    pub foreign: bool,
+    /// What the user has to agree to first.
+    pub caution: Option<String>,
+    /// Why the action is a replacement or a refusal.
+    pub reason: Option<String>,
+}
+
+/// Whether to take over resources that are not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// Leave them alone and stop.
+    Refuse,
+    /// Tag them as ours and change them.
+    Allow,
+}
+
+/// Decides what to do about `want`, given what is there.
+pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adoption) -> Decision<R> {
+    let mut decision = Decision {
+        have,
+        action: Action::Keep,
+        fields: Vec::new(),
+        foreign: false,
+        caution: None,
+        reason: None,
+    };
+    let Some(have) = decision
+        .have
+        .as_ref()
+        .filter(|have| have.phase != Phase::Deleting)
+    else {
+        if want.external() {
+            decision.action = Action::Refuse;
+            decision.reason = Some(format!(
+                "the spec says that {} {} exists, but it does not",
+                want.kind(),
+                want.name()
+            ));
+        } else {
+            decision.action = Action::Create;
+            decision.fields = diff_values(&Value::Null, &whole(want.want(), want.tags()));
+        }
+        return decision;
+    };
+    if want.external() {
+        return decision;
+    }
+    decision.foreign = !is_ours(want.tags(), &have.tags);
+    decision.fields = differences(want, have);
+    decision.caution = want.caution(&have.state);
+    let replacement = match &have.phase {
+        Phase::Failed(why) => Some(Replacement::Recreate(why.clone())),
+        _ => want.replacement(&have.state),
+    };
+    let (action, reason) = match replacement {
+        _ if decision.foreign && adoption == Adoption::Refuse => (
+            Action::Refuse,
+            Some("it exists and is not tagged as this pipeline's".to_owned()),
+        ),
+        Some(Replacement::Refuse(why)) => (Action::Refuse, Some(why)),
+        Some(Replacement::Recreate(why)) if decision.foreign => (
+            Action::Refuse,
+            Some(format!("adopting it would need a replacement: {why}")),
+        ),
+        Some(Replacement::Recreate(why)) => (Action::Replace, Some(why)),
+        None if decision.foreign => (Action::Adopt, None),
+        None if decision.fields.is_empty() => (Action::Keep, None),
+        None => (Action::Update, None),
+    };
+    decision.action = action;
+    decision.reason = reason;
+    decision
+}
+
+/// Brings one resource to where it should be, as decided.
+pub async fn ensure<R: Resource>(
+    want: &R,
+    decision: Decision<R>,
+    needs: &R::Needs,
+    step: &Step<'_>,
+) -> Result<R::Id, AwsError> {
+    let Decision { have, action, .. } = decision;
+    let have = match (have, action) {
+        (Some(have), Action::Keep | Action::Update | Action::Adopt) => have,
+        (Some(have), _) => {
+            want.delete(&have.id, step).await?;
+            want.create(needs, step).await?
+        }
+        (None, _) => want.create(needs, step).await?,
+    };
+    let have = if matches!(have.phase, Phase::Pending(_)) {
+        want.settled(have, step).await?
+    } else {
+        have
+    };
+    if want.external() || differences(want, &have).is_empty() {
+        return Ok(have.id);
+    }
+    want.update(&have, needs, step).await
+}
+
+/// Lists the fields in which an observed resource differs from the desired one, tags included.
+pub fn differences<R: Resource>(want: &R, have: &Observed<R>) -> Vec<FieldChange> {
+    diff_values(&whole(&have.state, &have.tags), &whole(want.want(), want.tags()))
+}
+
+/// Whether `have` carries the tags by which we know our own.
+pub fn is_ours(want: &Tags, have: &Tags) -> bool {
+    crate::names::OWNERSHIP_TAGS
+        .iter()
+        .all(|key| want.get(*key) == have.get(*key))
+}
+
+fn whole(state: &impl Serialize, tags: &Tags) -> Value {
+    let mut value = serde_json::to_value(state).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("tags".to_owned(), serde_json::json!(tags));
+    }
+    value
+}
+
+fn diff_values(have: &Value, want: &Value) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    collect(&mut changes, String::new(), have, want);
+    changes
+}
+
+fn collect(changes: &mut Vec<FieldChange>, path: String, have: &Value, want: &Value) {
+    match (have, want) {
+        (Value::Object(_) | Value::Null, Value::Object(wanted)) => {
+            let empty = serde_json::Map::new();
+            let had = have.as_object().unwrap_or(&empty);
+            let extra = had.keys().filter(|key| !wanted.contains_key(*key));
+            for key in wanted.keys().chain(extra) {
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                collect(changes, below, value_at(had, key), value_at(wanted, key));
+            }
+        }
+        _ if have == want => {}
+        _ => changes.push(FieldChange {
+            path,
+            have: have.clone(),
+            want: want.clone(),
+        }),
+    }
+}
+
+fn value_at<'a>(map: &'a serde_json::Map<String, Value>, key: &str) -> &'a Value {
+    map.get(key).unwrap_or(&Value::Null)
+}
+
+/// One resource being worked on: AWS, and a way to say what is waited for.
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    /// Where the work is done.
+    pub aws: &'a Aws,
+    kind: Kind,
+    name: &'a str,
+}
+
+impl<'a> Step<'a> {
+    /// A step for one resource.
+    pub fn new(aws: &'a Aws, kind: Kind, name: &'a str) -> Self {
+        Self { aws, kind, name }
+    }
+
+    /// Says what the resource waits for.
+    pub fn waiting(&self, what: &str) {
+        self.aws.event(Event::Waiting {
+            kind: self.kind,
+            name: self.name.to_owned(),
+            what: what.to_owned(),
+        });
+    }
+
+    /// Repeats a call while something that it depends on has not settled yet.
+    pub async fn settle<T>(&self, call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
+        self.aws.settle(&|why| self.waiting(why), call).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn differences_name_the_leaf_and_keep_both_sides() {
+        let have = json!({"a": 1, "b": {"c": "x", "gone": true}, "list": [1]});
+        let want = json!({"a": 1, "b": {"c": "y"}, "list": [1, 2], "new": null});
+        assert_eq!(
+            diff_values(&have, &want),
+            vec![
+                FieldChange {
+                    path: "b.c".into(),
+                    have: json!("x"),
+                    want: json!("y")
+                },
+                FieldChange {
+                    path: "b.gone".into(),
+                    have: json!(true),
+                    want: Value::Null
+                },
+                FieldChange {
+                    path: "list".into(),
+                    have: json!([1]),
+                    want: json!([1, 2])
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn equal_values_do_not_differ() {
+        let value = json!({"Statement": [{"Effect": "Allow"}], "n": 1});
+        assert!(diff_values(&value, &value).is_empty());
+    }
+}

@@ -1,0 +1,350 @@
+//! The S3 bucket that impressions end in.
+//!
+//! Never deleted with data in it unless the data is purged on request, and never replaced.
+
+use aws_sdk_s3::types::{
+    BucketCannedAcl, BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{policy_value, tags_from};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+mod settings;
+
+pub use settings::{Lifecycle, PublicAccess};
+
+/// The bucket as it should be.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub ownership: Ownership,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Whose a bucket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The pipeline's: made, changed and deleted by it.
+    Pipeline,
+    /// The user's: only written to.
+    User,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// The public access block.
+    pub public_access: PublicAccess,
+    /// The bucket policy.
+    pub policy: Value,
+    /// The default encryption, such as `AES256`.
+    pub encryption: Option<String>,
+    /// Who owns objects, such as `BucketOwnerEnforced`.
+    pub object_ownership: Option<String>,
+    /// When objects expire.
+    pub lifecycle: Lifecycle,
+}
+
+impl Resource for Bucket {
+    type State = State;
+    type Id = String;
+    type Parent = ();
+    type Needs = ();
+
+    fn kind(&self) -> Kind {
+        Kind::Bucket
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &String) -> String {
+        id.clone()
+    }
+
+    fn external(&self) -> bool {
+        self.ownership == Ownership::User
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        if !self.exists(aws).await? {
+            return Ok(None);
+        }
+        if self.external() {
+            // The rest of somebody else's bucket is none of our business, and may not be ours to read.
+            let (state, tags) = (self.state.clone(), self.tags.clone());
+            return Ok(Some(Observed {
+                id: self.name.clone(),
+                state,
+                tags,
+                phase: Phase::Ready,
+            }));
+        }
+        let (public_access, policy, encryption, object_ownership, lifecycle, tags) = futures_util::try_join!(
+            self.public_access(aws),
+            self.policy(aws),
+            self.encryption(aws),
+            self.object_ownership(aws),
+            self.lifecycle(aws),
+            self.read_tags(aws),
+        )?;
+        let state = State {
+            public_access,
+            policy,
+            encryption,
+            object_ownership,
+            lifecycle,
+        };
+        Ok(Some(Observed {
+            id: self.name.clone(),
+            state,
+            tags,
+            phase: Phase::Ready,
+        }))
+    }
+
+    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let tags = s3_tags(&self.tags)?;
+        let mut config = CreateBucketConfiguration::builder().set_tags(Some(tags));
+        // us-east-1 is the one region that must not be named.
+        if step.aws.region != "us-east-1" {
+            config = config.location_constraint(BucketLocationConstraint::from(step.aws.region.as_str()));
+        }
+        let config = config.build();
+        let create = async || {
+            let request = || {
+                let call = step
+                    .aws
+                    .s3
+                    .create_bucket()
+                    .bucket(&self.name)
+                    .acl(BucketCannedAcl::Private);
+                let call = call.object_ownership(ObjectOwnership::BucketOwnerEnforced);
+                call.create_bucket_configuration(config.clone()).send()
+            };
+            step.aws.call("s3:CreateBucket", request).await
+        };
+        match step.settle(create).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Exists => {
+                return self.observe(step.aws, &()).await?.ok_or(error);
+            }
+            Err(error) => return Err(error),
+        }
+        let state = State {
+            public_access: PublicAccess::default(),
+            policy: Value::Null,
+            encryption: None,
+            object_ownership: self.state.object_ownership.clone(),
+            lifecycle: Lifecycle::default(),
+        };
+        // The tags went with the call, but not every endpoint keeps those; setting them again costs one call.
+        Ok(Observed {
+            id: self.name.clone(),
+            state,
+            tags: Tags::new(),
+            phase: Phase::Ready,
+        })
+    }
+
+    /// Changes what differs. One call after the other: S3 aborts concurrent changes of one bucket.
+    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+        let (aws, want, had) = (step.aws, &self.state, &have.state);
+        if have.tags != self.tags {
+            step.settle(async || self.write_tags(aws).await).await?;
+        }
+        if had.public_access != want.public_access {
+            step.settle(async || self.put_public_access(aws).await).await?;
+        }
+        if had.object_ownership != want.object_ownership {
+            step.settle(async || self.put_object_ownership(aws).await).await?;
+        }
+        if had.policy != want.policy {
+            step.settle(async || self.put_policy(aws).await).await?;
+        }
+        if had.encryption != want.encryption {
+            step.settle(async || self.put_encryption(aws).await).await?;
+        }
+        if had.lifecycle != want.lifecycle {
+            step.settle(async || self.put_lifecycle(aws).await).await?;
+        }
+        Ok(self.name.clone())
+    }
+
+    /// Deletes the bucket and everything in it.
+    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        step.waiting("its objects to be deleted");
+        self.purge(step.aws).await?;
+        let delete = async || {
+            let request = || step.aws.s3.delete_bucket().bucket(&self.name).send();
+            step.aws.call("s3:DeleteBucket", request).await.found()
+        };
+        step.settle(delete).await.map(drop)
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        let (had, want) = (have.lifecycle.expire_days, self.state.lifecycle.expire_days);
+        let want = want?;
+        had.is_none_or(|had| want < had).then(|| {
+            format!(
+                "bucket {}: delivered objects older than {want} days are deleted",
+                self.name
+            )
+        })
+    }
+}
+
+impl Bucket {
+    async fn exists(&self, aws: &Aws) -> Result<bool, AwsError> {
+        let request = || aws.s3.head_bucket().bucket(&self.name).send();
+        match aws.call("s3:HeadBucket", request).await.found() {
+            Ok(found) => Ok(found.is_some()),
+            // HEAD has no body, so there is no error code either: 403 means somebody else's, 301 another region.
+            Err(error) if error.kind == ErrorKind::Denied => Err(AwsError::own(
+                "s3:HeadBucket",
+                ErrorKind::Denied,
+                format!(
+                    "the bucket {} belongs to somebody else, or these credentials may not see it",
+                    self.name
+                ),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read_tags(&self, aws: &Aws) -> Result<Tags, AwsError> {
+        let request = || aws.s3.get_bucket_tagging().bucket(&self.name).send();
+        let answer = aws.call("s3:GetBucketTagging", request).await.found()?;
+        let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
+        Ok(tags_from(tags.iter().map(|tag| (tag.key(), tag.value()))))
+    }
+
+    async fn write_tags(&self, aws: &Aws) -> Result<(), AwsError> {
+        let tagging = Tagging::builder()
+            .set_tag_set(Some(s3_tags(&self.tags)?))
+            .build()
+            .map_err(invalid)?;
+        let request = || {
+            aws.s3
+                .put_bucket_tagging()
+                .bucket(&self.name)
+                .tagging(tagging.clone())
+                .send()
+        };
+        aws.call("s3:PutBucketTagging", request).await.map(drop)
+    }
+
+    async fn policy(&self, aws: &Aws) -> Result<Value, AwsError> {
+        let request = || aws.s3.get_bucket_policy().bucket(&self.name).send();
+        let answer = aws.call("s3:GetBucketPolicy", request).await.found()?;
+        Ok(answer
+            .and_then(|answer| answer.policy)
+            .map_or(Value::Null, |text| policy_value(&text)))
+    }
+
+    async fn put_policy(&self, aws: &Aws) -> Result<(), AwsError> {
+        let policy = self.state.policy.to_string();
+        let request = || {
+            aws.s3
+                .put_bucket_policy()
+                .bucket(&self.name)
+                .policy(&policy)
+                .send()
+        };
+        aws.call("s3:PutBucketPolicy", request).await.map(drop)
+    }
+
+    /// Deletes every object, version and unfinished upload.
+    async fn purge(&self, aws: &Aws) -> Result<(), AwsError> {
+        loop {
+            let request = || aws.s3.list_object_versions().bucket(&self.name).send();
+            let Some(page) = aws.call("s3:ListObjectVersions", request).await.found()? else {
+                return Ok(());
+            };
+            let versions = page
+                .versions()
+                .iter()
+                .map(|object| (object.key(), object.version_id()));
+            let markers = page
+                .delete_markers()
+                .iter()
+                .map(|marker| (marker.key(), marker.version_id()));
+            let objects: Vec<_> = versions.chain(markers).filter_map(identifier).collect();
+            if objects.is_empty() {
+                return self.abort_uploads(aws).await;
+            }
+            let delete = aws_sdk_s3::types::Delete::builder()
+                .set_objects(Some(objects))
+                .quiet(true);
+            let delete = delete.build().map_err(invalid)?;
+            let request = || {
+                aws.s3
+                    .delete_objects()
+                    .bucket(&self.name)
+                    .delete(delete.clone())
+                    .send()
+            };
+            let answer = aws.call("s3:DeleteObjects", request).await?;
+            if let Some(error) = answer.errors().first() {
+                let (key, why) = (
+                    error.key().unwrap_or_default(),
+                    error.message().unwrap_or_default(),
+                );
+                let message = format!("{key} could not be deleted: {why}");
+                return Err(AwsError::own("s3:DeleteObjects", ErrorKind::Other, message));
+            }
+        }
+    }
+
+    async fn abort_uploads(&self, aws: &Aws) -> Result<(), AwsError> {
+        let request = || aws.s3.list_multipart_uploads().bucket(&self.name).send();
+        let answer = aws.call("s3:ListBucketMultipartUploads", request).await?;
+        for upload in answer.uploads() {
+            let request = || {
+                let call = aws.s3.abort_multipart_upload().bucket(&self.name);
+                call.set_key(upload.key.clone())
+                    .set_upload_id(upload.upload_id.clone())
+                    .send()
+            };
+            aws.call("s3:AbortMultipartUpload", request).await.found()?;
+        }
+        Ok(())
+    }
+}
+
+fn identifier((key, version): (Option<&str>, Option<&str>)) -> Option<aws_sdk_s3::types::ObjectIdentifier> {
+    // An unversioned bucket lists the version `null`, which deletes the object all the same.
+    aws_sdk_s3::types::ObjectIdentifier::builder()
+        .key(key?)
+        .set_version_id(version.map(str::to_owned))
+        .build()
+        .ok()
+}
+
+fn s3_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(invalid)
+}
+
+fn invalid(error: aws_smithy_types::error::operation::BuildError) -> AwsError {
+    AwsError::own("s3", ErrorKind::Other, error.to_string())
+}

@@ -1,0 +1,206 @@
+//! The bucket's settings other than policy and tags: reading and writing each.
+
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration,
+    LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+};
+use serde::Serialize;
+
+use super::{Bucket, invalid};
+use crate::aws::{Aws, AwsError, Outcome};
+
+const EXPIRE: &str = "split-pipeline-expire";
+const ABORT: &str = "split-pipeline-abort-uploads";
+
+/// The four settings of a public access block; all of them are off where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "these are S3's own four settings")]
+pub struct PublicAccess {
+    /// New public ACLs are refused.
+    pub block_acls: bool,
+    /// Existing public ACLs are ignored.
+    pub ignore_acls: bool,
+    /// New public policies are refused.
+    pub block_policy: bool,
+    /// An existing public policy grants nothing to the public.
+    pub restrict_buckets: bool,
+}
+
+impl PublicAccess {
+    /// Everything blocked.
+    pub fn blocked() -> Self {
+        Self {
+            block_acls: true,
+            ignore_acls: true,
+            block_policy: true,
+            restrict_buckets: true,
+        }
+    }
+}
+
+/// When objects go away by themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lifecycle {
+    /// The prefix of delivered objects, and after how many days those are deleted.
+    pub expire_days: Option<i32>,
+    /// The prefix to which `expire_days` applies.
+    pub expire_prefix: Option<String>,
+    /// After how many days the parts of unfinished uploads are deleted.
+    pub abort_uploads_days: Option<i32>,
+    /// Rules that nobody but us should have put there.
+    pub other_rules: Vec<String>,
+}
+
+impl Bucket {
+    pub(super) async fn public_access(&self, aws: &Aws) -> Result<PublicAccess, AwsError> {
+        let request = || aws.s3.get_public_access_block().bucket(&self.name).send();
+        let answer = aws.call("s3:GetBucketPublicAccessBlock", request).await.found()?;
+        let Some(config) = answer.and_then(|answer| answer.public_access_block_configuration) else {
+            return Ok(PublicAccess::default());
+        };
+        Ok(PublicAccess {
+            block_acls: config.block_public_acls.unwrap_or_default(),
+            ignore_acls: config.ignore_public_acls.unwrap_or_default(),
+            block_policy: config.block_public_policy.unwrap_or_default(),
+            restrict_buckets: config.restrict_public_buckets.unwrap_or_default(),
+        })
+    }
+
+    pub(super) async fn put_public_access(&self, aws: &Aws) -> Result<(), AwsError> {
+        let want = &self.state.public_access;
+        let config = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(want.block_acls)
+            .ignore_public_acls(want.ignore_acls)
+            .block_public_policy(want.block_policy)
+            .restrict_public_buckets(want.restrict_buckets)
+            .build();
+        let request = || {
+            let call = aws.s3.put_public_access_block().bucket(&self.name);
+            call.public_access_block_configuration(config.clone()).send()
+        };
+        aws.call("s3:PutBucketPublicAccessBlock", request).await.map(drop)
+    }
+
+    pub(super) async fn encryption(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
+        let request = || aws.s3.get_bucket_encryption().bucket(&self.name).send();
+        let answer = aws.call("s3:GetEncryptionConfiguration", request).await.found()?;
+        let config = answer.and_then(|answer| answer.server_side_encryption_configuration);
+        let rule = config.and_then(|config| config.rules.into_iter().next());
+        let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
+        Ok(default.map(|default| default.sse_algorithm.as_str().to_owned()))
+    }
+
+    pub(super) async fn put_encryption(&self, aws: &Aws) -> Result<(), AwsError> {
+        let algorithm = ServerSideEncryption::from(self.state.encryption.as_deref().unwrap_or("AES256"));
+        let default = ServerSideEncryptionByDefault::builder()
+            .sse_algorithm(algorithm)
+            .build()
+            .map_err(invalid)?;
+        let rule = ServerSideEncryptionRule::builder()
+            .apply_server_side_encryption_by_default(default)
+            .build();
+        let config = ServerSideEncryptionConfiguration::builder()
+            .rules(rule)
+            .build()
+            .map_err(invalid)?;
+        let request = || {
+            let call = aws.s3.put_bucket_encryption().bucket(&self.name);
+            call.server_side_encryption_configuration(config.clone()).send()
+        };
+        aws.call("s3:PutEncryptionConfiguration", request).await.map(drop)
+    }
+
+    pub(super) async fn object_ownership(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
+        let request = || aws.s3.get_bucket_ownership_controls().bucket(&self.name).send();
+        let answer = aws.call("s3:GetBucketOwnershipControls", request).await.found()?;
+        let rule = answer
+            .and_then(|answer| answer.ownership_controls)
+            .and_then(|c| c.rules.into_iter().next());
+        Ok(rule.map(|rule| rule.object_ownership.as_str().to_owned()))
+    }
+
+    pub(super) async fn put_object_ownership(&self, aws: &Aws) -> Result<(), AwsError> {
+        let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced);
+        let rule = rule.build().map_err(invalid)?;
+        let controls = OwnershipControls::builder()
+            .rules(rule)
+            .build()
+            .map_err(invalid)?;
+        let request = || {
+            let call = aws.s3.put_bucket_ownership_controls().bucket(&self.name);
+            call.ownership_controls(controls.clone()).send()
+        };
+        aws.call("s3:PutBucketOwnershipControls", request).await.map(drop)
+    }
+
+    pub(super) async fn lifecycle(&self, aws: &Aws) -> Result<Lifecycle, AwsError> {
+        let request = || {
+            aws.s3
+                .get_bucket_lifecycle_configuration()
+                .bucket(&self.name)
+                .send()
+        };
+        let answer = aws.call("s3:GetLifecycleConfiguration", request).await.found()?;
+        let mut found = Lifecycle::default();
+        for rule in answer.and_then(|answer| answer.rules).unwrap_or_default() {
+            let enabled = rule.status == ExpirationStatus::Enabled;
+            match rule.id() {
+                Some(EXPIRE) if enabled => {
+                    found.expire_days = rule.expiration().and_then(LifecycleExpiration::days);
+                    found.expire_prefix = rule
+                        .filter()
+                        .and_then(|filter| filter.prefix())
+                        .map(str::to_owned);
+                }
+                Some(ABORT) if enabled => {
+                    let abort = rule.abort_incomplete_multipart_upload();
+                    found.abort_uploads_days =
+                        abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
+                }
+                id => found.other_rules.push(id.unwrap_or("unnamed").to_owned()),
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn put_lifecycle(&self, aws: &Aws) -> Result<(), AwsError> {
+        let want = &self.state.lifecycle;
+        let abort = AbortIncompleteMultipartUpload::builder()
+            .set_days_after_initiation(want.abort_uploads_days)
+            .build();
+        let abort = rule(ABORT, "")
+            .abort_incomplete_multipart_upload(abort)
+            .build()
+            .map_err(invalid)?;
+        let mut rules = vec![abort];
+        if let Some(days) = want.expire_days {
+            let expiration = LifecycleExpiration::builder().days(days).build();
+            let prefix = want.expire_prefix.as_deref().unwrap_or_default();
+            rules.push(
+                rule(EXPIRE, prefix)
+                    .expiration(expiration)
+                    .build()
+                    .map_err(invalid)?,
+            );
+        }
+        let config = BucketLifecycleConfiguration::builder()
+            .set_rules(Some(rules))
+            .build()
+            .map_err(invalid)?;
+        let request = || {
+            let call = aws.s3.put_bucket_lifecycle_configuration().bucket(&self.name);
+            call.lifecycle_configuration(config.clone()).send()
+        };
+        aws.call("s3:PutLifecycleConfiguration", request).await.map(drop)
+    }
+}
+
+fn rule(id: &str, prefix: &str) -> aws_sdk_s3::types::builders::LifecycleRuleBuilder {
+    let filter = LifecycleRuleFilter::builder().prefix(prefix).build();
+    LifecycleRule::builder()
+        .id(id)
+        .status(ExpirationStatus::Enabled)
+        .filter(filter)
+}

@@ -1,0 +1,412 @@
+//! The Firehose delivery stream from the Kinesis stream to the bucket.
+
+use aws_sdk_firehose::types::{
+    BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DeliveryStreamDescription,
+    DeliveryStreamStatus, DeliveryStreamType, ExtendedS3DestinationConfiguration,
+    ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate, KinesisStreamSourceConfiguration, Tag,
+};
+use serde::Serialize;
+
+use super::{tag_changes, tags_from};
+use crate::aws::wait::SETTLING;
+use crate::aws::{Aws, AwsError, ErrorKind, Look, Outcome};
+use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
+
+/// The delivery stream as it should be.
+#[derive(Clone, Debug)]
+pub struct DeliveryStream {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// The stream it reads.
+    pub source: String,
+    /// The role with which it reads the stream.
+    pub source_role: String,
+    /// The bucket it writes to.
+    pub bucket: String,
+    /// The role with which it writes.
+    pub role: String,
+    /// The prefix of delivered objects.
+    pub prefix: String,
+    /// The prefix of what could not be delivered.
+    pub error_prefix: String,
+    /// `GZIP`, `Snappy`, `ZIP` or `UNCOMPRESSED`.
+    pub compression: String,
+    /// What object names end with; absent where the endpoint does not report it.
+    pub file_extension: Option<String>,
+    /// How much is gathered before an object is written.
+    pub buffer_mib: i32,
+    /// How long is gathered before an object is written.
+    pub buffer_seconds: i32,
+    /// Where errors are logged: log group and log stream.
+    pub error_log: Option<(String, String)>,
+}
+
+/// What there is to know of an existing one to change it.
+#[derive(Clone, Debug)]
+pub struct Id {
+    arn: String,
+    destination: String,
+    version: String,
+}
+
+/// What must exist first: who reads and writes, from where, and where to.
+#[derive(Clone, Debug)]
+pub struct Needs {
+    /// The role to assume.
+    pub role: String,
+    /// The stream to read.
+    pub stream: String,
+    /// The bucket to write to.
+    pub bucket: String,
+    /// The log group for errors.
+    pub log_group: String,
+}
+
+impl Resource for DeliveryStream {
+    type State = State;
+    type Id = Id;
+    type Parent = ();
+    type Needs = Needs;
+
+    fn kind(&self) -> Kind {
+        Kind::DeliveryStream
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &Id) -> String {
+        id.arn.clone()
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some((id, state, phase)) = self.describe(aws).await? else {
+            return Ok(None);
+        };
+        let call = "firehose:ListTagsForDeliveryStream";
+        let request = || {
+            aws.firehose
+                .list_tags_for_delivery_stream()
+                .delivery_stream_name(&self.name)
+                .limit(50)
+                .send()
+        };
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let tags = tags_from(
+            answer
+                .tags()
+                .iter()
+                .map(|tag| (tag.key(), tag.value().unwrap_or_default())),
+        );
+        Ok(Some(Observed {
+            id,
+            state,
+            tags,
+            phase,
+        }))
+    }
+
+    async fn create(&self, _needs: &Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let (aws, source, destination) = (step.aws, self.source()?, self.destination()?);
+        let tags = firehose_tags(&self.tags)?;
+        let create = async || {
+            let request = || {
+                let call = aws
+                    .firehose
+                    .create_delivery_stream()
+                    .delivery_stream_name(&self.name);
+                let call = call.delivery_stream_type(DeliveryStreamType::KinesisStreamAsSource);
+                let call = call.kinesis_stream_source_configuration(source.clone());
+                let call = call.extended_s3_destination_configuration(destination.clone());
+                call.set_tags(Some(tags.clone())).send()
+            };
+            aws.call("firehose:CreateDeliveryStream", request).await
+        };
+        match step.settle(create).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Exists => {}
+            Err(error) => return Err(error),
+        }
+        let (id, state) = self.active(step).await?;
+        Ok(Observed {
+            id,
+            state,
+            tags: self.tags.clone(),
+            phase: Phase::Ready,
+        })
+    }
+
+    async fn update(&self, have: &Observed<Self>, _needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
+        let same = serde_json::to_value(&have.state).ok() == serde_json::to_value(&self.state).ok();
+        self.retag(&have.tags, step.aws).await?;
+        if same {
+            return Ok(have.id.clone());
+        }
+        let update = async || {
+            // Described anew each time: the version changes with every update, whoever made it.
+            let (id, _) = self.active(step).await?;
+            let request = || {
+                let call = step
+                    .aws
+                    .firehose
+                    .update_destination()
+                    .delivery_stream_name(&self.name);
+                let call = call
+                    .current_delivery_stream_version_id(&id.version)
+                    .destination_id(&id.destination);
+                call.extended_s3_destination_update(self.destination_update())
+                    .send()
+            };
+            step.aws.call("firehose:UpdateDestination", request).await
+        };
+        step.settle(update).await?;
+        Ok(have.id.clone())
+    }
+
+    async fn delete(&self, _id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+        let delete = async || {
+            let request = || {
+                step.aws
+                    .firehose
+                    .delete_delivery_stream()
+                    .delivery_stream_name(&self.name)
+                    .send()
+            };
+            step.aws
+                .call("firehose:DeleteDeliveryStream", request)
+                .await
+                .found()
+        };
+        step.settle(delete).await?;
+        step.waiting("the delivery stream to be gone");
+        step.aws
+            .wait_until("the delivery stream to be gone", SETTLING, async || {
+                Ok(match self.describe(step.aws).await? {
+                    None => Look::Ready(()),
+                    Some(_) => Look::Pending("DELETING".to_owned()),
+                })
+            })
+            .await
+    }
+
+    async fn settled(&self, have: Observed<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let (id, state) = self.active(step).await?;
+        Ok(Observed {
+            id,
+            state,
+            phase: Phase::Ready,
+            ..have
+        })
+    }
+
+    fn replacement(&self, have: &State) -> Option<Replacement> {
+        // UpdateDestination changes the destination only.
+        (have.source != self.state.source || have.source_role != self.state.source_role).then(|| {
+            Replacement::Recreate(
+                "its source cannot be changed; the new one starts at the newest record of the stream"
+                    .to_owned(),
+            )
+        })
+    }
+}
+
+impl DeliveryStream {
+    async fn describe(&self, aws: &Aws) -> Result<Option<(Id, State, Phase)>, AwsError> {
+        let call = "firehose:DescribeDeliveryStream";
+        let request = || {
+            aws.firehose
+                .describe_delivery_stream()
+                .delivery_stream_name(&self.name)
+                .send()
+        };
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let described = answer
+            .delivery_stream_description()
+            .ok_or_else(|| AwsError::incomplete(call, "description"))?;
+        let id = Id {
+            arn: described.delivery_stream_arn().to_owned(),
+            version: described.version_id().to_owned(),
+            destination: described
+                .destinations()
+                .first()
+                .map_or("", |first| first.destination_id())
+                .to_owned(),
+        };
+        let phase = match described.delivery_stream_status() {
+            DeliveryStreamStatus::Active => Phase::Ready,
+            DeliveryStreamStatus::Deleting => Phase::Deleting,
+            DeliveryStreamStatus::CreatingFailed | DeliveryStreamStatus::DeletingFailed => {
+                Phase::Failed(failure(described))
+            }
+            other => Phase::Pending(other.as_str().to_owned()),
+        };
+        Ok(Some((id, self.state_of(described, aws), phase)))
+    }
+
+    fn state_of(&self, described: &DeliveryStreamDescription, aws: &Aws) -> State {
+        let source = described
+            .source()
+            .and_then(|source| source.kinesis_stream_source_description());
+        let destination = described.destinations().first();
+        let s3 = destination.and_then(|destination| destination.extended_s3_destination_description());
+        let buffer = s3.and_then(ExtendedS3DestinationDescription::buffering_hints);
+        let log = s3.and_then(ExtendedS3DestinationDescription::cloud_watch_logging_options);
+        let log = log.filter(|log| log.enabled() == Some(true));
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let extension = s3.and_then(|s3| s3.file_extension()).map(str::to_owned);
+        State {
+            source: owned(source.and_then(|source| source.kinesis_stream_arn())),
+            source_role: owned(source.and_then(|source| source.role_arn())),
+            bucket: owned(s3.map(|s3| s3.bucket_arn())),
+            role: owned(s3.map(|s3| s3.role_arn())),
+            prefix: owned(s3.and_then(|s3| s3.prefix())),
+            error_prefix: owned(s3.and_then(|s3| s3.error_output_prefix())),
+            compression: owned(s3.map(|s3| s3.compression_format().as_str())),
+            // Emulators apply the extension but leave it out of the description.
+            file_extension: extension
+                .or_else(|| self.state.file_extension.clone().filter(|_| aws.is_emulator())),
+            buffer_mib: buffer.and_then(BufferingHints::size_in_mbs).unwrap_or_default(),
+            buffer_seconds: buffer
+                .and_then(BufferingHints::interval_in_seconds)
+                .unwrap_or_default(),
+            error_log: log.map(|log| (owned(log.log_group_name()), owned(log.log_stream_name()))),
+        }
+    }
+
+    async fn active(&self, step: &Step<'_>) -> Result<(Id, State), AwsError> {
+        let what = format!("delivery stream {} to be ACTIVE", self.name);
+        step.aws
+            .wait_until(&what, SETTLING, async || match self.describe(step.aws).await? {
+                Some((id, state, Phase::Ready)) => Ok(Look::Ready((id, state))),
+                Some((_, _, Phase::Failed(why))) => Err(AwsError::own(
+                    "firehose:CreateDeliveryStream",
+                    ErrorKind::Other,
+                    why,
+                )),
+                Some((_, _, phase)) => {
+                    step.waiting("the delivery stream to be ACTIVE");
+                    Ok(Look::Pending(format!("{phase:?}")))
+                }
+                None => Ok(Look::Pending("absent".to_owned())),
+            })
+            .await
+    }
+
+    fn source(&self) -> Result<KinesisStreamSourceConfiguration, AwsError> {
+        KinesisStreamSourceConfiguration::builder()
+            .kinesis_stream_arn(&self.state.source)
+            .role_arn(&self.state.source_role)
+            .build()
+            .map_err(invalid)
+    }
+
+    fn destination(&self) -> Result<ExtendedS3DestinationConfiguration, AwsError> {
+        ExtendedS3DestinationConfiguration::builder()
+            .role_arn(&self.state.role)
+            .bucket_arn(&self.state.bucket)
+            .prefix(&self.state.prefix)
+            .error_output_prefix(&self.state.error_prefix)
+            .buffering_hints(self.buffering())
+            .compression_format(CompressionFormat::from(self.state.compression.as_str()))
+            .cloud_watch_logging_options(self.error_log())
+            .set_file_extension(self.state.file_extension.clone())
+            .build()
+            .map_err(invalid)
+    }
+
+    fn destination_update(&self) -> ExtendedS3DestinationUpdate {
+        ExtendedS3DestinationUpdate::builder()
+            .role_arn(&self.state.role)
+            .bucket_arn(&self.state.bucket)
+            .prefix(&self.state.prefix)
+            .error_output_prefix(&self.state.error_prefix)
+            .buffering_hints(self.buffering())
+            .compression_format(CompressionFormat::from(self.state.compression.as_str()))
+            .cloud_watch_logging_options(self.error_log())
+            .set_file_extension(self.state.file_extension.clone())
+            .build()
+    }
+
+    fn buffering(&self) -> BufferingHints {
+        BufferingHints::builder()
+            .size_in_mbs(self.state.buffer_mib)
+            .interval_in_seconds(self.state.buffer_seconds)
+            .build()
+    }
+
+    fn error_log(&self) -> CloudWatchLoggingOptions {
+        let options = CloudWatchLoggingOptions::builder().enabled(self.state.error_log.is_some());
+        match &self.state.error_log {
+            Some((group, stream)) => options.log_group_name(group).log_stream_name(stream).build(),
+            None => options.build(),
+        }
+    }
+
+    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+        let (set, remove) = tag_changes(&self.tags, have);
+        if !set.is_empty() {
+            let tags = firehose_tags(&set)?;
+            let request = || {
+                let call = aws
+                    .firehose
+                    .tag_delivery_stream()
+                    .delivery_stream_name(&self.name);
+                call.set_tags(Some(tags.clone())).send()
+            };
+            aws.call("firehose:TagDeliveryStream", request).await?;
+        }
+        if !remove.is_empty() {
+            let request = || {
+                let call = aws
+                    .firehose
+                    .untag_delivery_stream()
+                    .delivery_stream_name(&self.name);
+                call.set_tag_keys(Some(remove.clone())).send()
+            };
+            aws.call("firehose:UntagDeliveryStream", request).await?;
+        }
+        Ok(())
+    }
+}
+
+fn failure(described: &DeliveryStreamDescription) -> String {
+    let details = described.failure_description().map(|failure| failure.details());
+    details
+        .unwrap_or("Firehose could not create it, and does not say why")
+        .to_owned()
+}
+
+fn firehose_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(invalid)
+}
+
+fn invalid(error: aws_smithy_types::error::operation::BuildError) -> AwsError {
+    AwsError::own("firehose", ErrorKind::Other, error.to_string())
+}

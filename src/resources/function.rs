@@ -1,0 +1,341 @@
+//! The Lambda function behind the webhook.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime,
+    State as Lifecycle,
+};
+use serde::Serialize;
+
+use super::{tag_changes, tags_from};
+use crate::aws::wait::SETTLING;
+use crate::aws::{Aws, AwsError, ErrorKind, Look, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+/// What Lambda calls the custom runtime that our binary is.
+pub const RUNTIME: &str = "provided.al2023";
+
+/// The function as it should be.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The deployment zip; absent where there is none to compare with or to deploy.
+    pub zip: Option<Arc<Vec<u8>>>,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// The runtime.
+    pub runtime: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Base64 of the SHA-256 of the deployment zip; absent where ours is not known.
+    pub code_sha256: Option<String>,
+    /// The execution role.
+    pub role: String,
+    /// Memory.
+    pub memory_mib: i32,
+    /// The longest an invocation may take.
+    pub timeout_seconds: i32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Concurrency set apart for it.
+    pub reserved_concurrency: Option<i32>,
+}
+
+impl Resource for Function {
+    type State = State;
+    type Id = String;
+    type Parent = ();
+    /// The role to assume, with its policy.
+    type Needs = String;
+
+    fn kind(&self) -> Kind {
+        Kind::Function
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &String) -> String {
+        id.clone()
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let call = "lambda:GetFunction";
+        let request = || aws.lambda.get_function().function_name(&self.name).send();
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let config = answer
+            .configuration()
+            .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
+        let tags = answer
+            .tags()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone()));
+        Ok(Some(Observed {
+            id: self.arn.clone(),
+            state: self.state_of(config, &answer),
+            tags: tags_from(tags),
+            phase: phase_of(config),
+        }))
+    }
+
+    async fn create(&self, _role: &String, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let code = FunctionCode::builder().zip_file(self.blob()?).build();
+        let create = async || {
+            let request = || {
+                let call = step.aws.lambda.create_function().function_name(&self.name);
+                let call = call
+                    .runtime(Runtime::from(self.state.runtime.as_str()))
+                    .handler("bootstrap");
+                let call = call
+                    .architectures(self.architecture())
+                    .code(code.clone())
+                    .role(&self.state.role);
+                let call = call
+                    .memory_size(self.state.memory_mib)
+                    .timeout(self.state.timeout_seconds);
+                let call = call.description("Puts Split impressions to Kinesis; made by split-pipeline");
+                call.environment(self.environment())
+                    .set_tags(Some(self.tags.clone().into_iter().collect()))
+                    .send()
+            };
+            step.aws.call("lambda:CreateFunction", request).await
+        };
+        match step.settle(create).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Exists => {}
+            Err(error) => return Err(error),
+        }
+        self.active(step).await
+    }
+
+    async fn update(
+        &self,
+        have: &Observed<Self>,
+        _role: &String,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        let (had, want) = (&have.state, &self.state);
+        if self.configuration_differs(had) {
+            self.update_configuration(step).await?;
+        }
+        if had.code_sha256 != want.code_sha256 || had.architecture != want.architecture {
+            self.update_code(step).await?;
+        }
+        if had.reserved_concurrency != want.reserved_concurrency {
+            self.reserve(step.aws).await?;
+        }
+        self.retag(&have.tags, step.aws).await?;
+        Ok(self.arn.clone())
+    }
+
+    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.lambda.delete_function().function_name(&self.name).send();
+        let delete = async || step.aws.call("lambda:DeleteFunction", request).await.found();
+        step.settle(delete).await.map(drop)
+    }
+
+    async fn settled(&self, _have: Observed<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        self.active(step).await
+    }
+}
+
+impl Function {
+    fn state_of(&self, config: &FunctionConfiguration, answer: &GetFunctionOutput) -> State {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let variables = config
+            .environment()
+            .and_then(|environment| environment.variables());
+        State {
+            runtime: text(config.runtime().map(Runtime::as_str)),
+            architecture: text(config.architectures().first().map(Architecture::as_str)),
+            // Where there is no code to compare with, any will do.
+            code_sha256: self
+                .state
+                .code_sha256
+                .as_ref()
+                .map(|_| text(config.code_sha256())),
+            role: text(config.role()),
+            memory_mib: config.memory_size().unwrap_or_default(),
+            timeout_seconds: config.timeout().unwrap_or_default(),
+            environment: variables
+                .into_iter()
+                .flatten()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+            reserved_concurrency: answer
+                .concurrency()
+                .and_then(|c| c.reserved_concurrent_executions()),
+        }
+    }
+
+    fn configuration_differs(&self, had: &State) -> bool {
+        let want = &self.state;
+        had.runtime != want.runtime
+            || had.role != want.role
+            || had.memory_mib != want.memory_mib
+            || had.timeout_seconds != want.timeout_seconds
+            || had.environment != want.environment
+    }
+
+    fn architecture(&self) -> Architecture {
+        Architecture::from(self.state.architecture.as_str())
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::builder()
+            .set_variables(Some(self.state.environment.clone().into_iter().collect()))
+            .build()
+    }
+
+    fn blob(&self) -> Result<Blob, AwsError> {
+        let zip = self.zip.as_ref().ok_or_else(|| {
+            AwsError::own(
+                "lambda:CreateFunction",
+                ErrorKind::Other,
+                "there is no handler to deploy",
+            )
+        })?;
+        Ok(Blob::new(zip.as_slice()))
+    }
+
+    async fn active(&self, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let what = format!("function {} to be Active", self.name);
+        step.aws
+            .wait_until(&what, SETTLING, async || {
+                match self.observe(step.aws, &()).await? {
+                    Some(have) if have.phase == Phase::Ready => Ok(Look::Ready(have)),
+                    Some(Observed {
+                        phase: Phase::Failed(why),
+                        ..
+                    }) => Err(AwsError::own("lambda:CreateFunction", ErrorKind::Other, why)),
+                    Some(have) => {
+                        step.waiting("the function to be Active");
+                        Ok(Look::Pending(format!("{:?}", have.phase)))
+                    }
+                    None => Ok(Look::Pending("absent".to_owned())),
+                }
+            })
+            .await
+    }
+
+    async fn update_configuration(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let update = async || {
+            let request = || {
+                let call = step
+                    .aws
+                    .lambda
+                    .update_function_configuration()
+                    .function_name(&self.name);
+                let call = call
+                    .runtime(Runtime::from(self.state.runtime.as_str()))
+                    .role(&self.state.role);
+                let call = call
+                    .memory_size(self.state.memory_mib)
+                    .timeout(self.state.timeout_seconds);
+                call.environment(self.environment()).send()
+            };
+            step.aws.call("lambda:UpdateFunctionConfiguration", request).await
+        };
+        step.settle(update).await?;
+        self.active(step).await.map(drop)
+    }
+
+    async fn update_code(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let blob = self.blob()?;
+        let update = async || {
+            let request = || {
+                let call = step.aws.lambda.update_function_code().function_name(&self.name);
+                call.architectures(self.architecture())
+                    .zip_file(blob.clone())
+                    .send()
+            };
+            step.aws.call("lambda:UpdateFunctionCode", request).await
+        };
+        step.settle(update).await?;
+        self.active(step).await.map(drop)
+    }
+
+    async fn reserve(&self, aws: &Aws) -> Result<(), AwsError> {
+        if let Some(reserved) = self.state.reserved_concurrency {
+            let request = || {
+                let call = aws.lambda.put_function_concurrency().function_name(&self.name);
+                call.reserved_concurrent_executions(reserved).send()
+            };
+            return aws.call("lambda:PutFunctionConcurrency", request).await.map(drop);
+        }
+        let request = || {
+            aws.lambda
+                .delete_function_concurrency()
+                .function_name(&self.name)
+                .send()
+        };
+        aws.call("lambda:DeleteFunctionConcurrency", request)
+            .await
+            .found()
+            .map(drop)
+    }
+
+    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+        let (set, remove) = tag_changes(&self.tags, have);
+        if !set.is_empty() {
+            let request = || {
+                let call = aws.lambda.tag_resource().resource(&self.arn);
+                call.set_tags(Some(set.clone().into_iter().collect())).send()
+            };
+            aws.call("lambda:TagResource", request).await?;
+        }
+        if !remove.is_empty() {
+            let request = || {
+                aws.lambda
+                    .untag_resource()
+                    .resource(&self.arn)
+                    .set_tag_keys(Some(remove.clone()))
+                    .send()
+            };
+            aws.call("lambda:UntagResource", request).await?;
+        }
+        Ok(())
+    }
+}
+
+fn phase_of(config: &FunctionConfiguration) -> Phase {
+    if config.state() == Some(&Lifecycle::Failed) {
+        let why = config
+            .state_reason()
+            .unwrap_or("Lambda could not create it, and does not say why");
+        return Phase::Failed(why.to_owned());
+    }
+    if config.state() == Some(&Lifecycle::Pending) {
+        return Phase::Pending("Pending".to_owned());
+    }
+    if config.last_update_status() == Some(&LastUpdateStatus::InProgress) {
+        return Phase::Pending("InProgress".to_owned());
+    }
+    Phase::Ready
+}

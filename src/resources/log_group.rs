@@ -1,0 +1,212 @@
+//! A CloudWatch log group with a retention: the function's and the delivery stream's.
+
+use serde::Serialize;
+
+use super::{tag_changes, tags_from};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+/// A log group as it should be.
+#[derive(Clone, Debug)]
+pub struct LogGroup {
+    /// Whose log group.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its ARN, by which it is tagged.
+    pub arn: String,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// How long lines are kept; absent where they are kept for ever.
+    pub retention_days: Option<i32>,
+    /// The log stream that has to be there because its writer does not make it.
+    pub log_stream: Option<String>,
+}
+
+impl Resource for LogGroup {
+    type State = State;
+    type Id = String;
+    type Parent = ();
+    type Needs = ();
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &String) -> String {
+        id.clone()
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let request = || {
+            aws.logs
+                .describe_log_groups()
+                .log_group_name_prefix(&self.name)
+                .send()
+        };
+        let answer = aws.call("logs:DescribeLogGroups", request).await?;
+        let group = answer
+            .log_groups()
+            .iter()
+            .find(|group| group.log_group_name() == Some(self.name.as_str()));
+        let Some(group) = group else { return Ok(None) };
+        let tags = || aws.logs.list_tags_for_resource().resource_arn(&self.arn).send();
+        let (tags, log_stream) =
+            futures_util::try_join!(aws.call("logs:ListTagsForResource", tags), self.log_stream(aws))?;
+        let tags = tags
+            .tags()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone()));
+        let state = State {
+            retention_days: group.retention_in_days(),
+            log_stream,
+        };
+        Ok(Some(Observed {
+            id: self.arn.clone(),
+            state,
+            tags: tags_from(tags),
+            phase: Phase::Ready,
+        }))
+    }
+
+    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let request = || {
+            let call = step.aws.logs.create_log_group().log_group_name(&self.name);
+            call.set_tags(Some(self.tags.clone().into_iter().collect()))
+                .send()
+        };
+        let create = async || step.aws.call("logs:CreateLogGroup", request).await;
+        match step.settle(create).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Exists => {
+                return self.observe(step.aws, &()).await?.ok_or(error);
+            }
+            Err(error) => return Err(error),
+        }
+        let state = State {
+            retention_days: None,
+            log_stream: None,
+        };
+        Ok(Observed {
+            id: self.arn.clone(),
+            state,
+            tags: self.tags.clone(),
+            phase: Phase::Ready,
+        })
+    }
+
+    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+        let aws = step.aws;
+        self.retag(&have.tags, aws).await?;
+        if have.state.retention_days != self.state.retention_days {
+            let request = || {
+                let call = aws.logs.put_retention_policy().log_group_name(&self.name);
+                call.set_retention_in_days(self.state.retention_days).send()
+            };
+            aws.call("logs:PutRetentionPolicy", request).await?;
+        }
+        if let Some(stream) = self
+            .state
+            .log_stream
+            .as_deref()
+            .filter(|_| have.state.log_stream.is_none())
+        {
+            let request = || {
+                aws.logs
+                    .create_log_stream()
+                    .log_group_name(&self.name)
+                    .log_stream_name(stream)
+                    .send()
+            };
+            match aws.call("logs:CreateLogStream", request).await {
+                Err(error) if error.kind != ErrorKind::Exists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(self.arn.clone())
+    }
+
+    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.logs.delete_log_group().log_group_name(&self.name).send();
+        let delete = async || step.aws.call("logs:DeleteLogGroup", request).await.found();
+        step.settle(delete).await.map(drop)
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        let (have, want) = (
+            have.retention_days.unwrap_or(i32::MAX),
+            self.state.retention_days.unwrap_or(i32::MAX),
+        );
+        (want < have).then(|| {
+            format!(
+                "log group {}: lines older than {want} days are dropped",
+                self.name
+            )
+        })
+    }
+}
+
+impl LogGroup {
+    async fn log_stream(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
+        let Some(want) = &self.state.log_stream else {
+            return Ok(None);
+        };
+        let request = || {
+            aws.logs
+                .describe_log_streams()
+                .log_group_name(&self.name)
+                .log_stream_name_prefix(want)
+                .send()
+        };
+        let answer = aws.call("logs:DescribeLogStreams", request).await.found()?;
+        let found = answer.is_some_and(|answer| {
+            answer
+                .log_streams()
+                .iter()
+                .any(|stream| stream.log_stream_name() == Some(want.as_str()))
+        });
+        Ok(found.then(|| want.clone()))
+    }
+
+    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+        let (set, remove) = tag_changes(&self.tags, have);
+        if !set.is_empty() {
+            let request = || {
+                let call = aws.logs.tag_resource().resource_arn(&self.arn);
+                call.set_tags(Some(set.clone().into_iter().collect())).send()
+            };
+            aws.call("logs:TagResource", request).await?;
+        }
+        if !remove.is_empty() {
+            let request = || {
+                aws.logs
+                    .untag_resource()
+                    .resource_arn(&self.arn)
+                    .set_tag_keys(Some(remove.clone()))
+                    .send()
+            };
+            aws.call("logs:UntagResource", request).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,460 @@
+//! The REST API that is the webhook: one path, one method, proxied to the function.
+//!
+//! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
+//! Deploying it is the stage's business.
+
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, RestApi as Found};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{policy_value, tag_changes, tags_from};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::names::OWNERSHIP_TAGS;
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+mod route;
+
+pub use route::{Path, Post, Route};
+
+/// The REST API as it should be.
+#[derive(Clone, Debug)]
+pub struct RestApi {
+    /// Its name.
+    pub name: String,
+    /// What the ARN of a REST API starts with, up to its id.
+    pub arn_prefix: String,
+    /// The path that takes the webhook.
+    pub path: Path,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// Media types whose bodies reach the function untouched.
+    pub binary_media_types: Vec<String>,
+    /// `REGIONAL`.
+    pub endpoint: String,
+    /// Who may call; absent where everybody may who knows the path.
+    pub policy: Value,
+    /// The path that takes the webhook, with a secret one spelled as such.
+    pub path: Option<String>,
+    /// What `POST` on that path does.
+    pub post: Option<Post>,
+    /// Paths that nobody but us should have put there.
+    pub other_paths: Vec<String>,
+    /// Younger REST APIs that carry our tags.
+    pub duplicates: Vec<String>,
+}
+
+/// What there is to know of an existing one.
+#[derive(Clone, Debug)]
+pub struct Id {
+    /// The API's id.
+    pub api: String,
+    /// The id of its root resource.
+    root: String,
+    /// The path that takes the webhook.
+    pub route: Option<Route>,
+    /// Resources other than that path.
+    others: Vec<Route>,
+}
+
+impl Resource for RestApi {
+    type State = State;
+    type Id = Id;
+    type Parent = ();
+    type Needs = ();
+
+    fn kind(&self) -> Kind {
+        Kind::RestApi
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &Id) -> String {
+        id.api.clone()
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let mut ours = self.find(aws).await?;
+        if ours.is_empty() {
+            return Ok(None);
+        }
+        let oldest = ours.remove(0);
+        let api = oldest.id().unwrap_or_default().to_owned();
+        let arn = format!("{}{api}", self.arn_prefix);
+        let tags = || aws.apigateway.get_tags().resource_arn(&arn).send();
+        let (resources, tags) =
+            futures_util::try_join!(self.resources(&api, aws), aws.call("apigateway:GET", tags))?;
+        let tags = tags_from(
+            tags.tags()
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
+        let root = resources
+            .iter()
+            .find(|resource| resource.path() == Some("/"))
+            .and_then(|root| root.id());
+        let root = root.unwrap_or_default().to_owned();
+        let (route, post, others) = self.path.find(&resources);
+        let state = State {
+            binary_media_types: oldest.binary_media_types().to_vec(),
+            endpoint: endpoint_of(&oldest),
+            policy: oldest
+                .policy()
+                .filter(|policy| !policy.is_empty())
+                .map_or(Value::Null, resource_policy),
+            path: route.as_ref().map(|_| self.path.display()),
+            post,
+            other_paths: others.iter().map(Route::display).collect(),
+            duplicates: ours
+                .iter()
+                .filter_map(|api| api.id().map(str::to_owned))
+                .collect(),
+        };
+        Ok(Some(Observed {
+            id: Id {
+                api,
+                root,
+                route,
+                others,
+            },
+            state,
+            tags,
+            phase: Phase::Ready,
+        }))
+    }
+
+    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let call = "apigateway:POST";
+        let endpoint = EndpointConfiguration::builder()
+            .types(EndpointType::Regional)
+            .build();
+        let policy = (!self.state.policy.is_null()).then(|| self.state.policy.to_string());
+        let request = || {
+            let call = step.aws.apigateway.create_rest_api().name(&self.name);
+            let call = call
+                .description("Split impressions; made by split-pipeline")
+                .set_policy(policy.clone());
+            let call = call.set_binary_media_types(Some(self.state.binary_media_types.clone()));
+            let call = call.endpoint_configuration(endpoint.clone());
+            call.set_tags(Some(self.tags.clone().into_iter().collect()))
+                .send()
+        };
+        let made = step.settle(async || step.aws.call(call, request).await).await?;
+        let api = made
+            .id()
+            .ok_or_else(|| AwsError::incomplete(call, "id"))?
+            .to_owned();
+        let root = match made.root_resource_id() {
+            Some(root) => root.to_owned(),
+            None => self.root(&api, step.aws).await?,
+        };
+        let state = State {
+            path: None,
+            post: None,
+            ..self.state.clone()
+        };
+        let id = Id {
+            api,
+            root,
+            route: None,
+            others: Vec::new(),
+        };
+        Ok(Observed {
+            id,
+            state,
+            tags: self.tags.clone(),
+            phase: Phase::Ready,
+        })
+    }
+
+    /// Changes what differs. One call after the other: API Gateway refuses concurrent changes of one API.
+    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<Id, AwsError> {
+        let (aws, mut id) = (step.aws, have.id.clone());
+        self.patch(&id.api, &have.state, step).await?;
+        let route = match id.route.take() {
+            Some(route) => route,
+            None => self.path.create(&id.api, &id.root, step).await?,
+        };
+        if let Some(want) = self
+            .state
+            .post
+            .as_ref()
+            .filter(|want| have.state.post.as_ref() != Some(want))
+        {
+            want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
+        }
+        for other in id.others.drain(..) {
+            other.delete(&id.api, step).await?;
+        }
+        self.retag(&id.api, &have.tags, aws).await?;
+        for duplicate in &have.state.duplicates {
+            step.waiting(&format!("the duplicate REST API {duplicate} to be deleted"));
+            delete_api(duplicate, step).await?;
+        }
+        Ok(Id {
+            route: Some(route),
+            ..id
+        })
+    }
+
+    async fn delete(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+        delete_api(&id.api, step).await?;
+        for duplicate in self.find(step.aws).await?.iter().filter_map(Found::id) {
+            delete_api(duplicate, step).await?;
+        }
+        Ok(())
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        (have.path.is_none() && !have.other_paths.is_empty())
+            .then(|| "the webhook's path changes: its new URL has to be pasted into Split".to_owned())
+    }
+}
+
+impl RestApi {
+    /// Lists the REST APIs that carry our tags, oldest first.
+    async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
+        let (mut ours, mut position) = (Vec::new(), None);
+        loop {
+            let request = || {
+                aws.apigateway
+                    .get_rest_apis()
+                    .limit(500)
+                    .set_position(position.clone())
+                    .send()
+            };
+            let page = aws.call("apigateway:GET", request).await?;
+            ours.extend(page.items().iter().filter(|api| self.is_ours(api)).cloned());
+            position = page.position;
+            if position.is_none() {
+                break;
+            }
+        }
+        ours.sort_by_key(|api| {
+            (
+                api.created_date().map(|date| (date.secs(), date.subsec_nanos())),
+                api.id.clone(),
+            )
+        });
+        Ok(ours)
+    }
+
+    fn is_ours(&self, api: &Found) -> bool {
+        let tags = api.tags();
+        OWNERSHIP_TAGS
+            .iter()
+            .all(|key| tags.and_then(|tags| tags.get(*key)) == self.tags.get(*key))
+    }
+
+    async fn resources(
+        &self,
+        api: &str,
+        aws: &Aws,
+    ) -> Result<Vec<aws_sdk_apigateway::types::Resource>, AwsError> {
+        let request = || {
+            aws.apigateway
+                .get_resources()
+                .rest_api_id(api)
+                .embed("methods")
+                .limit(500)
+                .send()
+        };
+        let answer = aws.call("apigateway:GET", request).await.found()?;
+        Ok(answer
+            .map(|answer| answer.items.unwrap_or_default())
+            .unwrap_or_default())
+    }
+
+    async fn root(&self, api: &str, aws: &Aws) -> Result<String, AwsError> {
+        let resources = self.resources(api, aws).await?;
+        let root = resources
+            .iter()
+            .find(|resource| resource.path() == Some("/"))
+            .and_then(|root| root.id());
+        root.map(str::to_owned)
+            .ok_or_else(|| AwsError::incomplete("apigateway:GET", "root resource"))
+    }
+
+    async fn patch(&self, api: &str, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
+        let operations = self.operations(had);
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let request = || {
+            let call = step.aws.apigateway.update_rest_api().rest_api_id(api);
+            call.set_patch_operations(Some(operations.clone())).send()
+        };
+        step.settle(async || step.aws.call("apigateway:PATCH", request).await)
+            .await
+            .map(drop)
+    }
+
+    fn operations(&self, had: &State) -> Vec<PatchOperation> {
+        let want = &self.state;
+        let mut operations = Vec::new();
+        // A slash in a patch path is written `~1`.
+        let media_type = |media_type: &String| format!("/binaryMediaTypes/{}", media_type.replace('/', "~1"));
+        for extra in had
+            .binary_media_types
+            .iter()
+            .filter(|have| !want.binary_media_types.contains(have))
+        {
+            operations.push(
+                PatchOperation::builder()
+                    .op(Op::Remove)
+                    .path(media_type(extra))
+                    .build(),
+            );
+        }
+        for missing in want
+            .binary_media_types
+            .iter()
+            .filter(|want| !had.binary_media_types.contains(want))
+        {
+            operations.push(
+                PatchOperation::builder()
+                    .op(Op::Add)
+                    .path(media_type(missing))
+                    .build(),
+            );
+        }
+        if had.endpoint != want.endpoint {
+            let path = format!("/endpointConfiguration/types/{}", had.endpoint);
+            operations.push(
+                PatchOperation::builder()
+                    .op(Op::Replace)
+                    .path(path)
+                    .value(&want.endpoint)
+                    .build(),
+            );
+        }
+        if had.policy != want.policy {
+            let policy = if want.policy.is_null() {
+                String::new()
+            } else {
+                want.policy.to_string()
+            };
+            operations.push(
+                PatchOperation::builder()
+                    .op(Op::Replace)
+                    .path("/policy")
+                    .value(policy)
+                    .build(),
+            );
+        }
+        operations
+    }
+
+    async fn retag(&self, api: &str, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+        retag(&format!("{}{api}", self.arn_prefix), &self.tags, have, aws).await
+    }
+}
+
+/// Brings the tags of an API Gateway resource from `have` to `want`.
+pub(super) async fn retag(arn: &str, want: &Tags, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+    let (set, remove) = tag_changes(want, have);
+    if !set.is_empty() {
+        // All of them, not only those that differ: some endpoints keep these tags apart from the first ones.
+        let tags = || want.clone().into_iter().collect();
+        let request = || {
+            aws.apigateway
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags()))
+                .send()
+        };
+        aws.call("apigateway:PUT", request).await?;
+    }
+    if !remove.is_empty() {
+        let request = || {
+            aws.apigateway
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(remove.clone()))
+                .send()
+        };
+        aws.call("apigateway:DELETE", request).await?;
+    }
+    Ok(())
+}
+
+async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {
+    let request = || step.aws.apigateway.delete_rest_api().rest_api_id(api).send();
+    let delete = async || step.aws.call("apigateway:DELETE", request).await.found();
+    step.settle(delete).await.map(drop)
+}
+
+fn endpoint_of(api: &Found) -> String {
+    let types = api
+        .endpoint_configuration()
+        .map(EndpointConfiguration::types)
+        .unwrap_or_default();
+    types
+        .first()
+        .map(|endpoint| endpoint.as_str().to_owned())
+        .unwrap_or_default()
+}
+
+/// Reads a resource policy. API Gateway returns it with its quotes escaped, and with the API's ARN filled in where
+/// we wrote `execute-api:/`.
+fn resource_policy(text: &str) -> Value {
+    let unescaped =
+        serde_json::from_str::<String>(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned());
+    let mut policy = policy_value(&unescaped);
+    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
+    for statement in statements.into_iter().flatten() {
+        let Some(resource) = statement.get_mut("Resource") else {
+            continue;
+        };
+        if let Some((arn, path)) = resource.as_str().and_then(|text| text.split_once('/')) {
+            if arn.starts_with("arn:") && arn.contains(":execute-api:") {
+                *resource = Value::String(format!("execute-api:/{path}"));
+            }
+        }
+    }
+    policy
+}
+
+/// An error for an answer of API Gateway that lacks what it must have.
+fn incomplete(what: &str) -> AwsError {
+    AwsError::own(
+        "apigateway:POST",
+        ErrorKind::Other,
+        format!("the answer has no {what}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_resource_policy_is_read_as_it_was_written() {
+        let want = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "execute-api:/*"}]});
+        let filled = want
+            .to_string()
+            .replace("execute-api:/*", "arn:aws:execute-api:us-east-1:1:abc/*");
+        let escaped = filled.replace('"', "\\\"");
+        assert_eq!(resource_policy(&escaped), want);
+        assert_eq!(resource_policy(&want.to_string()), want);
+    }
+}

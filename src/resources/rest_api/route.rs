@@ -1,0 +1,251 @@
+//! The one path of the REST API and what `POST` does there.
+
+use aws_sdk_apigateway::types::{IntegrationType, Resource as Found};
+use serde::Serialize;
+
+use super::incomplete;
+use crate::aws::{AwsError, ErrorKind, Outcome};
+use crate::resource::Step;
+
+/// Random bytes in a secret path: 128 bits cannot be guessed.
+const SECRET_BYTES: usize = 16;
+
+/// How a secret path is spelled wherever it would be seen by more than its owner.
+const SECRET: &str = "a secret path";
+
+/// The path that takes the webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Any unguessable path that is there; a new one where there is none.
+    Secret,
+    /// This path.
+    Fixed(&'static str),
+}
+
+/// A path that exists.
+#[derive(Clone, Debug)]
+pub struct Route {
+    id: String,
+    /// The path without its slash.
+    pub path: String,
+}
+
+/// What `POST` on the path does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Post {
+    /// How callers are authorized: `NONE`, since Split cannot sign.
+    pub authorization: String,
+    /// How the function is called: `AWS_PROXY`.
+    pub integration: String,
+    /// What is called.
+    pub uri: String,
+}
+
+impl Path {
+    /// The path for people to read, without the secret.
+    pub fn display(&self) -> String {
+        match self {
+            Self::Secret => SECRET.to_owned(),
+            Self::Fixed(path) => format!("/{path}"),
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Secret => is_secret(path),
+            Self::Fixed(fixed) => path == *fixed,
+        }
+    }
+
+    /// Finds the path, what `POST` does there, and all other paths.
+    pub(super) fn find(&self, resources: &[Found]) -> (Option<Route>, Option<Post>, Vec<Route>) {
+        let (mut route, mut post, mut others) = (None, None, Vec::new());
+        for resource in resources {
+            let path = resource
+                .path()
+                .unwrap_or_default()
+                .trim_start_matches('/')
+                .to_owned();
+            if path.is_empty() {
+                continue;
+            }
+            let found = Route {
+                id: resource.id().unwrap_or_default().to_owned(),
+                path,
+            };
+            if route.is_none() && self.matches(&found.path) {
+                route = Some(found);
+                post = post_of(resource);
+            } else {
+                others.push(found);
+            }
+        }
+        (route, post, others)
+    }
+
+    /// Creates the path below the root.
+    pub(super) async fn create(&self, api: &str, root: &str, step: &Step<'_>) -> Result<Route, AwsError> {
+        let path = match self {
+            Self::Secret => new_secret()?,
+            Self::Fixed(path) => (*path).to_owned(),
+        };
+        let create = async || {
+            let request = || {
+                let call = step
+                    .aws
+                    .apigateway
+                    .create_resource()
+                    .rest_api_id(api)
+                    .parent_id(root);
+                call.path_part(&path).send()
+            };
+            step.aws.call("apigateway:POST", request).await
+        };
+        let made = step.settle(create).await?;
+        let id = made.id().ok_or_else(|| incomplete("resource id"))?.to_owned();
+        Ok(Route { id, path })
+    }
+}
+
+impl Route {
+    pub(super) fn display(&self) -> String {
+        if is_secret(&self.path) {
+            SECRET.to_owned()
+        } else {
+            format!("/{}", self.path)
+        }
+    }
+
+    pub(super) async fn delete(&self, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            step.aws
+                .apigateway
+                .delete_resource()
+                .rest_api_id(api)
+                .resource_id(&self.id)
+                .send()
+        };
+        let delete = async || step.aws.call("apigateway:DELETE", request).await.found();
+        step.settle(delete).await.map(drop)
+    }
+}
+
+impl Post {
+    /// Puts method and integration; an existing method that differs is deleted first, since it cannot be put again.
+    pub(super) async fn put(
+        &self,
+        api: &str,
+        route: &Route,
+        have: Option<&Self>,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let client = &step.aws.apigateway;
+        let same_method = have.is_some_and(|have| have.authorization == self.authorization);
+        if have.is_some() && !same_method {
+            let request = || {
+                client
+                    .delete_method()
+                    .rest_api_id(api)
+                    .resource_id(&route.id)
+                    .http_method("POST")
+                    .send()
+            };
+            step.settle(async || step.aws.call("apigateway:DELETE", request).await.found())
+                .await?;
+        }
+        if !same_method {
+            let request = || {
+                let call = client
+                    .put_method()
+                    .rest_api_id(api)
+                    .resource_id(&route.id)
+                    .http_method("POST");
+                call.authorization_type(&self.authorization).send()
+            };
+            match step
+                .settle(async || step.aws.call("apigateway:PUT", request).await)
+                .await
+            {
+                Err(error) if error.kind != ErrorKind::Exists => return Err(error),
+                _ => {}
+            }
+        }
+        let request = || {
+            let call = client
+                .put_integration()
+                .rest_api_id(api)
+                .resource_id(&route.id)
+                .http_method("POST");
+            let call = call.r#type(IntegrationType::from(self.integration.as_str()));
+            call.integration_http_method("POST").uri(&self.uri).send()
+        };
+        step.settle(async || step.aws.call("apigateway:PUT", request).await)
+            .await
+            .map(drop)
+    }
+}
+
+fn post_of(resource: &Found) -> Option<Post> {
+    let method = resource.resource_methods()?.get("POST")?;
+    let integration = method.method_integration();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Some(Post {
+        authorization: text(method.authorization_type()),
+        integration: text(
+            integration
+                .and_then(|found| found.r#type())
+                .map(IntegrationType::as_str),
+        ),
+        uri: text(integration.and_then(|found| found.uri())),
+    })
+}
+
+fn is_secret(path: &str) -> bool {
+    path.len() == SECRET_BYTES * 2 && path.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn new_secret() -> Result<String, AwsError> {
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let message = format!("the operating system gives no random bytes: {error}");
+        AwsError::own("random", ErrorKind::Other, message)
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(path: &str) -> Found {
+        Found::builder().id(format!("id{path}")).path(path).build()
+    }
+
+    #[test]
+    fn secrets_are_long_and_never_the_same() {
+        let (one, other) = (new_secret().unwrap(), new_secret().unwrap());
+        assert!(is_secret(&one) && is_secret(&other));
+        assert_ne!(one, other);
+        assert!(!is_secret("impressions"));
+    }
+
+    #[test]
+    fn a_secret_path_is_found_and_never_shown() {
+        let secret = new_secret().unwrap();
+        let resources = [
+            resource("/"),
+            resource("/impressions"),
+            resource(&format!("/{secret}")),
+        ];
+        let (route, _, others) = Path::Secret.find(&resources);
+        assert_eq!(route.unwrap().path, secret);
+        assert_eq!(
+            others.iter().map(Route::display).collect::<Vec<_>>(),
+            ["/impressions"]
+        );
+
+        let (route, _, others) = Path::Fixed("impressions").find(&resources);
+        assert_eq!(route.unwrap().path, "impressions");
+        assert_eq!(others.iter().map(Route::display).collect::<Vec<_>>(), [SECRET]);
+    }
+}

@@ -1,0 +1,475 @@
+//! The stage that opens the REST API to the world: a deployment of the API as it should be, throttling, and the
+//! permission for exactly these requests to invoke the function.
+
+use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
+use aws_sdk_apigateway::types::{Op, PatchOperation};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::rest_api::{self, retag};
+use super::tags_from;
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::names::{Names, OWNERSHIP_TAGS};
+use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
+
+/// The id of our statement in the function's policy.
+const STATEMENT: &str = "split-pipeline-webhook";
+
+/// The stage as it should be.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// The names of the pipeline, for ARNs that hold the API's id.
+    pub names: Names,
+    /// The API as it should be deployed; a deployment carries the digest of it.
+    pub api: rest_api::State,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// The stage's name, which is a part of the webhook's URL.
+    pub name: String,
+    /// Whether what is deployed is the API as it should be.
+    pub deployment: Deployment,
+    /// Whether these requests, and no others, may invoke the function.
+    pub invoke_permission: Permission,
+    /// Requests per second.
+    pub rate_limit: f64,
+    /// Requests at once.
+    pub burst_limit: i32,
+}
+
+/// Whether what is deployed is the API as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deployment {
+    /// It is.
+    Current,
+    /// It lags behind.
+    Outdated,
+}
+
+/// Whether the API may invoke the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// `POST` on the webhook's path may, and nothing else.
+    Granted,
+    /// It may not.
+    Missing,
+    /// Our statement grants something else.
+    Different,
+}
+
+/// What there is to know of an existing one.
+#[derive(Clone, Debug)]
+pub struct Id {
+    api: String,
+    name: String,
+    deployment: String,
+}
+
+/// What must exist first.
+#[derive(Clone, Debug)]
+pub struct Needs {
+    /// The API with its path.
+    pub api: rest_api::Id,
+    /// The function that it invokes.
+    pub function: String,
+    /// The delivery stream, ACTIVE: what reaches the stream before that never reaches S3.
+    pub delivery_stream: String,
+}
+
+impl Resource for Stage {
+    type State = State;
+    type Id = Id;
+    /// The API, if there is one: without it there is no stage.
+    type Parent = Option<rest_api::Id>;
+    type Needs = Needs;
+
+    fn kind(&self) -> Kind {
+        Kind::Stage
+    }
+
+    fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &Id) -> String {
+        format!("{}/{}", id.api, id.name)
+    }
+
+    async fn observe(
+        &self,
+        aws: &Aws,
+        api: &Option<rest_api::Id>,
+    ) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some(api) = api else { return Ok(None) };
+        let (stage, permission) =
+            futures_util::try_join!(self.find(&api.api, aws), self.permission(api, aws))?;
+        let Some(stage) = stage else { return Ok(None) };
+        let name = stage.stage_name().unwrap_or_default().to_owned();
+        let deployment = stage.deployment_id().unwrap_or_default().to_owned();
+        let (tags, deployed) = futures_util::try_join!(
+            self.read_tags(&api.api, &name, &stage, aws),
+            self.deployed(&api.api, &deployment, aws)
+        )?;
+        let current = api
+            .route
+            .as_ref()
+            .is_some_and(|route| deployed == Some(self.digest(&route.path)));
+        let throttling = stage.method_settings().and_then(|settings| settings.get("*/*"));
+        let state = State {
+            name: name.clone(),
+            deployment: if current {
+                Deployment::Current
+            } else {
+                Deployment::Outdated
+            },
+            invoke_permission: permission,
+            rate_limit: throttling
+                .map(|found| found.throttling_rate_limit())
+                .unwrap_or_default(),
+            burst_limit: throttling
+                .map(|found| found.throttling_burst_limit())
+                .unwrap_or_default(),
+        };
+        Ok(Some(Observed {
+            id: Id {
+                api: api.api.clone(),
+                name,
+                deployment,
+            },
+            state,
+            tags,
+            phase: Phase::Ready,
+        }))
+    }
+
+    async fn create(&self, needs: &Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let (api, name) = (&needs.api.api, &self.state.name);
+        let permission = self.permission(&needs.api, step.aws).await?;
+        self.permit(permission, needs, step).await?;
+        let deployment = self.deploy(&needs.api, step).await?;
+        let create = async || {
+            let request = || {
+                let call = step
+                    .aws
+                    .apigateway
+                    .create_stage()
+                    .rest_api_id(api)
+                    .stage_name(name);
+                let call = call.deployment_id(&deployment);
+                call.set_tags(Some(self.tags.clone().into_iter().collect()))
+                    .send()
+            };
+            step.aws.call("apigateway:POST", request).await
+        };
+        match step.settle(create).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Exists => {
+                return self
+                    .observe(step.aws, &Some(needs.api.clone()))
+                    .await?
+                    .ok_or(error);
+            }
+            Err(error) => return Err(error),
+        }
+        let state = State {
+            rate_limit: 0.0,
+            burst_limit: 0,
+            ..self.state.clone()
+        };
+        let id = Id {
+            api: api.clone(),
+            name: name.clone(),
+            deployment,
+        };
+        Ok(Observed {
+            id,
+            state,
+            tags: self.tags.clone(),
+            phase: Phase::Ready,
+        })
+    }
+
+    async fn update(&self, have: &Observed<Self>, needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
+        let mut id = have.id.clone();
+        self.permit(have.state.invoke_permission, needs, step).await?;
+        let mut patch = self.throttling(&have.state);
+        if have.state.deployment != self.state.deployment {
+            id.deployment = self.deploy(&needs.api, step).await?;
+            let operation = PatchOperation::builder().op(Op::Replace).path("/deploymentId");
+            patch.push(operation.value(&id.deployment).build());
+        }
+        if !patch.is_empty() {
+            let request = || {
+                let call = step
+                    .aws
+                    .apigateway
+                    .update_stage()
+                    .rest_api_id(&id.api)
+                    .stage_name(&id.name);
+                call.set_patch_operations(Some(patch.clone())).send()
+            };
+            step.settle(async || step.aws.call("apigateway:PATCH", request).await)
+                .await?;
+        }
+        if id.deployment != have.id.deployment {
+            self.delete_deployment(&have.id, step).await?;
+        }
+        retag(
+            &self.names.stage_arn(&id.api, &id.name),
+            &self.tags,
+            &have.tags,
+            step.aws,
+        )
+        .await?;
+        Ok(id)
+    }
+
+    async fn delete(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            step.aws
+                .apigateway
+                .delete_stage()
+                .rest_api_id(&id.api)
+                .stage_name(&id.name)
+                .send()
+        };
+        step.settle(async || step.aws.call("apigateway:DELETE", request).await.found())
+            .await?;
+        self.delete_deployment(id, step).await
+    }
+
+    fn replacement(&self, have: &State) -> Option<Replacement> {
+        (have.name != self.state.name).then(|| {
+            let (have, want) = (&have.name, &self.state.name);
+            Replacement::Recreate(format!(
+                "a stage cannot be renamed from {have} to {want}; the webhook's URL changes with it"
+            ))
+        })
+    }
+}
+
+impl Stage {
+    /// Finds the stage by its name, else another one of ours: the one that the spec named before.
+    async fn find(&self, api: &str, aws: &Aws) -> Result<Option<GetStageOutput>, AwsError> {
+        let request = || aws.apigateway.get_stages().rest_api_id(api).send();
+        let Some(stages) = aws.call("apigateway:GET", request).await.found()? else {
+            return Ok(None);
+        };
+        let names = |ours: &dyn Fn(&aws_sdk_apigateway::types::Stage) -> bool| {
+            stages
+                .item()
+                .iter()
+                .find(|stage| ours(stage))
+                .and_then(|stage| stage.stage_name().map(str::to_owned))
+        };
+        let tagged = |stage: &aws_sdk_apigateway::types::Stage| {
+            let tags = stage.tags();
+            OWNERSHIP_TAGS
+                .iter()
+                .all(|key| tags.and_then(|tags| tags.get(*key)) == self.tags.get(*key))
+        };
+        let name =
+            names(&|stage| stage.stage_name() == Some(self.state.name.as_str())).or_else(|| names(&tagged));
+        let Some(name) = name else { return Ok(None) };
+        let request = || {
+            aws.apigateway
+                .get_stage()
+                .rest_api_id(api)
+                .stage_name(&name)
+                .send()
+        };
+        aws.call("apigateway:GET", request).await.found()
+    }
+
+    /// Reads the tags where they are set; the stage's own answer has only those that it was made with on some
+    /// endpoints.
+    async fn read_tags(
+        &self,
+        api: &str,
+        name: &str,
+        stage: &GetStageOutput,
+        aws: &Aws,
+    ) -> Result<Tags, AwsError> {
+        let arn = self.names.stage_arn(api, name);
+        let request = || aws.apigateway.get_tags().resource_arn(&arn).send();
+        let answer = aws
+            .call("apigateway:GET", request)
+            .await
+            .found()?
+            .and_then(|answer| answer.tags);
+        let tags = answer
+            .filter(|tags| !tags.is_empty())
+            .or_else(|| stage.tags.clone())
+            .unwrap_or_default();
+        Ok(tags_from(tags))
+    }
+
+    async fn deployed(&self, api: &str, deployment: &str, aws: &Aws) -> Result<Option<String>, AwsError> {
+        let request = || {
+            aws.apigateway
+                .get_deployment()
+                .rest_api_id(api)
+                .deployment_id(deployment)
+                .send()
+        };
+        let answer = aws.call("apigateway:GET", request).await.found()?;
+        Ok(answer.and_then(|answer| answer.description))
+    }
+
+    /// The description of a deployment of the API as it should be, with this path.
+    fn digest(&self, path: &str) -> String {
+        let definition = serde_json::json!({ "api": self.api, "path": path });
+        let digest = Sha256::digest(definition.to_string());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("split-pipeline, API definition sha256:{digest}")
+    }
+
+    async fn deploy(&self, api: &rest_api::Id, step: &Step<'_>) -> Result<String, AwsError> {
+        let description = self.digest(path_of(api)?);
+        let request = || {
+            step.aws
+                .apigateway
+                .create_deployment()
+                .rest_api_id(&api.api)
+                .description(&description)
+                .send()
+        };
+        let call = "apigateway:POST";
+        let made = step.settle(async || step.aws.call(call, request).await).await?;
+        made.id.ok_or_else(|| AwsError::incomplete(call, "deployment id"))
+    }
+
+    async fn delete_deployment(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            step.aws
+                .apigateway
+                .delete_deployment()
+                .rest_api_id(&id.api)
+                .deployment_id(&id.deployment)
+                .send()
+        };
+        step.settle(async || step.aws.call("apigateway:DELETE", request).await.found())
+            .await
+            .map(drop)
+    }
+
+    fn throttling(&self, had: &State) -> Vec<PatchOperation> {
+        let operation = |path: &str, value: String| {
+            PatchOperation::builder()
+                .op(Op::Replace)
+                .path(path)
+                .value(value)
+                .build()
+        };
+        let mut operations = Vec::new();
+        if (had.rate_limit - self.state.rate_limit).abs() > f64::EPSILON {
+            operations.push(operation(
+                "/*/*/throttling/rateLimit",
+                self.state.rate_limit.to_string(),
+            ));
+        }
+        if had.burst_limit != self.state.burst_limit {
+            operations.push(operation(
+                "/*/*/throttling/burstLimit",
+                self.state.burst_limit.to_string(),
+            ));
+        }
+        operations
+    }
+
+    async fn permission(&self, api: &rest_api::Id, aws: &Aws) -> Result<Permission, AwsError> {
+        let function = self.names.function();
+        let request = || aws.lambda.get_policy().function_name(&function).send();
+        let answer = aws.call("lambda:GetPolicy", request).await.found()?;
+        let policy = answer.and_then(|answer| answer.policy).unwrap_or_default();
+        let policy: serde_json::Value = serde_json::from_str(&policy).unwrap_or_default();
+        let statements = policy["Statement"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let Some(ours) = statements.iter().find(|statement| statement["Sid"] == STATEMENT) else {
+            return Ok(Permission::Missing);
+        };
+        let source = api.route.as_ref().map(|route| self.source(&api.api, &route.path));
+        let conditions = ours["Condition"].as_object().into_iter().flatten();
+        let granted = conditions
+            .flat_map(|(_, keys)| keys.as_object().into_iter().flatten())
+            .find_map(|(key, value)| {
+                key.eq_ignore_ascii_case("aws:SourceArn")
+                    .then(|| value.as_str().map(str::to_owned))
+                    .flatten()
+            });
+        Ok(if source.is_some() && granted == source {
+            Permission::Granted
+        } else {
+            Permission::Different
+        })
+    }
+
+    /// Lets `POST` on the path invoke the function, and nothing else.
+    async fn permit(&self, have: Permission, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
+        if have == self.state.invoke_permission {
+            return Ok(());
+        }
+        let function = self.names.function();
+        if have == Permission::Different {
+            let request = || {
+                step.aws
+                    .lambda
+                    .remove_permission()
+                    .function_name(&function)
+                    .statement_id(STATEMENT)
+                    .send()
+            };
+            step.settle(async || step.aws.call("lambda:RemovePermission", request).await.found())
+                .await?;
+        }
+        let source = self.source(&needs.api.api, path_of(&needs.api)?);
+        let request = || {
+            let call = step
+                .aws
+                .lambda
+                .add_permission()
+                .function_name(&function)
+                .statement_id(STATEMENT);
+            let call = call
+                .action("lambda:InvokeFunction")
+                .principal("apigateway.amazonaws.com");
+            call.source_arn(&source).send()
+        };
+        match step
+            .settle(async || step.aws.call("lambda:AddPermission", request).await)
+            .await
+        {
+            Err(error) if error.kind != ErrorKind::Exists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn source(&self, api: &str, path: &str) -> String {
+        self.names.invoke_source(api, &self.state.name, path)
+    }
+}
+
+fn path_of(api: &rest_api::Id) -> Result<&str, AwsError> {
+    let route = api.route.as_ref();
+    route
+        .map(|route| route.path.as_str())
+        .ok_or_else(|| AwsError::incomplete("apigateway:GET", "webhook path"))
+}

@@ -1,0 +1,359 @@
+//! The Kinesis stream that carries impressions from the function to the delivery stream.
+
+use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamMode, StreamModeDetails, StreamStatus};
+use serde::Serialize;
+
+use super::{tag_changes, tags_from};
+use crate::aws::wait::SETTLING;
+use crate::aws::{Aws, AwsError, ErrorKind, Look, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+/// The stream as it should be.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, by which its mode is changed.
+    pub arn: String,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// `PROVISIONED` or `ON_DEMAND`.
+    pub mode: String,
+    /// Open shards; absent where the mode leaves them to AWS.
+    pub shards: Option<i32>,
+    /// How long records are kept.
+    pub retention_hours: i32,
+    /// The KMS key that encrypts the records; absent where they are not.
+    pub encryption_key: Option<String>,
+}
+
+impl Resource for Stream {
+    type State = State;
+    type Id = String;
+    type Parent = ();
+    type Needs = ();
+
+    fn kind(&self) -> Kind {
+        Kind::Stream
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &String) -> String {
+        id.clone()
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some((state, phase)) = self.describe(aws).await? else {
+            return Ok(None);
+        };
+        let call = "kinesis:ListTagsForStream";
+        let request = || {
+            aws.kinesis
+                .list_tags_for_stream()
+                .stream_name(&self.name)
+                .limit(50)
+                .send()
+        };
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let tags = answer
+            .tags()
+            .iter()
+            .map(|tag| (tag.key(), tag.value().unwrap_or_default()));
+        Ok(Some(Observed {
+            id: self.arn.clone(),
+            state,
+            tags: tags_from(tags),
+            phase,
+        }))
+    }
+
+    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let mode = StreamModeDetails::builder()
+            .stream_mode(self.mode())
+            .build()
+            .map_err(invalid)?;
+        let create = async || {
+            let request = || {
+                let call = step
+                    .aws
+                    .kinesis
+                    .create_stream()
+                    .stream_name(&self.name)
+                    .stream_mode_details(mode.clone());
+                let call = call.set_shard_count(self.state.shards);
+                call.set_tags(Some(self.tags.clone().into_iter().collect()))
+                    .send()
+            };
+            step.aws.call("kinesis:CreateStream", request).await
+        };
+        match step.settle(create).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Exists => {}
+            Err(error) => return Err(error),
+        }
+        let state = self.active(step).await?;
+        // The tags went with the call, but not every endpoint keeps those; setting them again costs one call.
+        Ok(Observed {
+            id: self.arn.clone(),
+            state,
+            tags: Tags::new(),
+            phase: Phase::Ready,
+        })
+    }
+
+    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+        let (set, remove) = tag_changes(&self.tags, &have.tags);
+        self.retag(set, remove, step.aws).await?;
+        if have.state.mode != self.state.mode {
+            self.switch_mode(step).await?;
+        }
+        self.reshard(step).await?;
+        self.retain(have.state.retention_hours, step).await?;
+        self.encrypt(have.state.encryption_key.as_deref(), step).await?;
+        Ok(self.arn.clone())
+    }
+
+    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let delete = async || {
+            let request = || {
+                step.aws
+                    .kinesis
+                    .delete_stream()
+                    .stream_name(&self.name)
+                    .enforce_consumer_deletion(true)
+                    .send()
+            };
+            step.aws.call("kinesis:DeleteStream", request).await.found()
+        };
+        step.settle(delete).await?;
+        step.waiting("the stream to be gone");
+        step.aws
+            .wait_until("the stream to be gone", SETTLING, async || {
+                Ok(match self.describe(step.aws).await? {
+                    None => Look::Ready(()),
+                    Some(_) => Look::Pending("DELETING".to_owned()),
+                })
+            })
+            .await
+    }
+
+    async fn settled(&self, have: Observed<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        Ok(Observed {
+            state: self.active(step).await?,
+            phase: Phase::Ready,
+            ..have
+        })
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        if self.state.retention_hours < have.retention_hours {
+            return Some(format!(
+                "stream {}: retention shrinks from {} to {} hours, and older records are dropped",
+                self.name, have.retention_hours, self.state.retention_hours
+            ));
+        }
+        match (have.shards, self.state.shards) {
+            (Some(have), Some(want)) if want < have => Some(format!(
+                "stream {}: shrinks from {have} to {want} shards",
+                self.name
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl Stream {
+    fn mode(&self) -> StreamMode {
+        StreamMode::from(self.state.mode.as_str())
+    }
+
+    async fn describe(&self, aws: &Aws) -> Result<Option<(State, Phase)>, AwsError> {
+        let call = "kinesis:DescribeStreamSummary";
+        let request = || {
+            aws.kinesis
+                .describe_stream_summary()
+                .stream_name(&self.name)
+                .send()
+        };
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let summary = answer
+            .stream_description_summary()
+            .ok_or_else(|| AwsError::incomplete(call, "summary"))?;
+        let mode = summary
+            .stream_mode_details()
+            .map_or(StreamMode::Provisioned, |mode| mode.stream_mode().clone());
+        let encrypted = summary.encryption_type() == Some(&EncryptionType::Kms);
+        let state = State {
+            shards: (mode == StreamMode::Provisioned).then(|| summary.open_shard_count()),
+            mode: mode.as_str().to_owned(),
+            retention_hours: summary.retention_period_hours(),
+            encryption_key: summary.key_id().filter(|_| encrypted).map(str::to_owned),
+        };
+        let phase = match summary.stream_status() {
+            StreamStatus::Active => Phase::Ready,
+            StreamStatus::Deleting => Phase::Deleting,
+            other => Phase::Pending(other.as_str().to_owned()),
+        };
+        Ok(Some((state, phase)))
+    }
+
+    async fn active(&self, step: &Step<'_>) -> Result<State, AwsError> {
+        let what = format!("stream {} to be ACTIVE", self.name);
+        step.aws
+            .wait_until(&what, SETTLING, async || {
+                Ok(match self.describe(step.aws).await? {
+                    Some((state, Phase::Ready)) => Look::Ready(state),
+                    Some((_, phase)) => {
+                        step.waiting("the stream to be ACTIVE");
+                        Look::Pending(format!("{phase:?}"))
+                    }
+                    None => Look::Pending("absent".to_owned()),
+                })
+            })
+            .await
+    }
+
+    async fn retag(&self, set: Tags, remove: Vec<String>, aws: &Aws) -> Result<(), AwsError> {
+        if !set.is_empty() {
+            let request = || {
+                let call = aws.kinesis.add_tags_to_stream().stream_name(&self.name);
+                call.set_tags(Some(set.clone().into_iter().collect())).send()
+            };
+            aws.call("kinesis:AddTagsToStream", request).await?;
+        }
+        if !remove.is_empty() {
+            let request = || {
+                let call = aws.kinesis.remove_tags_from_stream().stream_name(&self.name);
+                call.set_tag_keys(Some(remove.clone())).send()
+            };
+            aws.call("kinesis:RemoveTagsFromStream", request).await?;
+        }
+        Ok(())
+    }
+
+    async fn switch_mode(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let mode = StreamModeDetails::builder()
+            .stream_mode(self.mode())
+            .build()
+            .map_err(invalid)?;
+        step.waiting("the stream's mode");
+        let switch = async || {
+            let request = || {
+                step.aws
+                    .kinesis
+                    .update_stream_mode()
+                    .stream_arn(&self.arn)
+                    .stream_mode_details(mode.clone())
+                    .send()
+            };
+            step.aws.call("kinesis:UpdateStreamMode", request).await
+        };
+        step.settle(switch).await?;
+        self.active(step).await.map(drop)
+    }
+
+    /// Changes the number of shards by steps that AWS allows: at most double, at least half.
+    async fn reshard(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let Some(want) = self.state.shards else {
+            return Ok(());
+        };
+        loop {
+            let have = self.active(step).await?.shards.unwrap_or(want);
+            if have == want {
+                return Ok(());
+            }
+            let next = want.clamp((have + 1) / 2, have * 2);
+            step.waiting(&format!("{have} shards to become {next}"));
+            let reshard = async || {
+                let request = || {
+                    let call = step.aws.kinesis.update_shard_count().stream_name(&self.name);
+                    call.target_shard_count(next)
+                        .scaling_type(ScalingType::UniformScaling)
+                        .send()
+                };
+                step.aws.call("kinesis:UpdateShardCount", request).await
+            };
+            step.settle(reshard).await?;
+        }
+    }
+
+    async fn retain(&self, have: i32, step: &Step<'_>) -> Result<(), AwsError> {
+        let (aws, want) = (step.aws, self.state.retention_hours);
+        if want > have {
+            let request = || {
+                let call = aws
+                    .kinesis
+                    .increase_stream_retention_period()
+                    .stream_name(&self.name);
+                call.retention_period_hours(want).send()
+            };
+            step.settle(async || aws.call("kinesis:IncreaseStreamRetentionPeriod", request).await)
+                .await?;
+        } else if want < have {
+            let request = || {
+                let call = aws
+                    .kinesis
+                    .decrease_stream_retention_period()
+                    .stream_name(&self.name);
+                call.retention_period_hours(want).send()
+            };
+            step.settle(async || aws.call("kinesis:DecreaseStreamRetentionPeriod", request).await)
+                .await?;
+        } else {
+            return Ok(());
+        }
+        self.active(step).await.map(drop)
+    }
+
+    async fn encrypt(&self, have: Option<&str>, step: &Step<'_>) -> Result<(), AwsError> {
+        let (aws, kms) = (step.aws, EncryptionType::Kms);
+        let want = self.state.encryption_key.as_deref();
+        if want == have {
+            return Ok(());
+        }
+        if let Some(key) = want {
+            let request = || {
+                let call = aws.kinesis.start_stream_encryption().stream_name(&self.name);
+                call.encryption_type(kms.clone()).key_id(key).send()
+            };
+            step.settle(async || aws.call("kinesis:StartStreamEncryption", request).await)
+                .await?;
+        } else {
+            let request = || {
+                let call = aws.kinesis.stop_stream_encryption().stream_name(&self.name);
+                call.encryption_type(kms.clone())
+                    .key_id(have.unwrap_or_default())
+                    .send()
+            };
+            step.settle(async || aws.call("kinesis:StopStreamEncryption", request).await)
+                .await?;
+        }
+        self.active(step).await.map(drop)
+    }
+}
+
+fn invalid(error: aws_smithy_types::error::operation::BuildError) -> AwsError {
+    AwsError::own("kinesis", ErrorKind::Other, error.to_string())
+}

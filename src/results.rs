@@ -1,0 +1,238 @@
+//! What commands give: the JSON that scripts rely on. `ui` shows the same values to people.
+//!
+//! Must not compute or print.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::resource::{Action, FieldChange, Kind};
+
+/// What `up` gives.
+#[derive(Debug, Serialize)]
+pub struct Up {
+    /// The pipeline.
+    pub name: String,
+    /// Its region.
+    pub region: String,
+    /// Its account.
+    pub account: String,
+    /// The URL to paste into Split.
+    pub webhook_url: String,
+    /// Every resource.
+    pub resources: Vec<Made>,
+    /// How long it took.
+    pub elapsed_ms: u128,
+}
+
+/// One resource after `up`.
+#[derive(Debug, Serialize)]
+pub struct Made {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What AWS calls it.
+    pub id: String,
+    /// `created`, `updated`, `replaced`, `unchanged` or `adopted`.
+    pub action: &'static str,
+}
+
+/// What `plan` gives.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// The pipeline.
+    pub name: String,
+    /// What would be done, without what is as it should be.
+    pub changes: Vec<Change>,
+}
+
+/// One resource that would be changed.
+#[derive(Debug, Serialize)]
+pub struct Change {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What would be done.
+    pub action: Action,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// Why it is replaced or refused, and what `up` asks about.
+    pub notes: Vec<String>,
+}
+
+/// What `status` gives.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The pipeline.
+    pub name: String,
+    /// Whether every resource is as it should be and delivery reports no errors.
+    pub healthy: bool,
+    /// The URL to paste into Split; absent where there is none.
+    pub webhook_url: Option<String>,
+    /// Every resource.
+    pub resources: Vec<Resource>,
+    /// What went through.
+    pub traffic: Traffic,
+}
+
+/// One resource as it is.
+#[derive(Debug, Serialize)]
+pub struct Resource {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What AWS calls it; absent where it is missing.
+    pub id: Option<String>,
+    /// How it is.
+    pub state: State,
+    /// The fields that differ.
+    pub drift: Vec<FieldChange>,
+}
+
+/// How a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// As the spec says.
+    Ok,
+    /// Not there.
+    Missing,
+    /// There, but different.
+    Drifted,
+    /// Being made or changed.
+    Pending,
+    /// AWS could not make it.
+    Failed,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// What went through the webhook in a span of time, from the function's log.
+#[derive(Debug, Default, Serialize)]
+pub struct Traffic {
+    /// The span.
+    pub since_seconds: u64,
+    /// Batches that Split posted.
+    pub batches: u64,
+    /// Batches that were not answered with 200.
+    pub failed_batches: u64,
+    /// Elements that came in.
+    pub received: u64,
+    /// Impressions that went into the stream.
+    pub delivered: u64,
+    /// Impressions that were set aside in the bucket because the stream refused them.
+    pub spilled: u64,
+    /// Elements that were no impressions.
+    pub rejected: u64,
+    /// Records that were sent again.
+    pub retried: u64,
+    /// Errors that Firehose reported when it delivered.
+    pub delivery_errors: u64,
+}
+
+/// What `url` gives.
+#[derive(Debug, Serialize)]
+pub struct Url {
+    /// The URL to paste into Split.
+    pub webhook_url: String,
+}
+
+/// What `down` gives.
+#[derive(Debug, Serialize)]
+pub struct Down {
+    /// The pipeline.
+    pub name: String,
+    /// What is gone.
+    pub deleted: Vec<Deleted>,
+    /// What was left.
+    pub kept: Vec<Kept>,
+}
+
+/// One resource that is gone.
+#[derive(Debug, Serialize)]
+pub struct Deleted {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+}
+
+/// One resource that was left.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Why it was left.
+    pub why: String,
+}
+
+/// What `smoke` gives.
+#[derive(Debug, Default, Serialize)]
+pub struct Smoke {
+    /// Impressions that were posted.
+    pub sent: usize,
+    /// Impressions that were found in S3, each counted once.
+    pub delivered: usize,
+    /// Impressions that were not.
+    pub missing: usize,
+    /// Copies beyond the first.
+    pub duplicated: usize,
+    /// The slowest answer of the webhook.
+    pub webhook_ms: u128,
+    /// From the first post until the last impression was found.
+    pub delivery_ms: u128,
+    /// Where they were found.
+    pub bucket: String,
+    /// The objects that they were found in.
+    pub objects: Vec<String>,
+}
+
+/// What `validate` gives.
+#[derive(Debug, Serialize)]
+pub struct Validate {
+    /// The pipeline.
+    pub name: String,
+}
+
+/// What `init` gives.
+#[derive(Debug, Serialize)]
+pub struct Init {
+    /// The file that was written.
+    pub path: PathBuf,
+}
+
+/// What `build` gives.
+#[derive(Debug, Serialize)]
+pub struct Build {
+    /// The zip that was written.
+    pub path: PathBuf,
+    /// The processor it is for.
+    pub architecture: &'static str,
+    /// Base64 of its SHA-256, as Lambda reports it.
+    pub code_sha256: String,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// What `local` gives.
+#[derive(Debug, Serialize)]
+pub struct Local {
+    /// Whether the emulator runs.
+    pub running: bool,
+    /// Where.
+    pub endpoint: Option<String>,
+    /// Its process, where it is ours.
+    pub pid: Option<u32>,
+    /// Its version.
+    pub version: Option<String>,
+}
+
+/// Text that is the result as it stands: a schema, a completion script.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Text(pub serde_json::Value);

@@ -1,0 +1,221 @@
+//! Finding impressions in S3: every new object is read, and every line of it counted.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
+use std::time::SystemTime;
+
+use flate2::read::MultiGzDecoder;
+use futures_util::future::try_join_all;
+use split_pipeline_handler::spill::SPILL_PREFIX;
+
+use super::{SmokeError, prefixes};
+use crate::aws::{Aws, AwsError};
+use crate::results::Smoke;
+
+/// How many objects are read at once.
+const CONCURRENT_READS: usize = 16;
+
+/// A search for lines in a bucket.
+pub struct Search {
+    bucket: String,
+    prefix: String,
+    from: SystemTime,
+    /// How often each line was found.
+    found: HashMap<String, usize>,
+    seen: HashSet<String>,
+    objects: Vec<String>,
+}
+
+/// Either an AWS call or an object's content was not as it should be.
+#[derive(Debug)]
+pub enum SearchError {
+    /// An AWS call failed.
+    Aws(AwsError),
+    /// An object cannot be read.
+    Smoke(SmokeError),
+}
+
+impl From<AwsError> for SearchError {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(error)
+    }
+}
+
+impl Search {
+    /// Starts a search for `lines`; objects that are there already do not count.
+    pub async fn start(
+        aws: &Aws,
+        bucket: &str,
+        prefix: &str,
+        lines: Vec<String>,
+    ) -> Result<Self, SearchError> {
+        let mut search = Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            from: SystemTime::now(),
+            found: lines.into_iter().map(|line| (line, 0)).collect(),
+            seen: HashSet::new(),
+            objects: Vec::new(),
+        };
+        search.seen = search.list(aws).await?.into_iter().collect();
+        Ok(search)
+    }
+
+    /// Reads the objects that are new since the last look.
+    pub async fn look(&mut self, aws: &Aws) -> Result<(), SearchError> {
+        let keys: Vec<_> = self
+            .list(aws)
+            .await?
+            .into_iter()
+            .filter(|key| !self.seen.contains(key))
+            .collect();
+        for keys in keys.chunks(CONCURRENT_READS) {
+            let texts = try_join_all(keys.iter().map(|key| self.read(key, aws))).await?;
+            for (key, text) in keys.iter().zip(texts) {
+                self.count(key, &text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every line was found.
+    pub fn is_complete(&self) -> bool {
+        self.found.values().all(|count| *count > 0)
+    }
+
+    /// Writes what was found into a result.
+    pub fn report(self, result: &mut Smoke) {
+        result.delivered = self.found.values().filter(|count| **count > 0).count();
+        result.missing = self.found.values().filter(|count| **count == 0).count();
+        result.duplicated = self.found.values().map(|count| count.saturating_sub(1)).sum();
+        result.bucket = self.bucket;
+        result.objects = self.objects;
+    }
+
+    fn count(&mut self, key: &str, text: &str) {
+        self.seen.insert(key.to_owned());
+        let mut holds_ours = false;
+        for line in text.lines() {
+            if let Some(count) = self.found.get_mut(line) {
+                *count += 1;
+                holds_ours = true;
+            }
+        }
+        if holds_ours {
+            self.objects.push(key.to_owned());
+        }
+    }
+
+    /// Lists what was delivered or spilled since the search started.
+    async fn list(&self, aws: &Aws) -> Result<Vec<String>, SearchError> {
+        let mut prefixes = prefixes::between(&self.prefix, self.from, SystemTime::now());
+        prefixes.push(SPILL_PREFIX.to_owned());
+        let mut keys = Vec::new();
+        for prefix in prefixes {
+            let mut token = None;
+            loop {
+                let request = || {
+                    let call = aws.s3.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
+                    call.set_continuation_token(token.clone()).send()
+                };
+                let page = aws.call("s3:ListBucket", request).await?;
+                keys.extend(
+                    page.contents
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(|object| object.key),
+                );
+                token = page.next_continuation_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn read(&self, key: &str, aws: &Aws) -> Result<String, SearchError> {
+        let request = || aws.s3.get_object().bucket(&self.bucket).key(key).send();
+        let object = aws.call("s3:GetObject", request).await?;
+        let broken = |source| {
+            SearchError::Smoke(SmokeError::Object {
+                key: key.to_owned(),
+                source,
+            })
+        };
+        let bytes = object
+            .body
+            .collect()
+            .await
+            .map_err(|error| broken(io::Error::other(error)))?;
+        decompress(&bytes.into_bytes()).map_err(broken)
+    }
+}
+
+/// Undoes any compression of Firehose's, told by the first bytes: emulators may not compress at all.
+fn decompress(bytes: &[u8]) -> io::Result<String> {
+    let mut text = String::new();
+    match bytes {
+        [0x1f, 0x8b, ..] => MultiGzDecoder::new(bytes).read_to_string(&mut text)?,
+        [b'P', b'K', 3, 4, ..] => {
+            let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).map_err(io::Error::other)?;
+            for index in 0..archive.len() {
+                archive
+                    .by_index(index)
+                    .map_err(io::Error::other)?
+                    .read_to_string(&mut text)?;
+            }
+            text.len()
+        }
+        [0xff, 6, 0, 0, b's', b'N', ..] => snap::read::FrameDecoder::new(bytes).read_to_string(&mut text)?,
+        _ => (&*bytes).read_to_string(&mut text)?,
+    };
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn every_compression_is_undone() {
+        let text = "{\"a\":1}\n{\"b\":2}\n";
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text.as_bytes()).unwrap();
+        let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        zip.start_file("a", zip::write::SimpleFileOptions::default())
+            .unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+        let mut snappy = snap::write::FrameEncoder::new(Vec::new());
+        snappy.write_all(text.as_bytes()).unwrap();
+        for bytes in [
+            gzip.finish().unwrap(),
+            zip.finish().unwrap().into_inner(),
+            snappy.into_inner().unwrap(),
+            text.as_bytes().to_vec(),
+        ] {
+            assert_eq!(decompress(&bytes).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_once_each_and_copies_apart() {
+        let mut search = Search {
+            bucket: "b".into(),
+            prefix: String::new(),
+            from: SystemTime::now(),
+            found: ["a", "b", "c"].map(|line| (line.to_owned(), 0)).into(),
+            seen: HashSet::new(),
+            objects: Vec::new(),
+        };
+        search.count("one", "a\nb\na\n");
+        search.count("two", "somebody else's\n");
+        assert!(!search.is_complete());
+        let mut result = Smoke::default();
+        search.report(&mut result);
+        assert_eq!((result.delivered, result.missing, result.duplicated), (2, 1, 1));
+        assert_eq!(result.objects, ["one"]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Where Firehose puts objects in a span of time, so that a search need not list years of impressions.
+
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// The distinct prefixes of objects delivered between two times.
+///
+/// Only years, months, days and hours are filled in; at anything else the prefix ends, which then matches more.
+pub(super) fn between(prefix: &str, from: SystemTime, to: SystemTime) -> Vec<String> {
+    let mut prefixes = Vec::new();
+    let mut at = from;
+    loop {
+        let filled = fill(prefix, at);
+        if prefixes.last() != Some(&filled) {
+            prefixes.push(filled);
+        }
+        if at >= to {
+            return prefixes;
+        }
+        at = (at + HOUR).min(to);
+    }
+}
+
+fn fill(prefix: &str, at: SystemTime) -> String {
+    let now = DateTime::from(at).fmt(Format::DateTime).unwrap_or_default();
+    let mut filled = String::new();
+    let mut rest = prefix;
+    while let Some((before, expression)) = rest.split_once("!{") {
+        filled.push_str(before);
+        let Some((expression, after)) = expression.split_once('}') else {
+            return filled;
+        };
+        let Some(text) = expression
+            .strip_prefix("timestamp:")
+            .and_then(|pattern| fill_pattern(pattern, &now))
+        else {
+            return filled;
+        };
+        filled.push_str(&text);
+        rest = after;
+    }
+    filled + rest
+}
+
+/// Fills in a Java date pattern, as far as it has only years, months, days, hours and punctuation.
+fn fill_pattern(pattern: &str, now: &str) -> Option<String> {
+    // `now` is `2024-05-06T07:08:09Z`.
+    let text = pattern
+        .replace("yyyy", now.get(0..4)?)
+        .replace("MM", now.get(5..7)?)
+        .replace("dd", now.get(8..10)?)
+        .replace("HH", now.get(11..13)?);
+    text.chars()
+        .all(|c| c.is_ascii_digit() || "-/_.:".contains(c))
+        .then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_span_across_midnight_has_both_days() {
+        // 2024-05-06T23:59:50Z to 2024-05-07T00:00:10Z.
+        let prefixes = between(
+            "i/dt=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/",
+            at(1_715_039_990),
+            at(1_715_040_010),
+        );
+        assert_eq!(prefixes, ["i/dt=2024-05-06/hour=23/", "i/dt=2024-05-07/hour=00/"]);
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_ends_the_prefix() {
+        let now = (at(1_715_039_990), at(1_715_039_991));
+        assert_eq!(
+            between("i/!{timestamp:yyyy/}!{firehose:random-string}/x/", now.0, now.1),
+            ["i/2024/"]
+        );
+        assert_eq!(between("i/!{timestamp:EEE}/", now.0, now.1), ["i/"]);
+        assert_eq!(between("plain/", now.0, now.1), ["plain/"]);
+    }
+}

@@ -1,0 +1,151 @@
+//! The prefixes of delivered objects, with Firehose's expressions in them.
+//!
+//! Owns what may stand in a prefix ("Understand custom prefixes for Amazon S3 objects" in Firehose's guide). It must
+//! not evaluate expressions: that is Firehose's work.
+
+use schemars::json_schema;
+
+use super::values::{Checked, text_value};
+
+/// The longest prefix Firehose takes (its `ExtendedS3DestinationConfiguration` reference).
+const MAX_CHARS: usize = 1024;
+
+/// Where the handler keeps what it could not put into the stream, and what was no impression.
+const HANDLERS_OWN: [&str; 2] = ["spill/", "rejected/"];
+
+const ERROR_OUTPUT_TYPE: &str = "firehose:error-output-type";
+
+text_value! {
+    /// What the keys of delivered objects start with.
+    Prefix, check: check_prefix, allowed: "an S3 key prefix", schema: {
+        "type": "string",
+        "maxLength": 1024,
+        "pattern": "^(?!/|spill/|rejected/)"
+    }
+}
+
+text_value! {
+    /// What the keys of undeliverable records start with.
+    ErrorPrefix, check: check_error_prefix, allowed: "an S3 key prefix", schema: {
+        "type": "string",
+        "maxLength": 1024,
+        "pattern": "^(?!/|spill/|rejected/).*!\\{firehose:error-output-type\\}"
+    }
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self("impressions/dt=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/".to_owned())
+    }
+}
+
+impl Default for ErrorPrefix {
+    fn default() -> Self {
+        Self("errors/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/".to_owned())
+    }
+}
+
+fn check_prefix(text: &str) -> Checked {
+    check_start_and_length(text)?;
+    for expression in expressions(text)? {
+        match expression {
+            ERROR_OUTPUT_TYPE => {
+                return Err(format!(
+                    "must not contain `!{{{ERROR_OUTPUT_TYPE}}}`, which is for `error_prefix` alone"
+                ));
+            }
+            other => check_expression(other, "`!{timestamp:...}` and `!{firehose:random-string}`")?,
+        }
+    }
+    Ok(())
+}
+
+fn check_error_prefix(text: &str) -> Checked {
+    check_start_and_length(text)?;
+    let mut names_the_error = false;
+    for expression in expressions(text)? {
+        if expression == ERROR_OUTPUT_TYPE {
+            names_the_error = true;
+        } else {
+            check_expression(
+                expression,
+                "`!{firehose:error-output-type}`, `!{timestamp:...}` and `!{firehose:random-string}`",
+            )?;
+        }
+    }
+    if names_the_error {
+        Ok(())
+    } else {
+        Err(format!(
+            "must contain `!{{{ERROR_OUTPUT_TYPE}}}`, as Firehose demands"
+        ))
+    }
+}
+
+fn check_start_and_length(text: &str) -> Checked {
+    if text.chars().count() > MAX_CHARS {
+        return Err(format!("must be at most {MAX_CHARS} characters long"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("must not contain line breaks or other control characters".to_owned());
+    }
+    if text.starts_with('/') {
+        return Err("must not start with `/`, which would make a folder without a name".to_owned());
+    }
+    match HANDLERS_OWN.iter().find(|own| text.starts_with(*own)) {
+        Some(own) => Err(format!(
+            "must not start with `{own}`, which the handler writes to"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Gives what stands between each `!{` and the `}` that closes it.
+fn expressions(text: &str) -> Result<Vec<&str>, String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("!{") {
+        let (expression, after) = after
+            .split_once('}')
+            .ok_or_else(|| "must close each `!{` with `}`".to_owned())?;
+        found.push(expression);
+        rest = after;
+    }
+    Ok(found)
+}
+
+fn check_expression(expression: &str, allowed: &str) -> Checked {
+    match expression.split_once(':') {
+        Some(("timestamp", pattern)) => check_date_pattern(pattern),
+        Some(("firehose", "random-string")) => Ok(()),
+        _ => Err(format!(
+            "must not contain `!{{{expression}}}`; {allowed} are what there is"
+        )),
+    }
+}
+
+/// Refuses what is no `java.time.format.DateTimeFormatter` pattern in any version of Java.
+fn check_date_pattern(pattern: &str) -> Checked {
+    if pattern.is_empty() {
+        return Err(
+            "must have a date pattern after `timestamp:`, such as `!{timestamp:yyyy-MM-dd}`".to_owned(),
+        );
+    }
+    let mut quoted = false;
+    for c in pattern.chars() {
+        if c == '\'' {
+            quoted = !quoted;
+        } else if !quoted && "bCfIiJjloPRrTtU".contains(c) {
+            return Err(format!(
+                "must not contain `{c}` in a date pattern; text in a pattern goes in single quotes"
+            ));
+        } else if !quoted && "{#".contains(c) {
+            return Err(format!("must not contain `{c}` in a date pattern"));
+        }
+    }
+    if quoted {
+        Err("must close each single quote in a date pattern".to_owned())
+    } else {
+        Ok(())
+    }
+}

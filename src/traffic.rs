@@ -1,0 +1,120 @@
+//! What went through the webhook and what Firehose could not deliver, read from the pipeline's own logs.
+//!
+//! Only reads. The function writes one line a batch; its fields are defined by the handler.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use split_pipeline_handler::log::{BATCH, Line};
+
+use crate::aws::{Aws, AwsError, Outcome};
+use crate::names::Names;
+use crate::results::Traffic;
+
+/// Reads what happened since `since` ago.
+pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, AwsError> {
+    let (function, delivery) = (names.function_log_group(), names.delivery_log_group());
+    let (lines, errors) =
+        futures_util::try_join!(events(aws, &function, since), events(aws, &delivery, since))?;
+    let mut traffic = Traffic {
+        since_seconds: since.as_secs(),
+        ..Traffic::default()
+    };
+    // Lambda's own lines are no JSON of ours.
+    for line in lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Line>(line).ok())
+    {
+        add(&mut traffic, &line);
+    }
+    traffic.delivery_errors = count(errors.len());
+    Ok(traffic)
+}
+
+fn add(traffic: &mut Traffic, line: &Line) {
+    if line.message != BATCH {
+        return;
+    }
+    traffic.batches += 1;
+    traffic.failed_batches += u64::from(line.status != 200);
+    traffic.received += count(line.received);
+    traffic.delivered += count(line.delivered);
+    traffic.spilled += count(line.spilled);
+    traffic.rejected += count(line.rejected);
+    traffic.retried += count(line.retried);
+}
+
+/// The messages of a log group, all its streams together; none where there is no such group.
+async fn events(aws: &Aws, group: &str, since: Duration) -> Result<Vec<String>, AwsError> {
+    let start = SystemTime::now().checked_sub(since).unwrap_or(UNIX_EPOCH);
+    let start = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let start = i64::try_from(start).unwrap_or(i64::MAX);
+    let (mut messages, mut token) = (Vec::new(), None);
+    loop {
+        let request = || {
+            let call = aws
+                .logs
+                .filter_log_events()
+                .log_group_name(group)
+                .start_time(start);
+            call.set_next_token(token.clone()).send()
+        };
+        let Some(page) = aws.call("logs:FilterLogEvents", request).await.found()? else {
+            return Ok(messages);
+        };
+        messages.extend(
+            page.events
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|event| event.message),
+        );
+        match page.next_token {
+            Some(next) if Some(&next) != token.as_ref() => token = Some(next),
+            _ => return Ok(messages),
+        }
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_about_batches_count() {
+        let mut traffic = Traffic::default();
+        let batch = Line {
+            status: 200,
+            received: 5,
+            delivered: 3,
+            spilled: 1,
+            rejected: 1,
+            ..Line::batch("r")
+        };
+        add(&mut traffic, &batch);
+        add(
+            &mut traffic,
+            &Line {
+                status: 500,
+                ..Line::batch("r")
+            },
+        );
+        add(
+            &mut traffic,
+            &Line {
+                received: 9,
+                ..Line::default()
+            },
+        );
+        let counts = (
+            traffic.batches,
+            traffic.failed_batches,
+            traffic.received,
+            traffic.delivered,
+        );
+        assert_eq!(counts, (2, 1, 5, 3));
+        assert_eq!((traffic.spilled, traffic.rejected), (1, 1));
+    }
+}

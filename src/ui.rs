@@ -1,0 +1,180 @@
+//! What the user sees: results on standard output, everything else on standard error.
+//!
+//! The only place that prints. Must not decide anything.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, IsTerminal, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use clap::ColorChoice;
+use serde::Serialize;
+
+use crate::cli::{Global, Output};
+use crate::failure::Failure;
+use crate::progress::{Event, Progress};
+
+mod live;
+mod text;
+
+use live::Live;
+pub use text::Show;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// How much is said beside the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// What a question was answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Yes,
+    /// Do not.
+    No,
+    /// There is nobody to ask.
+    NobodyThere,
+}
+
+/// The user interface of one command.
+pub struct Ui {
+    output: Output,
+    verbosity: Verbosity,
+    live: Option<Live>,
+    plain: live::Plain,
+}
+
+impl Ui {
+    /// The interface that the global options ask for.
+    pub fn new(global: &Global) -> Self {
+        anstream::ColorChoice::write_global(match global.color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        });
+        let verbosity = match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let live = std::io::stderr().is_terminal() && verbosity == Verbosity::Normal;
+        Self {
+            output: global.output,
+            verbosity,
+            live: live.then(Live::new),
+            plain: live::Plain::default(),
+        }
+    }
+
+    /// Prints a command's result on standard output.
+    pub fn result(&self, result: &(impl Serialize + Show)) {
+        self.finish_progress();
+        let text = match self.output {
+            Output::Json => serde_json::to_string(result).unwrap_or_default() + "\n",
+            Output::Text => result.text(),
+        };
+        let mut stdout = anstream::stdout().lock();
+        // A closed pipe is the reader's wish, not an error.
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+
+    /// Prints why a command failed.
+    pub fn failure(&self, failure: &Failure) {
+        self.finish_progress();
+        if self.output == Output::Json {
+            let error = serde_json::json!({ "error": failure });
+            return self.line(&error.to_string());
+        }
+        let mut text = String::new();
+        let _ = write!(
+            text,
+            "{ERROR}error:{ERROR:#} {}",
+            failure.message.replace('\n', "\n  ")
+        );
+        for hint in &failure.hints {
+            let _ = write!(text, "\n{HINT}hint:{HINT:#} {hint}");
+        }
+        self.line(&text);
+    }
+
+    /// Says something that is neither result nor error: the next steps, what was left.
+    pub fn note(&self, text: &str) {
+        if self.verbosity != Verbosity::Quiet && self.output == Output::Text {
+            self.finish_progress();
+            self.line(text);
+        }
+    }
+
+    /// Says something that the user should know.
+    pub fn warn(&self, text: &str) {
+        self.line(&format!("{WARNING}warning:{WARNING:#} {text}"));
+    }
+
+    /// Asks a question whose answer is no unless it is `yes` or `y`.
+    pub fn ask(&self, question: &str) -> Answer {
+        if !std::io::stdin().is_terminal() {
+            return Answer::NobodyThere;
+        }
+        self.finish_progress();
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+        drop(stderr);
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" if read.is_ok() => Answer::Yes,
+            _ => Answer::No,
+        }
+    }
+
+    fn finish_progress(&self) {
+        if let Some(live) = &self.live {
+            live.finish();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let print = || {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        };
+        match &self.live {
+            Some(live) => live.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Progress for Ui {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Call {
+                call,
+                elapsed,
+                outcome,
+            } if self.verbosity == Verbosity::Verbose => {
+                self.line(&format!(
+                    "{DIM}{call} {outcome} {} ms{DIM:#}",
+                    elapsed.as_millis()
+                ));
+            }
+            Event::Call { .. } => {}
+            Event::Warning(text) => self.warn(&text),
+            _ if self.verbosity == Verbosity::Quiet => {}
+            event => match &self.live {
+                Some(live) => live.event(&event),
+                None => {
+                    if let Some(text) = self.plain.event(&event) {
+                        self.line(&text);
+                    }
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Progress: on a terminal one live line a resource, elsewhere one plain line an event.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::progress::Event;
+use crate::resource::{Action, Kind};
+
+/// How often a live line moves.
+const TICK: Duration = Duration::from_millis(100);
+
+/// One live line a resource, and one for work outside AWS.
+pub(super) struct Live {
+    lines: MultiProgress,
+    bars: Mutex<HashMap<Option<Kind>, ProgressBar>>,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        Self {
+            lines: MultiProgress::new(),
+            bars: Mutex::default(),
+        }
+    }
+
+    /// Prints something above the live lines.
+    pub(super) fn suspend(&self, print: impl FnOnce()) {
+        self.lines.suspend(print);
+    }
+
+    /// Leaves the lines as they are and starts anew with the next event.
+    pub(super) fn finish(&self) {
+        for (kind, bar) in self.bars().drain() {
+            match kind {
+                None => bar.finish_and_clear(),
+                Some(_) if !bar.is_finished() => bar.abandon(),
+                Some(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn event(&self, event: &Event) {
+        match event {
+            Event::Working(what) => self.bar(None, what.clone()).set_message(""),
+            Event::Started { kind, name } => self.bar(Some(*kind), prefix(*kind, name)).set_message(""),
+            Event::Waiting { kind, name, what } => {
+                self.bar(Some(*kind), prefix(*kind, name))
+                    .set_message(format!("waiting for {what}"));
+            }
+            Event::Finished {
+                action: Action::Keep, ..
+            } => {}
+            Event::Finished {
+                kind, name, action, ..
+            } => {
+                self.bar(Some(*kind), prefix(*kind, name))
+                    .finish_with_message(action.done());
+            }
+            Event::Failed { kind, name } => {
+                self.bar(Some(*kind), prefix(*kind, name))
+                    .abandon_with_message("failed");
+            }
+            Event::Call { .. } | Event::Warning(_) => {}
+        }
+    }
+
+    fn bar(&self, kind: Option<Kind>, prefix: String) -> ProgressBar {
+        let mut bars = self.bars();
+        if kind.is_some() {
+            // Work outside AWS comes before; its line is done with.
+            if let Some(working) = bars.remove(&None) {
+                working.finish_and_clear();
+            }
+        }
+        let bar = bars.entry(kind).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner:.cyan} {prefix} {msg} {elapsed:.dim}");
+            let bar = self.lines.add(ProgressBar::new_spinner());
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        bar.set_prefix(prefix);
+        bar.clone()
+    }
+
+    fn bars(&self) -> MutexGuard<'_, HashMap<Option<Kind>, ProgressBar>> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One plain line an event, and none that says the same again.
+#[derive(Default)]
+pub(super) struct Plain {
+    said: Mutex<HashMap<Option<Kind>, String>>,
+}
+
+impl Plain {
+    /// The line for an event, if it says something new.
+    pub(super) fn event(&self, event: &Event) -> Option<String> {
+        match event {
+            // What follows a colon is a count that goes up; the line before it says enough.
+            Event::Working(what) => self.new_line(None, what.split(':').next().unwrap_or(what), what),
+            Event::Started { .. } | Event::Call { .. } | Event::Warning(_) => None,
+            Event::Waiting { kind, name, what } => self.new_line(
+                Some(*kind),
+                what,
+                &format!("{} waiting for {what}", prefix(*kind, name)),
+            ),
+            Event::Finished {
+                action: Action::Keep, ..
+            } => None,
+            Event::Finished {
+                kind,
+                name,
+                action,
+                elapsed,
+            } => Some(format!(
+                "{} {} in {} ms",
+                prefix(*kind, name),
+                action.done(),
+                elapsed.as_millis()
+            )),
+            Event::Failed { kind, name } => Some(format!("{} failed", prefix(*kind, name))),
+        }
+    }
+
+    fn new_line(&self, kind: Option<Kind>, what: &str, line: &str) -> Option<String> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = said.insert(kind, what.to_owned());
+        (before.as_deref() != Some(what)).then(|| line.to_owned())
+    }
+}
+
+fn prefix(kind: Kind, name: &str) -> String {
+    format!("{kind:<18} {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lines_do_not_repeat_themselves() {
+        let plain = Plain::default();
+        let waiting = |what: &str| Event::Waiting {
+            kind: Kind::Stream,
+            name: "flags".into(),
+            what: what.into(),
+        };
+        assert_eq!(
+            plain.event(&waiting("it")).as_deref(),
+            Some("stream             flags waiting for it")
+        );
+        assert_eq!(plain.event(&waiting("it")), None);
+        assert!(plain.event(&waiting("another")).is_some());
+        assert!(
+            plain
+                .event(&Event::Working("compiling: 1 crate".into()))
+                .is_some()
+        );
+        assert_eq!(plain.event(&Event::Working("compiling: 2 crates".into())), None);
+    }
+}
