@@ -174,10 +174,10 @@ pub async fn build(
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Artifact, ArtifactError> {
     let fingerprint = fingerprint::of_sources(workspace, architecture, profile)?;
-    if fingerprint::is_current(workspace, architecture, profile, &fingerprint) {
-        if let Some(artifact) = newest(workspace, architecture, profile)? {
-            return Ok(artifact);
-        }
+    if fingerprint::is_current(workspace, architecture, profile, &fingerprint)
+        && let Some(artifact) = newest(workspace, architecture, profile)?
+    {
+        return Ok(artifact);
     }
     let target = target::Target::of(architecture, profile)?;
     let binary = cargo::build(workspace, &target, profile, progress).await?;

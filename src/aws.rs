@@ -70,7 +70,7 @@ impl Aws {
         progress: SharedProgress,
         interrupt: CancellationToken,
     ) -> Result<Self, AwsError> {
-        let config = load(target).await;
+        let config = Box::pin(load(target)).await;
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(AwsError::own(
                 "configuration",
@@ -107,11 +107,14 @@ impl Aws {
         let call = "sts:GetCallerIdentity";
         let identity = self.call(call, || sts.get_caller_identity().send()).await?;
         let arn = identity.arn().ok_or_else(|| AwsError::incomplete(call, "ARN"))?;
-        self.partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
-        self.account = identity
+        let account = identity
             .account()
-            .ok_or_else(|| AwsError::incomplete(call, "account"))?
-            .to_owned();
+            .ok_or_else(|| AwsError::incomplete(call, "account"))?;
+        arn.split(':')
+            .nth(1)
+            .unwrap_or("aws")
+            .clone_into(&mut self.partition);
+        account.clone_into(&mut self.account);
         Ok(())
     }
 
@@ -130,7 +133,8 @@ impl Aws {
     {
         self.throttled(async || {
             let started = Instant::now();
-            let answer = send().await.map_err(|error| AwsError::new(call, error));
+            // On the heap: an SDK's future is large, and a dozen are joined at a time.
+            let answer = Box::pin(send()).await.map_err(|error| AwsError::new(call, error));
             let outcome = match &answer {
                 Ok(_) => "ok".to_owned(),
                 Err(error) => error.code.clone().unwrap_or_else(|| error.message.clone()),
@@ -165,7 +169,7 @@ async fn load(target: &Target) -> SdkConfig {
     // of a few MiB stay well below.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(60))
+        .operation_attempt_timeout(Duration::from_mins(1))
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
     if let Some(profile) = &target.profile {

@@ -178,7 +178,7 @@ pub struct Down {
 /// Options of `build`.
 #[derive(Args, Clone, Debug)]
 pub struct Build {
-    /// The processor to build for; default: the spec's, else x86_64
+    /// The processor to build for; default: the spec's, else `x86_64`
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
     pub arch: Option<Architecture>,
     /// Where to write the zip

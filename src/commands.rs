@@ -61,9 +61,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Smoke(args) => smoke::run(context, &args).await,
         Command::Down(args) => down::run(context, &args).await,
         Command::Build(args) => build::run(context, &args).await,
-        Command::Schema => schema::run(context),
+        Command::Schema => Ok(schema::run(context)),
         Command::Local(args) => local::run(context, &args).await,
-        Command::Completions(args) => completions::run(context, &args),
+        Command::Completions(args) => Ok(completions::run(context, &args)),
     }
 }
 
@@ -85,7 +85,7 @@ impl Context {
     /// Runs something that changes nothing and can simply be dropped when the user interrupts.
     pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::select! {
-            result = work => Ok(result),
+            result = Box::pin(work) => Ok(result),
             () = self.interrupt.cancelled() => Err(Failure::new(FailureKind::Interrupted, "interrupted")),
         }
     }

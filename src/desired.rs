@@ -17,7 +17,7 @@ use crate::resources::rest_api::{self, Path, Post, RestApi};
 use crate::resources::role::Role;
 use crate::resources::stage::{self, Deployment, Permission, Stage};
 use crate::resources::stream::{self, Stream};
-use crate::spec::{Architecture, Compression, Encryption, Fields, Spec, StreamMode};
+use crate::spec::{Architecture, Cidr, Compression, Encryption, Fields, Spec, StreamMode};
 
 mod policies;
 
@@ -271,12 +271,7 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
     } else {
         Path::Fixed(OPEN_PATH)
     };
-    let cidrs: Vec<_> = spec
-        .webhook
-        .allow_cidrs
-        .iter()
-        .map(|cidr| cidr.as_str())
-        .collect();
+    let cidrs: Vec<_> = spec.webhook.allow_cidrs.iter().map(Cidr::as_str).collect();
     let state = rest_api::State {
         // Without this, API Gateway reads gzip as text and what reaches the function cannot be inflated.
         binary_media_types: vec!["*/*".to_owned()],

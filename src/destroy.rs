@@ -35,7 +35,7 @@ pub struct Kept {
 }
 
 /// Beyond the buffer's time, how long a delivery may take (Firehose reads its source about once a second).
-const DELIVERY_SLACK: Duration = Duration::from_secs(60);
+const DELIVERY_SLACK: Duration = Duration::from_mins(1);
 
 /// Deletes everything in `have` that is the pipeline's.
 pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (Report, Vec<Kept>) {
@@ -74,7 +74,7 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
         };
         match (&have.bucket, data) {
             (Some(_), _) if want.bucket.external() => {
-                destroy.keep(&want.bucket, "it is yours (existing_bucket)")
+                destroy.keep(&want.bucket, "it is yours (existing_bucket)");
             }
             (Some(bucket), Data::Keep) if is_ours(&want.bucket.tags, &bucket.tags) => {
                 destroy.keep(

@@ -187,17 +187,15 @@ pub fn webhook_url(
     stage: &str,
     path: &str,
 ) -> String {
-    match endpoint {
-        Some(endpoint) => format!("{endpoint}/restapis/{api}/{stage}/_user_request_/{path}"),
-        None => {
-            let suffix = if partition == "aws-cn" {
-                "amazonaws.com.cn"
-            } else {
-                "amazonaws.com"
-            };
-            format!("https://{api}.execute-api.{region}.{suffix}/{stage}/{path}")
-        }
+    if let Some(endpoint) = endpoint {
+        return format!("{endpoint}/restapis/{api}/{stage}/_user_request_/{path}");
     }
+    let suffix = if partition == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://{api}.execute-api.{region}.{suffix}/{stage}/{path}")
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@
 //! What holds throughout: an answer of 200 means that every element is in Kinesis or S3; no text of an impression gets
 //! into an answer or a log line; nothing panics on what a sender sends. Left of `deliver` nothing calls AWS.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a panic is how a test fails"))]
-
 pub mod settings;
 
 pub mod webhook;

@@ -37,11 +37,7 @@ pub(super) fn of_sources(
     for source in SOURCES {
         add(&mut digest, workspace, Path::new(source))?;
     }
-    Ok(digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hex::encode(digest.finalize()))
 }
 
 fn add(digest: &mut Sha256, workspace: &Path, source: &Path) -> Result<(), ArtifactError> {

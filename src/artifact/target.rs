@@ -121,11 +121,11 @@ mod tests {
 
     #[test]
     fn the_compiler_follows_from_the_machine_and_its_tools() {
+        use Architecture::{Arm64, X86_64};
         let none = |_: &str| false;
         let zig = |tool: &str| tool == "cargo-zigbuild";
         let lambda = |tool: &str| tool == "cargo-lambda";
         let both = |_: &str| true;
-        use Architecture::{Arm64, X86_64};
         assert_eq!(compiler("linux", "x86_64", X86_64, none), Some(Compiler::Native));
         assert_eq!(compiler("linux", "aarch64", Arm64, both), Some(Compiler::Native));
         assert_eq!(compiler("linux", "x86_64", Arm64, none), None);

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
 /// What an error means for whoever made the call.
@@ -67,16 +67,13 @@ impl AwsError {
             SdkError::ServiceError(_) => {
                 classify(call, code.as_deref(), message.as_deref().unwrap_or_default())
             }
-            SdkError::TimeoutError(_) => ErrorKind::Unreachable,
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                ErrorKind::Unreachable
-            }
-            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_)
-                if mentions_credentials(&error) =>
+            SdkError::DispatchFailure(failure)
+                if !failure.is_io() && !failure.is_timeout() && mentions_credentials(&error) =>
             {
                 ErrorKind::Credentials
             }
-            SdkError::DispatchFailure(_) => ErrorKind::Unreachable,
+            SdkError::ConstructionFailure(_) if mentions_credentials(&error) => ErrorKind::Credentials,
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => ErrorKind::Unreachable,
             _ => ErrorKind::Other,
         };
         let message = message.unwrap_or_else(|| innermost(&error));
@@ -213,11 +210,12 @@ fn classify(call: &str, code: Option<&str>, message: &str) -> ErrorKind {
         }
         // While a stream is CREATING or UPDATING, every change is refused with this.
         "ResourceInUseException" if call.starts_with("kinesis:") => ErrorKind::NotYet,
-        "ResourceConflictException" | "ConflictException" => ErrorKind::Exists,
-        "EntityAlreadyExists"
+        "BucketAlreadyOwnedByYou"
+        | "ConflictException"
+        | "EntityAlreadyExists"
         | "EntityAlreadyExistsException"
         | "ResourceAlreadyExistsException"
-        | "BucketAlreadyOwnedByYou" => ErrorKind::Exists,
+        | "ResourceConflictException" => ErrorKind::Exists,
         "NotFound"
         | "NotFoundException"
         | "NoSuchEntity"
@@ -249,6 +247,13 @@ fn classify(call: &str, code: Option<&str>, message: &str) -> ErrorKind {
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Credentials,
         _ => ErrorKind::Other,
+    }
+}
+
+/// The SDK's types refuse what lacks a required field; nothing has been called.
+impl From<BuildError> for AwsError {
+    fn from(error: BuildError) -> Self {
+        Self::own("a request", ErrorKind::Other, error.to_string())
     }
 }
 

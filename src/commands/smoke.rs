@@ -13,6 +13,7 @@ use crate::desired::kept_fields;
 use crate::destroy::Data;
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
 use crate::progress::{Event, Progress as _};
+use crate::random;
 use crate::resource::Adoption;
 use crate::results::Smoke;
 use crate::smoke::delivered::SearchError;
@@ -30,7 +31,10 @@ const LONGEST_BASE: usize = 32 - 1 - 2 * RUN_BYTES;
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Failure> {
-    let run = random_hex()?;
+    let run = random::hex(RUN_BYTES).map_err(|error| {
+        let message = format!("the operating system gives no random bytes: {error}");
+        Failure::new(FailureKind::Io, message)
+    })?;
     let batch = match &args.payload {
         None => Batch::made_up(args.count as usize, &run),
         Some(path) => {
@@ -80,8 +84,8 @@ async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Res
     };
     let name = session.spec.name.to_string();
     let session = Session {
-        aws,
         context,
+        aws,
         ..session
     };
     session
@@ -183,17 +187,6 @@ fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
     spec.delivery.buffer_mib = Bounded::of::<1>();
     spec.delivery.buffer_seconds = Bounded::of::<0>();
     Ok(spec)
-}
-
-fn random_hex() -> Result<String, Failure> {
-    let mut bytes = [0; RUN_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::new(
-            FailureKind::Io,
-            format!("the operating system gives no random bytes: {error}"),
-        )
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn search_failed(error: SearchError) -> Failure {

@@ -47,7 +47,7 @@ pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
     let condition = json!({ "StringEquals": { "sts:ExternalId": names.account() } });
     role::State {
         trust: trust("firehose.amazonaws.com", Some(condition)),
-        policy: document(statements),
+        policy: document(&statements),
         other_policies: Vec::new(),
     }
 }
@@ -72,14 +72,14 @@ pub(super) fn function_role(spec: &Spec, names: &Names) -> role::State {
     statements.extend(use_key(spec, names, "kms:GenerateDataKey"));
     role::State {
         trust: trust("lambda.amazonaws.com", None),
-        policy: document(statements),
+        policy: document(&statements),
         other_policies: Vec::new(),
     }
 }
 
 /// The bucket policy that refuses every request without TLS.
 pub(super) fn tls_only(bucket_arn: &str) -> Value {
-    document(vec![json!({
+    document(&[json!({
         "Sid": "TlsOnly",
         "Effect": "Deny",
         "Principal": "*",
@@ -101,7 +101,7 @@ pub(super) fn allow_cidrs(cidrs: &[&str]) -> Value {
     };
     let mut deny = statement("Deny");
     deny["Condition"] = json!({ "NotIpAddress": { "aws:SourceIp": cidrs } });
-    document(vec![statement("Allow"), deny])
+    document(&[statement("Allow"), deny])
 }
 
 /// What the user's own key needs; the key that AWS manages for Kinesis needs nothing.
@@ -131,9 +131,9 @@ fn trust(service: &str, condition: Option<Value>) -> Value {
     if let Some(condition) = condition {
         statement["Condition"] = condition;
     }
-    document(vec![statement])
+    document(&[statement])
 }
 
-fn document(statements: Vec<Value>) -> Value {
+fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }

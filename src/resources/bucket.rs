@@ -239,8 +239,7 @@ impl Bucket {
     async fn write_tags(&self, aws: &Aws) -> Result<(), AwsError> {
         let tagging = Tagging::builder()
             .set_tag_set(Some(s3_tags(&self.tags)?))
-            .build()
-            .map_err(invalid)?;
+            .build()?;
         let request = || {
             aws.s3
                 .put_bucket_tagging()
@@ -293,7 +292,7 @@ impl Bucket {
             let delete = aws_sdk_s3::types::Delete::builder()
                 .set_objects(Some(objects))
                 .quiet(true);
-            let delete = delete.build().map_err(invalid)?;
+            let delete = delete.build()?;
             let request = || {
                 aws.s3
                     .delete_objects()
@@ -342,9 +341,5 @@ fn s3_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(invalid)
-}
-
-fn invalid(error: aws_smithy_types::error::operation::BuildError) -> AwsError {
-    AwsError::own("s3", ErrorKind::Other, error.to_string())
+        .map_err(AwsError::from)
 }

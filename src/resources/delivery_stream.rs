@@ -281,8 +281,8 @@ impl DeliveryStream {
         State {
             source: owned(source.and_then(|source| source.kinesis_stream_arn())),
             source_role: owned(source.and_then(|source| source.role_arn())),
-            bucket: owned(s3.map(|s3| s3.bucket_arn())),
-            role: owned(s3.map(|s3| s3.role_arn())),
+            bucket: owned(s3.map(aws_sdk_firehose::types::ExtendedS3DestinationDescription::bucket_arn)),
+            role: owned(s3.map(aws_sdk_firehose::types::ExtendedS3DestinationDescription::role_arn)),
             prefix: owned(s3.and_then(|s3| s3.prefix())),
             error_prefix: owned(s3.and_then(|s3| s3.error_output_prefix())),
             compression: owned(s3.map(|s3| s3.compression_format().as_str())),
@@ -321,7 +321,7 @@ impl DeliveryStream {
             .kinesis_stream_arn(&self.state.source)
             .role_arn(&self.state.source_role)
             .build()
-            .map_err(invalid)
+            .map_err(AwsError::from)
     }
 
     fn destination(&self) -> Result<ExtendedS3DestinationConfiguration, AwsError> {
@@ -335,7 +335,7 @@ impl DeliveryStream {
             .cloud_watch_logging_options(self.error_log())
             .set_file_extension(self.state.file_extension.clone())
             .build()
-            .map_err(invalid)
+            .map_err(AwsError::from)
     }
 
     fn destination_update(&self) -> ExtendedS3DestinationUpdate {
@@ -394,7 +394,9 @@ impl DeliveryStream {
 }
 
 fn failure(described: &DeliveryStreamDescription) -> String {
-    let details = described.failure_description().map(|failure| failure.details());
+    let details = described
+        .failure_description()
+        .map(aws_sdk_firehose::types::FailureDescription::details);
     details
         .unwrap_or("Firehose could not create it, and does not say why")
         .to_owned()
@@ -404,9 +406,5 @@ fn firehose_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(invalid)
-}
-
-fn invalid(error: aws_smithy_types::error::operation::BuildError) -> AwsError {
-    AwsError::own("firehose", ErrorKind::Other, error.to_string())
+        .map_err(AwsError::from)
 }

@@ -190,7 +190,7 @@ impl Function {
                 .collect(),
             reserved_concurrency: answer
                 .concurrency()
-                .and_then(|c| c.reserved_concurrent_executions()),
+                .and_then(aws_sdk_lambda::types::Concurrency::reserved_concurrent_executions),
         }
     }
 

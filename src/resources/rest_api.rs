@@ -423,10 +423,11 @@ fn resource_policy(text: &str) -> Value {
         let Some(resource) = statement.get_mut("Resource") else {
             continue;
         };
-        if let Some((arn, path)) = resource.as_str().and_then(|text| text.split_once('/')) {
-            if arn.starts_with("arn:") && arn.contains(":execute-api:") {
-                *resource = Value::String(format!("execute-api:/{path}"));
-            }
+        if let Some((arn, path)) = resource.as_str().and_then(|text| text.split_once('/'))
+            && arn.starts_with("arn:")
+            && arn.contains(":execute-api:")
+        {
+            *resource = Value::String(format!("execute-api:/{path}"));
         }
     }
     policy

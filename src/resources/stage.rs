@@ -140,10 +140,10 @@ impl Resource for Stage {
             },
             invoke_permission: permission,
             rate_limit: throttling
-                .map(|found| found.throttling_rate_limit())
+                .map(aws_sdk_apigateway::types::MethodSetting::throttling_rate_limit)
                 .unwrap_or_default(),
             burst_limit: throttling
-                .map(|found| found.throttling_burst_limit())
+                .map(aws_sdk_apigateway::types::MethodSetting::throttling_burst_limit)
                 .unwrap_or_default(),
         };
         Ok(Some(Observed {
@@ -336,8 +336,7 @@ impl Stage {
     fn digest(&self, path: &str) -> String {
         let definition = serde_json::json!({ "api": self.api, "path": path });
         let digest = Sha256::digest(definition.to_string());
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("split-pipeline, API definition sha256:{digest}")
+        format!("split-pipeline, API definition sha256:{}", hex::encode(digest))
     }
 
     async fn deploy(&self, api: &rest_api::Id, step: &Step<'_>) -> Result<String, AwsError> {

@@ -1,5 +1,7 @@
 //! The Kinesis stream that carries impressions from the function to the delivery stream.
 
+use std::cmp::Ordering;
+
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamMode, StreamModeDetails, StreamStatus};
 use serde::Serialize;
 
@@ -88,10 +90,7 @@ impl Resource for Stream {
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let mode = StreamModeDetails::builder()
-            .stream_mode(self.mode())
-            .build()
-            .map_err(invalid)?;
+        let mode = StreamModeDetails::builder().stream_mode(self.mode()).build()?;
         let create = async || {
             let request = || {
                 let call = step
@@ -254,10 +253,7 @@ impl Stream {
     }
 
     async fn switch_mode(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let mode = StreamModeDetails::builder()
-            .stream_mode(self.mode())
-            .build()
-            .map_err(invalid)?;
+        let mode = StreamModeDetails::builder().stream_mode(self.mode()).build()?;
         step.waiting("the stream's mode");
         let switch = async || {
             let request = || {
@@ -301,28 +297,30 @@ impl Stream {
 
     async fn retain(&self, have: i32, step: &Step<'_>) -> Result<(), AwsError> {
         let (aws, want) = (step.aws, self.state.retention_hours);
-        if want > have {
-            let request = || {
-                let call = aws
-                    .kinesis
-                    .increase_stream_retention_period()
-                    .stream_name(&self.name);
-                call.retention_period_hours(want).send()
-            };
-            step.settle(async || aws.call("kinesis:IncreaseStreamRetentionPeriod", request).await)
-                .await?;
-        } else if want < have {
-            let request = || {
-                let call = aws
-                    .kinesis
-                    .decrease_stream_retention_period()
-                    .stream_name(&self.name);
-                call.retention_period_hours(want).send()
-            };
-            step.settle(async || aws.call("kinesis:DecreaseStreamRetentionPeriod", request).await)
-                .await?;
-        } else {
-            return Ok(());
+        match want.cmp(&have) {
+            Ordering::Equal => return Ok(()),
+            Ordering::Greater => {
+                let request = || {
+                    let call = aws
+                        .kinesis
+                        .increase_stream_retention_period()
+                        .stream_name(&self.name);
+                    call.retention_period_hours(want).send()
+                };
+                step.settle(async || aws.call("kinesis:IncreaseStreamRetentionPeriod", request).await)
+                    .await?;
+            }
+            Ordering::Less => {
+                let request = || {
+                    let call = aws
+                        .kinesis
+                        .decrease_stream_retention_period()
+                        .stream_name(&self.name);
+                    call.retention_period_hours(want).send()
+                };
+                step.settle(async || aws.call("kinesis:DecreaseStreamRetentionPeriod", request).await)
+                    .await?;
+            }
         }
         self.active(step).await.map(drop)
     }
@@ -352,8 +350,4 @@ impl Stream {
         }
         self.active(step).await.map(drop)
     }
-}
-
-fn invalid(error: aws_smithy_types::error::operation::BuildError) -> AwsError {
-    AwsError::own("kinesis", ErrorKind::Other, error.to_string())
 }

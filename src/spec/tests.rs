@@ -1,8 +1,6 @@
 //! Tests of the spec as a whole: defaults, examples, and the schema. Its values' rules are in `values` and
 //! `lists`, problems' places and hints in `problems`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
-
 use super::*;
 
 mod lists;

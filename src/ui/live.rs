@@ -44,15 +44,17 @@ impl Live {
 
     pub(super) fn event(&self, event: &Event) {
         match event {
+            Event::Call { .. }
+            | Event::Warning(_)
+            | Event::Finished {
+                action: Action::Keep, ..
+            } => {}
             Event::Working(what) => self.bar(None, what.clone()).set_message(""),
             Event::Started { kind, name } => self.bar(Some(*kind), prefix(*kind, name)).set_message(""),
             Event::Waiting { kind, name, what } => {
                 self.bar(Some(*kind), prefix(*kind, name))
                     .set_message(format!("waiting for {what}"));
             }
-            Event::Finished {
-                action: Action::Keep, ..
-            } => {}
             Event::Finished {
                 kind, name, action, ..
             } => {
@@ -63,7 +65,6 @@ impl Live {
                 self.bar(Some(*kind), prefix(*kind, name))
                     .abandon_with_message("failed");
             }
-            Event::Call { .. } | Event::Warning(_) => {}
         }
     }
 
@@ -103,15 +104,17 @@ impl Plain {
         match event {
             // What follows a colon is a count that goes up; the line before it says enough.
             Event::Working(what) => self.new_line(None, what.split(':').next().unwrap_or(what), what),
-            Event::Started { .. } | Event::Call { .. } | Event::Warning(_) => None,
+            Event::Started { .. }
+            | Event::Call { .. }
+            | Event::Warning(_)
+            | Event::Finished {
+                action: Action::Keep, ..
+            } => None,
             Event::Waiting { kind, name, what } => self.new_line(
                 Some(*kind),
                 what,
                 &format!("{} waiting for {what}", prefix(*kind, name)),
             ),
-            Event::Finished {
-                action: Action::Keep, ..
-            } => None,
             Event::Finished {
                 kind,
                 name,

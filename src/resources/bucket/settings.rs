@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
 };
 use serde::Serialize;
 
-use super::{Bucket, invalid};
+use super::Bucket;
 use crate::aws::{Aws, AwsError, Outcome};
 
 const EXPIRE: &str = "split-pipeline-expire";
@@ -96,15 +96,11 @@ impl Bucket {
         let algorithm = ServerSideEncryption::from(self.state.encryption.as_deref().unwrap_or("AES256"));
         let default = ServerSideEncryptionByDefault::builder()
             .sse_algorithm(algorithm)
-            .build()
-            .map_err(invalid)?;
+            .build()?;
         let rule = ServerSideEncryptionRule::builder()
             .apply_server_side_encryption_by_default(default)
             .build();
-        let config = ServerSideEncryptionConfiguration::builder()
-            .rules(rule)
-            .build()
-            .map_err(invalid)?;
+        let config = ServerSideEncryptionConfiguration::builder().rules(rule).build()?;
         let request = || {
             let call = aws.s3.put_bucket_encryption().bucket(&self.name);
             call.server_side_encryption_configuration(config.clone()).send()
@@ -123,11 +119,8 @@ impl Bucket {
 
     pub(super) async fn put_object_ownership(&self, aws: &Aws) -> Result<(), AwsError> {
         let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced);
-        let rule = rule.build().map_err(invalid)?;
-        let controls = OwnershipControls::builder()
-            .rules(rule)
-            .build()
-            .map_err(invalid)?;
+        let rule = rule.build()?;
+        let controls = OwnershipControls::builder().rules(rule).build()?;
         let request = || {
             let call = aws.s3.put_bucket_ownership_controls().bucket(&self.name);
             call.ownership_controls(controls.clone()).send()
@@ -170,10 +163,7 @@ impl Bucket {
         let abort = AbortIncompleteMultipartUpload::builder()
             .set_days_after_initiation(want.abort_uploads_days)
             .build();
-        let abort = rule(ABORT, "")
-            .abort_incomplete_multipart_upload(abort)
-            .build()
-            .map_err(invalid)?;
+        let abort = rule(ABORT, "").abort_incomplete_multipart_upload(abort).build()?;
         let mut rules = vec![abort];
         if let Some(days) = want.expire_days {
             let expiration = LifecycleExpiration::builder().days(days).build();
@@ -182,13 +172,12 @@ impl Bucket {
                 rule(EXPIRE, prefix)
                     .expiration(expiration)
                     .build()
-                    .map_err(invalid)?,
+                    .map_err(AwsError::from)?,
             );
         }
         let config = BucketLifecycleConfiguration::builder()
             .set_rules(Some(rules))
-            .build()
-            .map_err(invalid)?;
+            .build()?;
         let request = || {
             let call = aws.s3.put_bucket_lifecycle_configuration().bucket(&self.name);
             call.lifecycle_configuration(config.clone()).send()

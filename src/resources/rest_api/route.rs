@@ -205,12 +205,10 @@ fn is_secret(path: &str) -> bool {
 }
 
 fn new_secret() -> Result<String, AwsError> {
-    let mut bytes = [0; SECRET_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| {
+    crate::random::hex(SECRET_BYTES).map_err(|error| {
         let message = format!("the operating system gives no random bytes: {error}");
         AwsError::own("random", ErrorKind::Other, message)
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    })
 }
 
 #[cfg(test)]
