@@ -39,7 +39,7 @@ pub enum ErrorKind {
 /// A failed AWS call.
 #[derive(Clone, Debug)]
 pub struct AwsError {
-    /// The call as an IAM action, such as `kinesis:CreateStream`.
+    /// The service and operation, such as `kinesis:CreateStream`.
     pub call: &'static str,
     /// What it means.
     pub kind: ErrorKind,
@@ -107,7 +107,7 @@ impl AwsError {
     /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self.kind {
-            ErrorKind::Denied => format!("allow {} to the credentials that run this", self.call),
+            ErrorKind::Denied => format!("allow {} to the credentials that run this", action(self.call)),
             ErrorKind::Credentials => {
                 "check the credentials: `aws sts get-caller-identity`, AWS_PROFILE or --profile, `aws sso login`"
                     .to_owned()
@@ -247,6 +247,22 @@ fn classify(call: &str, code: Option<&str>, message: &str) -> ErrorKind {
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Credentials,
         _ => ErrorKind::Other,
+    }
+}
+
+/// The IAM action that allows a call: mostly its name.
+fn action(call: &str) -> &str {
+    match call {
+        "s3:DeleteObjects" => "s3:DeleteObject",
+        "s3:HeadBucket" => "s3:ListBucket",
+        "s3:ListObjectVersions" => "s3:ListBucketVersions",
+        "apigateway:PutMethod" | "apigateway:PutIntegration" | "apigateway:TagResource" => "apigateway:PUT",
+        "apigateway:UntagResource" => "apigateway:DELETE",
+        _ if call.starts_with("apigateway:Get") => "apigateway:GET",
+        _ if call.starts_with("apigateway:Create") => "apigateway:POST",
+        _ if call.starts_with("apigateway:Update") => "apigateway:PATCH",
+        _ if call.starts_with("apigateway:Delete") => "apigateway:DELETE",
+        _ => call,
     }
 }
 

@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_shown() {
-        let text: String = (0..40).map(|line| format!("{line}\n")).collect();
+        let text = (0..40)
+            .map(|line| line.to_string())
+            .collect::<Vec<_>>()
+            .join("\n");
         let shown = last_lines(&text);
         assert!(shown.starts_with("25\n") && shown.ends_with("\n39"));
         assert_eq!(last_lines(""), "");

@@ -3,14 +3,16 @@
 //! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
 //! Deploying it is the stage's business.
 
+use std::collections::HashMap;
+
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, RestApi as Found};
+use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{policy_value, tag_changes, tags_from};
-use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::names::OWNERSHIP_TAGS;
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::aws::{Aws, AwsError, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
 mod route;
 
@@ -97,15 +99,8 @@ impl Resource for RestApi {
         let oldest = ours.remove(0);
         let api = oldest.id().unwrap_or_default().to_owned();
         let arn = format!("{}{api}", self.arn_prefix);
-        let tags = || aws.apigateway.get_tags().resource_arn(&arn).send();
-        let (resources, tags) =
-            futures_util::try_join!(self.resources(&api, aws), aws.call("apigateway:GET", tags))?;
-        let tags = tags_from(
-            tags.tags()
-                .into_iter()
-                .flatten()
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
+        let (resources, tags) = join!(self.resources(&api, aws), read_tags(&arn, oldest.tags(), aws));
+        let resources = resources?;
         let root = resources
             .iter()
             .find(|resource| resource.path() == Some("/"))
@@ -141,7 +136,7 @@ impl Resource for RestApi {
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let call = "apigateway:POST";
+        let call = "apigateway:CreateRestApi";
         let endpoint = EndpointConfiguration::builder()
             .types(EndpointType::Regional)
             .build();
@@ -166,6 +161,7 @@ impl Resource for RestApi {
             None => self.root(&api, step.aws).await?,
         };
         let state = State {
+            binary_media_types: made.binary_media_types().to_vec(),
             path: None,
             post: None,
             ..self.state.clone()
@@ -240,8 +236,13 @@ impl RestApi {
                     .set_position(position.clone())
                     .send()
             };
-            let page = aws.call("apigateway:GET", request).await?;
-            ours.extend(page.items().iter().filter(|api| self.is_ours(api)).cloned());
+            let page = aws.call("apigateway:GetRestApis", request).await?;
+            ours.extend(
+                page.items()
+                    .iter()
+                    .filter(|api| is_ours(&self.tags, &described_tags(api.tags())))
+                    .cloned(),
+            );
             position = page.position;
             if position.is_none() {
                 break;
@@ -254,13 +255,6 @@ impl RestApi {
             )
         });
         Ok(ours)
-    }
-
-    fn is_ours(&self, api: &Found) -> bool {
-        let tags = api.tags();
-        OWNERSHIP_TAGS
-            .iter()
-            .all(|key| tags.and_then(|tags| tags.get(*key)) == self.tags.get(*key))
     }
 
     async fn resources(
@@ -276,7 +270,7 @@ impl RestApi {
                 .limit(500)
                 .send()
         };
-        let answer = aws.call("apigateway:GET", request).await.found()?;
+        let answer = aws.call("apigateway:GetResources", request).await.found()?;
         Ok(answer
             .map(|answer| answer.items.unwrap_or_default())
             .unwrap_or_default())
@@ -289,7 +283,7 @@ impl RestApi {
             .find(|resource| resource.path() == Some("/"))
             .and_then(|root| root.id());
         root.map(str::to_owned)
-            .ok_or_else(|| AwsError::incomplete("apigateway:GET", "root resource"))
+            .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "root resource"))
     }
 
     async fn patch(&self, api: &str, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
@@ -301,7 +295,7 @@ impl RestApi {
             let call = step.aws.apigateway.update_rest_api().rest_api_id(api);
             call.set_patch_operations(Some(operations.clone())).send()
         };
-        step.settle(async || step.aws.call("apigateway:PATCH", request).await)
+        step.settle(async || step.aws.call("apigateway:UpdateRestApi", request).await)
             .await
             .map(drop)
     }
@@ -332,6 +326,7 @@ impl RestApi {
                 PatchOperation::builder()
                     .op(Op::Add)
                     .path(media_type(missing))
+                    .value(missing)
                     .build(),
             );
         }
@@ -367,6 +362,29 @@ impl RestApi {
     }
 }
 
+/// The tags that come with the description of an API Gateway resource.
+pub(super) fn described_tags(tags: Option<&HashMap<String, String>>) -> Tags {
+    tags_from(
+        tags.into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    )
+}
+
+/// The tags of an API Gateway resource. AWS describes it with all of them; emulators may keep those that were set
+/// later apart, and may not know that call at all.
+pub(super) async fn read_tags(arn: &str, described: Option<&HashMap<String, String>>, aws: &Aws) -> Tags {
+    let described = described_tags(described);
+    if !aws.is_emulator() {
+        return described;
+    }
+    let request = || aws.apigateway.get_tags().resource_arn(arn).send();
+    match aws.call("apigateway:GetTags", request).await {
+        Ok(answer) if answer.tags().is_some_and(|tags| !tags.is_empty()) => described_tags(answer.tags()),
+        _ => described,
+    }
+}
+
 /// Brings the tags of an API Gateway resource from `have` to `want`.
 pub(super) async fn retag(arn: &str, want: &Tags, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
     let (set, remove) = tag_changes(want, have);
@@ -380,7 +398,7 @@ pub(super) async fn retag(arn: &str, want: &Tags, have: &Tags, aws: &Aws) -> Res
                 .set_tags(Some(tags()))
                 .send()
         };
-        aws.call("apigateway:PUT", request).await?;
+        aws.call("apigateway:TagResource", request).await?;
     }
     if !remove.is_empty() {
         let request = || {
@@ -390,14 +408,14 @@ pub(super) async fn retag(arn: &str, want: &Tags, have: &Tags, aws: &Aws) -> Res
                 .set_tag_keys(Some(remove.clone()))
                 .send()
         };
-        aws.call("apigateway:DELETE", request).await?;
+        aws.call("apigateway:UntagResource", request).await?;
     }
     Ok(())
 }
 
 async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {
     let request = || step.aws.apigateway.delete_rest_api().rest_api_id(api).send();
-    let delete = async || step.aws.call("apigateway:DELETE", request).await.found();
+    let delete = async || step.aws.call("apigateway:DeleteRestApi", request).await.found();
     step.settle(delete).await.map(drop)
 }
 
@@ -431,15 +449,6 @@ fn resource_policy(text: &str) -> Value {
         }
     }
     policy
-}
-
-/// An error for an answer of API Gateway that lacks what it must have.
-fn incomplete(what: &str) -> AwsError {
-    AwsError::own(
-        "apigateway:POST",
-        ErrorKind::Other,
-        format!("the answer has no {what}"),
-    )
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! The stage that opens the REST API to the world: a deployment of the API as it should be, throttling, and the
 //! permission for exactly these requests to invoke the function.
 
-use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
-use aws_sdk_apigateway::types::{Op, PatchOperation};
+use std::collections::HashMap;
+
+use aws_sdk_apigateway::types::{Deployment as Deployed, Op, PatchOperation, Stage as Found};
+use futures_util::try_join;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::rest_api::{self, retag};
-use super::tags_from;
+use super::rest_api::{self, described_tags, read_tags, retag};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::names::{Names, OWNERSHIP_TAGS};
-use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
+use crate::names::Names;
+use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
 
 /// The id of our statement in the function's policy.
 const STATEMENT: &str = "split-pipeline-webhook";
@@ -117,19 +118,19 @@ impl Resource for Stage {
         api: &Option<rest_api::Id>,
     ) -> Result<Option<Observed<Self>>, AwsError> {
         let Some(api) = api else { return Ok(None) };
-        let (stage, permission) =
-            futures_util::try_join!(self.find(&api.api, aws), self.permission(api, aws))?;
+        let (stage, deployments, permission) = try_join!(
+            self.find(&api.api, aws),
+            self.deployments(&api.api, aws),
+            self.permission(api, aws)
+        )?;
         let Some(stage) = stage else { return Ok(None) };
         let name = stage.stage_name().unwrap_or_default().to_owned();
         let deployment = stage.deployment_id().unwrap_or_default().to_owned();
-        let (tags, deployed) = futures_util::try_join!(
-            self.read_tags(&api.api, &name, &stage, aws),
-            self.deployed(&api.api, &deployment, aws)
-        )?;
+        let tags = read_tags(&self.names.stage_arn(&api.api, &name), stage.tags(), aws).await;
         let current = api
             .route
             .as_ref()
-            .is_some_and(|route| deployed == Some(self.digest(&route.path)));
+            .is_some_and(|route| deployments.get(&deployment) == Some(&self.digest(&route.path)));
         let throttling = stage.method_settings().and_then(|settings| settings.get("*/*"));
         let state = State {
             name: name.clone(),
@@ -175,7 +176,7 @@ impl Resource for Stage {
                 call.set_tags(Some(self.tags.clone().into_iter().collect()))
                     .send()
             };
-            step.aws.call("apigateway:POST", request).await
+            step.aws.call("apigateway:CreateStage", request).await
         };
         match step.settle(create).await {
             Ok(_) => {}
@@ -224,7 +225,7 @@ impl Resource for Stage {
                     .stage_name(&id.name);
                 call.set_patch_operations(Some(patch.clone())).send()
             };
-            step.settle(async || step.aws.call("apigateway:PATCH", request).await)
+            step.settle(async || step.aws.call("apigateway:UpdateStage", request).await)
                 .await?;
         }
         if id.deployment != have.id.deployment {
@@ -249,7 +250,7 @@ impl Resource for Stage {
                 .stage_name(&id.name)
                 .send()
         };
-        step.settle(async || step.aws.call("apigateway:DELETE", request).await.found())
+        step.settle(async || step.aws.call("apigateway:DeleteStage", request).await.found())
             .await?;
         self.delete_deployment(id, step).await
     }
@@ -266,70 +267,32 @@ impl Resource for Stage {
 
 impl Stage {
     /// Finds the stage by its name, else another one of ours: the one that the spec named before.
-    async fn find(&self, api: &str, aws: &Aws) -> Result<Option<GetStageOutput>, AwsError> {
+    async fn find(&self, api: &str, aws: &Aws) -> Result<Option<Found>, AwsError> {
         let request = || aws.apigateway.get_stages().rest_api_id(api).send();
-        let Some(stages) = aws.call("apigateway:GET", request).await.found()? else {
-            return Ok(None);
-        };
-        let names = |ours: &dyn Fn(&aws_sdk_apigateway::types::Stage) -> bool| {
-            stages
-                .item()
-                .iter()
-                .find(|stage| ours(stage))
-                .and_then(|stage| stage.stage_name().map(str::to_owned))
-        };
-        let tagged = |stage: &aws_sdk_apigateway::types::Stage| {
-            let tags = stage.tags();
-            OWNERSHIP_TAGS
-                .iter()
-                .all(|key| tags.and_then(|tags| tags.get(*key)) == self.tags.get(*key))
-        };
-        let name =
-            names(&|stage| stage.stage_name() == Some(self.state.name.as_str())).or_else(|| names(&tagged));
-        let Some(name) = name else { return Ok(None) };
-        let request = || {
-            aws.apigateway
-                .get_stage()
-                .rest_api_id(api)
-                .stage_name(&name)
-                .send()
-        };
-        aws.call("apigateway:GET", request).await.found()
+        let answer = aws.call("apigateway:GetStages", request).await.found()?;
+        let mut stages = answer.and_then(|answer| answer.item).unwrap_or_default();
+        let named = |stage: &Found| stage.stage_name() == Some(self.state.name.as_str());
+        let tagged = |stage: &Found| is_ours(&self.tags, &described_tags(stage.tags()));
+        let found = stages
+            .iter()
+            .position(named)
+            .or_else(|| stages.iter().position(tagged));
+        Ok(found.map(|index| stages.swap_remove(index)))
     }
 
-    /// Reads the tags where they are set; the stage's own answer has only those that it was made with on some
-    /// endpoints.
-    async fn read_tags(
-        &self,
-        api: &str,
-        name: &str,
-        stage: &GetStageOutput,
-        aws: &Aws,
-    ) -> Result<Tags, AwsError> {
-        let arn = self.names.stage_arn(api, name);
-        let request = || aws.apigateway.get_tags().resource_arn(&arn).send();
-        let answer = aws
-            .call("apigateway:GET", request)
-            .await
-            .found()?
-            .and_then(|answer| answer.tags);
-        let tags = answer
-            .filter(|tags| !tags.is_empty())
-            .or_else(|| stage.tags.clone())
-            .unwrap_or_default();
-        Ok(tags_from(tags))
-    }
-
-    async fn deployed(&self, api: &str, deployment: &str, aws: &Aws) -> Result<Option<String>, AwsError> {
+    /// The API's deployments: their ids, and the digests that they were made with.
+    async fn deployments(&self, api: &str, aws: &Aws) -> Result<HashMap<String, String>, AwsError> {
         let request = || {
             aws.apigateway
-                .get_deployment()
+                .get_deployments()
                 .rest_api_id(api)
-                .deployment_id(deployment)
+                .limit(500)
                 .send()
         };
-        let answer = aws.call("apigateway:GET", request).await.found()?;
-        Ok(answer.and_then(|answer| answer.description))
+        let answer = aws.call("apigateway:GetDeployments", request).await.found()?;
+        let deployments = answer.and_then(|answer| answer.items).unwrap_or_default();
+        let id_and_digest = |deployment: Deployed| Some((deployment.id?, deployment.description?));
+        Ok(deployments.into_iter().filter_map(id_and_digest).collect())
     }
 
     /// The description of a deployment of the API as it should be, with this path.
@@ -349,7 +312,7 @@ impl Stage {
                 .description(&description)
                 .send()
         };
-        let call = "apigateway:POST";
+        let call = "apigateway:CreateDeployment";
         let made = step.settle(async || step.aws.call(call, request).await).await?;
         made.id.ok_or_else(|| AwsError::incomplete(call, "deployment id"))
     }
@@ -363,9 +326,14 @@ impl Stage {
                 .deployment_id(&id.deployment)
                 .send()
         };
-        step.settle(async || step.aws.call("apigateway:DELETE", request).await.found())
-            .await
-            .map(drop)
+        step.settle(async || {
+            step.aws
+                .call("apigateway:DeleteDeployment", request)
+                .await
+                .found()
+        })
+        .await
+        .map(drop)
     }
 
     fn throttling(&self, had: &State) -> Vec<PatchOperation> {
@@ -470,5 +438,5 @@ fn path_of(api: &rest_api::Id) -> Result<&str, AwsError> {
     let route = api.route.as_ref();
     route
         .map(|route| route.path.as_str())
-        .ok_or_else(|| AwsError::incomplete("apigateway:GET", "webhook path"))
+        .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "webhook path"))
 }

@@ -3,7 +3,6 @@
 use aws_sdk_apigateway::types::{IntegrationType, Resource as Found};
 use serde::Serialize;
 
-use super::incomplete;
 use crate::aws::{AwsError, ErrorKind, Outcome};
 use crate::resource::Step;
 
@@ -89,20 +88,19 @@ impl Path {
             Self::Secret => new_secret()?,
             Self::Fixed(path) => (*path).to_owned(),
         };
+        let call = "apigateway:CreateResource";
         let create = async || {
             let request = || {
-                let call = step
-                    .aws
-                    .apigateway
-                    .create_resource()
-                    .rest_api_id(api)
-                    .parent_id(root);
-                call.path_part(&path).send()
+                let request = step.aws.apigateway.create_resource();
+                request.rest_api_id(api).parent_id(root).path_part(&path).send()
             };
-            step.aws.call("apigateway:POST", request).await
+            step.aws.call(call, request).await
         };
         let made = step.settle(create).await?;
-        let id = made.id().ok_or_else(|| incomplete("resource id"))?.to_owned();
+        let id = made
+            .id()
+            .ok_or_else(|| AwsError::incomplete(call, "id"))?
+            .to_owned();
         Ok(Route { id, path })
     }
 }
@@ -125,7 +123,7 @@ impl Route {
                 .resource_id(&self.id)
                 .send()
         };
-        let delete = async || step.aws.call("apigateway:DELETE", request).await.found();
+        let delete = async || step.aws.call("apigateway:DeleteResource", request).await.found();
         step.settle(delete).await.map(drop)
     }
 }
@@ -150,7 +148,7 @@ impl Post {
                     .http_method("POST")
                     .send()
             };
-            step.settle(async || step.aws.call("apigateway:DELETE", request).await.found())
+            step.settle(async || step.aws.call("apigateway:DeleteMethod", request).await.found())
                 .await?;
         }
         if !same_method {
@@ -163,7 +161,7 @@ impl Post {
                 call.authorization_type(&self.authorization).send()
             };
             match step
-                .settle(async || step.aws.call("apigateway:PUT", request).await)
+                .settle(async || step.aws.call("apigateway:PutMethod", request).await)
                 .await
             {
                 Err(error) if error.kind != ErrorKind::Exists => return Err(error),
@@ -179,7 +177,7 @@ impl Post {
             let call = call.r#type(IntegrationType::from(self.integration.as_str()));
             call.integration_http_method("POST").uri(&self.uri).send()
         };
-        step.settle(async || step.aws.call("apigateway:PUT", request).await)
+        step.settle(async || step.aws.call("apigateway:PutIntegration", request).await)
             .await
             .map(drop)
     }
