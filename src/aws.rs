@@ -7,13 +7,11 @@ pub mod error;
 pub mod wait;
 
 use std::error::Error;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::RequestId;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::{AwsError, ErrorKind, Outcome};
@@ -124,12 +122,10 @@ impl Aws {
     }
 
     /// Makes one call: repeats it while throttled, reports it, classifies its error.
-    pub async fn call<T, E, R, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<T, AwsError>
+    pub async fn call<T, E, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<T, AwsError>
     where
-        F: Future<Output = Result<T, SdkError<E, R>>>,
+        F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: fmt::Debug + Send + Sync + 'static,
-        SdkError<E, R>: RequestId,
     {
         self.throttled(async || {
             let started = Instant::now();

@@ -64,9 +64,27 @@ pub struct Desired {
     pub stage: Stage,
 }
 
+/// What the pipeline runs on, where the spec alone does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// The processor that the function has.
+    pub architecture: Architecture,
+    /// How AWS is reached.
+    pub transport: Transport,
+}
+
+/// How AWS, or what stands in for it, is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTPS, as AWS always is.
+    Tls,
+    /// Plain HTTP, as emulators are.
+    Plain,
+}
+
 impl Desired {
     /// What `spec` asks for. Without `code` there is nothing to deploy, and any deployed code is right.
-    pub fn new(spec: &Spec, names: &Names, architecture: Architecture, code: Option<Code>) -> Self {
+    pub fn new(spec: &Spec, names: &Names, platform: Platform, code: Option<Code>) -> Self {
         let users = spec
             .tags
             .iter()
@@ -75,7 +93,7 @@ impl Desired {
         let tags = names.tags(&users);
         let rest_api = rest_api(spec, names, &tags);
         Self {
-            bucket: bucket(spec, names, &tags),
+            bucket: bucket(spec, names, platform.transport, &tags),
             stream: stream(spec, names, &tags),
             delivery_role: Role {
                 kind: Kind::DeliveryRole,
@@ -108,19 +126,19 @@ impl Desired {
                 &tags,
             ),
             delivery_stream: delivery_stream(spec, names, &tags),
-            function: function(spec, names, architecture, code, &tags),
+            function: function(spec, names, platform.architecture, code, &tags),
             stage: stage(spec, names, &rest_api, &tags),
             rest_api,
         }
     }
 }
 
-fn bucket(spec: &Spec, names: &Names, tags: &Tags) -> Bucket {
+fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Bucket {
     let name = names.bucket(spec);
     let expire_days = spec.delivery.expire_days.map(|days| signed(days.get()));
     let state = bucket::State {
         public_access: PublicAccess::blocked(),
-        policy: policies::tls_only(&names.bucket_arn(&name)),
+        policy: policies::tls_only(&names.bucket_arn(&name), transport),
         encryption: Some("AES256".to_owned()),
         object_ownership: Some("BucketOwnerEnforced".to_owned()),
         lifecycle: Lifecycle {

@@ -7,10 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::aws::{Aws, AwsError};
 use crate::progress::Event;
+
+mod diff;
+
+use diff::all_fields;
+pub use diff::{FieldChange, differences};
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -161,17 +165,6 @@ pub enum Phase {
     Failed(String),
 }
 
-/// One field that differs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FieldChange {
-    /// The field, dotted.
-    pub path: String,
-    /// What it is; null where it is absent.
-    pub have: Value,
-    /// What it should be; null where it should be absent.
-    pub want: Value,
-}
-
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -255,7 +248,7 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
             ));
         } else {
             decision.action = Action::Create;
-            decision.fields = diff_values(&Value::Null, &whole(want.want(), want.tags()));
+            decision.fields = all_fields(want);
         }
         return decision;
     };
@@ -316,58 +309,11 @@ pub async fn ensure<R: Resource>(
     want.update(&have, needs, step).await
 }
 
-/// Lists the fields in which an observed resource differs from the desired one, tags included.
-pub fn differences<R: Resource>(want: &R, have: &Observed<R>) -> Vec<FieldChange> {
-    diff_values(&whole(&have.state, &have.tags), &whole(want.want(), want.tags()))
-}
-
 /// Whether `have` carries the tags by which we know our own.
 pub fn is_ours(want: &Tags, have: &Tags) -> bool {
     crate::names::OWNERSHIP_TAGS
         .iter()
         .all(|key| want.get(*key) == have.get(*key))
-}
-
-fn whole(state: &impl Serialize, tags: &Tags) -> Value {
-    let mut value = serde_json::to_value(state).unwrap_or_default();
-    if let Value::Object(fields) = &mut value {
-        fields.insert("tags".to_owned(), serde_json::json!(tags));
-    }
-    value
-}
-
-fn diff_values(have: &Value, want: &Value) -> Vec<FieldChange> {
-    let mut changes = Vec::new();
-    collect(&mut changes, String::new(), have, want);
-    changes
-}
-
-fn collect(changes: &mut Vec<FieldChange>, path: String, have: &Value, want: &Value) {
-    match (have, want) {
-        (Value::Object(_) | Value::Null, Value::Object(wanted)) => {
-            let empty = serde_json::Map::new();
-            let had = have.as_object().unwrap_or(&empty);
-            let extra = had.keys().filter(|key| !wanted.contains_key(*key));
-            for key in wanted.keys().chain(extra) {
-                let below = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                collect(changes, below, value_at(had, key), value_at(wanted, key));
-            }
-        }
-        _ if have == want => {}
-        _ => changes.push(FieldChange {
-            path,
-            have: have.clone(),
-            want: want.clone(),
-        }),
-    }
-}
-
-fn value_at<'a>(map: &'a serde_json::Map<String, Value>, key: &str) -> &'a Value {
-    map.get(key).unwrap_or(&Value::Null)
 }
 
 /// One resource being worked on: AWS, and a way to say what is waited for.
@@ -397,44 +343,5 @@ impl<'a> Step<'a> {
     /// Repeats a call while something that it depends on has not settled yet.
     pub async fn settle<T>(&self, call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
         self.aws.settle(&|why| self.waiting(why), call).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn differences_name_the_leaf_and_keep_both_sides() {
-        let have = json!({"a": 1, "b": {"c": "x", "gone": true}, "list": [1]});
-        let want = json!({"a": 1, "b": {"c": "y"}, "list": [1, 2], "new": null});
-        assert_eq!(
-            diff_values(&have, &want),
-            vec![
-                FieldChange {
-                    path: "b.c".into(),
-                    have: json!("x"),
-                    want: json!("y")
-                },
-                FieldChange {
-                    path: "b.gone".into(),
-                    have: json!(true),
-                    want: Value::Null
-                },
-                FieldChange {
-                    path: "list".into(),
-                    have: json!([1]),
-                    want: json!([1, 2])
-                },
-            ]
-        );
-    }
-
-    #[test]
-    fn equal_values_do_not_differ() {
-        let value = json!({"Statement": [{"Effect": "Allow"}], "n": 1});
-        assert!(diff_values(&value, &value).is_empty());
     }
 }

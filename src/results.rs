@@ -67,7 +67,7 @@ pub struct Change {
 pub struct Status {
     /// The pipeline.
     pub name: String,
-    /// Whether every resource is as it should be and delivery reports no errors.
+    /// Whether every resource is as it should be, every batch was stored, and Firehose reports no errors.
     pub healthy: bool,
     /// The URL to paste into Split; absent where there is none.
     pub webhook_url: Option<String>,
@@ -117,8 +117,10 @@ pub struct Traffic {
     pub since_seconds: u64,
     /// Batches that Split posted.
     pub batches: u64,
-    /// Batches that were not answered with 200.
+    /// Batches that could not be stored, so that Split had to send them again.
     pub failed_batches: u64,
+    /// Bodies that were no batch: not JSON, or too large.
+    pub refused_batches: u64,
     /// Elements that came in.
     pub received: u64,
     /// Impressions that went into the stream.

@@ -35,7 +35,8 @@ fn add(traffic: &mut Traffic, line: &Line) {
         return;
     }
     traffic.batches += 1;
-    traffic.failed_batches += u64::from(line.status != 200);
+    traffic.refused_batches += u64::from((400..500).contains(&line.status));
+    traffic.failed_batches += u64::from(line.status >= 500);
     traffic.received += count(line.received);
     traffic.delivered += count(line.delivered);
     traffic.spilled += count(line.spilled);
@@ -104,6 +105,13 @@ mod tests {
         add(
             &mut traffic,
             &Line {
+                status: 413,
+                ..Line::batch("r")
+            },
+        );
+        add(
+            &mut traffic,
+            &Line {
                 received: 9,
                 ..Line::default()
             },
@@ -111,10 +119,11 @@ mod tests {
         let counts = (
             traffic.batches,
             traffic.failed_batches,
+            traffic.refused_batches,
             traffic.received,
             traffic.delivered,
         );
-        assert_eq!(counts, (2, 1, 5, 3));
+        assert_eq!(counts, (3, 1, 1, 5, 3));
         assert_eq!((traffic.spilled, traffic.rejected), (1, 1));
     }
 }

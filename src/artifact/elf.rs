@@ -16,8 +16,10 @@ pub enum Unfit {
     #[error("it is no executable for 64-bit Linux")]
     NotElf(#[source] object::read::Error),
     /// It is for another processor.
-    #[error("it is not for {}", wanted.as_str())]
+    #[error("it is for {have}, and the function's processor is {}", wanted.as_str())]
     Machine {
+        /// The processor that it is for.
+        have: &'static str,
         /// The processor that the function has.
         wanted: Architecture,
     },
@@ -37,8 +39,17 @@ pub(super) fn check(binary: &[u8], architecture: Architecture) -> Result<(), Unf
         Architecture::X86_64 => EM_X86_64,
         Architecture::Arm64 => EM_AARCH64,
     };
-    if header.e_machine(endian) != machine {
-        return Err(Unfit::Machine { wanted: architecture });
+    let have = header.e_machine(endian);
+    if have != machine {
+        let have = match have {
+            EM_X86_64 => "x86_64",
+            EM_AARCH64 => "arm64",
+            _ => "another processor",
+        };
+        return Err(Unfit::Machine {
+            have,
+            wanted: architecture,
+        });
     }
     let sections = header.sections(endian, binary).map_err(Unfit::NotElf)?;
     match newest_glibc(&sections, endian, binary).map_err(Unfit::NotElf)? {

@@ -54,18 +54,23 @@ pub struct AwsError {
 
 impl AwsError {
     /// Classifies what the SDK reports for `call`.
-    pub fn new<E, R>(call: &'static str, error: SdkError<E, R>) -> Self
+    pub fn new<E>(call: &'static str, error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: fmt::Debug + Send + Sync + 'static,
-        SdkError<E, R>: RequestId,
     {
         let code = error.code().map(str::to_owned);
         let message = error.message().map(str::to_owned);
         let request_id = error.request_id().map(str::to_owned);
         let kind = match &error {
             SdkError::ServiceError(_) => {
-                classify(call, code.as_deref(), message.as_deref().unwrap_or_default())
+                let status = error.raw_response().map(|answer| answer.status().as_u16());
+                match (code.as_deref(), status) {
+                    (Some(code), _) => classify(call, code, message.as_deref().unwrap_or_default()),
+                    // The answer to a HEAD request has no body, and so no code.
+                    (None, Some(403)) => ErrorKind::Denied,
+                    (None, Some(404)) => ErrorKind::NotFound,
+                    _ => ErrorKind::Other,
+                }
             }
             SdkError::DispatchFailure(failure)
                 if !failure.is_io() && !failure.is_timeout() && mentions_credentials(&error) =>
@@ -194,8 +199,7 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("logs:", "OperationAbortedException", ""),
 ];
 
-fn classify(call: &str, code: Option<&str>, message: &str) -> ErrorKind {
-    let Some(code) = code else { return ErrorKind::Other };
+fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
     let not_yet = NOT_YET
         .iter()
         .any(|(calls, codes, part)| call.starts_with(calls) && code == *codes && message.contains(part));
@@ -385,11 +389,7 @@ mod tests {
             ),
             ("iam:GetRole", "NoSuchEntity", "", ErrorKind::NotFound),
         ] {
-            assert_eq!(
-                classify(call, Some(code), message),
-                want,
-                "{call} {code} {message}"
-            );
+            assert_eq!(classify(call, code, message), want, "{call} {code} {message}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Context;
 use crate::artifact::{self, Artifact, Origin, Profile};
 use crate::aws::{Aws, Target};
-use crate::desired::{Code, Desired};
+use crate::desired::{Code, Desired, Platform, Transport};
 use crate::failure::{Failure, FailureKind};
 use crate::local;
 use crate::names::{Names, webhook_url};
@@ -62,6 +62,13 @@ impl Session {
         }
     }
 
+    fn transport(&self) -> Transport {
+        match &self.aws.endpoint {
+            Some(endpoint) if endpoint.starts_with("http://") => Transport::Plain,
+            _ => Transport::Tls,
+        }
+    }
+
     fn profile(&self) -> Profile {
         if self.aws.is_emulator() {
             Profile::Quick
@@ -107,7 +114,11 @@ impl Session {
 
     /// What the spec asks for, with this code.
     pub(super) fn desired(&self, code: Option<Code>) -> Desired {
-        Desired::new(&self.spec, &self.names, self.architecture(), code)
+        let platform = Platform {
+            architecture: self.architecture(),
+            transport: self.transport(),
+        };
+        Desired::new(&self.spec, &self.names, platform, code)
     }
 
     /// What is there.

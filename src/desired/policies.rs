@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::Transport;
 use crate::names::Names;
 use crate::resources::role;
 use crate::spec::{Encryption, Spec};
@@ -77,16 +78,24 @@ pub(super) fn function_role(spec: &Spec, names: &Names) -> role::State {
     }
 }
 
-/// The bucket policy that refuses every request without TLS.
-pub(super) fn tls_only(bucket_arn: &str) -> Value {
-    document(&[json!({
+/// The addresses that an emulator's clients have, and a client of AWS never.
+const PRIVATE_ADDRESSES: [&str; 4] = ["10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+
+/// The bucket policy that refuses every request without TLS. Where there is no TLS to be had, it lets the machines
+/// nearby in all the same: nothing could reach the bucket otherwise.
+pub(super) fn tls_only(bucket_arn: &str, transport: Transport) -> Value {
+    let mut statement = json!({
         "Sid": "TlsOnly",
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
         "Resource": [bucket_arn, format!("{bucket_arn}/*")],
         "Condition": { "Bool": { "aws:SecureTransport": "false" } },
-    })])
+    });
+    if transport == Transport::Plain {
+        statement["Condition"]["NotIpAddress"] = json!({ "aws:SourceIp": PRIVATE_ADDRESSES });
+    }
+    document(&[statement])
 }
 
 /// The resource policy of the REST API that lets only these sources in.

@@ -20,10 +20,16 @@ pub struct Search {
     bucket: String,
     prefix: String,
     from: SystemTime,
-    /// How often each line was found.
-    found: HashMap<String, usize>,
+    lines: HashMap<String, Tally>,
     seen: HashSet<String>,
     objects: Vec<String>,
+}
+
+/// How often a line was sent and found; a payload may have the same impression twice.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    sent: usize,
+    found: usize,
 }
 
 /// Either an AWS call or an object's content was not as it should be.
@@ -49,11 +55,15 @@ impl Search {
         prefix: &str,
         lines: Vec<String>,
     ) -> Result<Self, SearchError> {
+        let mut tallies = HashMap::<_, Tally>::new();
+        for line in lines {
+            tallies.entry(line).or_default().sent += 1;
+        }
         let mut search = Self {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             from: SystemTime::now(),
-            found: lines.into_iter().map(|line| (line, 0)).collect(),
+            lines: tallies,
             seen: HashSet::new(),
             objects: Vec::new(),
         };
@@ -80,14 +90,16 @@ impl Search {
 
     /// Whether every line was found.
     pub fn is_complete(&self) -> bool {
-        self.found.values().all(|count| *count > 0)
+        self.lines.values().all(|line| line.found >= line.sent)
     }
 
     /// Writes what was found into a result.
     pub fn report(self, result: &mut Smoke) {
-        result.delivered = self.found.values().filter(|count| **count > 0).count();
-        result.missing = self.found.values().filter(|count| **count == 0).count();
-        result.duplicated = self.found.values().map(|count| count.saturating_sub(1)).sum();
+        for line in self.lines.values() {
+            result.delivered += line.found.min(line.sent);
+            result.missing += line.sent.saturating_sub(line.found);
+            result.duplicated += line.found.saturating_sub(line.sent);
+        }
         result.bucket = self.bucket;
         result.objects = self.objects;
     }
@@ -96,8 +108,8 @@ impl Search {
         self.seen.insert(key.to_owned());
         let mut holds_ours = false;
         for line in text.lines() {
-            if let Some(count) = self.found.get_mut(line) {
-                *count += 1;
+            if let Some(tally) = self.lines.get_mut(line) {
+                tally.found += 1;
                 holds_ours = true;
             }
         }
@@ -206,7 +218,9 @@ mod tests {
             bucket: "b".into(),
             prefix: String::new(),
             from: SystemTime::now(),
-            found: ["a", "b", "c"].map(|line| (line.to_owned(), 0)).into(),
+            lines: [("a", 1), ("b", 2), ("c", 1)]
+                .map(|(line, sent)| (line.to_owned(), Tally { sent, found: 0 }))
+                .into(),
             seen: HashSet::new(),
             objects: Vec::new(),
         };
@@ -215,7 +229,7 @@ mod tests {
         assert!(!search.is_complete());
         let mut result = Smoke::default();
         search.report(&mut result);
-        assert_eq!((result.delivered, result.missing, result.duplicated), (2, 1, 1));
+        assert_eq!((result.delivered, result.missing, result.duplicated), (2, 2, 1));
         assert_eq!(result.objects, ["one"]);
     }
 }

@@ -136,10 +136,11 @@ impl Show for Status {
         let span = humantime::format_duration(std::time::Duration::from_secs(traffic.since_seconds));
         let _ = writeln!(
             text,
-            "last {span}: {} batches ({} failed), {} received, {} delivered, {} spilled, {} rejected, {} retried, \
+            "last {span}: {} batches ({} failed, {} refused), {} received, {} delivered, {} spilled, {} rejected, {} retried, \
              {} delivery errors",
             traffic.batches,
             traffic.failed_batches,
+            traffic.refused_batches,
             traffic.received,
             traffic.delivered,
             traffic.spilled,

@@ -1,1 +1,17 @@
-//! x
+//! The tests of the whole: the real binary against real emulators, in one test binary, since linking the AWS SDKs
+//! takes its time.
+//!
+//! MiniStack is started by the product itself (`split-pipeline local start`), an instance for each test, on a port of
+//! its own and with IAM enforced.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
+mod bad_input;
+mod cli;
+mod conflicts;
+mod every_key;
+mod examples;
+mod permissions;
+mod pipeline;
+mod second_emulator;
+mod support;

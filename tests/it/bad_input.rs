@@ -1,0 +1,199 @@
+//! What goes wrong before AWS is called: the spec, the command line, credentials, the emulator. Exit codes, streams,
+//! and what the user is told.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::command::{Run, split_pipeline};
+
+const SPEC: &str = "name: it-bad\n";
+
+fn validate(spec: &str) -> Run {
+    split_pipeline(["--file", "-", "validate"]).stdin(spec)
+}
+
+#[test]
+fn every_problem_of_a_spec_is_placed_and_explained() {
+    for (spec, said) in [
+        (
+            "nam: x",
+            vec!["1:1: nam: unknown key `nam`", "hint: did you mean `name`?"],
+        ),
+        (
+            "name: it\nstream: {shards: two}",
+            vec!["2:18: stream.shards", "from 1 to 500"],
+        ),
+        (
+            "name: it-x\nstream: {shards: 0}",
+            vec!["2:18: stream.shards", "from 1 to 500, not 0"],
+        ),
+        (
+            "name: it-x\nhandler: {memory_mib: 1}\nwebhook: {stag: a}",
+            vec![
+                "2:23: handler.memory_mib",
+                "3:11: webhook.stag",
+                "did you mean `stage`?",
+            ],
+        ),
+        ("", vec!["name"]),
+        ("{", vec!["standard input:2:1"]),
+        ("[1, 2]", vec!["standard input:1"]),
+    ] {
+        let refused = validate(spec).exits_with(2);
+        assert_eq!(refused.stdout, "");
+        for text in said {
+            refused.says(text);
+        }
+    }
+    validate(&"x".repeat(10 << 20))
+        .exits_with(2)
+        .says("larger than 1 MiB");
+}
+
+#[test]
+fn a_missing_spec_says_how_to_get_one() {
+    let empty = tempfile::tempdir().unwrap();
+    for command in ["validate", "plan", "up", "status", "url", "smoke", "down"] {
+        let refused = split_pipeline([command]).directory(empty.path()).exits_with(2);
+        refused
+            .says("split-pipeline.yaml")
+            .says("hint: `split-pipeline init`");
+    }
+}
+
+#[test]
+fn an_error_is_json_on_standard_error_where_json_is_asked_for() {
+    let refused = split_pipeline(["--output", "json", "--file", "-", "plan"])
+        .stdin("nam: x")
+        .exits_with(2);
+    assert_eq!(refused.stdout, "");
+    let error: Value = serde_json::from_str(&refused.stderr).unwrap();
+    assert_eq!(error["error"]["kind"], "spec");
+    assert!(
+        error["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("unknown key"),
+        "{error}"
+    );
+    assert!(error["error"]["hints"].is_array(), "{error}");
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    for arguments in [
+        &["nope"][..],
+        &["up", "--nope"],
+        &[],
+        &["--local", "--profile", "x", "up"],
+        &["up", "--timeout", "x"],
+    ] {
+        let refused = split_pipeline(arguments).exits_with(2);
+        assert_eq!(refused.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_usable_credentials_nothing_is_touched() {
+    let none = split_pipeline(["--file", "-", "up"])
+        .stdin(SPEC)
+        .env("AWS_REGION", "us-east-1")
+        .exits_with(1);
+    none.says("credentials").says("hint:");
+    let no_region = split_pipeline(["--file", "-", "up"]).stdin(SPEC).exits_with(1);
+    no_region.says("no region").says("--region");
+    let no_profile = split_pipeline([
+        "--profile",
+        "nobody",
+        "--region",
+        "us-east-1",
+        "--file",
+        "-",
+        "up",
+    ])
+    .stdin(SPEC);
+    no_profile.exits_with(1).says("credentials");
+}
+
+#[test]
+fn an_endpoint_that_nobody_listens_on_is_said_so() {
+    let dead = ["--endpoint-url", "http://127.0.0.1:9", "--file", "-", "status"];
+    let failed = split_pipeline(dead)
+        .stdin(SPEC)
+        .credentials("test", "test")
+        .exits_with(1);
+    failed
+        .says("sts:GetCallerIdentity")
+        .says("hint: check the network, the region and --endpoint-url");
+}
+
+#[test]
+fn a_port_that_something_else_uses_is_said_so() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        for stream in listener.incoming() {
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi";
+            let _ = stream.unwrap().write_all(answer);
+        }
+    });
+    let failed = split_pipeline(["--local", "--file", "-", "up"]).stdin(SPEC);
+    let failed = failed
+        .env("SPLIT_PIPELINE_LOCAL_PORT", port.to_string())
+        .exits_with(1);
+    failed.says(&format!("port {port} is in use")).says("hint:");
+}
+
+/// A directory with a `python3` that does this.
+fn python(script: &str) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("python3");
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+fn start_with_only(path: &Path) -> Run {
+    let cache = path.join("cache");
+    let port = crate::support::emulator::free_port().to_string();
+    let start = split_pipeline(["local", "start"])
+        .env("PATH", path)
+        .env("SPLIT_PIPELINE_CACHE_DIR", cache);
+    start.env("SPLIT_PIPELINE_LOCAL_PORT", port)
+}
+
+#[test]
+fn an_emulator_that_cannot_be_installed_says_why() {
+    let empty = tempfile::tempdir().unwrap();
+    start_with_only(empty.path())
+        .exits_with(1)
+        .says("no Python 3.10 or newer")
+        .says("hint: install Python");
+    let old = python("exit 1");
+    start_with_only(old.path())
+        .exits_with(1)
+        .says("no Python 3.10 or newer");
+    let offline = python("case \"$*\" in *venv*) echo 'Could not fetch URL'; exit 1;; esac");
+    start_with_only(offline.path())
+        .exits_with(1)
+        .says("Could not fetch URL")
+        .says("hint: the first start downloads");
+    let bare = python("case \"$*\" in *venv*) echo 'ensurepip is not available'; exit 1;; esac");
+    start_with_only(bare.path())
+        .exits_with(1)
+        .says("apt install python3-venv");
+}
+
+#[test]
+fn a_handler_that_is_none_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "not a zip").unwrap();
+    let arguments = ["--file", "-", "plan", "--handler", file.path().to_str().unwrap()];
+    let plan = split_pipeline(arguments).stdin(SPEC).credentials("test", "test");
+    let plan = plan.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    plan.exits_with(1);
+}

@@ -1,0 +1,48 @@
+//! The commands that need neither AWS nor the emulator.
+
+use crate::support::command::{root, split_pipeline};
+
+#[test]
+fn init_writes_a_spec_that_is_valid_and_refuses_to_overwrite() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| split_pipeline(arguments).directory(directory.path());
+    run(&["init"]).exits_with(0);
+    run(&["validate"]).exits_with(0);
+    let path = directory.path().join("split-pipeline.yaml");
+    let written = std::fs::read_to_string(&path).unwrap();
+    let example = std::fs::read_to_string(root().join("examples/all-keys.yaml")).unwrap();
+    assert_eq!(written, example);
+    std::fs::write(&path, "name: mine\n").unwrap();
+    run(&["init"]).exits_with(2).says("--force");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "name: mine\n");
+    run(&["init", "--force"]).exits_with(0);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), example);
+    run(&["init", "other.yaml"]).exits_with(0);
+    run(&["--file", "other.yaml", "validate"]).exits_with(0);
+}
+
+#[test]
+fn the_schema_and_the_completions_are_printed() {
+    let schema = split_pipeline(["schema"]).exits_with(0).json();
+    assert_eq!(schema["properties"]["name"]["type"], "string", "{schema}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = split_pipeline(["completions", shell]).exits_with(0).stdout;
+        assert!(
+            script.contains("split-pipeline") && script.contains("ephemeral"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn help_lists_every_command() {
+    let help = split_pipeline(["--help"]).exits_with(0).stdout;
+    let commands = [
+        "init", "validate", "plan", "up", "status", "url", "smoke", "down", "build", "schema", "local",
+    ];
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} in {help}");
+        let own = split_pipeline([command, "--help"]).exits_with(0).stdout;
+        assert!(own.contains("--output"), "{own}");
+    }
+}

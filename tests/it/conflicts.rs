@@ -1,0 +1,136 @@
+//! What is somebody else's, or not allowed: nothing of it is changed, and the user is told what had been done.
+
+use aws_sdk_iam::types::{AccessKey, Tag};
+use serde_json::json;
+
+use crate::support::command::split_pipeline;
+use crate::support::emulator::{Emulator, sdk};
+use crate::support::inventory;
+use crate::support::proxy::Proxy;
+
+const SPEC: &str = "name: it-conflict\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_foreign_stream_stops_up_before_anything_is_changed() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::start(emulator.port).await;
+    let kinesis = aws_sdk_kinesis::Client::new(&emulator.sdk().await);
+    kinesis
+        .create_stream()
+        .stream_name("it-conflict")
+        .shard_count(1)
+        .send()
+        .await
+        .unwrap();
+    let run = |arguments: &[&str]| {
+        let file = ["--local", "--file", "-"];
+        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
+        run.env("SPLIT_PIPELINE_LOCAL_PORT", proxy.port.to_string())
+    };
+    let refused = run(&["up", "--yes"]).exits_with(1);
+    refused
+        .says("nothing was changed")
+        .says("stream it-conflict")
+        .says("--adopt");
+    let status = run(&["status", "--output", "json"]).exits_with(3).json();
+    let stream = status["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["kind"] == "stream")
+        .unwrap();
+    assert_eq!(stream["state"], "foreign", "{status}");
+    let down = run(&["down", "--yes", "--purge-data", "--output", "json"])
+        .exits_with(0)
+        .json();
+    assert_eq!(down["kept"][0]["kind"], "stream", "{down}");
+    assert_eq!(proxy.take_changes(), [""; 0]);
+
+    let adopted = run(&["up", "--adopt", "--output", "json"]).exits_with(0).json();
+    let stream = adopted["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["kind"] == "stream")
+        .unwrap();
+    assert_eq!(stream["action"], "adopted", "{adopted}");
+    run(&["plan", "--check"]).exits_with(0);
+}
+
+#[tokio::test]
+async fn a_bucket_name_that_is_taken_is_said_so() {
+    let emulator = Emulator::start();
+    let config = sdk(&emulator.endpoint(), "111111111111", "test").await;
+    let config = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(true)
+        .build();
+    let s3 = aws_sdk_s3::Client::from_conf(config);
+    s3.create_bucket().bucket("it-taken").send().await.unwrap();
+    let spec = "name: it-conflict\ndelivery: {bucket: it-taken}\n";
+    let refused = emulator.local(spec, ["up", "--yes"]).exits_with(1);
+    refused.says("it-taken").says("hint:");
+}
+
+/// A user who may do everything but what is denied.
+async fn user_without(emulator: &Emulator, denied: &str) -> AccessKey {
+    let iam = aws_sdk_iam::Client::new(&emulator.sdk().await);
+    iam.create_user()
+        .user_name("deployer")
+        .tags(tag())
+        .send()
+        .await
+        .unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": denied, "Resource": "*"},
+    ]});
+    let put = iam.put_user_policy().user_name("deployer").policy_name("deploy");
+    put.policy_document(policy.to_string()).send().await.unwrap();
+    let key = iam
+        .create_access_key()
+        .user_name("deployer")
+        .send()
+        .await
+        .unwrap();
+    key.access_key.unwrap()
+}
+
+fn tag() -> Tag {
+    Tag::builder().key("for").value("a test").build().unwrap()
+}
+
+#[tokio::test]
+async fn access_denied_midway_says_what_was_done_and_what_was_not() {
+    let emulator = Emulator::start();
+    let key = user_without(&emulator, "firehose:CreateDeliveryStream").await;
+    let endpoint = emulator.endpoint();
+    let run = |arguments: &[&str]| {
+        let start = ["--endpoint-url", &endpoint, "--file", "-"];
+        let run = split_pipeline(start.iter().chain(arguments)).stdin(SPEC);
+        run.credentials(key.access_key_id(), key.secret_access_key())
+    };
+    let failed = run(&["up", "--yes"]).exits_with(1);
+    failed
+        .says("failed: delivery_stream it-conflict")
+        .says("not done: stage prod")
+        .says("done: ")
+        .says("hint: allow firehose:CreateDeliveryStream")
+        .says("hint: running `up` again is safe");
+    assert_eq!(failed.stdout, "");
+    let left = inventory::of(&emulator.sdk().await).await;
+    assert!(
+        left.contains("stream it-conflict") && left.contains("function it-conflict"),
+        "{left:?}"
+    );
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_told_from_missing_rights() {
+    let emulator = Emulator::start();
+    let endpoint = emulator.endpoint();
+    let wrong = split_pipeline(["--endpoint-url", &endpoint, "--file", "-", "up"]).stdin(SPEC);
+    let wrong = wrong.credentials("AKIAIOSFODNN7EXAMPLE", "wrong").exits_with(1);
+    wrong.says("hint: check the credentials");
+}

@@ -1,0 +1,55 @@
+//! The control plane against an emulator by other people.
+
+use crate::support::command::{Run, split_pipeline};
+use crate::support::emulator::sdk;
+use crate::support::inventory;
+use crate::support::moto::Moto;
+
+const SPEC: &str = include_str!("../../examples/all-keys.yaml");
+
+#[tokio::test]
+async fn up_status_and_down_work_on_moto() {
+    let moto = Moto::start().await;
+    let run = |arguments: &[&str]| -> Run {
+        let file = ["--endpoint-url", &moto.endpoint, "--file", "-"];
+        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
+        run.credentials("test", "test")
+    };
+    let config = sdk(&moto.endpoint, "test", "test").await;
+    let empty = inventory::of(&config).await;
+    let up = run(&["up", "--yes", "--output", "json"]).exits_with(0).json();
+    let made = up["resources"].as_array().unwrap();
+    assert_eq!(made.len(), 10, "{up}");
+    assert!(made.iter().all(|it| it["action"] == "created"), "{up}");
+    let status = run(&["status", "--output", "json"]).exits_with(0).json();
+    assert_eq!(status["healthy"], true, "{status}");
+    let again = run(&["up", "--output", "json"]).exits_with(0).json();
+    let unchanged = again["resources"].as_array().unwrap();
+    assert!(unchanged.iter().all(|it| it["action"] == "unchanged"), "{again}");
+    run(&["down", "--yes", "--purge-data"]).exits_with(0);
+    assert_eq!(inventory::of(&config).await, empty);
+}
+
+#[tokio::test]
+async fn a_stream_changes_its_mode_in_place() {
+    let moto = Moto::start().await;
+    for (mode, action) in [
+        ("provisioned", "created"),
+        ("on_demand", "updated"),
+        ("provisioned", "updated"),
+    ] {
+        let spec = format!("name: it-mode\nstream: {{mode: {mode}}}\n");
+        let run = |arguments: &[&str]| {
+            let start = ["--endpoint-url", &moto.endpoint, "--file", "-"];
+            let run = split_pipeline(start.iter().chain(arguments)).stdin(&spec);
+            run.credentials("test", "test")
+        };
+        let plan = run(&["plan"]).exits_with(0).stdout;
+        assert!(action == "created" || plan.contains("mode"), "{plan}");
+        let up = run(&["up", "--output", "json"]).exits_with(0).json();
+        let resources = up["resources"].as_array().unwrap();
+        let stream = resources.iter().find(|it| it["kind"] == "stream").unwrap();
+        assert_eq!(stream["action"], action, "{up}");
+        run(&["plan", "--check"]).exits_with(0);
+    }
+}

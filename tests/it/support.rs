@@ -1,0 +1,7 @@
+//! What the tests share: the command, the emulators, and a proxy that writes down every call.
+
+pub(crate) mod command;
+pub(crate) mod emulator;
+pub(crate) mod inventory;
+pub(crate) mod moto;
+pub(crate) mod proxy;
