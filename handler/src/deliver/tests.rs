@@ -1,7 +1,7 @@
 //! Tests of delivery: what is sent again, what is given up, and that every record is accounted for.
 
 use aws_smithy_mocks::{MockResponse, mock};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 use crate::aws::Clients;
@@ -168,10 +168,11 @@ async fn a_hung_connection_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    let have = deliver(&client_of(&address), "s", vec![records(&["a"])], in_ms(400)).await;
+    // Bound, so that nobody else gets the port, but not listening.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let have = deliver(&client_of(&address), "s", vec![records(&["a"])], in_ms(1000)).await;
     assert_eq!(undelivered(&have), [b"a"]);
     assert_eq!(have.error.as_deref(), Some("connection failed"));
     assert!(have.retried > 0);
