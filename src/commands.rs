@@ -18,6 +18,7 @@ mod validate;
 
 use std::sync::Arc;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Global};
@@ -67,18 +68,22 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
     }
 }
 
-/// The first interruption lets calls in flight finish and starts nothing new; the second ends the process.
+/// The first Ctrl-C, or SIGTERM, lets calls in flight finish and starts nothing new; the second ends the process.
 async fn watch_for_interrupts(context: Context) {
-    if tokio::signal::ctrl_c().await.is_err() {
+    let (Ok(mut interrupts), Ok(mut terminations)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return;
-    }
+    };
+    let mut interruption =
+        async || tokio::select! { _ = interrupts.recv() => {}, _ = terminations.recv() => {} };
+    interruption().await;
     context
         .ui
         .warn("interrupted: finishing what is under way; interrupt again to stop at once");
     context.interrupt.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(130);
-    }
+    interruption().await;
+    std::process::exit(130);
 }
 
 impl Context {

@@ -212,9 +212,11 @@ fn code(artifact: Artifact) -> Code {
 }
 
 fn origin(artifact: &Artifact) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
     match &artifact.origin {
-        Origin::Given(path) => format!("given as {}", path.display()),
-        Origin::Built(path) => format!("built as {}", path.display()),
+        Origin::Given(path) => format!("given as {}", shown(path)),
+        Origin::Built(path) => format!("built as {}", shown(path)),
     }
 }
 

@@ -3,7 +3,8 @@
 use aws_sdk_firehose::types::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DeliveryStreamDescription,
     DeliveryStreamStatus, DeliveryStreamType, ExtendedS3DestinationConfiguration,
-    ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate, KinesisStreamSourceConfiguration, Tag,
+    ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate, FailureDescription,
+    KinesisStreamSourceConfiguration, Tag,
 };
 use serde::Serialize;
 
@@ -281,8 +282,8 @@ impl DeliveryStream {
         State {
             source: owned(source.and_then(|source| source.kinesis_stream_arn())),
             source_role: owned(source.and_then(|source| source.role_arn())),
-            bucket: owned(s3.map(aws_sdk_firehose::types::ExtendedS3DestinationDescription::bucket_arn)),
-            role: owned(s3.map(aws_sdk_firehose::types::ExtendedS3DestinationDescription::role_arn)),
+            bucket: owned(s3.map(ExtendedS3DestinationDescription::bucket_arn)),
+            role: owned(s3.map(ExtendedS3DestinationDescription::role_arn)),
             prefix: owned(s3.and_then(|s3| s3.prefix())),
             error_prefix: owned(s3.and_then(|s3| s3.error_output_prefix())),
             compression: owned(s3.map(|s3| s3.compression_format().as_str())),
@@ -394,9 +395,7 @@ impl DeliveryStream {
 }
 
 fn failure(described: &DeliveryStreamDescription) -> String {
-    let details = described
-        .failure_description()
-        .map(aws_sdk_firehose::types::FailureDescription::details);
+    let details = described.failure_description().map(FailureDescription::details);
     details
         .unwrap_or("Firehose could not create it, and does not say why")
         .to_owned()

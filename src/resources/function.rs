@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime,
+    Architecture, Concurrency, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime,
     State as Lifecycle,
 };
 use serde::Serialize;
@@ -190,7 +190,7 @@ impl Function {
                 .collect(),
             reserved_concurrency: answer
                 .concurrency()
-                .and_then(aws_sdk_lambda::types::Concurrency::reserved_concurrent_executions),
+                .and_then(Concurrency::reserved_concurrent_executions),
         }
     }
 

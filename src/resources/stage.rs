@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_apigateway::types::{Deployment as Deployed, Op, PatchOperation, Stage as Found};
+use aws_sdk_apigateway::types::{Deployment as Deployed, MethodSetting, Op, PatchOperation, Stage as Found};
 use futures_util::try_join;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -141,10 +141,10 @@ impl Resource for Stage {
             },
             invoke_permission: permission,
             rate_limit: throttling
-                .map(aws_sdk_apigateway::types::MethodSetting::throttling_rate_limit)
+                .map(MethodSetting::throttling_rate_limit)
                 .unwrap_or_default(),
             burst_limit: throttling
-                .map(aws_sdk_apigateway::types::MethodSetting::throttling_burst_limit)
+                .map(MethodSetting::throttling_burst_limit)
                 .unwrap_or_default(),
         };
         Ok(Some(Observed {
