@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::progress::Event;
 
 mod diff;
@@ -290,14 +290,15 @@ pub async fn ensure<R: Resource>(
     step: &Step<'_>,
 ) -> Result<R::Id, AwsError> {
     let Decision { have, action, .. } = decision;
-    let have = match (have, action) {
-        (Some(have), Action::Keep | Action::Update | Action::Adopt) => have,
+    let (have, step) = match (have, action) {
+        (Some(have), Action::Keep | Action::Update | Action::Adopt) => (have, *step),
         (Some(have), _) => {
             want.delete(&have.id, step).await?;
-            want.create(needs, step).await?
+            (want.create(needs, step).await?, step.just_created())
         }
-        (None, _) => want.create(needs, step).await?,
+        (None, _) => (want.create(needs, step).await?, step.just_created()),
     };
+    let step = &step;
     let have = if matches!(have.phase, Phase::Pending(_)) {
         want.settled(have, step).await?
     } else {
@@ -323,12 +324,27 @@ pub struct Step<'a> {
     pub aws: &'a Aws,
     kind: Kind,
     name: &'a str,
+    age: Age,
+}
+
+/// How long a resource has been there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// Since before this command.
+    Old,
+    /// AWS has just made it: what is not found is not there yet.
+    JustCreated,
 }
 
 impl<'a> Step<'a> {
     /// A step for one resource.
     pub fn new(aws: &'a Aws, kind: Kind, name: &'a str) -> Self {
-        Self { aws, kind, name }
+        Self {
+            aws,
+            kind,
+            name,
+            age: Age::Old,
+        }
     }
 
     /// Says what the resource waits for.
@@ -340,8 +356,25 @@ impl<'a> Step<'a> {
         });
     }
 
+    /// The same step for a resource that was made a moment ago, and may not be known everywhere yet.
+    #[must_use]
+    pub fn just_created(self) -> Self {
+        Self {
+            age: Age::JustCreated,
+            ..self
+        }
+    }
+
     /// Repeats a call while something that it depends on has not settled yet.
-    pub async fn settle<T>(&self, call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
+    pub async fn settle<T>(&self, mut call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
+        let call = async || {
+            call().await.map_err(|mut error| {
+                if error.kind == ErrorKind::NotFound && self.age == Age::JustCreated {
+                    error.kind = ErrorKind::NotYet;
+                }
+                error
+            })
+        };
         self.aws.settle(&|why| self.waiting(why), call).await
     }
 }

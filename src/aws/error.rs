@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Denied,
     /// There are no credentials, or they are expired or wrong.
     Credentials,
+    /// It is in another region.
+    Elsewhere,
     /// No answer from the endpoint.
     Unreachable,
     /// A wait reached its deadline.
@@ -61,12 +63,13 @@ impl AwsError {
         let code = error.code().map(str::to_owned);
         let message = error.message().map(str::to_owned);
         let request_id = error.request_id().map(str::to_owned);
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
         let kind = match &error {
             SdkError::ServiceError(_) => {
-                let status = error.raw_response().map(|answer| answer.status().as_u16());
                 match (code.as_deref(), status) {
                     (Some(code), _) => classify(call, code, message.as_deref().unwrap_or_default()),
                     // The answer to a HEAD request has no body, and so no code.
+                    (None, Some(301)) => ErrorKind::Elsewhere,
                     (None, Some(403)) => ErrorKind::Denied,
                     (None, Some(404)) => ErrorKind::NotFound,
                     _ => ErrorKind::Other,
@@ -81,7 +84,10 @@ impl AwsError {
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => ErrorKind::Unreachable,
             _ => ErrorKind::Other,
         };
-        let message = message.unwrap_or_else(|| innermost(&error));
+        let message = message.unwrap_or_else(|| match (&error, status) {
+            (SdkError::ServiceError(_), Some(status)) => format!("answered with HTTP status {status}"),
+            _ => innermost(&error),
+        });
         Self {
             call,
             kind,
@@ -233,8 +239,12 @@ fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
         | "NoSuchTagSet"
         | "OwnershipControlsNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
-        // API Gateway uses one code for its call rate and for its quotas; only the rate passes by itself.
-        "LimitExceededException" if message.contains("Maximum number of") => ErrorKind::Other,
+        // One code for call rates and for quotas; only the rate passes by itself.
+        "LimitExceededException"
+            if message.contains("Maximum number of") || message.contains("shard limit") =>
+        {
+            ErrorKind::Other
+        }
         "LimitExceededException"
         | "RequestLimitExceeded"
         | "SlowDown"

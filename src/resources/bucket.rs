@@ -216,17 +216,23 @@ impl Bucket {
         let request = || aws.s3.head_bucket().bucket(&self.name).send();
         match aws.call("s3:HeadBucket", request).await.found() {
             Ok(found) => Ok(found.is_some()),
-            // HEAD has no body, so there is no error code either: 403 means somebody else's, 301 another region.
-            Err(error) if error.kind == ErrorKind::Denied => Err(AwsError::own(
-                "s3:HeadBucket",
-                ErrorKind::Denied,
-                format!(
-                    "the bucket {} belongs to somebody else, or these credentials may not see it",
-                    self.name
-                ),
-            )),
-            Err(error) => Err(error),
+            Err(error) => Err(match error.kind {
+                ErrorKind::Denied => {
+                    let why = "belongs to somebody else, or these credentials may not see it";
+                    self.out_of_reach(error.kind, why)
+                }
+                ErrorKind::Elsewhere => self.out_of_reach(error.kind, "is in another region"),
+                _ => error,
+            }),
         }
+    }
+
+    fn out_of_reach(&self, kind: ErrorKind, why: &str) -> AwsError {
+        let message = format!(
+            "the bucket {} {why}; `delivery.bucket` names another one",
+            self.name
+        );
+        AwsError::own("s3:HeadBucket", kind, message)
     }
 
     async fn read_tags(&self, aws: &Aws) -> Result<Tags, AwsError> {

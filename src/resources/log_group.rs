@@ -123,7 +123,8 @@ impl Resource for LogGroup {
                 let call = aws.logs.put_retention_policy().log_group_name(&self.name);
                 call.set_retention_in_days(self.state.retention_days).send()
             };
-            aws.call("logs:PutRetentionPolicy", request).await?;
+            step.settle(async || aws.call("logs:PutRetentionPolicy", request).await)
+                .await?;
         }
         if let Some(stream) = self
             .state
@@ -138,7 +139,10 @@ impl Resource for LogGroup {
                     .log_stream_name(stream)
                     .send()
             };
-            match aws.call("logs:CreateLogStream", request).await {
+            match step
+                .settle(async || aws.call("logs:CreateLogStream", request).await)
+                .await
+            {
                 Err(error) if error.kind != ErrorKind::Exists => return Err(error),
                 _ => {}
             }

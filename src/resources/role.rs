@@ -127,7 +127,8 @@ impl Resource for Role {
                     .policy_document(&trust)
                     .send()
             };
-            aws.call("iam:UpdateAssumeRolePolicy", request).await?;
+            step.settle(async || aws.call("iam:UpdateAssumeRolePolicy", request).await)
+                .await?;
         }
         if have.state.policy != self.state.policy {
             let policy = self.state.policy.to_string();
@@ -139,7 +140,8 @@ impl Resource for Role {
                     .policy_name(POLICY);
                 call.policy_document(&policy).send()
             };
-            aws.call("iam:PutRolePolicy", request).await?;
+            step.settle(async || aws.call("iam:PutRolePolicy", request).await)
+                .await?;
         }
         for policy in &have.state.other_policies {
             self.remove_policy(policy, aws).await?;

@@ -12,7 +12,7 @@ use crate::resource::{Action, Kind};
 /// How often a live line moves.
 const TICK: Duration = Duration::from_millis(100);
 
-/// One live line a resource, and one for work outside AWS.
+/// One live line for each resource that is worked on, and one for work outside AWS.
 pub(super) struct Live {
     lines: MultiProgress,
     bars: Mutex<HashMap<Option<Kind>, ProgressBar>>,
@@ -31,14 +31,10 @@ impl Live {
         self.lines.suspend(print);
     }
 
-    /// Leaves the lines as they are and starts anew with the next event.
+    /// Takes away the live lines; new ones come with the next event.
     pub(super) fn finish(&self) {
-        for (kind, bar) in self.bars().drain() {
-            match kind {
-                None => bar.finish_and_clear(),
-                Some(_) if !bar.is_finished() => bar.abandon(),
-                Some(_) => {}
-            }
+        for (_, bar) in self.bars().drain() {
+            self.take_away(&bar);
         }
     }
 
@@ -56,16 +52,27 @@ impl Live {
                     .set_message(format!("waiting for {what}"));
             }
             Event::Finished {
-                kind, name, action, ..
-            } => {
-                self.bar(Some(*kind), prefix(*kind, name))
-                    .finish_with_message(action.done());
-            }
-            Event::Failed { kind, name } => {
-                self.bar(Some(*kind), prefix(*kind, name))
-                    .abandon_with_message("failed");
-            }
+                kind,
+                name,
+                action,
+                elapsed,
+            } => self.leave(*kind, &finished(*kind, name, *action, *elapsed)),
+            Event::Failed { kind, name } => self.leave(*kind, &failed(*kind, name)),
         }
+    }
+
+    /// Puts what became of a resource above the live lines, for good.
+    fn leave(&self, kind: Kind, line: &str) {
+        if let Some(bar) = self.bars().remove(&Some(kind)) {
+            self.take_away(&bar);
+        }
+        // A terminal that went away is no reason to stop.
+        let _ = self.lines.println(line);
+    }
+
+    fn take_away(&self, bar: &ProgressBar) {
+        bar.finish_and_clear();
+        self.lines.remove(bar);
     }
 
     fn bar(&self, kind: Option<Kind>, prefix: String) -> ProgressBar {
@@ -73,7 +80,7 @@ impl Live {
         if kind.is_some() {
             // Work outside AWS comes before; its line is done with.
             if let Some(working) = bars.remove(&None) {
-                working.finish_and_clear();
+                self.take_away(&working);
             }
         }
         let bar = bars.entry(kind).or_insert_with(|| {
@@ -120,13 +127,8 @@ impl Plain {
                 name,
                 action,
                 elapsed,
-            } => Some(format!(
-                "{} {} in {} ms",
-                prefix(*kind, name),
-                action.done(),
-                elapsed.as_millis()
-            )),
-            Event::Failed { kind, name } => Some(format!("{} failed", prefix(*kind, name))),
+            } => Some(finished(*kind, name, *action, *elapsed)),
+            Event::Failed { kind, name } => Some(failed(*kind, name)),
         }
     }
 
@@ -135,6 +137,15 @@ impl Plain {
         let before = said.insert(kind, what.to_owned());
         (before.as_deref() != Some(what)).then(|| line.to_owned())
     }
+}
+
+fn finished(kind: Kind, name: &str, action: Action, elapsed: Duration) -> String {
+    let (what, done) = (prefix(kind, name), action.done());
+    format!("{what} {done} in {} ms", elapsed.as_millis())
+}
+
+fn failed(kind: Kind, name: &str) -> String {
+    format!("{} failed", prefix(kind, name))
 }
 
 fn prefix(kind: Kind, name: &str) -> String {
