@@ -46,6 +46,23 @@ impl Report {
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.not_started.is_empty()
     }
+
+    /// Whether something failed because what it needs was there before and is not any more.
+    pub fn lost_something(&self) -> bool {
+        let mut errors = self.failed.iter().map(|(_, _, error)| error.kind);
+        errors.any(|kind| kind == ErrorKind::NotFound)
+    }
+
+    /// Takes over what an earlier round did to the resources that this one found as they should be.
+    pub fn remember(&mut self, earlier: &Self) {
+        for done in self.done.iter_mut().filter(|done| done.action == Action::Keep) {
+            let before = earlier
+                .done
+                .iter()
+                .find(|before| before.kind == done.kind && before.id == done.id);
+            done.action = before.map_or(done.action, |before| before.action);
+        }
+    }
 }
 
 /// What an apply left behind.
@@ -218,7 +235,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn not_started(&self, kind: Kind, name: &str, why: String) {
+    pub(crate) fn not_started(&self, kind: Kind, name: &str, why: String) {
         self.report().not_started.push((kind, name.to_owned(), why));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Deletes only what carries the pipeline's tags, and the data only when told to.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
@@ -13,6 +13,7 @@ use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::observe::Snapshot;
 use crate::resource::{Action, Kind, Observed, Phase, Resource, Step, is_ours};
+use crate::resources::bucket::Bucket;
 
 /// What happens to the impressions in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,52 +40,41 @@ const DELIVERY_SLACK: Duration = Duration::from_mins(1);
 
 /// Deletes everything in `have` that is the pipeline's.
 pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (Report, Vec<Kept>) {
+    let drain = drain_time(aws, want, &have, data);
     let destroy = Destroy {
         run: Run::new(aws),
         kept: Mutex::default(),
     };
-    let drain = drain_time(aws, want, &have, data);
     // The door closes first, so that nothing is taken which cannot be delivered any more.
-    let stage = destroy.delete(&want.stage, have.stage, async {});
+    let stage = destroy.delete(&want.stage, have.stage, nothing());
     let rest_api = destroy.delete(&want.rest_api, have.rest_api, stage.clone());
-    let function = destroy.delete(&want.function, have.function, stage.clone());
+    let function = destroy.delete(&want.function, have.function, stage);
     // Late lines would make the log group anew, so it goes after its writer.
-    let function_logs = destroy.delete(
-        &want.function_log_group,
-        have.function_log_group,
-        function.clone(),
-    );
+    let function_logs = &want.function_log_group;
+    let function_logs = destroy.delete(function_logs, have.function_log_group, function.clone());
     let function_role = destroy.delete(&want.function_role, have.function_role, function.clone());
 
+    let writer = function.clone();
     let drained = async {
-        function.clone().await;
-        destroy.drain(want, drain).await;
+        let writer = writer.await;
+        if writer == Use::Over {
+            destroy.drain(want, drain).await;
+        }
+        writer
     };
     let delivery_stream = destroy.delete(&want.delivery_stream, have.delivery_stream, drained);
     let stream = destroy.delete(&want.stream, have.stream, delivery_stream.clone());
-    let delivery_logs = destroy.delete(
-        &want.delivery_log_group,
-        have.delivery_log_group,
-        delivery_stream.clone(),
-    );
+    let delivery_logs = &want.delivery_log_group;
+    let delivery_logs = destroy.delete(delivery_logs, have.delivery_log_group, delivery_stream.clone());
     let delivery_role = destroy.delete(&want.delivery_role, have.delivery_role, delivery_stream.clone());
-    let bucket = async {
-        let written = async {
-            join!(function.clone(), delivery_stream.clone());
-        };
-        match (&have.bucket, data) {
-            (Some(_), _) if want.bucket.external() => {
-                destroy.keep(&want.bucket, "it is yours (existing_bucket)");
-            }
-            (Some(bucket), Data::Keep) if is_ours(&want.bucket.tags, &bucket.tags) => {
-                destroy.keep(
-                    &want.bucket,
-                    "it holds the impressions; --purge-data deletes it with them",
-                );
-            }
-            _ => destroy.delete(&want.bucket, have.bucket, written).await,
+
+    let written = async {
+        match join!(function, delivery_stream) {
+            (Use::Over, Use::Over) => Use::Over,
+            _ => Use::GoesOn,
         }
     };
+    let bucket = destroy.delete_bucket(&want.bucket, have.bucket, data, written);
     join!(
         rest_api,
         function_logs,
@@ -94,14 +84,21 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
         delivery_role,
         bucket
     );
-    (
-        destroy.run.take_report(),
-        destroy
-            .kept
-            .lock()
-            .map(|mut kept| std::mem::take(&mut *kept))
-            .unwrap_or_default(),
-    )
+    destroy.outcome()
+}
+
+/// What uses a resource that nothing uses.
+fn nothing() -> std::future::Ready<Use> {
+    std::future::ready(Use::Over)
+}
+
+/// Whether something still uses what it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It is gone.
+    Over,
+    /// It could not be deleted.
+    GoesOn,
 }
 
 struct Destroy<'a> {
@@ -110,27 +107,64 @@ struct Destroy<'a> {
 }
 
 impl Destroy<'_> {
-    /// Deletes one resource once nothing uses it any more.
+    /// Deletes one resource once nothing uses it any more, and says whether it is gone itself.
+    ///
+    /// What is somebody else's stays, and uses nothing of ours that we know of.
     fn delete<'f, R: Resource>(
         &'f self,
         want: &'f R,
         have: Option<Observed<R>>,
-        unused: impl Future<Output = ()> + 'f,
-    ) -> Shared<LocalBoxFuture<'f, ()>> {
+        unused: impl Future<Output = Use> + 'f,
+    ) -> Shared<LocalBoxFuture<'f, Use>> {
         let deleted = async move {
-            unused.await;
-            let Some(have) = have else { return };
+            let user = unused.await;
+            let Some(have) = have else { return Use::Over };
+            let (kind, name) = (want.kind(), want.name());
             if !is_ours(want.tags(), &have.tags) {
-                return self.keep(want, "it is not tagged as this pipeline's");
+                self.keep(want, "it is not tagged as this pipeline's");
+                return Use::Over;
+            }
+            if user == Use::GoesOn {
+                self.run
+                    .not_started(kind, name, "what uses it is still there".to_owned());
+                return Use::GoesOn;
             }
             let work = async |step: &Step<'_>| want.delete(&have.id, step).await;
-            self.run
-                .step(want.kind(), want.name(), Action::Delete, work, |()| {
-                    R::display_id(&have.id)
-                })
-                .await;
+            let id = |(): &()| R::display_id(&have.id);
+            match self.run.step(kind, name, Action::Delete, work, id).await {
+                Some(()) => Use::Over,
+                None => Use::GoesOn,
+            }
         };
         deleted.boxed_local().shared()
+    }
+
+    /// Deletes the bucket if the data is to go, and says why it stays otherwise.
+    async fn delete_bucket(
+        &self,
+        want: &Bucket,
+        have: Option<Observed<Bucket>>,
+        data: Data,
+        unused: impl Future<Output = Use>,
+    ) {
+        match (&have, data) {
+            (Some(_), _) if want.external() => self.keep(want, "it is yours (existing_bucket)"),
+            (Some(bucket), Data::Keep) if is_ours(&want.tags, &bucket.tags) => {
+                self.keep(
+                    want,
+                    "it holds the impressions; --purge-data deletes it with them",
+                );
+            }
+            _ => drop(self.delete(want, have, unused).await),
+        }
+    }
+
+    fn outcome(self) -> (Report, Vec<Kept>) {
+        let kept = self.kept.into_inner();
+        (
+            self.run.take_report(),
+            kept.unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     fn keep<R: Resource>(&self, want: &R, why: &str) {

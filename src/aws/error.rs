@@ -320,86 +320,79 @@ impl<T> Outcome<T> for Result<T, AwsError> {
 
 #[cfg(test)]
 mod tests {
+    use super::ErrorKind::{Credentials, Denied, Exists, NotFound, NotYet, Other, Throttled};
     use super::*;
+
+    const CLASSES: &[(&str, &str, &str, ErrorKind)] = &[
+        (
+            "lambda:CreateFunction",
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+            NotYet,
+        ),
+        (
+            "lambda:CreateFunction",
+            "InvalidParameterValueException",
+            "memory is too small",
+            Other,
+        ),
+        (
+            "lambda:AddPermission",
+            "ResourceConflictException",
+            "The statement id (a) provided already exists",
+            Exists,
+        ),
+        (
+            "lambda:UpdateFunctionCode",
+            "ResourceConflictException",
+            "An update is in progress for resource",
+            NotYet,
+        ),
+        (
+            "firehose:CreateDeliveryStream",
+            "InvalidArgumentException",
+            "Firehose is unable to assume role arn",
+            NotYet,
+        ),
+        (
+            "firehose:CreateDeliveryStream",
+            "ResourceInUseException",
+            "already exists",
+            Exists,
+        ),
+        (
+            "kinesis:CreateStream",
+            "ResourceInUseException",
+            "Stream x already exists",
+            Exists,
+        ),
+        (
+            "kinesis:UpdateShardCount",
+            "ResourceInUseException",
+            "Stream x is UPDATING",
+            NotYet,
+        ),
+        (
+            "apigateway:POST",
+            "LimitExceededException",
+            "Maximum number of APIs reached",
+            Other,
+        ),
+        (
+            "apigateway:POST",
+            "TooManyRequestsException",
+            "Too Many Requests",
+            Throttled,
+        ),
+        ("s3:PutBucketPolicy", "AccessDenied", "Access Denied", Denied),
+        ("sts:GetCallerIdentity", "ExpiredToken", "expired", Credentials),
+        ("iam:GetRole", "NoSuchEntity", "", NotFound),
+    ];
 
     #[test]
     fn classes_follow_call_code_and_message() {
-        for (call, code, message, want) in [
-            (
-                "lambda:CreateFunction",
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda.",
-                ErrorKind::NotYet,
-            ),
-            (
-                "lambda:CreateFunction",
-                "InvalidParameterValueException",
-                "memory is too small",
-                ErrorKind::Other,
-            ),
-            (
-                "lambda:AddPermission",
-                "ResourceConflictException",
-                "The statement id (a) provided already exists",
-                ErrorKind::Exists,
-            ),
-            (
-                "lambda:UpdateFunctionCode",
-                "ResourceConflictException",
-                "An update is in progress for resource",
-                ErrorKind::NotYet,
-            ),
-            (
-                "firehose:CreateDeliveryStream",
-                "InvalidArgumentException",
-                "Firehose is unable to assume role arn",
-                ErrorKind::NotYet,
-            ),
-            (
-                "firehose:CreateDeliveryStream",
-                "ResourceInUseException",
-                "already exists",
-                ErrorKind::Exists,
-            ),
-            (
-                "kinesis:CreateStream",
-                "ResourceInUseException",
-                "Stream x already exists",
-                ErrorKind::Exists,
-            ),
-            (
-                "kinesis:UpdateShardCount",
-                "ResourceInUseException",
-                "Stream x is UPDATING",
-                ErrorKind::NotYet,
-            ),
-            (
-                "apigateway:POST",
-                "LimitExceededException",
-                "Maximum number of APIs reached",
-                ErrorKind::Other,
-            ),
-            (
-                "apigateway:POST",
-                "TooManyRequestsException",
-                "Too Many Requests",
-                ErrorKind::Throttled,
-            ),
-            (
-                "s3:PutBucketPolicy",
-                "AccessDenied",
-                "Access Denied",
-                ErrorKind::Denied,
-            ),
-            (
-                "sts:GetCallerIdentity",
-                "ExpiredToken",
-                "expired",
-                ErrorKind::Credentials,
-            ),
-            ("iam:GetRole", "NoSuchEntity", "", ErrorKind::NotFound),
-        ] {
-            assert_eq!(classify(call, code, message), want, "{call} {code} {message}");
+        for (call, code, message, want) in CLASSES {
+            assert_eq!(classify(call, code, message), *want, "{call} {code} {message}");
         }
     }
 }

@@ -6,9 +6,13 @@ use std::time::{Duration, Instant};
 use super::Context;
 use super::session::Session;
 use crate::apply::{Applied, apply};
+use crate::aws::Aws;
 use crate::cli;
+use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::observe::observe;
 use crate::plan::{Plan, Summary};
+use crate::progress::Event;
 use crate::resource::{Action, Adoption};
 use crate::results::{self, Made};
 use crate::ui::Answer;
@@ -57,14 +61,14 @@ pub(super) async fn bring_up(
     // When time runs out, the same happens as when the user interrupts: nothing new starts.
     let out_of_time = session.aws.interrupt.child_token();
     let aws = session.aws.with_interrupt(out_of_time.clone());
-    let mut applying = std::pin::pin!(apply(&aws, &want, plan));
+    let mut applying = Box::pin(converge(&aws, &want, plan, adoption));
     let applied = tokio::select! {
         applied = &mut applying => applied,
         () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => {
             out_of_time.cancel();
             applying.await
         }
-    };
+    }?;
     outcome(session, applied, started).map_err(|failure| {
         if out_of_time.is_cancelled() && !session.aws.interrupt.is_cancelled() {
             let limit = humantime::format_duration(timeout);
@@ -76,6 +80,23 @@ pub(super) async fn bring_up(
         }
         failure
     })
+}
+
+/// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
+async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption) -> Result<Applied, Failure> {
+    let first = apply(aws, want, plan).await;
+    if !first.report.lost_something() || aws.interrupt.is_cancelled() {
+        return Ok(first);
+    }
+    aws.event(Event::Working(
+        "something was taken away meanwhile: looking again".to_owned(),
+    ));
+    let have = observe(aws, want).await.map_err(Failure::of_calls)?;
+    let plan = Plan::new(want, have, adoption);
+    refuse(&plan.summaries(want))?;
+    let mut second = apply(aws, want, plan).await;
+    second.report.remember(&first.report);
+    Ok(second)
 }
 
 fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<results::Up, Failure> {

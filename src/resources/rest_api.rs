@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{policy_value, tag_changes, tags_from};
-use crate::aws::{Aws, AwsError, Outcome};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
 mod route;
@@ -59,6 +59,8 @@ pub struct Id {
     pub api: String,
     /// The id of its root resource.
     root: String,
+    /// The secret path that was chosen together with the API.
+    secret: Option<String>,
     /// The path that takes the webhook.
     pub route: Option<Route>,
     /// Resources other than that path.
@@ -126,6 +128,7 @@ impl Resource for RestApi {
             id: Id {
                 api,
                 root,
+                secret: oldest.description().and_then(route::secret_in),
                 route,
                 others,
             },
@@ -141,11 +144,12 @@ impl Resource for RestApi {
             .types(EndpointType::Regional)
             .build();
         let policy = (!self.state.policy.is_null()).then(|| self.state.policy.to_string());
+        // Chosen here, and kept with the API, so that every `up` that works on it makes the same path.
+        let secret = route::new_secret()?;
+        let description = route::description_with(&secret);
         let request = || {
             let call = step.aws.apigateway.create_rest_api().name(&self.name);
-            let call = call
-                .description("Split impressions; made by split-pipeline")
-                .set_policy(policy.clone());
+            let call = call.description(&description).set_policy(policy.clone());
             let call = call.set_binary_media_types(Some(self.state.binary_media_types.clone()));
             let call = call.endpoint_configuration(endpoint.clone());
             call.set_tags(Some(self.tags.clone().into_iter().collect()))
@@ -156,6 +160,11 @@ impl Resource for RestApi {
             .id()
             .ok_or_else(|| AwsError::incomplete(call, "id"))?
             .to_owned();
+        // An answer may have got lost and the call been repeated, or another `up` may run: the oldest is the one.
+        if self.find(step.aws).await?.len() > 1 {
+            let oldest = self.observe(step.aws, &()).await?;
+            return oldest.ok_or_else(|| AwsError::incomplete("apigateway:GetRestApis", "REST API"));
+        }
         let root = match made.root_resource_id() {
             Some(root) => root.to_owned(),
             None => self.root(&api, step.aws).await?,
@@ -169,6 +178,7 @@ impl Resource for RestApi {
         let id = Id {
             api,
             root,
+            secret: Some(secret),
             route: None,
             others: Vec::new(),
         };
@@ -186,7 +196,7 @@ impl Resource for RestApi {
         self.patch(&id.api, &have.state, step).await?;
         let route = match id.route.take() {
             Some(route) => route,
-            None => self.path.create(&id.api, &id.root, step).await?,
+            None => self.make_route(&id, step).await?,
         };
         if let Some(want) = self
             .state
@@ -255,6 +265,18 @@ impl RestApi {
             )
         });
         Ok(ours)
+    }
+
+    async fn make_route(&self, id: &Id, step: &Step<'_>) -> Result<Route, AwsError> {
+        let secret = id.secret.as_deref();
+        match self.path.create(&id.api, &id.root, secret, step).await {
+            // Another `up` may have made it a moment ago.
+            Err(error) if error.kind == ErrorKind::Exists => {
+                let resources = self.resources(&id.api, step.aws).await?;
+                self.path.find(&resources).0.ok_or(error)
+            }
+            made => made,
+        }
     }
 
     async fn resources(

@@ -134,3 +134,54 @@ async fn wrong_credentials_are_told_from_missing_rights() {
     let wrong = wrong.credentials("AKIAIOSFODNN7EXAMPLE", "wrong").exits_with(1);
     wrong.says("hint: check the credentials");
 }
+
+#[tokio::test]
+async fn what_is_still_used_is_not_deleted() {
+    let emulator = Emulator::start();
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    let key = user_without(&emulator, "firehose:DeleteDeliveryStream").await;
+    let endpoint = emulator.endpoint();
+    let start = [
+        "--endpoint-url",
+        &endpoint,
+        "--file",
+        "-",
+        "down",
+        "--yes",
+        "--purge-data",
+    ];
+    let down = split_pipeline(start).stdin(SPEC);
+    let down = down
+        .credentials(key.access_key_id(), key.secret_access_key())
+        .exits_with(1);
+    down.says("failed: delivery_stream it-conflict")
+        .says("not done: stream it-conflict: what uses it is still there")
+        .says("not done: bucket")
+        .says("hint: allow firehose:DeleteDeliveryStream");
+    let left = inventory::of(&emulator.sdk().await).await;
+    assert!(
+        left.contains("stream it-conflict") && !left.contains("function it-conflict"),
+        "{left:?}"
+    );
+    emulator
+        .local(SPEC, ["down", "--yes", "--purge-data"])
+        .exits_with(0);
+    let left = inventory::of(&emulator.sdk().await).await;
+    assert!(!left.iter().any(|it| it.contains("it-conflict")), "{left:?}");
+}
+
+#[tokio::test]
+async fn two_ups_at_once_make_one_of_everything() {
+    let emulator = Emulator::start();
+    let urls = std::thread::scope(|scope| {
+        let up = || scope.spawn(|| emulator.local(SPEC, ["up", "--yes"]).exits_with(0).stdout);
+        let ups = [up(), up()];
+        ups.map(|up| up.join().unwrap())
+    });
+    assert_eq!(urls[0], urls[1]);
+    let apigateway = aws_sdk_apigateway::Client::new(&emulator.sdk().await);
+    let apis = apigateway.get_rest_apis().send().await.unwrap();
+    assert_eq!(apis.items().len(), 1, "{apis:?}");
+    emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
+    assert_eq!(emulator.local(SPEC, ["url"]).exits_with(0).stdout, urls[0]);
+}

@@ -12,6 +12,9 @@ const SECRET_BYTES: usize = 16;
 /// How a secret path is spelled wherever it would be seen by more than its owner.
 const SECRET: &str = "a secret path";
 
+/// What the description of an API starts with.
+const DESCRIPTION: &str = "Split impressions; made by split-pipeline for the path /";
+
 /// The path that takes the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Path {
@@ -83,10 +86,17 @@ impl Path {
     }
 
     /// Creates the path below the root.
-    pub(super) async fn create(&self, api: &str, root: &str, step: &Step<'_>) -> Result<Route, AwsError> {
-        let path = match self {
-            Self::Secret => new_secret()?,
-            Self::Fixed(path) => (*path).to_owned(),
+    pub(super) async fn create(
+        &self,
+        api: &str,
+        root: &str,
+        secret: Option<&str>,
+        step: &Step<'_>,
+    ) -> Result<Route, AwsError> {
+        let path = match (self, secret) {
+            (Self::Fixed(path), _) => (*path).to_owned(),
+            (Self::Secret, Some(secret)) => secret.to_owned(),
+            (Self::Secret, None) => new_secret()?,
         };
         let call = "apigateway:CreateResource";
         let create = async || {
@@ -202,7 +212,18 @@ fn is_secret(path: &str) -> bool {
     path.len() == SECRET_BYTES * 2 && path.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn new_secret() -> Result<String, AwsError> {
+/// An API's description, which keeps the secret: only who may read the API's paths anyway may read it.
+pub(super) fn description_with(secret: &str) -> String {
+    format!("{DESCRIPTION}{secret}")
+}
+
+/// The secret that an API's description keeps.
+pub(super) fn secret_in(description: &str) -> Option<String> {
+    let secret = description.strip_prefix(DESCRIPTION)?;
+    is_secret(secret).then(|| secret.to_owned())
+}
+
+pub(super) fn new_secret() -> Result<String, AwsError> {
     crate::random::hex(SECRET_BYTES).map_err(|error| {
         let message = format!("the operating system gives no random bytes: {error}");
         AwsError::own("random", ErrorKind::Other, message)
@@ -223,6 +244,8 @@ mod tests {
         assert!(is_secret(&one) && is_secret(&other));
         assert_ne!(one, other);
         assert!(!is_secret("impressions"));
+        assert_eq!(secret_in(&description_with(&one)), Some(one));
+        assert_eq!(secret_in("somebody's own API"), None);
     }
 
     #[test]

@@ -7,80 +7,83 @@ use aws_config::SdkConfig;
 /// Lists what every service that we use has, as `kind name`.
 pub(crate) async fn of(config: &SdkConfig) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut add = |kind: &str, names: Vec<String>| {
+    for (kind, names) in [
+        ("bucket", buckets(config).await),
+        ("stream", streams(config).await),
+        ("delivery stream", delivery_streams(config).await),
+        ("role", roles(config).await),
+        ("function", functions(config).await),
+        ("log group", log_groups(config).await),
+        ("REST API", rest_apis(config).await),
+    ] {
         found.extend(names.into_iter().map(|name| format!("{kind} {name}")));
-    };
-    let s3 = aws_sdk_s3::config::Builder::from(config)
-        .force_path_style(true)
-        .build();
-    let buckets = aws_sdk_s3::Client::from_conf(s3)
-        .list_buckets()
-        .send()
-        .await
-        .unwrap();
-    add(
-        "bucket",
-        buckets
-            .buckets()
-            .iter()
-            .filter_map(|it| it.name.clone())
-            .collect(),
-    );
-    let streams = aws_sdk_kinesis::Client::new(config)
-        .list_streams()
-        .send()
-        .await
-        .unwrap();
-    add("stream", streams.stream_names().to_vec());
-    let deliveries = aws_sdk_firehose::Client::new(config)
+    }
+    found
+}
+
+async fn buckets(config: &SdkConfig) -> Vec<String> {
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
+    let client = aws_sdk_s3::Client::from_conf(config.build());
+    let listed = client.list_buckets().send().await.unwrap();
+    listed.buckets().iter().filter_map(|it| it.name.clone()).collect()
+}
+
+async fn streams(config: &SdkConfig) -> Vec<String> {
+    let client = aws_sdk_kinesis::Client::new(config);
+    client.list_streams().send().await.unwrap().stream_names
+}
+
+async fn delivery_streams(config: &SdkConfig) -> Vec<String> {
+    let client = aws_sdk_firehose::Client::new(config);
+    client
         .list_delivery_streams()
         .send()
         .await
-        .unwrap();
-    add("delivery stream", deliveries.delivery_stream_names().to_vec());
-    let roles = aws_sdk_iam::Client::new(config)
+        .unwrap()
+        .delivery_stream_names
+}
+
+async fn roles(config: &SdkConfig) -> Vec<String> {
+    let listed = aws_sdk_iam::Client::new(config)
         .list_roles()
         .send()
         .await
         .unwrap();
-    add(
-        "role",
-        roles.roles().iter().map(|it| it.role_name().to_owned()).collect(),
-    );
-    let functions = aws_sdk_lambda::Client::new(config)
+    listed
+        .roles()
+        .iter()
+        .map(|it| it.role_name().to_owned())
+        .collect()
+}
+
+async fn functions(config: &SdkConfig) -> Vec<String> {
+    let listed = aws_sdk_lambda::Client::new(config)
         .list_functions()
         .send()
         .await
         .unwrap();
-    add(
-        "function",
-        functions
-            .functions()
-            .iter()
-            .filter_map(|it| it.function_name.clone())
-            .collect(),
-    );
-    let groups = aws_sdk_cloudwatchlogs::Client::new(config)
-        .describe_log_groups()
-        .send()
-        .await
-        .unwrap();
-    add(
-        "log group",
-        groups
-            .log_groups()
-            .iter()
-            .filter_map(|it| it.log_group_name.clone())
-            .collect(),
-    );
-    let apis = aws_sdk_apigateway::Client::new(config)
+    listed
+        .functions()
+        .iter()
+        .filter_map(|it| it.function_name.clone())
+        .collect()
+}
+
+async fn log_groups(config: &SdkConfig) -> Vec<String> {
+    let client = aws_sdk_cloudwatchlogs::Client::new(config);
+    let listed = client.describe_log_groups().send().await.unwrap();
+    listed
+        .log_groups()
+        .iter()
+        .filter_map(|it| it.log_group_name.clone())
+        .collect()
+}
+
+async fn rest_apis(config: &SdkConfig) -> Vec<String> {
+    let listed = aws_sdk_apigateway::Client::new(config)
         .get_rest_apis()
         .send()
         .await
         .unwrap();
-    add(
-        "REST API",
-        apis.items().iter().filter_map(|it| it.name.clone()).collect(),
-    );
-    found
+    listed.items().iter().filter_map(|it| it.name.clone()).collect()
 }
