@@ -11,6 +11,7 @@ mod cli;
 mod conflicts;
 mod every_key;
 mod examples;
+mod interruption;
 mod permissions;
 mod pipeline;
 mod second_emulator;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -74,18 +74,22 @@ impl Run {
         self
     }
 
-    /// Runs it, and gives what came out.
-    pub(crate) fn outcome(mut self) -> Outcome {
-        let mut child = self
+    /// Starts it, with its input given and its standard error to be read.
+    pub(crate) fn spawn(mut self, stdout: Stdio) -> Child {
+        let command = self
             .command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         // A command that does not read its input closes it, and that is not an error here.
         let _ = child.stdin.take().unwrap().write_all(self.stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
+        child
+    }
+
+    /// Runs it, and gives what came out.
+    pub(crate) fn outcome(self) -> Outcome {
+        let output = self.spawn(Stdio::piped()).wait_with_output().unwrap();
         Outcome {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
