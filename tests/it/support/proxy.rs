@@ -1,4 +1,4 @@
-//! A proxy between the command and an emulator that writes down every call.
+//! A proxy between the command and an emulator that writes down every call, and answers some itself.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,16 +16,40 @@ use tokio::net::TcpListener;
 /// One call as it went over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// The operation where the protocol names it, else method and path.
+    /// The operation where the protocol names it, else method, path and query.
     pub(crate) name: String,
     /// Whether it can change anything.
     pub(crate) changes: bool,
 }
 
+/// An answer that the proxy gives by itself, once, to the first call of its kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    /// What the call's name starts with.
+    pub(crate) call: &'static str,
+    /// What the call's name ends with.
+    pub(crate) end: &'static str,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// AWS's error code, for the services that have it in a header.
+    pub(crate) code: &'static str,
+    /// The body, in the service's own form.
+    pub(crate) body: &'static str,
+}
+
+/// What a proxy knows, shared by its connections.
+#[derive(Clone)]
+struct Shared {
+    target: u16,
+    client: reqwest::Client,
+    calls: Arc<Mutex<Vec<Call>>>,
+    faults: Arc<Mutex<Vec<Fault>>>,
+}
+
 /// A running proxy.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    calls: Arc<Mutex<Vec<Call>>>,
+    shared: Shared,
 }
 
 impl Proxy {
@@ -35,15 +59,29 @@ impl Proxy {
             .await
             .unwrap();
         let port = listener.local_addr().unwrap().port();
-        let calls = Arc::new(Mutex::new(Vec::new()));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        tokio::spawn(accept(listener, target, client, Arc::clone(&calls)));
-        Self { port, calls }
+        let shared = Shared {
+            target,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            calls: Arc::default(),
+            faults: Arc::default(),
+        };
+        tokio::spawn(accept(listener, shared.clone()));
+        Self { port, shared }
+    }
+
+    /// Lets each of these happen once.
+    pub(crate) fn inject(&self, faults: &[Fault]) {
+        self.shared.faults.lock().unwrap().extend_from_slice(faults);
+    }
+
+    /// The faults that have not happened yet.
+    pub(crate) fn pending_faults(&self) -> Vec<Fault> {
+        self.shared.faults.lock().unwrap().clone()
     }
 
     /// Hands over what was called since the last time.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut self.calls.lock().unwrap())
+        std::mem::take(&mut self.shared.calls.lock().unwrap())
     }
 
     /// Hands over the calls that can change something.
@@ -55,37 +93,39 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: u16, client: reqwest::Client, calls: Arc<Mutex<Vec<Call>>>) {
+async fn accept(listener: TcpListener, shared: Shared) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (client, calls) = (client.clone(), Arc::clone(&calls));
-        let service = service_fn(move |request| answer(request, target, client.clone(), Arc::clone(&calls)));
+        let shared = shared.clone();
+        let service = service_fn(move |request| answer(request, shared.clone()));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    target: u16,
-    client: reqwest::Client,
-    calls: Arc<Mutex<Vec<Call>>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let target_operation = parts
+    let operation = parts
         .headers
         .get("x-amz-target")
         .and_then(|name| name.to_str().ok());
-    calls
-        .lock()
-        .unwrap()
-        .push(call(&parts.method, parts.uri.path(), target_operation, &body));
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut forwarded = client.request(parts.method, format!("http://127.0.0.1:{target}{path}"));
+    let call = call(&parts.method, path, operation, &body);
+    let fault = take_fault(&shared, &call);
+    shared.calls.lock().unwrap().push(call);
+    if let Some(fault) = fault {
+        let mut response = Response::builder().status(fault.status);
+        if !fault.code.is_empty() {
+            response = response.header("x-amzn-errortype", fault.code);
+        }
+        return Ok(response.body(Full::from(fault.body)).unwrap());
+    }
+    let url = format!("http://127.0.0.1:{}{path}", shared.target);
+    let mut forwarded = shared.client.request(parts.method, url);
     // The host that was called is part of what the signature covers.
+    assert!(parts.headers.contains_key(HOST));
     for (name, value) in &parts.headers {
         forwarded = forwarded.header(name, value);
     }
-    assert!(parts.headers.contains_key(HOST));
     let Ok(answer) = forwarded.body(body).send().await else {
         let mut broken = Response::new(Full::default());
         *broken.status_mut() = StatusCode::BAD_GATEWAY;
@@ -99,6 +139,13 @@ async fn answer(
     }
     let body = answer.bytes().await.unwrap_or_default();
     Ok(response.body(Full::new(body)).unwrap())
+}
+
+fn take_fault(shared: &Shared, call: &Call) -> Option<Fault> {
+    let mut faults = shared.faults.lock().unwrap();
+    let meant = |fault: &Fault| call.name.starts_with(fault.call) && call.name.ends_with(fault.end);
+    let index = faults.iter().position(meant)?;
+    Some(faults.remove(index))
 }
 
 /// Names a call, and tells whether it only reads.
