@@ -199,6 +199,12 @@ fn search_failed(error: SearchError) -> Failure {
 
 impl From<SmokeError> for Failure {
     fn from(error: SmokeError) -> Self {
-        Self::new(FailureKind::Smoke, whole_chain(&error))
+        let failure = Self::new(FailureKind::Smoke, whole_chain(&error));
+        match error {
+            SmokeError::Refused { status: 403, .. } => {
+                failure.hint("this machine's address may not be in `webhook.allow_cidrs`")
+            }
+            _ => failure,
+        }
     }
 }
