@@ -3,20 +3,20 @@
 //! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
 //! Deploying it is the stage's business.
 
-use std::collections::HashMap;
-
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, RestApi as Found};
 use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{policy_value, tag_changes, tags_from};
+use super::policy_value;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
 mod route;
+mod tags;
 
 pub use route::{Path, Post, Route};
+pub(super) use tags::{described_tags, read_tags, retag};
 
 /// The REST API as it should be.
 #[derive(Clone, Debug)]
@@ -382,57 +382,6 @@ impl RestApi {
     async fn retag(&self, api: &str, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
         retag(&format!("{}{api}", self.arn_prefix), &self.tags, have, aws).await
     }
-}
-
-/// The tags that come with the description of an API Gateway resource.
-pub(super) fn described_tags(tags: Option<&HashMap<String, String>>) -> Tags {
-    tags_from(
-        tags.into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone())),
-    )
-}
-
-/// The tags of an API Gateway resource. AWS describes it with all of them; emulators may keep those that were set
-/// later apart, and may not know that call at all.
-pub(super) async fn read_tags(arn: &str, described: Option<&HashMap<String, String>>, aws: &Aws) -> Tags {
-    let described = described_tags(described);
-    if !aws.is_emulator() {
-        return described;
-    }
-    let request = || aws.apigateway.get_tags().resource_arn(arn).send();
-    match aws.call("apigateway:GetTags", request).await {
-        Ok(answer) if answer.tags().is_some_and(|tags| !tags.is_empty()) => described_tags(answer.tags()),
-        _ => described,
-    }
-}
-
-/// Brings the tags of an API Gateway resource from `have` to `want`.
-pub(super) async fn retag(arn: &str, want: &Tags, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-    let (set, remove) = tag_changes(want, have);
-    if !set.is_empty() {
-        // All of them, not only those that differ: some endpoints keep these tags apart from the first ones.
-        let tags = || want.clone().into_iter().collect();
-        let request = || {
-            aws.apigateway
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags()))
-                .send()
-        };
-        aws.call("apigateway:TagResource", request).await?;
-    }
-    if !remove.is_empty() {
-        let request = || {
-            aws.apigateway
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(remove.clone()))
-                .send()
-        };
-        aws.call("apigateway:UntagResource", request).await?;
-    }
-    Ok(())
 }
 
 async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {

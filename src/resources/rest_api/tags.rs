@@ -1,0 +1,67 @@
+//! The tags of API Gateway's resources: a REST API and its stages.
+
+use std::collections::HashMap;
+
+use crate::aws::{Aws, AwsError};
+use crate::resource::Tags;
+use crate::resources::{tag_changes, tags_from};
+
+/// The tags that come with the description of an API Gateway resource.
+pub(in crate::resources) fn described_tags(tags: Option<&HashMap<String, String>>) -> Tags {
+    tags_from(
+        tags.into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    )
+}
+
+/// The tags of an API Gateway resource. AWS describes it with all of them; emulators may keep those that were set
+/// later apart, and may not know that call at all.
+pub(in crate::resources) async fn read_tags(
+    arn: &str,
+    described: Option<&HashMap<String, String>>,
+    aws: &Aws,
+) -> Tags {
+    let described = described_tags(described);
+    if !aws.is_emulator() {
+        return described;
+    }
+    let request = || aws.apigateway.get_tags().resource_arn(arn).send();
+    match aws.call("apigateway:GetTags", request).await {
+        Ok(answer) if answer.tags().is_some_and(|tags| !tags.is_empty()) => described_tags(answer.tags()),
+        _ => described,
+    }
+}
+
+/// Brings the tags of an API Gateway resource from `have` to `want`.
+pub(in crate::resources) async fn retag(
+    arn: &str,
+    want: &Tags,
+    have: &Tags,
+    aws: &Aws,
+) -> Result<(), AwsError> {
+    let (set, remove) = tag_changes(want, have);
+    if !set.is_empty() {
+        // All of them, not only those that differ: some endpoints keep these tags apart from the first ones.
+        let tags = || want.clone().into_iter().collect();
+        let request = || {
+            aws.apigateway
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags()))
+                .send()
+        };
+        aws.call("apigateway:TagResource", request).await?;
+    }
+    if !remove.is_empty() {
+        let request = || {
+            aws.apigateway
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(remove.clone()))
+                .send()
+        };
+        aws.call("apigateway:UntagResource", request).await?;
+    }
+    Ok(())
+}
