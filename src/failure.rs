@@ -106,8 +106,8 @@ impl Failure {
         }
     }
 
-    /// Several failed AWS calls as one failure.
-    pub fn of_calls(errors: Vec<AwsError>) -> Self {
+    /// The failed AWS calls of a look at a pipeline's resources as one failure.
+    pub fn of_observation(errors: Vec<AwsError>) -> Self {
         let mut failures = errors.into_iter().map(Self::from);
         let Some(mut first) = failures.next() else {
             return Self::new(FailureKind::Aws, "an AWS call failed");
@@ -121,7 +121,7 @@ impl Failure {
             }
             first = other.hints.into_iter().fold(first, Self::hint);
         }
-        first
+        first.context("looking at what is there")
     }
 
     /// What a report of an incomplete `up` or `down` says: what was done, what failed, what was not started.

@@ -4,7 +4,7 @@
 
 use crate::desired::Desired;
 use crate::observe::Snapshot;
-use crate::resource::{Action, Adoption, Decision, FieldChange, Kind, Phase, Resource, decide};
+use crate::resource::{Action, Adoption, Decision, FieldChange, Kind, Owner, Phase, Resource, decide};
 use crate::resources::bucket::Bucket;
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::function::Function;
@@ -53,8 +53,8 @@ pub struct Summary {
     pub action: Action,
     /// The fields that differ.
     pub fields: Vec<FieldChange>,
-    /// Whether it is somebody else's.
-    pub foreign: bool,
+    /// Whose it is.
+    pub owner: Owner,
     /// What the user has to agree to first.
     pub caution: Option<String>,
     /// Why it is replaced or refused.
@@ -103,7 +103,7 @@ fn summary<R: Resource>(want: &R, decision: &Decision<R>) -> Summary {
         phase: decision.have.as_ref().map(|have| have.phase.clone()),
         action: decision.action,
         fields: decision.fields.clone(),
-        foreign: decision.foreign,
+        owner: decision.owner,
         caution: decision.caution.clone(),
         reason: decision.reason.clone(),
     }

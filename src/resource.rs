@@ -207,12 +207,38 @@ pub struct Decision<R: Resource> {
     pub action: Action,
     /// The fields that differ.
     pub fields: Vec<FieldChange>,
-    /// Whether it carries somebody else's tags or none.
-    pub foreign: bool,
+    /// Whose it is.
+    pub owner: Owner,
     /// What the user has to agree to first.
     pub caution: Option<String>,
     /// Why the action is a replacement or a refusal.
     pub reason: Option<String>,
+}
+
+/// Whose a resource is, by its tags; one that is not there is the pipeline's to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The pipeline's, or its user's own as the spec says.
+    Pipeline,
+    /// It has no tags at all.
+    Unknown,
+    /// Somebody else's.
+    Other,
+}
+
+impl Owner {
+    fn of(want: &Tags, have: &Tags) -> Self {
+        match is_ours(want, have) {
+            true => Self::Pipeline,
+            false if have.is_empty() => Self::Unknown,
+            false => Self::Other,
+        }
+    }
+
+    /// Whether it is not ours to change.
+    pub fn is_foreign(self) -> bool {
+        self != Self::Pipeline
+    }
 }
 
 /// Whether to take over resources that are not ours.
@@ -230,7 +256,7 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
         have,
         action: Action::Keep,
         fields: Vec::new(),
-        foreign: false,
+        owner: Owner::Pipeline,
         caution: None,
         reason: None,
     };
@@ -255,7 +281,8 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
     if want.external() {
         return decision;
     }
-    decision.foreign = !is_ours(want.tags(), &have.tags);
+    decision.owner = Owner::of(want.tags(), &have.tags);
+    let foreign = decision.owner.is_foreign();
     decision.fields = differences(want, have);
     decision.caution = want.caution(&have.state);
     let replacement = match &have.phase {
@@ -263,17 +290,17 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
         _ => want.replacement(&have.state),
     };
     let (action, reason) = match replacement {
-        _ if decision.foreign && adoption == Adoption::Refuse => (
+        _ if foreign && adoption == Adoption::Refuse => (
             Action::Refuse,
             Some("it exists and is not tagged as this pipeline's".to_owned()),
         ),
         Some(Replacement::Refuse(why)) => (Action::Refuse, Some(why)),
-        Some(Replacement::Recreate(why)) if decision.foreign => (
+        Some(Replacement::Recreate(why)) if foreign => (
             Action::Refuse,
             Some(format!("adopting it would need a replacement: {why}")),
         ),
         Some(Replacement::Recreate(why)) => (Action::Replace, Some(why)),
-        None if decision.foreign => (Action::Adopt, None),
+        None if foreign => (Action::Adopt, None),
         None if decision.fields.is_empty() => (Action::Keep, None),
         None => (Action::Update, None),
     };

@@ -32,12 +32,14 @@ fn change(summary: Summary) -> Change {
         name,
         action,
         fields,
-        foreign,
+        owner,
         caution,
         reason,
         ..
     } = summary;
-    let foreign = foreign.then(|| "foreign: `up --adopt` takes it over".to_owned());
+    let foreign = owner
+        .is_foreign()
+        .then(|| "foreign: `up --adopt` takes it over".to_owned());
     Change {
         kind,
         name,

@@ -124,7 +124,7 @@ impl Session {
     /// What is there.
     pub(super) async fn observe(&self, want: &Desired) -> Result<Snapshot, Failure> {
         let observed = self.context.unless_interrupted(observe(&self.aws, want)).await?;
-        observed.map_err(|errors| Failure::of_calls(errors).context("looking at what is there"))
+        observed.map_err(Failure::of_observation)
     }
 
     /// The webhook's URL for an API and its path.

@@ -53,7 +53,7 @@ async fn look(session: &Session, since: Duration) -> Result<results::Status, Fai
 fn resource(summary: Summary) -> results::Resource {
     let state = match (&summary.phase, summary.action) {
         (None, _) => State::Missing,
-        _ if summary.foreign => State::Foreign,
+        _ if summary.owner.is_foreign() => State::Foreign,
         (Some(Phase::Failed(_)), _) => State::Failed,
         (Some(Phase::Pending(_) | Phase::Deleting), _) => State::Pending,
         (Some(Phase::Ready), Action::Keep) => State::Ok,

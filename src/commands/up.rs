@@ -13,9 +13,16 @@ use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::observe;
 use crate::plan::{Plan, Summary};
 use crate::progress::Event;
-use crate::resource::{Action, Adoption};
+use crate::resource::{Action, Adoption, Owner};
 use crate::results::{self, Made};
 use crate::ui::Answer;
+
+/// How long something without any tags is given to get its owner's: another `up` may have made it a moment ago, and
+/// not every endpoint keeps the tags that go with a create call.
+const TAGGING: Duration = Duration::from_secs(3);
+
+/// How long to wait between two looks for tags.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -51,8 +58,8 @@ pub(super) async fn bring_up(
     let started = Instant::now();
     let code = session.code_to_deploy(handler).await?;
     let want = session.desired(Some(code));
-    let have = session.observe(&want).await?;
-    let plan = Plan::new(&want, have, adoption);
+    let deciding = decide(&session.aws, &want, adoption);
+    let plan = session.context.unless_interrupted(deciding).await??;
     let summaries = plan.summaries(&want);
     refuse(&summaries)?;
     if consent == Consent::Ask {
@@ -82,6 +89,28 @@ pub(super) async fn bring_up(
     })
 }
 
+/// Looks at what is there and decides what to do about it; looks again while something has no tags at all.
+async fn decide(aws: &Aws, want: &Desired, adoption: Adoption) -> Result<Plan, Failure> {
+    let deadline = Instant::now() + TAGGING;
+    loop {
+        let have = observe(aws, want).await.map_err(Failure::of_observation)?;
+        let plan = Plan::new(want, have, adoption);
+        let in_the_way = |one: &Summary| one.action == Action::Refuse && one.owner == Owner::Unknown;
+        let summaries = plan.summaries(want);
+        let Some(untagged) = summaries.into_iter().find(in_the_way) else {
+            return Ok(plan);
+        };
+        if Instant::now() > deadline {
+            return Ok(plan);
+        }
+        let Summary { kind, name, .. } = untagged;
+        aws.event(Event::Working(format!(
+            "{kind} {name} has no tags: looking again for its owner's"
+        )));
+        aws.pause(LOOK_AGAIN).await?;
+    }
+}
+
 /// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
 async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption) -> Result<Applied, Failure> {
     let first = apply(aws, want, plan).await;
@@ -91,8 +120,7 @@ async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption) -> 
     aws.event(Event::Working(
         "something was taken away meanwhile: looking again".to_owned(),
     ));
-    let have = observe(aws, want).await.map_err(Failure::of_calls)?;
-    let plan = Plan::new(want, have, adoption);
+    let plan = decide(aws, want, adoption).await?;
     refuse(&plan.summaries(want))?;
     let mut second = apply(aws, want, plan).await;
     second.report.remember(&first.report);
@@ -137,7 +165,7 @@ fn refuse(summaries: &[Summary]) -> Result<(), Failure> {
         let why = summary.reason.as_deref().unwrap_or_default();
         failure.message = format!("{}\n{} {}: {why}", failure.message, summary.kind, summary.name);
     }
-    if refused.iter().any(|summary| summary.foreign) {
+    if refused.iter().any(|summary| summary.owner.is_foreign()) {
         failure = failure.hint("--adopt takes over what fits, or choose another `name` in the spec");
     }
     Err(failure)

@@ -1,9 +1,11 @@
 //! What is somebody else's, or not allowed: nothing of it is changed, and the user is told what had been done.
 
+use std::process::Stdio;
+
 use aws_sdk_iam::types::{AccessKey, Tag};
 use serde_json::json;
 
-use crate::support::command::split_pipeline;
+use crate::support::command::{read_until, split_pipeline};
 use crate::support::emulator::{Emulator, sdk};
 use crate::support::inventory;
 use crate::support::proxy::Proxy;
@@ -55,6 +57,22 @@ async fn a_foreign_stream_stops_up_before_anything_is_changed() {
         .unwrap();
     assert_eq!(stream["action"], "adopted", "{adopted}");
     run(&["plan", "--check"]).exits_with(0);
+}
+
+#[tokio::test]
+async fn what_another_up_has_made_and_not_tagged_yet_is_not_foreign() {
+    let emulator = Emulator::start();
+    let kinesis = aws_sdk_kinesis::Client::new(&emulator.sdk().await);
+    let create = kinesis.create_stream().stream_name("it-conflict").shard_count(1);
+    create.send().await.unwrap();
+    let mut up = emulator.local(SPEC, ["up", "--yes"]).spawn(Stdio::null());
+    let stderr = read_until("stream it-conflict has no tags", &mut up);
+    let tag = kinesis.add_tags_to_stream().stream_name("it-conflict");
+    let tag = tag.tags("managed-by", "split-pipeline");
+    tag.tags("split-pipeline", "it-conflict").send().await.unwrap();
+    let said = std::io::read_to_string(stderr).unwrap();
+    assert_eq!(up.wait().unwrap().code(), Some(0), "{said}");
+    emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Ctrl-C: what is under way is finished, nothing new is started, and the next run goes on.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::command::read_until;
 use crate::support::emulator::Emulator;
 use crate::support::inventory;
 
@@ -12,12 +13,7 @@ const SPEC: &str = "name: it-interrupt\ndelivery: {buffer_mib: 1, buffer_seconds
 
 /// Sends SIGINT once standard error has a line with `text`; gives the exit code and the rest of standard error.
 fn interrupt_after(text: &str, mut child: Child) -> (i32, String) {
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(text) {
-        line.clear();
-        assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it never said {text:?}");
-    }
+    let mut stderr = read_until(text, &mut child);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();

@@ -1,9 +1,9 @@
 //! Runs the `split-pipeline` binary as a user would.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::Value;
 
@@ -104,6 +104,18 @@ impl Run {
         assert_eq!(outcome.code, code, "{}\n{}", outcome.stdout, outcome.stderr);
         outcome
     }
+}
+
+/// Reads standard error up to a line with `text`, and gives what is to follow.
+#[track_caller]
+pub(crate) fn read_until(text: &str, child: &mut Child) -> BufReader<ChildStderr> {
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it never said {text:?}");
+    }
+    stderr
 }
 
 impl Outcome {
