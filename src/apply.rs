@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use futures_util::future::{FutureExt, LocalBoxFuture, Shared, join};
+use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::join;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
@@ -100,10 +100,11 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     };
     let delivery_stream = run.ensure(&want.delivery_stream, plan.delivery_stream, needs);
 
-    // Lambda makes a log group without retention on the first line, so ours has to be there before.
+    // Lambda makes a log group without retention on the first line, so ours has to be there before; and a function
+    // must not be sent to spill into a bucket that is not there.
     let needs = async {
-        let (role, logs) = join(function_role.clone(), function_logs.clone()).await;
-        logs.and(role)
+        let (role, logs, bucket) = join!(function_role.clone(), function_logs.clone(), bucket.clone());
+        logs.and(bucket).and(role)
     };
     let function = run.ensure(&want.function, plan.function, needs);
 

@@ -16,6 +16,8 @@ mod fingerprint;
 mod target;
 mod zip;
 
+use target::Target;
+
 /// What Lambda takes directly, without a bucket in between (AWS: "Lambda quotas").
 const LARGEST_ZIP: usize = 50 * 1024 * 1024;
 
@@ -179,16 +181,38 @@ pub async fn build(
     {
         return Ok(artifact);
     }
-    let target = target::Target::of(architecture, profile)?;
-    let binary = cargo::build(workspace, &target, profile, progress).await?;
-    let bytes = std::fs::read(&binary).map_err(|error| ArtifactError::io(&binary, error))?;
-    elf::check(&bytes, architecture)?;
+    let binary = compile(workspace, architecture, profile, progress).await?;
     progress("packing the handler");
-    let zipped = zip::pack(&bytes, profile).map_err(|error| ArtifactError::io(&binary, error))?;
+    let zipped = zip::pack(&binary, profile).map_err(|error| ArtifactError::io(workspace, error))?;
     let path = fingerprint::zip_path(workspace, architecture, profile);
     let artifact = finish(zipped, Origin::Built(path))?;
     fingerprint::store(workspace, architecture, profile, &artifact.zip, &fingerprint)?;
     Ok(artifact)
+}
+
+/// Compiles the binary, against an older glibc if this machine's is too new for Lambda and there is a way.
+async fn compile(
+    workspace: &Path,
+    architecture: Architecture,
+    profile: Profile,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Vec<u8>, ArtifactError> {
+    let compile = async |target: Target| {
+        let path = cargo::build(workspace, &target, profile, progress).await?;
+        std::fs::read(&path).map_err(|error| ArtifactError::io(&path, error))
+    };
+    let binary = compile(Target::of(architecture, profile)?).await?;
+    let too_new = match elf::check(&binary, architecture) {
+        Ok(()) => return Ok(binary),
+        // The emulator runs it here, with the glibc that it was built with.
+        Err(elf::Unfit::Glibc { .. }) if profile == Profile::Quick => return Ok(binary),
+        Err(too_new @ elf::Unfit::Glibc { .. }) => too_new,
+        Err(unfit) => return Err(unfit.into()),
+    };
+    let target = Target::for_older_glibc(architecture, profile).ok_or(too_new)?;
+    let binary = compile(target).await?;
+    elf::check(&binary, architecture)?;
+    Ok(binary)
 }
 
 fn finish(zip: Vec<u8>, origin: Origin) -> Result<Artifact, ArtifactError> {

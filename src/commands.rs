@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Global};
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::ui::Ui;
+use crate::ui::{Answer, Ui};
 
 /// What every command gets: the global options, the user interface, and the user's interruption.
 #[derive(Clone)]
@@ -62,9 +62,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Smoke(args) => smoke::run(context, &args).await,
         Command::Down(args) => down::run(context, &args).await,
         Command::Build(args) => build::run(context, &args).await,
-        Command::Schema => Ok(schema::run(context)),
+        Command::Schema => schema::run(context),
         Command::Local(args) => local::run(context, &args).await,
-        Command::Completions(args) => Ok(completions::run(context, &args)),
+        Command::Completions(args) => completions::run(context, &args),
     }
 }
 
@@ -87,6 +87,11 @@ async fn watch_for_interrupts(context: Context) {
 }
 
 impl Context {
+    /// Asks the user, who may interrupt instead of answering.
+    pub(crate) async fn ask(&self, question: &str) -> Result<Answer, Failure> {
+        self.unless_interrupted(self.ui.ask(question)).await
+    }
+
     /// Runs something that changes nothing and can simply be dropped when the user interrupts.
     pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::select! {

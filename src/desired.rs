@@ -143,7 +143,7 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
         object_ownership: Some("BucketOwnerEnforced".to_owned()),
         lifecycle: Lifecycle {
             expire_days,
-            expire_prefix: expire_days.map(|_| static_prefix(spec.delivery.prefix.as_str()).to_owned()),
+            expire_prefix: expire_days.map(|_| spec.delivery.prefix.fixed_part().to_owned()),
             abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
             other_rules: Vec::new(),
         },
@@ -255,6 +255,7 @@ fn function(
             .handler
             .reserved_concurrency
             .map(|reserved| signed(reserved.get())),
+        failed_update: None,
     };
     Function {
         name: names.function(),
@@ -331,11 +332,6 @@ fn stage(spec: &Spec, names: &Names, api: &RestApi, tags: &Tags) -> Stage {
         state,
         tags: tags.clone(),
     }
-}
-
-/// The part of a delivery prefix that is the same for every object.
-pub fn static_prefix(prefix: &str) -> &str {
-    prefix.split("!{").next().unwrap_or_default()
 }
 
 /// A number of the spec as the SDK wants it; the spec's limits are far below what would not fit.

@@ -36,7 +36,7 @@ pub struct Kept {
 }
 
 /// Beyond the buffer's time, how long a delivery may take (Firehose reads its source about once a second).
-const DELIVERY_SLACK: Duration = Duration::from_mins(1);
+pub const DELIVERY_SLACK: Duration = Duration::from_mins(1);
 
 /// Deletes everything in `have` that is the pipeline's.
 pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (Report, Vec<Kept>) {
@@ -193,16 +193,19 @@ impl Destroy<'_> {
 }
 
 /// How long what was just received may still be on its way to the bucket; nothing where the data is not kept, where
-/// nothing can be under way, and on emulators, which deliver at once.
+/// nothing is delivered, and on emulators, which deliver at once.
+///
+/// That there is no function any more does not count: an earlier `down` may have deleted it a moment ago.
 fn drain_time(aws: &Aws, want: &Desired, have: &Snapshot, data: Data) -> Duration {
-    let flowing = have
-        .delivery_stream
-        .as_ref()
-        .is_some_and(|found| found.phase == Phase::Ready)
-        && have.function.is_some();
-    if data == Data::Purge || aws.is_emulator() || !flowing {
+    let delivering = have.delivery_stream.as_ref();
+    let delivering = delivering.filter(|found| found.phase == Phase::Ready);
+    let purged = data == Data::Purge && !want.bucket.external();
+    let Some(delivering) = delivering.filter(|_| !purged && !aws.is_emulator()) else {
         return Duration::ZERO;
-    }
-    let buffer = u64::try_from(want.delivery_stream.state.buffer_seconds).unwrap_or_default();
-    Duration::from_secs(buffer) + DELIVERY_SLACK
+    };
+    let buffer = delivering
+        .state
+        .buffer_seconds
+        .max(want.delivery_stream.state.buffer_seconds);
+    Duration::from_secs(u64::try_from(buffer).unwrap_or_default()) + DELIVERY_SLACK
 }

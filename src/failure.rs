@@ -3,6 +3,7 @@
 //! The edge of the CLI: every module's error ends here and nowhere else.
 
 use std::error::Error;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -95,6 +96,14 @@ impl Failure {
     pub fn context(mut self, attempt: &str) -> Self {
         self.message = format!("{attempt}: {}", self.message);
         self
+    }
+
+    /// The same failure, as one of a command that ran out of time.
+    #[must_use]
+    pub fn timed_out(self, limit: Duration) -> Self {
+        let kind = FailureKind::TimedOut;
+        let limit = humantime::format_duration(limit);
+        Self { kind, ..self }.context(&format!("time ran out after {limit}"))
     }
 
     /// The process's exit code.

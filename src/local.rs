@@ -111,11 +111,16 @@ pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalE
     if let Some(running) = usable(&state).await? {
         return Ok(running);
     }
-    let command = install::command(&state, progress).await?;
     progress("starting the local emulator");
-    let pid = process::start(&command, &state)?;
+    // An interrupted start may have left one on its way.
+    let pid = if let Some(pid) = state.pid() {
+        pid
+    } else {
+        let pid = process::start(&install::command(&state, progress).await?, &state)?;
+        state.write_pid(pid)?;
+        pid
+    };
     let version = answering(&state, pid).await?;
-    state.write_pid(pid)?;
     Ok(Emulator {
         endpoint: state.endpoint(),
         pid: Some(pid),
@@ -132,14 +137,14 @@ pub async fn status() -> Result<Option<Emulator>, LocalError> {
 pub async fn stop() -> Result<Option<Emulator>, LocalError> {
     let state = State::from_env()?;
     let _lock = state.lock().await?;
-    let running = usable(&state).await?;
+    // By its process and not by what answers: it may hang, or be of another version.
     let Some(pid) = state.pid() else {
-        return if running.is_some() {
-            Err(LocalError::NotOurs(state.port))
-        } else {
-            Ok(None)
+        return match health::ask(&state.endpoint()).await {
+            Health::MiniStack { .. } => Err(LocalError::NotOurs(state.port)),
+            Health::Nothing | Health::SomethingElse => Ok(None),
         };
     };
+    let running = usable(&state).await.ok().flatten();
     process::end(pid, process::Signal::TERM);
     let deadline = Instant::now() + STOPPING;
     while process::is_ours(pid) {

@@ -11,7 +11,7 @@ use crate::resources::function::Function;
 use crate::resources::log_group::LogGroup;
 use crate::resources::rest_api::RestApi;
 use crate::resources::role::Role;
-use crate::resources::stage::Stage;
+use crate::resources::stage::{Permission, Stage};
 use crate::resources::stream::Stream;
 
 /// The decisions about every resource of a pipeline.
@@ -63,16 +63,27 @@ pub struct Summary {
 
 impl Plan {
     /// Decides about every resource of `want`, given what is there.
-    pub fn new(want: &Desired, have: Snapshot, adoption: Adoption) -> Self {
+    pub fn new(want: &Desired, mut have: Snapshot, adoption: Adoption) -> Self {
+        let function_role = decide(&want.function_role, have.function_role, adoption);
+        let mut function = decide(&want.function, have.function, adoption);
+        if function_role.action == Action::Create && matches!(function.action, Action::Keep | Action::Update)
+        {
+            function.replace(
+                "its role is gone, and the key that encrypts its settings was granted to that one, not to its successor",
+            );
+        }
+        if let Some(stage) = have.stage.as_mut().filter(|_| function.action == Action::Replace) {
+            stage.state.invoke_permission = Permission::Missing;
+        }
         Self {
             bucket: decide(&want.bucket, have.bucket, adoption),
             stream: decide(&want.stream, have.stream, adoption),
             delivery_role: decide(&want.delivery_role, have.delivery_role, adoption),
-            function_role: decide(&want.function_role, have.function_role, adoption),
+            function_role,
             function_log_group: decide(&want.function_log_group, have.function_log_group, adoption),
             delivery_log_group: decide(&want.delivery_log_group, have.delivery_log_group, adoption),
             delivery_stream: decide(&want.delivery_stream, have.delivery_stream, adoption),
-            function: decide(&want.function, have.function, adoption),
+            function,
             rest_api: decide(&want.rest_api, have.rest_api, adoption),
             stage: decide(&want.stage, have.stage, adoption),
         }

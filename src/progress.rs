@@ -55,8 +55,6 @@ pub enum Event {
         /// `ok` or the error code.
         outcome: String,
     },
-    /// Something the user should know that is no error.
-    Warning(String),
 }
 
 /// Receives events as they happen.

@@ -1,20 +1,23 @@
 //! What every resource of the pipeline has in common: how it is looked at, compared, decided on and brought to
 //! where it should be.
 //!
-//! Owns the trait, the comparison and the decision. Must not know any one resource.
+//! Owns the trait, the comparison, the decision and the steps that carry it out. Must not know any one resource.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::progress::Event;
+use crate::aws::{Aws, AwsError};
 
 mod diff;
+mod ensure;
+mod step;
 
 use diff::all_fields;
 pub use diff::{FieldChange, differences};
+pub use ensure::{ensure, gone, ready, settled};
+pub use step::Step;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -97,10 +100,12 @@ pub trait Resource: Sized {
     fn tags(&self) -> &Tags;
     /// The id as the user would look it up.
     fn display_id(id: &Self::Id) -> String;
+    /// What must be known to look for it, out of what must exist before it.
+    fn parent(needs: &Self::Needs) -> Self::Parent;
 
     /// Looks at it; absence is a value.
     async fn observe(&self, aws: &Aws, parent: &Self::Parent) -> Result<Option<Observed<Self>>, AwsError>;
-    /// Makes the bare resource, tagged as ours; that it exists already and is ours counts as made.
+    /// Makes the bare resource, tagged as ours; one that is there already is an error of the kind `Exists`.
     async fn create(&self, needs: &Self::Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError>;
     /// Brings it from `have` to the desired state.
     async fn update(
@@ -111,11 +116,6 @@ pub trait Resource: Sized {
     ) -> Result<Self::Id, AwsError>;
     /// Deletes it and waits until it is gone; that it is gone already counts as deleted.
     async fn delete(&self, id: &Self::Id, step: &Step<'_>) -> Result<(), AwsError>;
-
-    /// Waits until one that AWS is still making or changing can be used and changed.
-    async fn settled(&self, have: Observed<Self>, _step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        Ok(have)
-    }
 
     /// Why the observed state cannot be changed in place, if so.
     fn replacement(&self, _have: &Self::State) -> Option<Replacement> {
@@ -215,6 +215,14 @@ pub struct Decision<R: Resource> {
     pub reason: Option<String>,
 }
 
+impl<R: Resource> Decision<R> {
+    /// Turns a change in place into a replacement.
+    pub fn replace(&mut self, why: &str) {
+        self.action = Action::Replace;
+        self.reason = Some(why.to_owned());
+    }
+}
+
 /// Whose a resource is, by its tags; one that is not there is the pipeline's to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -309,99 +317,9 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
     decision
 }
 
-/// Brings one resource to where it should be, as decided.
-pub async fn ensure<R: Resource>(
-    want: &R,
-    decision: Decision<R>,
-    needs: &R::Needs,
-    step: &Step<'_>,
-) -> Result<R::Id, AwsError> {
-    let Decision { have, action, .. } = decision;
-    let (have, step) = match (have, action) {
-        (Some(have), Action::Keep | Action::Update | Action::Adopt) => (have, *step),
-        (Some(have), _) => {
-            want.delete(&have.id, step).await?;
-            (want.create(needs, step).await?, step.just_created())
-        }
-        (None, _) => (want.create(needs, step).await?, step.just_created()),
-    };
-    let step = &step;
-    let have = if matches!(have.phase, Phase::Pending(_)) {
-        want.settled(have, step).await?
-    } else {
-        have
-    };
-    if want.external() || differences(want, &have).is_empty() {
-        return Ok(have.id);
-    }
-    want.update(&have, needs, step).await
-}
-
 /// Whether `have` carries the tags by which we know our own.
 pub fn is_ours(want: &Tags, have: &Tags) -> bool {
     crate::names::OWNERSHIP_TAGS
         .iter()
         .all(|key| want.get(*key) == have.get(*key))
-}
-
-/// One resource being worked on: AWS, and a way to say what is waited for.
-#[derive(Clone, Copy)]
-pub struct Step<'a> {
-    /// Where the work is done.
-    pub aws: &'a Aws,
-    kind: Kind,
-    name: &'a str,
-    age: Age,
-}
-
-/// How long a resource has been there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
-    /// Since before this command.
-    Old,
-    /// AWS has just made it: what is not found is not there yet.
-    JustCreated,
-}
-
-impl<'a> Step<'a> {
-    /// A step for one resource.
-    pub fn new(aws: &'a Aws, kind: Kind, name: &'a str) -> Self {
-        Self {
-            aws,
-            kind,
-            name,
-            age: Age::Old,
-        }
-    }
-
-    /// Says what the resource waits for.
-    pub fn waiting(&self, what: &str) {
-        self.aws.event(Event::Waiting {
-            kind: self.kind,
-            name: self.name.to_owned(),
-            what: what.to_owned(),
-        });
-    }
-
-    /// The same step for a resource that was made a moment ago, and may not be known everywhere yet.
-    #[must_use]
-    pub fn just_created(self) -> Self {
-        Self {
-            age: Age::JustCreated,
-            ..self
-        }
-    }
-
-    /// Repeats a call while something that it depends on has not settled yet.
-    pub async fn settle<T>(&self, mut call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
-        let call = async || {
-            call().await.map_err(|mut error| {
-                if error.kind == ErrorKind::NotFound && self.age == Age::JustCreated {
-                    error.kind = ErrorKind::NotYet;
-                }
-                error
-            })
-        };
-        self.aws.settle(&|why| self.waiting(why), call).await
-    }
 }

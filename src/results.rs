@@ -117,7 +117,7 @@ pub struct Traffic {
     pub since_seconds: u64,
     /// Batches that Split posted.
     pub batches: u64,
-    /// Batches that could not be stored, so that Split had to send them again.
+    /// Batches that could not be stored, or whose invocation died, so that Split had to send them again.
     pub failed_batches: u64,
     /// Bodies that were no batch: not JSON, or too large.
     pub refused_batches: u64,

@@ -114,7 +114,7 @@ pub struct Delivery {
     pub bucket: Option<BucketName>,
     /// True where the bucket is yours: it is then never created, changed or deleted.
     pub existing_bucket: bool,
-    /// What delivered objects' keys start with; `!{timestamp:...}` is the time of delivery, in UTC.
+    /// What delivered objects' keys start with; `!{timestamp:...}` is when the oldest impression of the object came in, in UTC.
     pub prefix: Prefix,
     /// What the keys of undeliverable records start with; it must contain `!{firehose:error-output-type}`.
     pub error_prefix: ErrorPrefix,
@@ -202,20 +202,6 @@ pub struct Webhook {
 }
 
 impl Spec {
-    /// Gives the spec that has this name and is otherwise all defaults.
-    #[must_use]
-    pub fn named(name: Name) -> Self {
-        Self {
-            name,
-            region: None,
-            tags: Tags::default(),
-            stream: Stream::default(),
-            delivery: Delivery::default(),
-            handler: Handler::default(),
-            webhook: Webhook::default(),
-        }
-    }
-
     /// Parses a spec from YAML, or JSON, which is YAML; `origin` is the file's name as problems show it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use split_pipeline_handler::log::{BATCH, Line};
+use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::names::Names;
@@ -19,18 +19,25 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, 
         since_seconds: since.as_secs(),
         ..Traffic::default()
     };
-    // Lambda's own lines are no JSON of ours.
-    for line in lines
-        .iter()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok())
-    {
-        add(&mut traffic, &line);
+    for line in &lines {
+        match serde_json::from_str(line) {
+            Ok(line) => add(&mut traffic, &line),
+            Err(_) => traffic.failed_batches += u64::from(is_failed_invocation(line)),
+        }
     }
     traffic.delivery_errors = count(errors.len());
     Ok(traffic)
 }
 
+/// Whether a line of Lambda's own says that an invocation died: out of time, of memory, of a bug.
+fn is_failed_invocation(line: &str) -> bool {
+    line.starts_with("REPORT ") && line.contains("Status: ")
+}
+
 fn add(traffic: &mut Traffic, line: &Line) {
+    if line.message == STARTUP_FAILED {
+        traffic.failed_batches += 1;
+    }
     if line.message != BATCH {
         return;
     }
@@ -82,6 +89,14 @@ fn count(number: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn invocations_that_died_are_known_by_lambdas_report() {
+        let report = "REPORT RequestId: 8f5\tDuration: 20000.00 ms\tBilled Duration: 20000 ms\t";
+        assert!(!is_failed_invocation(report));
+        assert!(is_failed_invocation(&format!("{report}Status: timeout")));
+        assert!(!is_failed_invocation("START RequestId: 8f5 Version: $LATEST"));
+    }
 
     #[test]
     fn only_lines_about_batches_count() {

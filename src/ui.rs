@@ -3,14 +3,14 @@
 //! The only place that prints. Must not decide anything.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, IsTerminal, Write as _};
+use std::io::{BufRead, ErrorKind, IsTerminal, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use serde::Serialize;
 
 use crate::cli::{Global, Output};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::progress::{Event, Progress};
 
 mod live;
@@ -41,6 +41,27 @@ pub enum Answer {
     No,
     /// There is nobody to ask.
     NobodyThere,
+}
+
+/// Prints why a command line makes no sense, or the help that was asked for, and gives the exit code.
+pub fn usage(error: &clap::Error, arguments: impl Iterator<Item = String>) -> u8 {
+    let arguments: Vec<_> = arguments.collect();
+    let asks_for_json = arguments.iter().any(|argument| argument == "--output=json")
+        || arguments.windows(2).any(|pair| pair == ["--output", "json"]);
+    if error.use_stderr() && asks_for_json {
+        let text = error.render().to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        let failure = Failure::new(FailureKind::Usage, message);
+        let _ = writeln!(anstream::stderr(), "{}", as_json(&failure));
+    } else {
+        // A terminal that went away is no reason to fail otherwise.
+        let _ = error.print();
+    }
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+fn as_json(failure: &Failure) -> String {
+    serde_json::json!({ "error": failure }).to_string()
 }
 
 /// The user interface of one command.
@@ -74,23 +95,31 @@ impl Ui {
     }
 
     /// Prints a command's result on standard output.
-    pub fn result(&self, result: &(impl Serialize + Show)) {
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; that its reader has gone away is the reader's wish.
+    pub fn result(&self, result: &(impl Serialize + Show)) -> Result<(), Failure> {
         self.finish_progress();
         let text = match self.output {
             Output::Json => serde_json::to_string(result).unwrap_or_default() + "\n",
             Output::Text => result.text(),
         };
         let mut stdout = anstream::stdout().lock();
-        // A closed pipe is the reader's wish, not an error.
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                let message = format!("the result cannot be written to standard output: {error}");
+                Err(Failure::new(FailureKind::Io, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Prints why a command failed.
     pub fn failure(&self, failure: &Failure) {
         self.finish_progress();
         if self.output == Output::Json {
-            let error = serde_json::json!({ "error": failure });
-            return self.line(&error.to_string());
+            return self.line(&as_json(failure));
         }
         let mut text = String::new();
         let _ = write!(
@@ -118,7 +147,7 @@ impl Ui {
     }
 
     /// Asks a question whose answer is no unless it is `yes` or `y`.
-    pub fn ask(&self, question: &str) -> Answer {
+    pub async fn ask(&self, question: &str) -> Answer {
         if !std::io::stdin().is_terminal() {
             return Answer::NobodyThere;
         }
@@ -126,10 +155,16 @@ impl Ui {
         let mut stderr = anstream::stderr().lock();
         let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
         drop(stderr);
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        match answer.trim().to_lowercase().as_str() {
-            "y" | "yes" if read.is_ok() => Answer::Yes,
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        // On a thread of its own, which nobody waits for: an interruption must not have to wait for the user's answer.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            // Nobody listens any more after an interruption.
+            let _ = sender.send(read.map(|_| line));
+        });
+        match answer.await {
+            Ok(Ok(line)) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Answer::Yes,
             _ => Answer::No,
         }
     }
@@ -165,7 +200,6 @@ impl Progress for Ui {
                 ));
             }
             Event::Call { .. } => {}
-            Event::Warning(text) => self.warn(&text),
             _ if self.verbosity == Verbosity::Quiet => {}
             event => match &self.live {
                 Some(live) => live.event(&event),

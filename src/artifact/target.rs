@@ -36,6 +36,12 @@ impl Target {
         let compiler = compiler.ok_or(ArtifactError::CannotCross(architecture))?;
         Ok(command(compiler, architecture, profile))
     }
+
+    /// The way to compile for a glibc that is older than this machine's, if there is one here.
+    pub(super) fn for_older_glibc(architecture: Architecture, profile: Profile) -> Option<Self> {
+        let zigbuild = which::which("cargo-zigbuild").is_ok();
+        zigbuild.then(|| command(Compiler::Zigbuild, architecture, profile))
+    }
 }
 
 fn compiler(

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Elsewhere,
     /// No answer from the endpoint.
     Unreachable,
+    /// AWS could not make, change or delete it.
+    Unusable,
     /// A wait reached its deadline.
     TimedOut,
     /// The user interrupted.
@@ -118,7 +120,7 @@ impl AwsError {
     /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self.kind {
-            ErrorKind::Denied => format!("allow {} to the credentials that run this", action(self.call)),
+            ErrorKind::Denied => format!("allow {} to the credentials that run this", self.denied_action()),
             ErrorKind::Credentials => {
                 "check the credentials: `aws sts get-caller-identity`, AWS_PROFILE or --profile, `aws sso login`"
                     .to_owned()
@@ -131,10 +133,22 @@ impl AwsError {
     }
 }
 
+impl AwsError {
+    /// The IAM action that was denied: the one that AWS names, which may be another than the call's, such as
+    /// `iam:PassRole`.
+    fn denied_action(&self) -> &str {
+        let named = self.message.split_once("not authorized to perform: ");
+        let named = named.and_then(|(_, rest)| rest.split_whitespace().next());
+        named.unwrap_or_else(|| action(self.call))
+    }
+}
+
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            ErrorKind::TimedOut | ErrorKind::Interrupted => return write!(f, "{}", self.message),
+            ErrorKind::Unusable | ErrorKind::TimedOut | ErrorKind::Interrupted => {
+                return write!(f, "{}", self.message);
+            }
             _ => write!(f, "{}: {}", self.call, self.message)?,
         }
         match (&self.code, &self.request_id) {
@@ -175,8 +189,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
         "InvalidParameterValueException",
         "KMS key is invalid for CreateGrant",
     ),
-    ("lambda:", "ResourceConflictException", "in progress"),
-    ("lambda:", "ResourceConflictException", "current state"),
     (
         "firehose:",
         "InvalidArgumentException",
@@ -195,7 +207,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
         "security token included in the request is invalid",
     ),
     ("firehose:", "ConcurrentModificationException", ""),
-    ("firehose:", "ResourceInUseException", "not in the ACTIVE state"),
     ("kinesis:CreateStream", "ResourceInUseException", "being deleted"),
     ("apigateway:", "ConflictException", "concurrent modification"),
     ("apigateway:", "ConflictException", "try again later"),
@@ -218,8 +229,10 @@ fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
         {
             ErrorKind::Exists
         }
-        // While a stream is CREATING or UPDATING, every change is refused with this.
-        "ResourceInUseException" if call.starts_with("kinesis:") => ErrorKind::NotYet,
+        // While a stream or delivery stream is CREATING or UPDATING, every change is refused with this.
+        "ResourceInUseException" => ErrorKind::NotYet,
+        // The same for a function that is Pending, or has an update in progress.
+        "ResourceConflictException" if !message.contains("already exist") => ErrorKind::NotYet,
         "BucketAlreadyOwnedByYou"
         | "ConflictException"
         | "EntityAlreadyExists"
@@ -349,6 +362,24 @@ mod tests {
             NotYet,
         ),
         (
+            "lambda:AddPermission",
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+            NotYet,
+        ),
+        (
+            "lambda:CreateFunction",
+            "ResourceConflictException",
+            "Function already exist: flags",
+            Exists,
+        ),
+        (
+            "firehose:DeleteDeliveryStream",
+            "ResourceInUseException",
+            "Delivery stream flags is in CREATING state",
+            NotYet,
+        ),
+        (
             "firehose:CreateDeliveryStream",
             "InvalidArgumentException",
             "Firehose is unable to assume role arn",
@@ -388,6 +419,17 @@ mod tests {
         ("sts:GetCallerIdentity", "ExpiredToken", "expired", Credentials),
         ("iam:GetRole", "NoSuchEntity", "", NotFound),
     ];
+
+    #[test]
+    fn the_denied_action_is_the_one_that_aws_names() {
+        let denied = |call, message: &str| AwsError::own(call, Denied, message).hints().remove(0);
+        let pass_role =
+            "User: arn:aws:iam::1:user/u is not authorized to perform: iam:PassRole on resource: r";
+        assert!(denied("lambda:CreateFunction", pass_role).starts_with("allow iam:PassRole to"));
+        assert!(
+            denied("s3:HeadBucket", "answered with HTTP status 403").starts_with("allow s3:ListBucket to")
+        );
+    }
 
     #[test]
     fn classes_follow_call_code_and_message() {

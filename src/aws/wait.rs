@@ -17,6 +17,10 @@ pub const PROPAGATION: Duration = Duration::from_mins(2);
 /// How long a resource may take to settle: delivery streams and resharding take minutes.
 pub const SETTLING: Duration = Duration::from_mins(10);
 
+/// How long something without any tags is given to get its owner's: another `up` may have made it a moment ago, and
+/// not every endpoint keeps the tags that go with a create call.
+pub const TAGGING: Duration = Duration::from_secs(3);
+
 /// How long a throttled call is repeated.
 const THROTTLING: Duration = Duration::from_mins(2);
 
@@ -106,9 +110,22 @@ impl Aws {
     pub async fn pause(&self, delay: Duration) -> Result<(), AwsError> {
         tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
-            () = self.interrupt.cancelled() => Err(AwsError::own("wait", ErrorKind::Interrupted, "interrupted")),
+            () = self.interrupt.cancelled() => Err(interrupted()),
         }
     }
+
+    /// Stops work of many calls between two of them when the user interrupts.
+    pub fn go_on(&self) -> Result<(), AwsError> {
+        if self.interrupt.is_cancelled() {
+            Err(interrupted())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn interrupted() -> AwsError {
+    AwsError::own("wait", ErrorKind::Interrupted, "interrupted")
 }
 
 /// Delays that grow by half each time, with a little jitter so that concurrent waits spread out.

@@ -12,7 +12,9 @@ use crate::spec::Architecture;
 pub(super) async fn run(context: &Context, args: &cli::Build) -> Result<Exit, Failure> {
     let architecture = match args.arch {
         Some(architecture) => architecture,
-        None if context.global.file.exists() => read_spec(context)?.handler.architecture,
+        None if context.global.file.as_os_str() == "-" || context.global.file.exists() => {
+            read_spec(context)?.handler.architecture
+        }
         None => Architecture::default(),
     };
     let workspace = artifact::workspace().ok_or_else(no_handler)?;
@@ -29,6 +31,6 @@ pub(super) async fn run(context: &Context, args: &cli::Build) -> Result<Exit, Fa
         architecture: architecture.as_str(),
         code_sha256,
         bytes,
-    });
+    })?;
     Ok(Exit::Done)
 }

@@ -12,10 +12,10 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
     let session = Session::open(context).await?;
     let data = if args.purge_data { Data::Purge } else { Data::Keep };
     if !args.yes {
-        agree(&session, data)?;
+        agree(&session, data).await?;
     }
     let result = take_down(&session, data).await?;
-    context.ui.result(&result);
+    context.ui.result(&result)?;
     Ok(Exit::Done)
 }
 
@@ -40,16 +40,19 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
     Ok(results::Down { name, deleted, kept })
 }
 
-fn agree(session: &Session, data: Data) -> Result<(), Failure> {
+async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
     let (name, account, region) = (&session.spec.name, &session.aws.account, &session.aws.region);
     let bucket = session.names.bucket(&session.spec);
     let what = match data {
+        Data::Purge if session.spec.delivery.existing_bucket => {
+            format!("the bucket {bucket} is yours and stays")
+        }
         Data::Keep => format!("the bucket {bucket} and its impressions stay"),
         Data::Purge => format!("the bucket {bucket} goes too, WITH EVERY IMPRESSION IN IT"),
     };
     let question =
         format!("Delete the pipeline {name} in account {account}, region {region}; {what}. Go on?");
-    match session.context.ui.ask(&question) {
+    match session.context.ask(&question).await? {
         Answer::Yes => Ok(()),
         Answer::No => Err(Failure::new(FailureKind::Usage, "nothing was deleted")),
         Answer::NobodyThere => {

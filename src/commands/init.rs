@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: &cli::Init) -> Result<Exit, Failure> 
         }
         failure
     })?;
-    context.ui.result(&results::Init { path: path.clone() });
+    context.ui.result(&results::Init { path: path.clone() })?;
     context
         .ui
         .note("next: edit it, then `split-pipeline plan` shows what `split-pipeline up` would make");

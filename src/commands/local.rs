@@ -20,7 +20,7 @@ pub(super) async fn run(context: &Context, args: &cli::Local) -> Result<Exit, Fa
             (emulator.is_some(), emulator)
         }
     };
-    context.ui.result(&result(running, emulator));
+    context.ui.result(&result(running, emulator))?;
     Ok(Exit::Done)
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Fai
     context.ui.result(&results::Plan {
         name: session.spec.name.to_string(),
         changes,
-    });
+    })?;
     Ok(if differs { Exit::Differs } else { Exit::Done })
 }
 

@@ -107,7 +107,7 @@ impl Session {
         if artifact.is_none() {
             self.context
                 .ui
-                .note("no handler has been built here, so the deployed code is not compared");
+                .warn("no handler has been built here, so the deployed code is not compared");
         }
         Ok(artifact.map(code))
     }

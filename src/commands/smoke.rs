@@ -10,7 +10,7 @@ use super::session::Session;
 use super::up::{Consent, bring_up};
 use crate::cli;
 use crate::desired::kept_fields;
-use crate::destroy::Data;
+use crate::destroy::{DELIVERY_SLACK, Data};
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
 use crate::progress::{Event, Progress as _};
 use crate::random;
@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
         send_and_find(&session, &url, &batch, args.timeout).await
     }?;
     let lost = smoke.missing;
-    context.ui.result(&smoke);
+    context.ui.result(&smoke)?;
     if lost == 0 {
         return Ok(Exit::Done);
     }
@@ -73,6 +73,8 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
 async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Result<Smoke, Failure> {
     let tested = async {
         let up = bring_up(&session, None, Adoption::Refuse, Consent::Given, timeout).await?;
+        let mut poster = Poster::new(&up.webhook_url)?;
+        session.context.unless_interrupted(poster.until_open()).await??;
         send_and_find(&session, &up.webhook_url, batch, timeout).await
     }
     .await;
@@ -92,17 +94,21 @@ async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Res
         .context
         .ui
         .event(Event::Working(format!("taking {name} down again")));
-    match (tested, take_down(&session, Data::Purge).await) {
-        (tested, Ok(_)) => tested,
-        (Ok(_), Err(failure)) => Err(failure.context(&format!("{name} could not be taken down"))),
-        (Err(tested), Err(failure)) => Err(Failure {
-            message: format!(
-                "{}\n{name} could not be taken down: {}",
-                tested.message, failure.message
-            ),
-            ..tested
-        }),
-    }
+    let Err(failure) = take_down(&session, Data::Purge).await else {
+        return tested;
+    };
+    let failure = failure
+        .context(&format!("{name} could not be taken down"))
+        .hint(format!(
+            "`echo 'name: {name}' | split-pipeline -f - down --yes --purge-data` takes it down"
+        ));
+    Err(match tested {
+        Ok(_) => failure,
+        Err(tested) => Failure {
+            message: format!("{}\n{}", tested.message, failure.message),
+            ..failure.hints.into_iter().fold(tested, Failure::hint)
+        },
+    })
 }
 
 async fn send_and_find(
@@ -114,7 +120,15 @@ async fn send_and_find(
     let (context, delivery) = (&session.context, &session.spec.delivery);
     let lines = batch.lines(&kept_fields(&session.spec.handler.fields));
     let bucket = session.names.bucket(&session.spec);
-    let search = Search::start(&session.aws, &bucket, delivery.prefix.as_str(), lines);
+    let slowest = Duration::from_secs(delivery.buffer_seconds.get().into()) + DELIVERY_SLACK;
+    if timeout < slowest && !session.aws.is_emulator() {
+        context.ui.warn(&format!(
+            "a delivery may take up to {}, and --timeout is {}",
+            humantime::format_duration(slowest),
+            humantime::format_duration(timeout)
+        ));
+    }
+    let search = Search::start(&session.aws, &bucket, delivery.prefix.as_str(), slowest, lines);
     let mut search = context.unless_interrupted(search).await?.map_err(search_failed)?;
     let started = Instant::now();
     context

@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, F
     let session = Session::open(context).await?;
     loop {
         let status = look(&session, args.since).await?;
-        context.ui.result(&status);
+        context.ui.result(&status)?;
         if !args.watch {
             return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
         }

@@ -1,12 +1,16 @@
 //! `up`: makes AWS match the spec.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::Context;
 use super::session::Session;
 use crate::apply::{Applied, apply};
 use crate::aws::Aws;
+use crate::aws::wait::TAGGING;
 use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
@@ -15,11 +19,8 @@ use crate::plan::{Plan, Summary};
 use crate::progress::Event;
 use crate::resource::{Action, Adoption, Owner};
 use crate::results::{self, Made};
+use crate::spec::Spec;
 use crate::ui::Answer;
-
-/// How long something without any tags is given to get its owner's: another `up` may have made it a moment ago, and
-/// not every endpoint keeps the tags that go with a create call.
-const TAGGING: Duration = Duration::from_secs(3);
 
 /// How long to wait between two looks for tags.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -33,7 +34,7 @@ pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failu
     };
     let consent = if args.yes { Consent::Given } else { Consent::Ask };
     let result = bring_up(&session, args.handler.as_deref(), adoption, consent, args.timeout).await?;
-    context.ui.result(&result);
+    context.ui.result(&result)?;
     context.ui.note(&next_steps(&result.webhook_url));
     Ok(Exit::Done)
 }
@@ -62,31 +63,72 @@ pub(super) async fn bring_up(
     let plan = session.context.unless_interrupted(deciding).await??;
     let summaries = plan.summaries(&want);
     refuse(&summaries)?;
-    if consent == Consent::Ask {
-        agree(session, &summaries)?;
+    let questions = questions(&summaries);
+    if consent == Consent::Ask && !questions.is_empty() {
+        agree(session, &questions.join("\n")).await?;
     }
-    // When time runs out, the same happens as when the user interrupts: nothing new starts.
-    let out_of_time = session.aws.interrupt.child_token();
-    let aws = session.aws.with_interrupt(out_of_time.clone());
-    let mut applying = Box::pin(converge(&aws, &want, plan, adoption));
-    let applied = tokio::select! {
-        applied = &mut applying => applied,
-        () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => {
+    let gap = gap(&plan);
+    // The time starts here: building the handler and asking the user is not what takes too long.
+    let applied = within(timeout, &session.aws, async |aws| {
+        converge(aws, &want, plan, adoption, consent).await
+    });
+    let (applied, deadline) = applied.await;
+    let up = outcome(session, applied, started).map_err(|failure| match deadline {
+        Deadline::Kept => failure,
+        Deadline::Passed => failure.timed_out(timeout),
+    })?;
+    if gap == Gap::Possible {
+        session.context.ui.warn(&gap_warning(&session.spec));
+    }
+    Ok(up)
+}
+
+/// Whether work ended in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deadline {
+    Kept,
+    Passed,
+}
+
+/// Does work that, when time runs out, ends as it does when the user interrupts: nothing new starts.
+async fn within<T>(timeout: Duration, aws: &Aws, work: impl AsyncFnOnce(&Aws) -> T) -> (T, Deadline) {
+    let out_of_time = aws.interrupt.child_token();
+    let bounded = aws.with_interrupt(out_of_time.clone());
+    let mut work = Box::pin(work(&bounded));
+    tokio::select! {
+        done = &mut work => (done, Deadline::Kept),
+        () = tokio::time::sleep(timeout) => {
             out_of_time.cancel();
-            applying.await
+            let deadline = if aws.interrupt.is_cancelled() { Deadline::Kept } else { Deadline::Passed };
+            (work.await, deadline)
         }
-    }?;
-    outcome(session, applied, started).map_err(|failure| {
-        if out_of_time.is_cancelled() && !session.aws.interrupt.is_cancelled() {
-            let limit = humantime::format_duration(timeout);
-            return Failure {
-                kind: FailureKind::TimedOut,
-                ..failure
-            }
-            .context(&format!("time ran out after {limit}"));
-        }
-        failure
-    })
+    }
+}
+
+/// Whether the stream may hold what no delivery stream delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    None,
+    Possible,
+}
+
+/// A new delivery stream starts at the newest record of a stream that may have taken some before.
+fn gap(plan: &Plan) -> Gap {
+    let stream_is_older = plan.stream.have.is_some();
+    match plan.delivery_stream.action {
+        Action::Create | Action::Replace if stream_is_older => Gap::Possible,
+        _ => Gap::None,
+    }
+}
+
+fn gap_warning(spec: &Spec) -> String {
+    let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime);
+    format!(
+        "the delivery stream was made anew, and starts at the newest record: what the stream took before {}, since the \
+         last one was there, is not in S3; the stream keeps it for {} hours",
+        now.unwrap_or_default(),
+        spec.stream.retention_hours.get()
+    )
 }
 
 /// Looks at what is there and decides what to do about it; looks again while something has no tags at all.
@@ -112,19 +154,26 @@ async fn decide(aws: &Aws, want: &Desired, adoption: Adoption) -> Result<Plan, F
 }
 
 /// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
-async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption) -> Result<Applied, Failure> {
+async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption, consent: Consent) -> Applied {
     let first = apply(aws, want, plan).await;
     if !first.report.lost_something() || aws.interrupt.is_cancelled() {
-        return Ok(first);
+        return first;
     }
     aws.event(Event::Working(
         "something was taken away meanwhile: looking again".to_owned(),
     ));
-    let plan = decide(aws, want, adoption).await?;
-    refuse(&plan.summaries(want))?;
+    let Ok(plan) = decide(aws, want, adoption).await else {
+        return first;
+    };
+    let summaries = plan.summaries(want);
+    let unasked = consent == Consent::Ask && !questions(&summaries).is_empty();
+    if unasked || refuse(&summaries).is_err() {
+        // What the user has to see first is left to the next run.
+        return first;
+    }
     let mut second = apply(aws, want, plan).await;
     second.report.remember(&first.report);
-    Ok(second)
+    second
 }
 
 fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<results::Up, Failure> {
@@ -171,8 +220,8 @@ fn refuse(summaries: &[Summary]) -> Result<(), Failure> {
     Err(failure)
 }
 
-/// Asks before anything is replaced or shrunk.
-fn agree(session: &Session, summaries: &[Summary]) -> Result<(), Failure> {
+/// What the user has to agree to: whatever is replaced or shrinks.
+fn questions(summaries: &[Summary]) -> Vec<String> {
     let replaced = summaries
         .iter()
         .filter(|summary| summary.action == Action::Replace)
@@ -181,17 +230,17 @@ fn agree(session: &Session, summaries: &[Summary]) -> Result<(), Failure> {
             format!("{} {} is replaced: {why}", summary.kind, summary.name)
         });
     let cautions = summaries.iter().filter_map(|summary| summary.caution.clone());
-    let all: Vec<_> = replaced.chain(cautions).collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let list = all.join("\n");
-    match session.context.ui.ask(&format!("{list}\nGo on?")) {
+    replaced.chain(cautions).collect()
+}
+
+async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
+    let question = format!("{questions}\nGo on?");
+    match session.context.ask(&question).await? {
         Answer::Yes => Ok(()),
         Answer::No => Err(Failure::new(FailureKind::Usage, "nothing was changed")),
         Answer::NobodyThere => {
             let message = format!(
-                "this needs your agreement, and there is no terminal to ask; nothing was changed\n{list}"
+                "this needs your agreement, and there is no terminal to ask; nothing was changed\n{questions}"
             );
             Err(Failure::new(FailureKind::Usage, message).hint("--yes agrees to it"))
         }

@@ -29,6 +29,6 @@ pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
         )
         .hint("`split-pipeline up` makes it; `split-pipeline status` says what is missing")
     })?;
-    context.ui.result(&results::Url { webhook_url: url });
+    context.ui.result(&results::Url { webhook_url: url })?;
     Ok(Exit::Done)
 }

@@ -9,6 +9,6 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     let spec = read_spec(context)?;
     context.ui.result(&results::Validate {
         name: spec.name.to_string(),
-    });
+    })?;
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Transport;
 use crate::names::Names;
-use crate::resources::role;
+use crate::resources::{canonical, role};
 use crate::spec::{Encryption, Spec};
 
 /// The role of the delivery stream: read the stream, write to the bucket, log errors.
@@ -144,5 +144,5 @@ fn trust(service: &str, condition: Option<Value>) -> Value {
 }
 
 fn document(statements: &[Value]) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    canonical(json!({ "Version": "2012-10-17", "Statement": statements }))
 }

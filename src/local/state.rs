@@ -1,12 +1,16 @@
 //! Where the emulator's state on disk is: one set of files a port, so that several can run side by side.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{LocalError, process};
 
 /// The emulator's usual port.
 const DEFAULT_PORT: u16 = 4566;
+
+/// How long to wait before the lock is tried again.
+const LOCK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How many lines of the log an error shows.
 const LINES_SHOWN: usize = 15;
@@ -65,22 +69,24 @@ impl State {
     pub(super) async fn lock(&self) -> Result<File, LocalError> {
         // One lock for all ports: the installation is shared.
         let path = self.directory.join("lock");
-        let locked = tokio::task::spawn_blocking({
-            let path = path.clone();
-            move || {
-                let file = File::options()
-                    .create(true)
-                    .truncate(false)
-                    .write(true)
-                    .open(path)?;
-                file.lock()?;
-                Ok(file)
+        let failed = |source| LocalError::Io {
+            path: path.clone(),
+            source,
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        // Asked again and again, since a wait that blocks could not be interrupted.
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_AGAIN).await,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-        });
-        let locked = locked
-            .await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        locked.map_err(|source| LocalError::Io { path, source })
+        }
     }
 
     /// The process that we started, if it still runs.

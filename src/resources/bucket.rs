@@ -79,6 +79,8 @@ impl Resource for Bucket {
         id.clone()
     }
 
+    fn parent((): &()) {}
+
     fn external(&self) -> bool {
         self.ownership == Ownership::User
     }
@@ -141,13 +143,7 @@ impl Resource for Bucket {
             };
             step.aws.call("s3:CreateBucket", request).await
         };
-        match step.settle(create).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {
-                return self.observe(step.aws, &()).await?.ok_or(error);
-            }
-            Err(error) => return Err(error),
-        }
+        step.settle(create).await?;
         let state = State {
             public_access: PublicAccess::default(),
             policy: Value::Null,
@@ -155,11 +151,11 @@ impl Resource for Bucket {
             object_ownership: self.state.object_ownership.clone(),
             lifecycle: Lifecycle::default(),
         };
-        // The tags went with the call, but not every endpoint keeps those; setting them again costs one call.
         Ok(Observed {
             id: self.name.clone(),
             state,
-            tags: Tags::new(),
+            // They went with the call, but not every endpoint keeps those.
+            tags: self.read_tags(step.aws).await?,
             phase: Phase::Ready,
         })
     }
@@ -200,8 +196,11 @@ impl Resource for Bucket {
     }
 
     fn caution(&self, have: &State) -> Option<String> {
-        let (had, want) = (have.lifecycle.expire_days, self.state.lifecycle.expire_days);
-        let want = want?;
+        let (had, want) = (have.lifecycle.expire_days, self.state.lifecycle.expire_days?);
+        if have.lifecycle == Lifecycle::default() {
+            // It was never finished, and has nothing old yet.
+            return None;
+        }
         had.is_none_or(|had| want < had).then(|| {
             format!(
                 "bucket {}: delivered objects older than {want} days are deleted",
@@ -213,7 +212,12 @@ impl Resource for Bucket {
 
 impl Bucket {
     async fn exists(&self, aws: &Aws) -> Result<bool, AwsError> {
-        let request = || aws.s3.head_bucket().bucket(&self.name).send();
+        // A bucket of the usual name that somebody else made must not get our impressions, even if it lets us in.
+        let owner = (!self.external()).then(|| aws.account.clone());
+        let request = || {
+            let call = aws.s3.head_bucket().bucket(&self.name);
+            call.set_expected_bucket_owner(owner.clone()).send()
+        };
         match aws.call("s3:HeadBucket", request).await.found() {
             Ok(found) => Ok(found.is_some()),
             Err(error) => Err(match error.kind {
@@ -279,6 +283,7 @@ impl Bucket {
     /// Deletes every object, version and unfinished upload.
     async fn purge(&self, aws: &Aws) -> Result<(), AwsError> {
         loop {
+            aws.go_on()?;
             let request = || aws.s3.list_object_versions().bucket(&self.name).send();
             let Some(page) = aws.call("s3:ListObjectVersions", request).await.found()? else {
                 return Ok(());
@@ -319,18 +324,23 @@ impl Bucket {
     }
 
     async fn abort_uploads(&self, aws: &Aws) -> Result<(), AwsError> {
-        let request = || aws.s3.list_multipart_uploads().bucket(&self.name).send();
-        let answer = aws.call("s3:ListBucketMultipartUploads", request).await?;
-        for upload in answer.uploads() {
-            let request = || {
-                let call = aws.s3.abort_multipart_upload().bucket(&self.name);
-                call.set_key(upload.key.clone())
-                    .set_upload_id(upload.upload_id.clone())
-                    .send()
-            };
-            aws.call("s3:AbortMultipartUpload", request).await.found()?;
+        loop {
+            let request = || aws.s3.list_multipart_uploads().bucket(&self.name).send();
+            let page = aws.call("s3:ListBucketMultipartUploads", request).await?;
+            for upload in page.uploads() {
+                aws.go_on()?;
+                let request = || {
+                    let call = aws.s3.abort_multipart_upload().bucket(&self.name);
+                    call.set_key(upload.key.clone())
+                        .set_upload_id(upload.upload_id.clone())
+                        .send()
+                };
+                aws.call("s3:AbortMultipartUpload", request).await.found()?;
+            }
+            if page.is_truncated() != Some(true) {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 }
 

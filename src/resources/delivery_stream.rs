@@ -8,10 +8,9 @@ use aws_sdk_firehose::types::{
 };
 use serde::Serialize;
 
-use super::{tag_changes, tags_from};
-use crate::aws::wait::SETTLING;
-use crate::aws::{Aws, AwsError, ErrorKind, Look, Outcome};
-use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
+use super::{retag, tags_from};
+use crate::aws::{Aws, AwsError, Outcome};
+use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled};
 
 /// The delivery stream as it should be.
 #[derive(Clone, Debug)]
@@ -100,6 +99,8 @@ impl Resource for DeliveryStream {
         id.arn.clone()
     }
 
+    fn parent(_: &Needs) {}
+
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let Some((id, state, phase)) = self.describe(aws).await? else {
             return Ok(None);
@@ -145,18 +146,8 @@ impl Resource for DeliveryStream {
             };
             aws.call("firehose:CreateDeliveryStream", request).await
         };
-        match step.settle(create).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {}
-            Err(error) => return Err(error),
-        }
-        let (id, state) = self.active(step).await?;
-        Ok(Observed {
-            id,
-            state,
-            tags: self.tags.clone(),
-            phase: Phase::Ready,
-        })
+        step.settle(create).await?;
+        ready(self, &(), step).await
     }
 
     async fn update(&self, have: &Observed<Self>, _needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
@@ -167,7 +158,7 @@ impl Resource for DeliveryStream {
         }
         let update = async || {
             // Described anew each time: the version changes with every update, whoever made it.
-            let (id, _) = self.active(step).await?;
+            let id = ready(self, &(), step).await?.id;
             let request = || {
                 let call = step
                     .aws
@@ -187,12 +178,14 @@ impl Resource for DeliveryStream {
     }
 
     async fn delete(&self, _id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+        // Firehose refuses to delete one that it is still making.
+        settled(self, &(), step).await?;
         let delete = async || {
             let request = || {
-                step.aws
-                    .firehose
-                    .delete_delivery_stream()
-                    .delivery_stream_name(&self.name)
+                let call = step.aws.firehose.delete_delivery_stream();
+                // Forced, or one whose key is gone could never be deleted.
+                call.delivery_stream_name(&self.name)
+                    .allow_force_delete(true)
                     .send()
             };
             step.aws
@@ -201,24 +194,15 @@ impl Resource for DeliveryStream {
                 .found()
         };
         step.settle(delete).await?;
-        step.waiting("the delivery stream to be gone");
-        step.aws
-            .wait_until("the delivery stream to be gone", SETTLING, async || {
-                Ok(match self.describe(step.aws).await? {
-                    None => Look::Ready(()),
-                    Some(_) => Look::Pending("DELETING".to_owned()),
-                })
-            })
-            .await
+        gone(self, &(), step).await
     }
 
-    async fn settled(&self, have: Observed<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let (id, state) = self.active(step).await?;
-        Ok(Observed {
-            id,
-            state,
-            phase: Phase::Ready,
-            ..have
+    fn caution(&self, have: &State) -> Option<String> {
+        (have.bucket != self.state.bucket).then(|| {
+            format!(
+                "delivery stream {}: delivers to {} from now on; {} stays with what is in it, and `down` will not know it",
+                self.name, self.state.bucket, have.bucket
+            )
         })
     }
 
@@ -298,25 +282,6 @@ impl DeliveryStream {
         }
     }
 
-    async fn active(&self, step: &Step<'_>) -> Result<(Id, State), AwsError> {
-        let what = format!("delivery stream {} to be ACTIVE", self.name);
-        step.aws
-            .wait_until(&what, SETTLING, async || match self.describe(step.aws).await? {
-                Some((id, state, Phase::Ready)) => Ok(Look::Ready((id, state))),
-                Some((_, _, Phase::Failed(why))) => Err(AwsError::own(
-                    "firehose:CreateDeliveryStream",
-                    ErrorKind::Other,
-                    why,
-                )),
-                Some((_, _, phase)) => {
-                    step.waiting("the delivery stream to be ACTIVE");
-                    Ok(Look::Pending(format!("{phase:?}")))
-                }
-                None => Ok(Look::Pending("absent".to_owned())),
-            })
-            .await
-    }
-
     fn source(&self) -> Result<KinesisStreamSourceConfiguration, AwsError> {
         KinesisStreamSourceConfiguration::builder()
             .kinesis_stream_arn(&self.state.source)
@@ -368,9 +333,8 @@ impl DeliveryStream {
     }
 
     async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let (set, remove) = tag_changes(&self.tags, have);
-        if !set.is_empty() {
-            let tags = firehose_tags(&set)?;
+        let set = async |tags| {
+            let tags = firehose_tags(&tags)?;
             let request = || {
                 let call = aws
                     .firehose
@@ -378,19 +342,19 @@ impl DeliveryStream {
                     .delivery_stream_name(&self.name);
                 call.set_tags(Some(tags.clone())).send()
             };
-            aws.call("firehose:TagDeliveryStream", request).await?;
-        }
-        if !remove.is_empty() {
+            aws.call("firehose:TagDeliveryStream", request).await.map(drop)
+        };
+        let remove = async |keys: Vec<String>| {
             let request = || {
                 let call = aws
                     .firehose
                     .untag_delivery_stream()
                     .delivery_stream_name(&self.name);
-                call.set_tag_keys(Some(remove.clone())).send()
+                call.set_tag_keys(Some(keys.clone())).send()
             };
-            aws.call("firehose:UntagDeliveryStream", request).await?;
-        }
-        Ok(())
+            aws.call("firehose:UntagDeliveryStream", request).await.map(drop)
+        };
+        retag(&self.tags, have, set, remove).await
     }
 }
 

@@ -11,10 +11,9 @@ use aws_sdk_lambda::types::{
 };
 use serde::Serialize;
 
-use super::{tag_changes, tags_from};
-use crate::aws::wait::SETTLING;
-use crate::aws::{Aws, AwsError, ErrorKind, Look, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use super::{retag, tags_from};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, ready};
 
 /// What Lambda calls the custom runtime that our binary is.
 pub const RUNTIME: &str = "provided.al2023";
@@ -53,6 +52,8 @@ pub struct State {
     pub environment: BTreeMap<String, String>,
     /// Concurrency set apart for it.
     pub reserved_concurrency: Option<i32>,
+    /// Why AWS gave up the last change, if it did.
+    pub failed_update: Option<String>,
 }
 
 impl Resource for Function {
@@ -82,6 +83,8 @@ impl Resource for Function {
         id.clone()
     }
 
+    fn parent(_role: &String) {}
+
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let call = "lambda:GetFunction";
         let request = || aws.lambda.get_function().function_name(&self.name).send();
@@ -91,6 +94,14 @@ impl Resource for Function {
         let config = answer
             .configuration()
             .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
+        if let Some(error) = answer.tags_error() {
+            // Without its tags, our own function would look like somebody else's.
+            return Err(AwsError::own(
+                "lambda:ListTags",
+                ErrorKind::Denied,
+                error.message(),
+            ));
+        }
         let tags = answer
             .tags()
             .into_iter()
@@ -126,12 +137,8 @@ impl Resource for Function {
             };
             step.aws.call("lambda:CreateFunction", request).await
         };
-        match step.settle(create).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {}
-            Err(error) => return Err(error),
-        }
-        self.active(step).await
+        step.settle(create).await?;
+        ready(self, &(), step).await
     }
 
     async fn update(
@@ -158,10 +165,6 @@ impl Resource for Function {
         let request = || step.aws.lambda.delete_function().function_name(&self.name).send();
         let delete = async || step.aws.call("lambda:DeleteFunction", request).await.found();
         step.settle(delete).await.map(drop)
-    }
-
-    async fn settled(&self, _have: Observed<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        self.active(step).await
     }
 }
 
@@ -191,6 +194,7 @@ impl Function {
             reserved_concurrency: answer
                 .concurrency()
                 .and_then(Concurrency::reserved_concurrent_executions),
+            failed_update: failed_update(config),
         }
     }
 
@@ -201,6 +205,7 @@ impl Function {
             || had.memory_mib != want.memory_mib
             || had.timeout_seconds != want.timeout_seconds
             || had.environment != want.environment
+            || had.failed_update != want.failed_update
     }
 
     fn architecture(&self) -> Architecture {
@@ -224,24 +229,13 @@ impl Function {
         Ok(Blob::new(zip.as_slice()))
     }
 
-    async fn active(&self, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let what = format!("function {} to be Active", self.name);
-        step.aws
-            .wait_until(&what, SETTLING, async || {
-                match self.observe(step.aws, &()).await? {
-                    Some(have) if have.phase == Phase::Ready => Ok(Look::Ready(have)),
-                    Some(Observed {
-                        phase: Phase::Failed(why),
-                        ..
-                    }) => Err(AwsError::own("lambda:CreateFunction", ErrorKind::Other, why)),
-                    Some(have) => {
-                        step.waiting("the function to be Active");
-                        Ok(Look::Pending(format!("{:?}", have.phase)))
-                    }
-                    None => Ok(Look::Pending("absent".to_owned())),
-                }
-            })
-            .await
+    /// Waits until a change is made; one that AWS gave up is an error.
+    async fn changed(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let have = ready(self, &(), step).await?;
+        match have.state.failed_update {
+            None => Ok(()),
+            Some(why) => Err(AwsError::own("lambda", ErrorKind::Unusable, why)),
+        }
     }
 
     async fn update_configuration(&self, step: &Step<'_>) -> Result<(), AwsError> {
@@ -263,7 +257,7 @@ impl Function {
             step.aws.call("lambda:UpdateFunctionConfiguration", request).await
         };
         step.settle(update).await?;
-        self.active(step).await.map(drop)
+        self.changed(step).await
     }
 
     async fn update_code(&self, step: &Step<'_>) -> Result<(), AwsError> {
@@ -278,7 +272,7 @@ impl Function {
             step.aws.call("lambda:UpdateFunctionCode", request).await
         };
         step.settle(update).await?;
-        self.active(step).await.map(drop)
+        self.changed(step).await
     }
 
     async fn reserve(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -302,26 +296,32 @@ impl Function {
     }
 
     async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let (set, remove) = tag_changes(&self.tags, have);
-        if !set.is_empty() {
+        let set = async |tags: Tags| {
             let request = || {
                 let call = aws.lambda.tag_resource().resource(&self.arn);
-                call.set_tags(Some(set.clone().into_iter().collect())).send()
+                call.set_tags(Some(tags.clone().into_iter().collect())).send()
             };
-            aws.call("lambda:TagResource", request).await?;
-        }
-        if !remove.is_empty() {
+            aws.call("lambda:TagResource", request).await.map(drop)
+        };
+        let remove = async |keys: Vec<String>| {
             let request = || {
-                aws.lambda
-                    .untag_resource()
-                    .resource(&self.arn)
-                    .set_tag_keys(Some(remove.clone()))
-                    .send()
+                let call = aws.lambda.untag_resource().resource(&self.arn);
+                call.set_tag_keys(Some(keys.clone())).send()
             };
-            aws.call("lambda:UntagResource", request).await?;
-        }
-        Ok(())
+            aws.call("lambda:UntagResource", request).await.map(drop)
+        };
+        retag(&self.tags, have, set, remove).await
     }
+}
+
+fn failed_update(config: &FunctionConfiguration) -> Option<String> {
+    let failed = config.last_update_status() == Some(&LastUpdateStatus::Failed);
+    let reason = config.last_update_status_reason();
+    failed.then(|| {
+        reason
+            .unwrap_or("Lambda could not update it, and does not say why")
+            .to_owned()
+    })
 }
 
 fn phase_of(config: &FunctionConfiguration) -> Phase {

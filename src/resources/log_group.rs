@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{tag_changes, tags_from};
+use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
@@ -56,6 +56,8 @@ impl Resource for LogGroup {
         id.clone()
     }
 
+    fn parent((): &()) {}
+
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let request = || {
             aws.logs
@@ -96,13 +98,7 @@ impl Resource for LogGroup {
                 .send()
         };
         let create = async || step.aws.call("logs:CreateLogGroup", request).await;
-        match step.settle(create).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {
-                return self.observe(step.aws, &()).await?.ok_or(error);
-            }
-            Err(error) => return Err(error),
-        }
+        step.settle(create).await?;
         let state = State {
             retention_days: None,
             log_stream: None,
@@ -157,10 +153,8 @@ impl Resource for LogGroup {
     }
 
     fn caution(&self, have: &State) -> Option<String> {
-        let (have, want) = (
-            have.retention_days.unwrap_or(i32::MAX),
-            self.state.retention_days.unwrap_or(i32::MAX),
-        );
+        // Without a retention it was never finished, and has nothing old yet.
+        let (have, want) = (have.retention_days?, self.state.retention_days?);
         (want < have).then(|| {
             format!(
                 "log group {}: lines older than {want} days are dropped",
@@ -193,24 +187,20 @@ impl LogGroup {
     }
 
     async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let (set, remove) = tag_changes(&self.tags, have);
-        if !set.is_empty() {
+        let set = async |tags: Tags| {
             let request = || {
                 let call = aws.logs.tag_resource().resource_arn(&self.arn);
-                call.set_tags(Some(set.clone().into_iter().collect())).send()
+                call.set_tags(Some(tags.clone().into_iter().collect())).send()
             };
-            aws.call("logs:TagResource", request).await?;
-        }
-        if !remove.is_empty() {
+            aws.call("logs:TagResource", request).await.map(drop)
+        };
+        let remove = async |keys: Vec<String>| {
             let request = || {
-                aws.logs
-                    .untag_resource()
-                    .resource_arn(&self.arn)
-                    .set_tag_keys(Some(remove.clone()))
-                    .send()
+                let call = aws.logs.untag_resource().resource_arn(&self.arn);
+                call.set_tag_keys(Some(keys.clone())).send()
             };
-            aws.call("logs:UntagResource", request).await?;
-        }
-        Ok(())
+            aws.call("logs:UntagResource", request).await.map(drop)
+        };
+        retag(&self.tags, have, set, remove).await
     }
 }

@@ -3,7 +3,7 @@
 //! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
 //! Deploying it is the stage's business.
 
-use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, RestApi as Found};
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, RestApi as Found};
 use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use super::policy_value;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
+mod patch;
 mod route;
 mod tags;
 
@@ -92,6 +93,8 @@ impl Resource for RestApi {
     fn display_id(id: &Id) -> String {
         id.api.clone()
     }
+
+    fn parent((): &()) {}
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let mut ours = self.find(aws).await?;
@@ -306,77 +309,6 @@ impl RestApi {
             .and_then(|root| root.id());
         root.map(str::to_owned)
             .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "root resource"))
-    }
-
-    async fn patch(&self, api: &str, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
-        let operations = self.operations(had);
-        if operations.is_empty() {
-            return Ok(());
-        }
-        let request = || {
-            let call = step.aws.apigateway.update_rest_api().rest_api_id(api);
-            call.set_patch_operations(Some(operations.clone())).send()
-        };
-        step.settle(async || step.aws.call("apigateway:UpdateRestApi", request).await)
-            .await
-            .map(drop)
-    }
-
-    fn operations(&self, had: &State) -> Vec<PatchOperation> {
-        let want = &self.state;
-        let mut operations = Vec::new();
-        // A slash in a patch path is written `~1`.
-        let media_type = |media_type: &String| format!("/binaryMediaTypes/{}", media_type.replace('/', "~1"));
-        for extra in had
-            .binary_media_types
-            .iter()
-            .filter(|have| !want.binary_media_types.contains(have))
-        {
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Remove)
-                    .path(media_type(extra))
-                    .build(),
-            );
-        }
-        for missing in want
-            .binary_media_types
-            .iter()
-            .filter(|want| !had.binary_media_types.contains(want))
-        {
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Add)
-                    .path(media_type(missing))
-                    .value(missing)
-                    .build(),
-            );
-        }
-        if had.endpoint != want.endpoint {
-            let path = format!("/endpointConfiguration/types/{}", had.endpoint);
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Replace)
-                    .path(path)
-                    .value(&want.endpoint)
-                    .build(),
-            );
-        }
-        if had.policy != want.policy {
-            let policy = if want.policy.is_null() {
-                String::new()
-            } else {
-                want.policy.to_string()
-            };
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Replace)
-                    .path("/policy")
-                    .value(policy)
-                    .build(),
-            );
-        }
-        operations
     }
 
     async fn retag(&self, api: &str, have: &Tags, aws: &Aws) -> Result<(), AwsError> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{policy_value, tag_changes, tags_from};
+use super::{policy_value, retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
@@ -62,6 +62,8 @@ impl Resource for Role {
         id.clone()
     }
 
+    fn parent((): &()) {}
+
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let call = "iam:GetRole";
         let request = || aws.iam.get_role().role_name(&self.name).send();
@@ -96,13 +98,7 @@ impl Resource for Role {
                 .assume_role_policy_document(&trust);
             call.set_tags(Some(tags.clone())).send()
         };
-        match step.aws.call("iam:CreateRole", request).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {
-                return self.observe(step.aws, &()).await?.ok_or(error);
-            }
-            Err(error) => return Err(error),
-        }
+        step.aws.call("iam:CreateRole", request).await?;
         let state = State {
             trust: self.state.trust.clone(),
             policy: Value::Null,
@@ -216,29 +212,22 @@ impl Role {
     }
 
     async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let (set, remove) = tag_changes(&self.tags, have);
-        if !set.is_empty() {
-            let tags = iam_tags(&set)?;
+        let set = async |tags| {
+            let tags = iam_tags(&tags)?;
             let request = || {
-                aws.iam
-                    .tag_role()
-                    .role_name(&self.name)
-                    .set_tags(Some(tags.clone()))
-                    .send()
+                let call = aws.iam.tag_role().role_name(&self.name);
+                call.set_tags(Some(tags.clone())).send()
             };
-            aws.call("iam:TagRole", request).await?;
-        }
-        if !remove.is_empty() {
+            aws.call("iam:TagRole", request).await.map(drop)
+        };
+        let remove = async |keys: Vec<String>| {
             let request = || {
-                aws.iam
-                    .untag_role()
-                    .role_name(&self.name)
-                    .set_tag_keys(Some(remove.clone()))
-                    .send()
+                let call = aws.iam.untag_role().role_name(&self.name);
+                call.set_tag_keys(Some(keys.clone())).send()
             };
-            aws.call("iam:UntagRole", request).await?;
-        }
-        Ok(())
+            aws.call("iam:UntagRole", request).await.map(drop)
+        };
+        retag(&self.tags, have, set, remove).await
     }
 }
 

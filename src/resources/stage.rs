@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::rest_api::{self, described_tags, read_tags, retag};
-use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::aws::{Aws, AwsError, Outcome};
 use crate::names::Names;
 use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
 
@@ -101,6 +101,10 @@ impl Resource for Stage {
         format!("{}/{}", id.api, id.name)
     }
 
+    fn parent(needs: &Needs) -> Option<rest_api::Id> {
+        Some(needs.api.clone())
+    }
+
     async fn observe(
         &self,
         aws: &Aws,
@@ -167,16 +171,7 @@ impl Resource for Stage {
             };
             step.aws.call("apigateway:CreateStage", request).await
         };
-        match step.settle(create).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {
-                return self
-                    .observe(step.aws, &Some(needs.api.clone()))
-                    .await?
-                    .ok_or(error);
-            }
-            Err(error) => return Err(error),
-        }
+        step.settle(create).await?;
         let state = State {
             rate_limit: 0.0,
             burst_limit: 0,

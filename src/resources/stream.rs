@@ -5,10 +5,9 @@ use std::cmp::Ordering;
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamMode, StreamModeDetails, StreamStatus};
 use serde::Serialize;
 
-use super::{tag_changes, tags_from};
-use crate::aws::wait::SETTLING;
-use crate::aws::{Aws, AwsError, ErrorKind, Look, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use super::{retag, tags_from};
+use crate::aws::{Aws, AwsError, Outcome};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
 
 /// The stream as it should be.
 #[derive(Clone, Debug)]
@@ -62,6 +61,8 @@ impl Resource for Stream {
         id.clone()
     }
 
+    fn parent((): &()) {}
+
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let Some((state, phase)) = self.describe(aws).await? else {
             return Ok(None);
@@ -105,24 +106,12 @@ impl Resource for Stream {
             };
             step.aws.call("kinesis:CreateStream", request).await
         };
-        match step.settle(create).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::Exists => {}
-            Err(error) => return Err(error),
-        }
-        let state = self.active(step).await?;
-        // The tags went with the call, but not every endpoint keeps those; setting them again costs one call.
-        Ok(Observed {
-            id: self.arn.clone(),
-            state,
-            tags: Tags::new(),
-            phase: Phase::Ready,
-        })
+        step.settle(create).await?;
+        ready(self, &(), step).await
     }
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        let (set, remove) = tag_changes(&self.tags, &have.tags);
-        self.retag(set, remove, step.aws).await?;
+        self.retag(&have.tags, step.aws).await?;
         if have.state.mode != self.state.mode {
             self.switch_mode(step).await?;
         }
@@ -145,23 +134,7 @@ impl Resource for Stream {
             step.aws.call("kinesis:DeleteStream", request).await.found()
         };
         step.settle(delete).await?;
-        step.waiting("the stream to be gone");
-        step.aws
-            .wait_until("the stream to be gone", SETTLING, async || {
-                Ok(match self.describe(step.aws).await? {
-                    None => Look::Ready(()),
-                    Some(_) => Look::Pending("DELETING".to_owned()),
-                })
-            })
-            .await
-    }
-
-    async fn settled(&self, have: Observed<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        Ok(Observed {
-            state: self.active(step).await?,
-            phase: Phase::Ready,
-            ..have
-        })
+        gone(self, &(), step).await
     }
 
     fn caution(&self, have: &State) -> Option<String> {
@@ -171,10 +144,13 @@ impl Resource for Stream {
                 self.name, have.retention_hours, self.state.retention_hours
             ));
         }
+        let name = &self.name;
         match (have.shards, self.state.shards) {
-            (Some(have), Some(want)) if want < have => Some(format!(
-                "stream {}: shrinks from {have} to {want} shards",
-                self.name
+            (Some(have), Some(want)) if want < have => {
+                Some(format!("stream {name}: shrinks from {have} to {want} shards"))
+            }
+            (None, Some(want)) => Some(format!(
+                "stream {name}: shrinks from what AWS scaled it to by the traffic to {want} shards"
             )),
             _ => None,
         }
@@ -218,38 +194,22 @@ impl Stream {
         Ok(Some((state, phase)))
     }
 
-    async fn active(&self, step: &Step<'_>) -> Result<State, AwsError> {
-        let what = format!("stream {} to be ACTIVE", self.name);
-        step.aws
-            .wait_until(&what, SETTLING, async || {
-                Ok(match self.describe(step.aws).await? {
-                    Some((state, Phase::Ready)) => Look::Ready(state),
-                    Some((_, phase)) => {
-                        step.waiting("the stream to be ACTIVE");
-                        Look::Pending(format!("{phase:?}"))
-                    }
-                    None => Look::Pending("absent".to_owned()),
-                })
-            })
-            .await
-    }
-
-    async fn retag(&self, set: Tags, remove: Vec<String>, aws: &Aws) -> Result<(), AwsError> {
-        if !set.is_empty() {
+    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+        let set = async |tags: Tags| {
             let request = || {
                 let call = aws.kinesis.add_tags_to_stream().stream_name(&self.name);
-                call.set_tags(Some(set.clone().into_iter().collect())).send()
+                call.set_tags(Some(tags.clone().into_iter().collect())).send()
             };
-            aws.call("kinesis:AddTagsToStream", request).await?;
-        }
-        if !remove.is_empty() {
+            aws.call("kinesis:AddTagsToStream", request).await.map(drop)
+        };
+        let remove = async |keys: Vec<String>| {
             let request = || {
                 let call = aws.kinesis.remove_tags_from_stream().stream_name(&self.name);
-                call.set_tag_keys(Some(remove.clone())).send()
+                call.set_tag_keys(Some(keys.clone())).send()
             };
-            aws.call("kinesis:RemoveTagsFromStream", request).await?;
-        }
-        Ok(())
+            aws.call("kinesis:RemoveTagsFromStream", request).await.map(drop)
+        };
+        retag(&self.tags, have, set, remove).await
     }
 
     async fn switch_mode(&self, step: &Step<'_>) -> Result<(), AwsError> {
@@ -267,7 +227,7 @@ impl Stream {
             step.aws.call("kinesis:UpdateStreamMode", request).await
         };
         step.settle(switch).await?;
-        self.active(step).await.map(drop)
+        ready(self, &(), step).await.map(drop)
     }
 
     /// Changes the number of shards by steps that AWS allows: at most double, at least half.
@@ -276,7 +236,7 @@ impl Stream {
             return Ok(());
         };
         loop {
-            let have = self.active(step).await?.shards.unwrap_or(want);
+            let have = ready(self, &(), step).await?.state.shards.unwrap_or(want);
             if have == want {
                 return Ok(());
             }
@@ -322,7 +282,7 @@ impl Stream {
                     .await?;
             }
         }
-        self.active(step).await.map(drop)
+        ready(self, &(), step).await.map(drop)
     }
 
     async fn encrypt(&self, have: Option<&str>, step: &Step<'_>) -> Result<(), AwsError> {
@@ -348,6 +308,6 @@ impl Stream {
             step.settle(async || aws.call("kinesis:StopStreamEncryption", request).await)
                 .await?;
         }
-        self.active(step).await.map(drop)
+        ready(self, &(), step).await.map(drop)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use flate2::read::MultiGzDecoder;
 use futures_util::future::try_join_all;
@@ -49,10 +49,13 @@ impl From<AwsError> for SearchError {
 
 impl Search {
     /// Starts a search for `lines`; objects that are there already do not count.
+    ///
+    /// Firehose puts an object where the arrival of its oldest record says, so up to `gathered` ago.
     pub async fn start(
         aws: &Aws,
         bucket: &str,
         prefix: &str,
+        gathered: Duration,
         lines: Vec<String>,
     ) -> Result<Self, SearchError> {
         let mut tallies = HashMap::<_, Tally>::new();
@@ -62,7 +65,7 @@ impl Search {
         let mut search = Self {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
-            from: SystemTime::now(),
+            from: SystemTime::now() - gathered,
             lines: tallies,
             seen: HashSet::new(),
             objects: Vec::new(),
@@ -180,9 +183,26 @@ fn decompress(bytes: &[u8]) -> io::Result<String> {
             text.len()
         }
         [0xff, 6, 0, 0, b's', b'N', ..] => snap::read::FrameDecoder::new(bytes).read_to_string(&mut text)?,
+        [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, ..] => {
+            unsnap_java(bytes)?.as_slice().read_to_string(&mut text)?
+        }
         _ => (&*bytes).read_to_string(&mut text)?,
     };
     Ok(text)
+}
+
+/// Undoes snappy-java's own format: a header of 16 bytes, then blocks, each after its size in four bytes.
+fn unsnap_java(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let mut rest = bytes.get(16..).ok_or_else(cut_off)?;
+    let mut plain = Vec::new();
+    while let Some((size, after)) = rest.split_first_chunk::<4>() {
+        let size = usize::try_from(u32::from_be_bytes(*size)).unwrap_or(usize::MAX);
+        let (block, after) = after.split_at_checked(size).ok_or_else(cut_off)?;
+        plain.extend(snap::raw::Decoder::new().decompress_vec(block)?);
+        rest = after;
+    }
+    Ok(plain)
 }
 
 #[cfg(test)]
@@ -202,7 +222,14 @@ mod tests {
         zip.write_all(text.as_bytes()).unwrap();
         let mut snappy = snap::write::FrameEncoder::new(Vec::new());
         snappy.write_all(text.as_bytes()).unwrap();
+        let mut snappy_java = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
+        for line in text.split_inclusive('\n') {
+            let block = snap::raw::Encoder::new().compress_vec(line.as_bytes()).unwrap();
+            snappy_java.extend(u32::try_from(block.len()).unwrap().to_be_bytes());
+            snappy_java.extend(block);
+        }
         for bytes in [
+            snappy_java,
             gzip.finish().unwrap(),
             zip.finish().unwrap().into_inner(),
             snappy.into_inner().unwrap(),

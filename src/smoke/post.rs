@@ -15,6 +15,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(300);
 /// API Gateway answers within 29 s, whatever the function does.
 const TIMEOUT: Duration = Duration::from_secs(35);
 
+/// How long a webhook that was just made may refuse (its stage, and the permission to invoke the function, spread).
+const OPENING: Duration = Duration::from_mins(1);
+
 /// Posts to one webhook, and remembers the slowest answer.
 pub struct Poster {
     client: reqwest::Client,
@@ -45,6 +48,17 @@ impl Poster {
         let _ = encoder.write_all(body.as_bytes());
         let body = encoder.finish().unwrap_or_default();
         self.post(body, header, "a gzipped batch").await
+    }
+
+    /// Presses the test button until it answers 200: a webhook that was just made may not be known everywhere yet.
+    pub async fn until_open(&mut self) -> Result<(), SmokeError> {
+        let deadline = Instant::now() + OPENING;
+        loop {
+            match self.test_button().await {
+                Err(_) if Instant::now() < deadline => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Posts what Split's test button may send: nothing to take, and yet an answer of 200.

@@ -135,13 +135,24 @@ fn explain(text: &str, path: &[Step], fault: &Fault) -> Problem {
 /// Checks what no value can tell alone.
 fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if !spec.delivery.existing_bucket {
-        return problems;
-    }
+    let delivery = &spec.delivery;
     let mut complain = |key: &str, message: &str| {
         let path = steps(&["delivery", key]);
         problems.push(Problem::new(locate(text, &path, Place::Value), &path, message));
     };
+    if delivery.expire_days.is_some()
+        && let Some(other) = delivery.prefix.covers(&delivery.error_prefix)
+    {
+        complain(
+            "expire_days",
+            &format!(
+                "would delete what is below `{other}` as well: `delivery.prefix` must start with another text"
+            ),
+        );
+    }
+    if !delivery.existing_bucket {
+        return problems;
+    }
     // A bucket that is in the text, but bad, is a problem already.
     if tree
         .get(&steps(&["delivery", "bucket"]))
@@ -152,7 +163,7 @@ fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
             "needs `delivery.bucket`, which says what bucket that is",
         );
     }
-    if spec.delivery.expire_days.is_some() {
+    if delivery.expire_days.is_some() {
         complain(
             "expire_days",
             "cannot go with `existing_bucket: true`: an existing bucket is never changed",

@@ -4,6 +4,7 @@
 //! not evaluate expressions: that is Firehose's work.
 
 use schemars::json_schema;
+use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
 use super::values::{Checked, text_value};
 
@@ -11,7 +12,7 @@ use super::values::{Checked, text_value};
 const MAX_CHARS: usize = 1024;
 
 /// Where the handler keeps what it could not put into the stream, and what was no impression.
-const HANDLERS_OWN: [&str; 2] = ["spill/", "rejected/"];
+const HANDLERS_OWN: [&str; 2] = [SPILL_PREFIX, REJECTED_PREFIX];
 
 const ERROR_OUTPUT_TYPE: &str = "firehose:error-output-type";
 
@@ -43,6 +44,26 @@ impl Default for ErrorPrefix {
     fn default() -> Self {
         Self("errors/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/".to_owned())
     }
+}
+
+impl Prefix {
+    /// Gives the part that is the same for every object.
+    #[must_use]
+    pub fn fixed_part(&self) -> &str {
+        fixed_part(&self.0)
+    }
+
+    /// Finds what else in the bucket has keys that start like those of delivered objects, given the error prefix.
+    pub(super) fn covers<'a>(&self, errors: &'a ErrorPrefix) -> Option<&'a str> {
+        let others = HANDLERS_OWN.into_iter().chain([fixed_part(&errors.0)]);
+        others
+            .into_iter()
+            .find(|other| other.starts_with(self.fixed_part()))
+    }
+}
+
+fn fixed_part(prefix: &str) -> &str {
+    prefix.split("!{").next().unwrap_or_default()
 }
 
 fn check_prefix(text: &str) -> Checked {

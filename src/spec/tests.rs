@@ -20,7 +20,15 @@ fn parse(text: &str) -> Result<Parsed, SpecError> {
 }
 
 fn default_spec(name: &str) -> Spec {
-    Spec::named(Name::new(name).unwrap())
+    Spec {
+        name: Name::new(name).unwrap(),
+        region: None,
+        tags: Tags::default(),
+        stream: Stream::default(),
+        delivery: Delivery::default(),
+        handler: Handler::default(),
+        webhook: Webhook::default(),
+    }
 }
 
 /// Gives the messages for `key: value`, where `key` may be dotted once.

@@ -41,7 +41,6 @@ impl Live {
     pub(super) fn event(&self, event: &Event) {
         match event {
             Event::Call { .. }
-            | Event::Warning(_)
             | Event::Finished {
                 action: Action::Keep, ..
             } => {}
@@ -113,7 +112,6 @@ impl Plain {
             Event::Working(what) => self.new_line(None, what.split(':').next().unwrap_or(what), what),
             Event::Started { .. }
             | Event::Call { .. }
-            | Event::Warning(_)
             | Event::Finished {
                 action: Action::Keep, ..
             } => None,

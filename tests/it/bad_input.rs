@@ -82,6 +82,30 @@ fn an_error_is_json_on_standard_error_where_json_is_asked_for() {
 }
 
 #[test]
+fn a_wrong_command_line_is_json_too_where_json_is_asked_for() {
+    let refused = split_pipeline(["--output", "json", "plan", "--nope"]).exits_with(2);
+    let error: Value = serde_json::from_str(&refused.stderr).unwrap();
+    assert_eq!(error["error"]["kind"], "usage", "{error}");
+    assert!(
+        error["error"]["message"].as_str().unwrap().contains("--nope"),
+        "{error}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let schema = split_pipeline(["schema"])
+        .spawn(full.into())
+        .wait_with_output()
+        .unwrap();
+    let said = String::from_utf8(schema.stderr).unwrap();
+    assert_eq!(schema.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot be written"), "{said}");
+}
+
+#[test]
 fn a_wrong_command_line_exits_with_2() {
     for arguments in [
         &["nope"][..],

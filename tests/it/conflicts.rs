@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::command::{read_until, split_pipeline};
 use crate::support::emulator::{Emulator, sdk};
 use crate::support::inventory;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Fault, Proxy};
 
 const SPEC: &str = "name: it-conflict\n";
 
@@ -87,6 +87,116 @@ async fn a_bucket_name_that_is_taken_is_said_so() {
     let spec = "name: it-conflict\ndelivery: {bucket: it-taken}\n";
     let refused = emulator.local(spec, ["up", "--yes"]).exits_with(1);
     refused.says("it-taken").says("hint:");
+}
+
+/// Lambda's answer about a function that is not there.
+const NO_FUNCTION: Fault = Fault {
+    call: "GET /2015-03-31/functions/it-conflict",
+    end: "",
+    status: 404,
+    code: "ResourceNotFoundException",
+    body: r#"{"Type":"User","Message":"Function not found"}"#,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_comes_up_between_looking_and_creating_is_taken_only_if_it_is_ours() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::start(emulator.port).await;
+    let run = |arguments: &[&str]| {
+        let file = ["--local", "--file", "-"];
+        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
+        run.env("SPLIT_PIPELINE_LOCAL_PORT", proxy.port.to_string())
+    };
+    run(&["up"]).exits_with(0);
+    proxy.inject(&[NO_FUNCTION]);
+    run(&["up"]).exits_with(0);
+    assert!(proxy.pending_faults().is_empty());
+
+    let lambda = aws_sdk_lambda::Client::new(&emulator.sdk().await);
+    let function = lambda
+        .get_function()
+        .function_name("it-conflict")
+        .send()
+        .await
+        .unwrap();
+    let arn = function
+        .configuration()
+        .unwrap()
+        .function_arn()
+        .unwrap()
+        .to_owned();
+    let tags = lambda
+        .tag_resource()
+        .resource(arn)
+        .tags("split-pipeline", "another");
+    tags.send().await.unwrap();
+    proxy.take_calls();
+    proxy.inject(&[NO_FUNCTION]);
+    let refused = run(&["up"]).exits_with(1);
+    refused
+        .says("failed: function it-conflict")
+        .says("not tagged as this pipeline's");
+    let created = "POST /2015-03-31/functions";
+    assert_eq!(proxy.take_changes(), [created], "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn a_function_whose_role_is_gone_is_made_anew_with_it() {
+    let emulator = Emulator::start();
+    let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
+    let iam = aws_sdk_iam::Client::new(&emulator.sdk().await);
+    let role = "it-conflict-handler-us-east-1";
+    let policies = iam.list_role_policies().role_name(role).send().await.unwrap();
+    for policy in policies.policy_names() {
+        let delete = iam.delete_role_policy().role_name(role).policy_name(policy);
+        delete.send().await.unwrap();
+    }
+    iam.delete_role().role_name(role).send().await.unwrap();
+    let asked = emulator.local(SPEC, ["up"]).exits_with(2);
+    asked
+        .says("function it-conflict is replaced")
+        .says("nothing was changed");
+    let up = emulator
+        .local(SPEC, ["up", "--yes", "--output", "json"])
+        .exits_with(0)
+        .json();
+    let actions: Vec<_> = up["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["action"] != "unchanged")
+        .map(|it| {
+            format!(
+                "{} {}",
+                it["kind"].as_str().unwrap(),
+                it["action"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let mut actions = actions;
+    actions.sort();
+    assert_eq!(
+        actions,
+        ["function replaced", "function_role created", "stage updated"],
+        "{up}"
+    );
+    assert_eq!(up["webhook_url"], url.trim());
+    emulator.local(SPEC, ["smoke", "--count", "10"]).exits_with(0);
+    emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
+}
+
+#[tokio::test]
+async fn a_delivery_stream_made_anew_is_said_to_have_missed_something() {
+    let emulator = Emulator::start();
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    let firehose = aws_sdk_firehose::Client::new(&emulator.sdk().await);
+    let delete = firehose
+        .delete_delivery_stream()
+        .delivery_stream_name("it-conflict");
+    delete.send().await.unwrap();
+    let up = emulator.local(SPEC, ["up"]).exits_with(0);
+    up.says("warning: the delivery stream was made anew")
+        .says("24 hours");
 }
 
 /// A user who may do everything but what is denied.

@@ -46,7 +46,7 @@ async fn a_stream_changes_its_mode_in_place() {
         };
         let plan = run(&["plan"]).exits_with(0).stdout;
         assert!(action == "created" || plan.contains("mode"), "{plan}");
-        let up = run(&["up", "--output", "json"]).exits_with(0).json();
+        let up = run(&["up", "--yes", "--output", "json"]).exits_with(0).json();
         let resources = up["resources"].as_array().unwrap();
         let stream = resources.iter().find(|it| it["kind"] == "stream").unwrap();
         assert_eq!(stream["action"], action, "{up}");

@@ -43,7 +43,7 @@ impl PublicAccess {
 /// When objects go away by themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Lifecycle {
-    /// The prefix of delivered objects, and after how many days those are deleted.
+    /// After how many days delivered objects are deleted.
     pub expire_days: Option<i32>,
     /// The prefix to which `expire_days` applies.
     pub expire_prefix: Option<String>,

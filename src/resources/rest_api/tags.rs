@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::aws::{Aws, AwsError};
 use crate::resource::Tags;
-use crate::resources::{tag_changes, tags_from};
+use crate::resources::tags_from;
 
 /// The tags that come with the description of an API Gateway resource.
 pub(in crate::resources) fn described_tags(tags: Option<&HashMap<String, String>>) -> Tags {
@@ -40,28 +40,21 @@ pub(in crate::resources) async fn retag(
     have: &Tags,
     aws: &Aws,
 ) -> Result<(), AwsError> {
-    let (set, remove) = tag_changes(want, have);
-    if !set.is_empty() {
-        // All of them, not only those that differ: some endpoints keep these tags apart from the first ones.
+    // All of them, not only those that differ: some endpoints keep these tags apart from the first ones.
+    let set = async |_differing| {
         let tags = || want.clone().into_iter().collect();
         let request = || {
-            aws.apigateway
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags()))
-                .send()
+            let call = aws.apigateway.tag_resource().resource_arn(arn);
+            call.set_tags(Some(tags())).send()
         };
-        aws.call("apigateway:TagResource", request).await?;
-    }
-    if !remove.is_empty() {
+        aws.call("apigateway:TagResource", request).await.map(drop)
+    };
+    let remove = async |keys: Vec<String>| {
         let request = || {
-            aws.apigateway
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(remove.clone()))
-                .send()
+            let call = aws.apigateway.untag_resource().resource_arn(arn);
+            call.set_tag_keys(Some(keys.clone())).send()
         };
-        aws.call("apigateway:UntagResource", request).await?;
-    }
-    Ok(())
+        aws.call("apigateway:UntagResource", request).await.map(drop)
+    };
+    crate::resources::retag(want, have, set, remove).await
 }

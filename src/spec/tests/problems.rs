@@ -138,6 +138,25 @@ fn one_fault_is_one_problem() {
 }
 
 #[test]
+fn expiry_must_not_reach_what_is_not_delivered() {
+    for (prefix, other) in [
+        ("'!{timestamp:yyyy}/'", "spill/"),
+        ("rej", "rejected/"),
+        (
+            "errors/ok/, error_prefix: 'errors/ok/no/!{firehose:error-output-type}'",
+            "errors/ok/no/",
+        ),
+    ] {
+        let text = format!("name: abc\ndelivery: {{expire_days: 3, prefix: {prefix}}}\n");
+        let want = format!(
+            "2:25: delivery.expire_days: would delete what is below `{other}` as well: `delivery.prefix` must start with another text"
+        );
+        assert_shown(&text, &[&want]);
+    }
+    parse("name: abc\ndelivery: {expire_days: 3, prefix: 'all/!{timestamp:yyyy}/'}\n").unwrap();
+}
+
+#[test]
 fn empty_texts() {
     for text in ["", "\n\n", "# only a comment\n", "---\n", "~", "\u{feff}"] {
         assert_shown(

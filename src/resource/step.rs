@@ -1,0 +1,67 @@
+//! One resource being worked on.
+
+use super::Kind;
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::progress::Event;
+
+/// One resource being worked on: AWS, and a way to say what is waited for.
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    /// Where the work is done.
+    pub aws: &'a Aws,
+    kind: Kind,
+    name: &'a str,
+    age: Age,
+}
+
+/// How long a resource has been there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// Since before this command.
+    Old,
+    /// AWS has just made it: what is not found is not there yet.
+    JustCreated,
+}
+
+impl<'a> Step<'a> {
+    /// A step for one resource.
+    pub fn new(aws: &'a Aws, kind: Kind, name: &'a str) -> Self {
+        Self {
+            aws,
+            kind,
+            name,
+            age: Age::Old,
+        }
+    }
+
+    /// Says what the resource waits for.
+    pub fn waiting(&self, what: &str) {
+        self.aws.event(Event::Waiting {
+            kind: self.kind,
+            name: self.name.to_owned(),
+            what: what.to_owned(),
+        });
+    }
+
+    /// The same step for a resource that was made a moment ago, and may not be known everywhere yet.
+    #[must_use]
+    pub fn just_created(self) -> Self {
+        Self {
+            age: Age::JustCreated,
+            ..self
+        }
+    }
+
+    /// Repeats a call while something that it depends on has not settled yet.
+    pub async fn settle<T>(&self, mut call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
+        let call = async || {
+            call().await.map_err(|mut error| {
+                if error.kind == ErrorKind::NotFound && self.age == Age::JustCreated {
+                    error.kind = ErrorKind::NotYet;
+                }
+                error
+            })
+        };
+        self.aws.settle(&|why| self.waiting(why), call).await
+    }
+}
