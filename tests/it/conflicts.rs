@@ -24,17 +24,15 @@ async fn a_foreign_stream_stops_up_before_anything_is_changed() {
         .send()
         .await
         .unwrap();
-    let run = |arguments: &[&str]| {
-        let file = ["--local", "--file", "-"];
-        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
-        run.env("SPLIT_PIPELINE_LOCAL_PORT", proxy.port.to_string())
-    };
-    let refused = run(&["up", "--yes"]).exits_with(1);
+    let refused = proxy.local(SPEC, ["up", "--yes"]).exits_with(1);
     refused
         .says("nothing was changed")
         .says("stream it-conflict")
         .says("--adopt");
-    let status = run(&["status", "--output", "json"]).exits_with(3).json();
+    let status = proxy
+        .local(SPEC, ["status", "--output", "json"])
+        .exits_with(3)
+        .json();
     let stream = status["resources"]
         .as_array()
         .unwrap()
@@ -42,13 +40,17 @@ async fn a_foreign_stream_stops_up_before_anything_is_changed() {
         .find(|it| it["kind"] == "stream")
         .unwrap();
     assert_eq!(stream["state"], "foreign", "{status}");
-    let down = run(&["down", "--yes", "--purge-data", "--output", "json"])
+    let down = proxy
+        .local(SPEC, ["down", "--yes", "--purge-data", "--output", "json"])
         .exits_with(0)
         .json();
     assert_eq!(down["kept"][0]["kind"], "stream", "{down}");
     assert_eq!(proxy.take_changes(), [""; 0]);
 
-    let adopted = run(&["up", "--adopt", "--output", "json"]).exits_with(0).json();
+    let adopted = proxy
+        .local(SPEC, ["up", "--adopt", "--output", "json"])
+        .exits_with(0)
+        .json();
     let stream = adopted["resources"]
         .as_array()
         .unwrap()
@@ -56,7 +58,7 @@ async fn a_foreign_stream_stops_up_before_anything_is_changed() {
         .find(|it| it["kind"] == "stream")
         .unwrap();
     assert_eq!(stream["action"], "adopted", "{adopted}");
-    run(&["plan", "--check"]).exits_with(0);
+    proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
 }
 
 #[tokio::test]
@@ -102,14 +104,9 @@ const NO_FUNCTION: Fault = Fault {
 async fn what_comes_up_between_looking_and_creating_is_taken_only_if_it_is_ours() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
-    let run = |arguments: &[&str]| {
-        let file = ["--local", "--file", "-"];
-        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
-        run.env("SPLIT_PIPELINE_LOCAL_PORT", proxy.port.to_string())
-    };
-    run(&["up"]).exits_with(0);
+    proxy.local(SPEC, ["up"]).exits_with(0);
     proxy.inject(&[NO_FUNCTION]);
-    run(&["up"]).exits_with(0);
+    proxy.local(SPEC, ["up"]).exits_with(0);
     assert!(proxy.pending_faults().is_empty());
 
     let lambda = aws_sdk_lambda::Client::new(&emulator.sdk().await);
@@ -132,7 +129,7 @@ async fn what_comes_up_between_looking_and_creating_is_taken_only_if_it_is_ours(
     tags.send().await.unwrap();
     proxy.take_calls();
     proxy.inject(&[NO_FUNCTION]);
-    let refused = run(&["up"]).exits_with(1);
+    let refused = proxy.local(SPEC, ["up"]).exits_with(1);
     refused
         .says("failed: function it-conflict")
         .says("not tagged as this pipeline's");

@@ -1,6 +1,5 @@
 //! Answers that mean "not yet" or "too often", as each service words them: `up` waits and goes on.
 
-use crate::support::command::split_pipeline;
 use crate::support::emulator::Emulator;
 use crate::support::proxy::{Fault, Proxy};
 
@@ -133,19 +132,14 @@ const FAULTS: [Fault; 16] = [
 async fn up_waits_for_what_is_not_there_yet() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
-    let run = |arguments: &[&str]| {
-        let file = ["--local", "--file", "-"];
-        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
-        run.env("SPLIT_PIPELINE_LOCAL_PORT", proxy.port.to_string())
-    };
     proxy.inject(&FAULTS);
-    let up = run(&["up", "-v"]).exits_with(0);
+    let up = proxy.local(SPEC, ["up", "-v"]).exits_with(0);
     assert!(
         proxy.pending_faults().is_empty(),
         "{:#?}\n{}",
         proxy.pending_faults(),
         up.stderr
     );
-    run(&["plan", "--check"]).exits_with(0);
-    run(&["status"]).exits_with(0);
+    proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
+    proxy.local(SPEC, ["status"]).exits_with(0);
 }

@@ -13,6 +13,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use super::command::{Run, split_pipeline};
+
 /// One call as it went over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
@@ -67,6 +69,13 @@ impl Proxy {
         };
         tokio::spawn(accept(listener, shared.clone()));
         Self { port, shared }
+    }
+
+    /// A command on the spec, which it reads from standard input, against the emulator and through the proxy.
+    pub(crate) fn local<'a>(&self, spec: &str, arguments: impl IntoIterator<Item = &'a str>) -> Run {
+        let arguments = ["--local", "--file", "-"].into_iter().chain(arguments);
+        let run = split_pipeline(arguments).stdin(spec);
+        run.env("SPLIT_PIPELINE_LOCAL_PORT", self.port.to_string())
     }
 
     /// Lets each of these happen once.
