@@ -107,21 +107,21 @@ mod tests {
             delivered: 3,
             spilled: 1,
             rejected: 1,
-            ..Line::batch("r")
+            ..Line::batch("f", "r")
         };
         add(&mut traffic, &batch);
         add(
             &mut traffic,
             &Line {
                 status: 500,
-                ..Line::batch("r")
+                ..Line::batch("f", "r")
             },
         );
         add(
             &mut traffic,
             &Line {
                 status: 413,
-                ..Line::batch("r")
+                ..Line::batch("f", "r")
             },
         );
         add(

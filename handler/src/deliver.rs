@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::put_records::{PutRecordsError, PutRecordsOutput};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
@@ -14,7 +14,9 @@ use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::aws::error_code;
+use crate::log::{MAX_VALUES, milliseconds};
 use crate::pack::Record;
+use crate::request;
 
 /// How many requests are on their way at once: enough to hide the latency of one, few enough to bound memory.
 const CONCURRENT_REQUESTS: usize = 4;
@@ -40,34 +42,38 @@ const RETRYABLE_CODES: [&str; 8] = [
 
 /// What became of the records.
 #[derive(Debug, Default)]
-pub(crate) struct Delivery {
+pub(crate) struct Delivery<'a> {
     /// The records that Kinesis has not accepted.
-    pub(crate) undelivered: Vec<Record>,
+    pub(crate) undelivered: Vec<Record<'a>>,
     /// The number of impressions that it has.
     pub(crate) delivered: usize,
     /// How often a record was sent again.
     pub(crate) retried: usize,
+    /// How long each request took, in milliseconds, up to as many as the log takes.
+    pub(crate) latencies: Vec<u64>,
     /// The last error code, if any record was ever refused.
     pub(crate) error: Option<String>,
 }
 
-impl Delivery {
+impl Delivery<'_> {
     fn add(mut self, other: Self) -> Self {
         self.undelivered.extend(other.undelivered);
         self.delivered += other.delivered;
         self.retried += other.retried;
+        self.latencies.extend(other.latencies);
+        self.latencies.truncate(MAX_VALUES);
         self.error = other.error.or(self.error);
         self
     }
 }
 
 /// Sends requests to a stream, again where that may help, until `deadline`.
-pub(crate) async fn deliver(
+pub(crate) async fn deliver<'a>(
     kinesis: &Client,
     stream: &str,
-    requests: Vec<Vec<Record>>,
+    requests: Vec<Vec<Record<'a>>>,
     deadline: Instant,
-) -> Delivery {
+) -> Delivery<'a> {
     futures_util::stream::iter(requests)
         .map(|records| deliver_request(kinesis, stream, records, deadline))
         .buffer_unordered(CONCURRENT_REQUESTS)
@@ -75,19 +81,22 @@ pub(crate) async fn deliver(
         .await
 }
 
-async fn deliver_request(
+async fn deliver_request<'a>(
     kinesis: &Client,
     stream: &str,
-    records: Vec<Record>,
+    records: Vec<Record<'a>>,
     deadline: Instant,
-) -> Delivery {
+) -> Delivery<'a> {
     let mut delivery = Delivery {
         undelivered: records,
         ..Delivery::default()
     };
     for attempt in 0.. {
+        let started = Instant::now();
         let put = put_records(kinesis, stream, &delivery.undelivered);
-        let retryable = match timeout_at(deadline, put).await {
+        let put = timeout_at(deadline, put).await;
+        delivery.latencies.push(milliseconds(started.elapsed()));
+        let retryable = match put {
             Ok(Ok(output)) => {
                 delivery.take_accepted(output);
                 true
@@ -111,14 +120,14 @@ async fn deliver_request(
     delivery
 }
 
-impl Delivery {
+impl Delivery<'_> {
     /// Keeps as undelivered what `output` does not say to be accepted.
     fn take_accepted(&mut self, output: PutRecordsOutput) {
         let mut results = output.records.into_iter();
         self.undelivered.retain(|record| {
             let result = results.next();
             if result.as_ref().is_some_and(is_accepted) {
-                self.delivered += record.impressions;
+                self.delivered += record.impressions.len();
                 return false;
             }
             let code = result.and_then(|result| result.error_code);
@@ -142,28 +151,29 @@ struct PutFailure {
 async fn put_records(
     kinesis: &Client,
     stream: &str,
-    records: &[Record],
+    records: &[Record<'_>],
 ) -> Result<PutRecordsOutput, PutFailure> {
-    let entries: Result<Vec<_>, BuildError> = records.iter().map(entry).collect();
-    let entries = entries.map_err(|_| PutFailure {
+    let body = request::body(stream, records);
+    // The SDK wants a record to serialize; the body that it makes is never sent.
+    let placeholder = PutRecordsRequestEntry::builder()
+        .partition_key("-")
+        .data(Blob::new([]));
+    let placeholder = placeholder.build().map_err(|_| PutFailure {
         code: "invalid request".to_owned(),
         retryable: false,
     })?;
-    let put = kinesis.put_records().stream_name(stream);
-    put.set_records(Some(entries))
+    kinesis
+        .put_records()
+        .stream_name(stream)
+        .records(placeholder)
+        .customize()
+        .mutate_request(move |made| request::replace_body(made, body.clone()))
         .send()
         .await
         .map_err(|error| PutFailure {
             code: error_code(&error),
             retryable: is_retryable(&error),
         })
-}
-
-fn entry(record: &Record) -> Result<PutRecordsRequestEntry, BuildError> {
-    PutRecordsRequestEntry::builder()
-        .partition_key(&record.partition_key)
-        .data(Blob::new(record.data.as_slice()))
-        .build()
 }
 
 fn is_retryable(error: &SdkError<PutRecordsError>) -> bool {

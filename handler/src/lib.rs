@@ -20,6 +20,7 @@ pub mod elements;
 pub mod fields;
 
 pub mod pack;
+pub mod request;
 
 mod deliver;
 pub mod spill;

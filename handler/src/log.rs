@@ -1,17 +1,39 @@
 //! Owns the handler's log: one line of JSON for each invocation, on standard output, whence Lambda takes it to the
-//! function's log group.
+//! function's log group. The line is CloudWatch's embedded metric format too, so its numbers are metrics.
 //!
 //! The CLI reads these lines back, so the field names are an interface. Must not contain anything of an impression.
 
 use std::io::{self, Write as _};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The `message` of the line that each invocation writes.
 pub const BATCH: &str = "batch";
 
 /// The `message` of the line that is written when the handler cannot start.
 pub const STARTUP_FAILED: &str = "startup failed";
+
+/// The CloudWatch namespace of the metrics.
+pub const NAMESPACE: &str = "split-pipeline";
+
+/// The fields that are metrics, and their units.
+pub const METRICS: [(&str, &str); 10] = [
+    ("received", "Count"),
+    ("delivered", "Count"),
+    ("spilled", "Count"),
+    ("rejected", "Count"),
+    ("retried", "Count"),
+    ("bytes_in", "Bytes"),
+    ("bytes_inflated", "Bytes"),
+    ("put_records_ms", "Milliseconds"),
+    ("elapsed_ms", "Milliseconds"),
+    ("cold_start", "Count"),
+];
+
+/// The most values of one metric in a line (the format's specification: 100).
+pub(crate) const MAX_VALUES: usize = 100;
 
 /// How much attention a line wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +58,8 @@ pub struct Line {
     pub level: Level,
     /// What the line is about: [`BATCH`] or [`STARTUP_FAILED`].
     pub message: String,
+    /// The function's name, which is the metrics' one dimension.
+    pub function: String,
     /// Lambda's id of the invocation.
     pub request_id: String,
     /// The HTTP status that answered the sender.
@@ -56,8 +80,12 @@ pub struct Line {
     pub bytes_in: usize,
     /// The size of the body's JSON text.
     pub bytes_inflated: usize,
+    /// How long each `PutRecords` took, in milliseconds.
+    pub put_records_ms: Vec<u64>,
     /// How long the invocation took, in milliseconds.
     pub elapsed_ms: u64,
+    /// 1 if it was the first of its process, else 0.
+    pub cold_start: u8,
     /// What went wrong, if anything did, even if a retry or the spill made up for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -66,9 +94,10 @@ pub struct Line {
 impl Line {
     /// Returns an empty line about an invocation.
     #[must_use]
-    pub fn batch(request_id: &str) -> Self {
+    pub fn batch(function: &str, request_id: &str) -> Self {
         Self {
             message: BATCH.to_owned(),
+            function: function.to_owned(),
             request_id: request_id.to_owned(),
             ..Self::default()
         }
@@ -85,11 +114,27 @@ impl Line {
         }
     }
 
+    /// Returns the line as JSON; one about an invocation has its numbers declared as metrics.
+    fn text(&self, now: SystemTime) -> serde_json::Result<Vec<u8>> {
+        if self.message != BATCH {
+            return serde_json::to_vec(self);
+        }
+        let declared = METRICS.map(|(name, unit)| json!({ "Name": name, "Unit": unit }));
+        let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let metadata = json!({
+            "Timestamp": milliseconds(since_1970),
+            "CloudWatchMetrics": [
+                { "Namespace": NAMESPACE, "Dimensions": [["function"]], "Metrics": declared },
+            ],
+        });
+        serde_json::to_vec(&WithMetrics { metadata, line: self })
+    }
+
     /// Writes the line to standard output, in one piece.
     ///
     /// A failure is ignored: there is nowhere to report it, and it must not fail the batch.
     pub fn write(&self) {
-        if let Ok(mut text) = serde_json::to_vec(self) {
+        if let Ok(mut text) = self.text(SystemTime::now()) {
             text.push(b'\n');
             let mut stdout = io::stdout().lock();
             let _ = stdout.write_all(&text).and_then(|()| stdout.flush());
@@ -97,13 +142,26 @@ impl Line {
     }
 }
 
+/// A line in the embedded metric format (CloudWatch's guide: "Specification: Embedded metric format").
+#[derive(Serialize)]
+struct WithMetrics<'a> {
+    #[serde(rename = "_aws")]
+    metadata: serde_json::Value,
+    #[serde(flatten)]
+    line: &'a Line,
+}
+
+/// Returns whole milliseconds, as the log and Lambda count time.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_field_names_are_an_interface() {
-        let line = Line {
+    fn line() -> Line {
+        Line {
             level: Level::Warn,
             status: 200,
             received: 6,
@@ -114,23 +172,55 @@ mod tests {
             records: 8,
             bytes_in: 9,
             bytes_inflated: 10,
-            elapsed_ms: 11,
+            put_records_ms: vec![11, 12],
+            elapsed_ms: 13,
+            cold_start: 1,
             error: Some("AccessDenied".to_owned()),
-            ..Line::batch("id")
-        };
-        let text = serde_json::to_string(&line).unwrap();
+            ..Line::batch("flags", "id")
+        }
+    }
+
+    #[test]
+    fn the_field_names_are_an_interface() {
+        let text = serde_json::to_string(&line()).unwrap();
         let want = concat!(
-            r#"{"level":"WARN","message":"batch","request_id":"id","status":200,"#,
+            r#"{"level":"WARN","message":"batch","function":"flags","request_id":"id","status":200,"#,
             r#""received":6,"delivered":3,"spilled":2,"rejected":1,"retried":7,"records":8,"#,
-            r#""bytes_in":9,"bytes_inflated":10,"elapsed_ms":11,"error":"AccessDenied"}"#,
+            r#""bytes_in":9,"bytes_inflated":10,"put_records_ms":[11,12],"elapsed_ms":13,"cold_start":1,"#,
+            r#""error":"AccessDenied"}"#,
         );
         assert_eq!(text, want);
-        assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
+    }
+
+    #[test]
+    fn every_metric_is_a_number_of_the_line() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1234);
+        let text = line().text(now).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(value["_aws"]["Timestamp"], 1234);
+        let declared = &value["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(declared["Dimensions"], json!([["function"]]));
+        for metric in declared["Metrics"].as_array().unwrap() {
+            let number = &value[metric["Name"].as_str().unwrap()];
+            assert!(number.is_u64() || number[0].is_u64(), "{metric}");
+        }
+        assert_eq!(serde_json::from_slice::<Line>(&text).unwrap(), line());
+    }
+
+    #[test]
+    fn what_is_no_batch_has_no_metrics() {
+        let failed = Line::startup_failed(&io::Error::other("no region"));
+        let text = failed.text(SystemTime::now()).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(
+            (&value["_aws"], &value["error"]),
+            (&json!(null), &json!("no region"))
+        );
     }
 
     #[test]
     fn lines_of_other_versions_can_be_read() {
         let line: Line = serde_json::from_str(r#"{"message":"batch","new":1}"#).unwrap();
-        assert_eq!(line, Line::batch(""));
+        assert_eq!(line, Line::batch("", ""));
     }
 }

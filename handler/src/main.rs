@@ -41,7 +41,8 @@ fn run() -> Result<(), Error> {
     if let Some(name) = RUNTIME_VARIABLES.into_iter().find(|name| get(name).is_none()) {
         return Err(MissingVariable { name }.into());
     }
-    let webhook = Webhook::new(Settings::from_env(get)?, Clients::from_env(get)?);
+    let function = get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let webhook = Webhook::new(Settings::from_env(get)?, Clients::from_env(get)?, &function);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

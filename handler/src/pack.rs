@@ -1,6 +1,7 @@
 //! Owns packing impressions into Kinesis records, and records into `PutRecords` requests.
 //!
-//! Must not drop an impression: what no record can hold is returned beside the records. Must not call AWS.
+//! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
+//! call AWS.
 
 use crate::elements::Impression;
 use crate::settings::MAX_RECORD_KIB;
@@ -11,9 +12,9 @@ pub const MAX_RECORD_BYTES: usize = MAX_RECORD_KIB as usize * 1024;
 /// The most records in one `PutRecords` request (Kinesis API reference, `PutRecords`).
 pub const MAX_REQUEST_RECORDS: usize = 500;
 
-/// The most data and partition keys in one `PutRecords` request: what every Kinesis has taken since before 2025, when
-/// the limit became 10 MiB.
-pub const MAX_REQUEST_BYTES: usize = 5 * 1024 * 1024;
+/// The most data and partition keys that we put into one request, of the 5 MiB that every Kinesis takes: large enough
+/// for the largest record, small enough that one is sent while the next is made, and that few bytes are held twice.
+pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
 /// The longest partition key, in characters (Kinesis API reference, `PutRecordsRequestEntry`).
 ///
@@ -22,20 +23,20 @@ const MAX_PARTITION_KEY: usize = 256;
 
 /// A Kinesis record: one or more impressions, each followed by a newline.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct Record<'a> {
     /// The key whose hash chooses the shard.
     pub partition_key: String,
-    /// The impressions as NDJSON.
-    pub data: Vec<u8>,
-    /// The number of impressions in `data`.
-    pub impressions: usize,
+    /// The impressions.
+    pub impressions: &'a [Impression<'a>],
+    /// The size of the impressions as NDJSON.
+    pub bytes: usize,
 }
 
 /// Impressions, ready to be sent.
 #[derive(Debug, Default)]
 pub struct Packed<'a> {
     /// The records, in the order of the impressions.
-    pub records: Vec<Record>,
+    pub records: Vec<Record<'a>>,
     /// The impressions that are too large for any record.
     pub oversized: Vec<&'a str>,
 }
@@ -44,35 +45,48 @@ pub struct Packed<'a> {
 ///
 /// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`].
 #[must_use]
-pub fn pack<'a>(impressions: &'a [Impression<'_>], record_kib: u32) -> Packed<'a> {
+pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32) -> Packed<'a> {
     let target = record_kib as usize * 1024;
     let mut packed = Packed::default();
-    for impression in impressions {
+    let (mut start, mut bytes) = (0, 0);
+    for (index, impression) in impressions.iter().enumerate() {
         let size = impression.line.len() + 1;
-        if size > MAX_RECORD_BYTES {
-            packed.oversized.push(&impression.line);
-            continue;
+        let is_oversized = size > MAX_RECORD_BYTES;
+        if is_oversized || bytes + size > target {
+            packed.close(&impressions[start..index], bytes, record_kib);
+            (start, bytes) = (index, 0);
         }
-        match packed.records.last_mut() {
-            Some(record) if record.data.len() + size <= target => record.push(&impression.line),
-            _ => {
-                let partition_key = match record_kib {
-                    0 => partition_key(impression.key),
-                    _ => random_key(),
-                };
-                let mut record = Record::new(partition_key, target.max(size));
-                record.push(&impression.line);
-                packed.records.push(record);
-            }
+        if is_oversized {
+            packed.oversized.push(&impression.line);
+            start = index + 1;
+        } else {
+            bytes += size;
         }
     }
+    packed.close(&impressions[start..], bytes, record_kib);
     packed
+}
+
+impl<'a> Packed<'a> {
+    /// Makes a record of these impressions, if there are any.
+    fn close(&mut self, impressions: &'a [Impression<'a>], bytes: usize, record_kib: u32) {
+        let Some(first) = impressions.first() else { return };
+        let partition_key = match record_kib {
+            0 => partition_key(first.key),
+            _ => random_key(),
+        };
+        self.records.push(Record {
+            partition_key,
+            impressions,
+            bytes,
+        });
+    }
 }
 
 /// Splits records into requests that `PutRecords` takes, in order.
 #[must_use]
-pub fn requests(records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut requests: Vec<Vec<Record>> = Vec::new();
+pub fn requests(records: Vec<Record<'_>>) -> Vec<Vec<Record<'_>>> {
+    let mut requests: Vec<Vec<Record<'_>>> = Vec::new();
     let mut bytes = 0;
     for record in records {
         let size = record.size();
@@ -96,24 +110,19 @@ pub fn random_key() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
-impl Record {
-    fn new(partition_key: String, capacity: usize) -> Self {
-        Self {
-            partition_key,
-            data: Vec::with_capacity(capacity),
-            impressions: 0,
+impl Record<'_> {
+    /// Appends the impressions as NDJSON.
+    pub fn write_to(&self, ndjson: &mut Vec<u8>) {
+        ndjson.reserve(self.bytes);
+        for impression in self.impressions {
+            ndjson.extend_from_slice(impression.line.as_bytes());
+            ndjson.push(b'\n');
         }
-    }
-
-    fn push(&mut self, line: &str) {
-        self.data.extend_from_slice(line.as_bytes());
-        self.data.push(b'\n');
-        self.impressions += 1;
     }
 
     /// Returns what the record counts against the limits of a request.
     fn size(&self) -> usize {
-        self.data.len() + self.partition_key.len()
+        self.bytes + self.partition_key.len()
     }
 }
 

@@ -57,15 +57,17 @@ impl Spill<'_> {
     /// Stores impressions that Kinesis has not accepted; without any, does nothing.
     pub(crate) async fn store_impressions(
         &self,
-        undelivered: &[Record],
+        undelivered: &[Record<'_>],
         oversized: &[&str],
     ) -> Result<(), SpillError> {
         if undelivered.is_empty() && oversized.is_empty() {
             return Ok(());
         }
-        let records = undelivered.iter().map(|record| record.data.as_slice());
-        let lines = oversized.iter().flat_map(|line| [line.as_bytes(), b"\n"]);
-        self.put(SPILL_PREFIX, gzip(records.chain(lines))?).await
+        let records = undelivered.iter().flat_map(|record| record.impressions);
+        let lines = records.map(|impression| impression.line.as_ref());
+        let lines = lines.chain(oversized.iter().copied());
+        let lines = lines.flat_map(|line| [line.as_bytes(), b"\n"]);
+        self.put(SPILL_PREFIX, gzip(lines)?).await
     }
 
     /// Stores elements that are no impressions as `{"reason":…,"element":…}`; without any, does nothing.

@@ -1,26 +1,44 @@
 //! Owns what the tests of several modules share: Kinesis and S3 in memory, that answer as a test says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_kinesis::error::ErrorMetadata;
-use aws_sdk_kinesis::operation::put_records::{PutRecordsError, PutRecordsInput, PutRecordsOutput};
-use aws_sdk_kinesis::types::PutRecordsResultEntry;
+use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectInput, PutObjectOutput};
-use aws_smithy_mocks::{
-    MockResponse, MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock,
+use aws_smithy_mocks::{MockResponse, MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) type KinesisAnswer = MockResponse<PutRecordsOutput, PutRecordsError>;
+use crate::elements::Impression;
+use crate::pack::Record;
+
 pub(crate) type S3Answer = MockResponse<PutObjectOutput, PutObjectError>;
+
+/// A record as it went over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) partition_key: String,
+    pub(crate) data: Vec<u8>,
+}
+
+/// What Kinesis answers: an HTTP status and a body.
+pub(crate) type Answer = (u16, String);
+
+/// Answers a request, given its number from 0 and its records.
+type Answers = dyn Fn(usize, &[Sent]) -> Answer + Send + Sync;
 
 /// A stream that remembers the data of every record it was sent, by request, and of those that it accepted.
 #[derive(Clone, Default)]
@@ -33,53 +51,78 @@ impl Stream {
     /// Makes a client whose requests are answered by `answer`, given the number of the request from 0.
     pub(crate) fn client(
         &self,
-        answer: impl Fn(usize, &PutRecordsInput) -> KinesisAnswer + Send + Sync + 'static,
+        answer: impl Fn(usize, &[Sent]) -> Answer + Send + Sync + 'static,
     ) -> aws_sdk_kinesis::Client {
-        let stream = self.clone();
-        let rule = mock!(aws_sdk_kinesis::Client::put_records).then_compute_response(
-            move |input: &PutRecordsInput| {
-                let data: Vec<_> = input
-                    .records()
-                    .iter()
-                    .map(|r| r.data().as_ref().to_vec())
-                    .collect();
-                let mut sent = stream.sent.lock().unwrap();
-                let answer = answer(sent.len(), input);
-                if let MockResponse::Output(output) = &answer {
-                    let mut accepted = stream.accepted.lock().unwrap();
-                    let results = output.records().iter().zip(&data);
-                    accepted.extend(
-                        results
-                            .filter(|(r, _)| r.error_code().is_none())
-                            .map(|(_, d)| d.clone()),
-                    );
-                }
-                sent.push(data);
-                answer
-            },
-        );
-        kinesis(&rule)
+        let connector = SharedHttpConnector::new(Wire {
+            stream: self.clone(),
+            answer: Box::new(answer),
+        });
+        let config = aws_sdk_kinesis::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(credentials())
+            .retry_config(RetryConfig::disabled())
+            .http_client(http_client_fn(move |_, _| connector.clone()));
+        aws_sdk_kinesis::Client::from_conf(config.build())
     }
 
     /// Returns everything that was accepted, in order.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.accepted.lock().unwrap().concat()).unwrap()
     }
+
+    fn take(&self, records: Vec<Sent>, (status, body): &Answer) {
+        let results = serde_json::from_str::<Value>(body).unwrap_or_default();
+        for (index, record) in records.iter().enumerate().filter(|_| *status == 200) {
+            if results["Records"][index]["SequenceNumber"].is_string() {
+                self.accepted.lock().unwrap().push(record.data.clone());
+            }
+        }
+        let data = records.into_iter().map(|record| record.data);
+        self.sent.lock().unwrap().push(data.collect());
+    }
 }
 
-pub(crate) fn kinesis(rule: &Rule) -> aws_sdk_kinesis::Client {
-    let config = aws_sdk_kinesis::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(credentials())
-        .retry_config(RetryConfig::disabled())
-        .http_client(create_mock_http_client())
-        .interceptor(
-            MockResponseInterceptor::new()
-                .rule_mode(RuleMode::MatchAny)
-                .with_rule(rule),
+/// Where a client's requests end, as they would go over the wire.
+struct Wire {
+    stream: Stream,
+    answer: Box<Answers>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        assert_eq!(
+            request.headers().get("x-amz-target"),
+            Some("Kinesis_20131202.PutRecords")
         );
-    aws_sdk_kinesis::Client::from_conf(config.build())
+        let body = request.body().bytes().unwrap();
+        assert_eq!(
+            request.headers().get("content-length").unwrap(),
+            body.len().to_string()
+        );
+        let body: Value = serde_json::from_slice(body).unwrap();
+        assert!(body["StreamName"].is_string());
+        let records: Vec<_> = body["Records"].as_array().unwrap().iter().map(sent).collect();
+        let call = self.stream.sent.lock().unwrap().len();
+        let answer = (self.answer)(call, &records);
+        self.stream.take(records, &answer);
+        let status = http::StatusCode::from_u16(answer.0).unwrap().into();
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer.1))))
+    }
+}
+
+fn sent(record: &Value) -> Sent {
+    let data = record["Data"].as_str().unwrap();
+    Sent {
+        partition_key: record["PartitionKey"].as_str().unwrap().to_owned(),
+        data: base64_simd::STANDARD.decode_to_vec(data).unwrap(),
+    }
 }
 
 fn credentials() -> Credentials {
@@ -87,29 +130,45 @@ fn credentials() -> Credentials {
 }
 
 /// Accepts the records whose place in the request satisfies `accepts`, and throttles the others.
-pub(crate) fn accept_where(input: &PutRecordsInput, accepts: impl Fn(usize) -> bool) -> KinesisAnswer {
-    let results = (0..input.records().len()).map(|index| {
-        let result = PutRecordsResultEntry::builder();
-        if accepts(index) {
-            return result.sequence_number("1").shard_id("0").build();
-        }
-        result
-            .error_code("ProvisionedThroughputExceededException")
-            .build()
-    });
-    let output = PutRecordsOutput::builder().set_records(Some(results.collect()));
-    MockResponse::Output(output.build().unwrap())
+pub(crate) fn accept_where(records: &[Sent], accepts: impl Fn(usize) -> bool) -> Answer {
+    let results: Vec<_> = (0..records.len())
+        .map(|index| {
+            if accepts(index) {
+                json!({ "SequenceNumber": "1", "ShardId": "0" })
+            } else {
+                json!({ "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "SECRET" })
+            }
+        })
+        .collect();
+    (200, json!({ "Records": results }).to_string())
 }
 
-pub(crate) fn accept(_: usize, input: &PutRecordsInput) -> KinesisAnswer {
-    accept_where(input, |_| true)
-}
-
-pub(crate) fn kinesis_error(code: &str) -> KinesisAnswer {
-    MockResponse::Error(PutRecordsError::generic(metadata(code)))
+pub(crate) fn accept(_: usize, records: &[Sent]) -> Answer {
+    accept_where(records, |_| true)
 }
 
 /// The message quotes the request, as AWS's validation messages do.
+pub(crate) fn kinesis_error(code: &str) -> Answer {
+    (400, json!({ "__type": code, "message": "SECRET" }).to_string())
+}
+
+/// Makes a record of these lines, for as long as the test runs.
+pub(crate) fn record(lines: &[&str]) -> Record<'static> {
+    let impressions: Vec<_> = lines
+        .iter()
+        .map(|line| Impression {
+            line: (*line).to_owned().into(),
+            key: "\"k\"",
+        })
+        .collect();
+    let bytes = lines.iter().map(|line| line.len() + 1).sum();
+    Record {
+        partition_key: "k".to_owned(),
+        impressions: impressions.leak(),
+        bytes,
+    }
+}
+
 fn metadata(code: &str) -> ErrorMetadata {
     ErrorMetadata::builder().code(code).message("SECRET").build()
 }

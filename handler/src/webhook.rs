@@ -2,6 +2,8 @@
 //!
 //! Must not answer 200 before every element is stored. Must not write the log: the caller has the line.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -9,11 +11,11 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::aws::Clients;
-use crate::decode::{DecodeError, decode};
+use crate::decode::{DecodeError, Decoder};
 use crate::deliver::deliver;
 use crate::elements::{Elements, parse};
 use crate::event::{Counts, Event, Response};
-use crate::log::{Level, Line};
+use crate::log::{Level, Line, milliseconds};
 use crate::pack::{pack, requests};
 use crate::settings::Settings;
 use crate::spill::{Spill, SpillError};
@@ -25,11 +27,14 @@ const SPILL_RESERVE: Duration = Duration::from_secs(8);
 /// The part of the remaining time that is kept back when there is little.
 const SPILL_RESERVE_PART: f64 = 0.4;
 
-/// The webhook: settings and clients, made once.
-#[derive(Clone, Debug)]
+/// The webhook: settings, clients and buffers, made once.
 pub struct Webhook {
     settings: Settings,
     clients: Clients,
+    function: String,
+    /// Absent while a batch is decoded in it, and before the first.
+    decoder: Mutex<Option<Decoder>>,
+    started: AtomicBool,
 }
 
 /// What [`Webhook::handle`] returns.
@@ -65,10 +70,16 @@ impl Failure {
 }
 
 impl Webhook {
-    /// Makes the webhook of one pipeline.
+    /// Makes the webhook of one pipeline, which is the function of this name.
     #[must_use]
-    pub fn new(settings: Settings, clients: Clients) -> Self {
-        Self { settings, clients }
+    pub fn new(settings: Settings, clients: Clients, function: &str) -> Self {
+        Self {
+            settings,
+            clients,
+            function: function.to_owned(),
+            decoder: Mutex::default(),
+            started: AtomicBool::new(false),
+        }
     }
 
     /// Takes the batch in an API Gateway proxy event, or says why not.
@@ -76,8 +87,12 @@ impl Webhook {
     /// Returns by `deadline`, but for the time to decode and compress, which nothing interrupts.
     pub async fn handle(&self, event: &RawValue, request_id: &str, deadline: Instant) -> Handled {
         let started = Instant::now();
-        let mut line = Line::batch(request_id);
-        let response = match self.take(event, deadline, &mut line).await {
+        let mut line = Line::batch(&self.function, request_id);
+        line.cold_start = u8::from(!self.started.swap(true, Ordering::Relaxed));
+        let mut decoder = self.decoder().take().unwrap_or_default();
+        let taken = self.take(event, &mut decoder, deadline, &mut line).await;
+        self.decoder().replace(decoder);
+        let response = match taken {
             Ok(()) => Response::taken(Counts {
                 received: line.received,
                 delivered: line.delivered,
@@ -93,16 +108,26 @@ impl Webhook {
         };
         line.status = response.status_code;
         line.level = level(&line);
-        line.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        line.elapsed_ms = milliseconds(started.elapsed());
         Handled { response, line }
     }
 
-    async fn take(&self, event: &RawValue, deadline: Instant, line: &mut Line) -> Result<(), Failure> {
+    fn decoder(&self) -> MutexGuard<'_, Option<Decoder>> {
+        self.decoder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(
+        &self,
+        event: &RawValue,
+        decoder: &mut Decoder,
+        deadline: Instant,
+        line: &mut Line,
+    ) -> Result<(), Failure> {
         let event = Event::read(event).ok_or(Failure::Event)?;
         line.bytes_in = event.body().len();
-        let text = decode(event.body(), event.encoding())?;
+        let text = decoder.decode(event.body(), event.encoding())?;
         line.bytes_inflated = text.len();
-        let elements = parse(&text, &self.settings.fields)?;
+        let elements = parse(text, &self.settings.fields)?;
         line.received = elements.impressions.len() + elements.rejected.len();
         // The SDK's futures take some 20 KB, which would be moved with every caller's.
         Box::pin(self.store(&elements, deadline, line)).await
@@ -150,6 +175,7 @@ impl Webhook {
         .await;
         line.delivered = delivery.delivered;
         line.retried = delivery.retried;
+        line.put_records_ms = delivery.latencies;
         line.error.clone_from(&delivery.error);
         let stored = spill.store_impressions(&delivery.undelivered, &packed.oversized);
         if let Err(s3) = stored.await {

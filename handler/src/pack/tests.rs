@@ -20,7 +20,7 @@ fn of_sizes(sizes: &[usize]) -> Vec<Impression<'static>> {
 
 fn sizes(packed: &Packed<'_>) -> Vec<usize> {
     let records = packed.records.iter();
-    records.map(|record| record.data.len()).collect()
+    records.map(|record| record.bytes).collect()
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn single_records_are_keyed_by_the_impression() {
     }
 }
 
-fn record(data: usize, key: usize) -> Record {
+fn record(bytes: usize, key: usize) -> Record<'static> {
     Record {
         partition_key: "k".repeat(key),
-        data: vec![0; data],
-        impressions: 1,
+        impressions: &[],
+        bytes,
     }
 }
 
@@ -122,13 +122,16 @@ proptest! {
             prop_assert!(bytes <= MAX_REQUEST_BYTES);
             for record in request {
                 let target = (record_kib as usize * 1024).min(MAX_RECORD_BYTES);
-                prop_assert!(record.data.len() <= target || record.impressions == 1);
-                prop_assert!(record.data.len() <= MAX_RECORD_BYTES);
+                let mut data = Vec::new();
+                record.write_to(&mut data);
+                prop_assert_eq!(data.len(), record.bytes);
+                prop_assert!(data.len() <= target || record.impressions.len() == 1);
+                prop_assert!(data.len() <= MAX_RECORD_BYTES);
                 prop_assert!(!record.partition_key.is_empty());
-                let lines = record.data.split_inclusive(|&byte| byte == b'\n');
+                let lines = data.split_inclusive(|&byte| byte == b'\n');
                 let before = have.len();
                 have.extend(lines.map(|line| line.len() - 1));
-                prop_assert_eq!(have.len() - before, record.impressions);
+                prop_assert_eq!(have.len() - before, record.impressions.len());
             }
         }
         prop_assert_eq!(have, want);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::elements::Reason;
-use crate::testing::{Bucket, in_ms};
+use crate::testing::{Bucket, in_ms, record};
 
 fn spill(s3: &Client) -> Spill<'_> {
     Spill {
@@ -12,14 +12,6 @@ fn spill(s3: &Client) -> Spill<'_> {
         bucket: "bucket",
         request_id: "id",
         deadline: in_ms(60_000),
-    }
-}
-
-fn record(data: &str) -> Record {
-    Record {
-        partition_key: "k".to_owned(),
-        data: data.into(),
-        impressions: 1,
     }
 }
 
@@ -50,7 +42,7 @@ async fn nothing_is_no_object() {
 async fn impressions_are_ndjson() {
     let bucket = Bucket::default();
     let s3 = bucket.client("");
-    let records = [record("1\n2\n"), record("3\n")];
+    let records = [record(&["1", "2"]), record(&["3"])];
     spill(&s3).store_impressions(&records, &["4", "5"]).await.unwrap();
     assert_eq!(bucket.text("spill/dt="), "1\n2\n3\n4\n5\n");
 }

@@ -44,7 +44,7 @@ fn webhook(record_kib: u32, clients: Clients) -> Webhook {
         record_kib,
         fields: Fields::All,
     };
-    Webhook::new(settings, clients)
+    Webhook::new(settings, clients, "function")
 }
 
 async fn handle(webhook: &Webhook, event: &Value) -> (u16, Value, Line) {
@@ -171,9 +171,9 @@ async fn what_kinesis_refuses_is_spilled() {
 async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
     let world = World::default();
     let clients = Clients {
-        kinesis: world.stream.client(|_, input| {
-            accept_where(input, |index| input.records()[index].partition_key() == Some("2"))
-        }),
+        kinesis: world
+            .stream
+            .client(|_, input| accept_where(input, |index| input[index].partition_key == "2")),
         s3: world.bucket.client(""),
     };
     let (first, second) = (r#"{"key":"1","split":""}"#, r#"{"key":"2","split":""}"#);

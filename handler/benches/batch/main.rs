@@ -1,0 +1,67 @@
+//! Measures a batch's way through the handler on one core: from the event's bytes to signed `PutRecords` requests,
+//! beside what bounds it, inflating alone.
+//!
+//! `cargo bench -p split-pipeline-handler --profile handler`; `benches/handler/compare.py` runs it beside others.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to stop")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::value::RawValue;
+use split_pipeline_handler::settings::{Fields, Settings};
+use split_pipeline_handler::webhook::Webhook;
+
+mod impressions;
+mod stub;
+
+/// Impressions a batch; Lambda's 6 MB payload takes the largest only gzipped.
+const SIZES: [usize; 4] = [100, 1_000, 10_000, 50_000];
+
+fn settings() -> Settings {
+    Settings {
+        stream: "stream".to_owned(),
+        bucket: "bucket".to_owned(),
+        record_kib: 100,
+        fields: Fields::All,
+    }
+}
+
+fn whole_path(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.unwrap();
+    let webhook = Webhook::new(settings(), stub::clients(), "bench");
+    let mut group = criterion.benchmark_group("event to PutRecords");
+    for size in SIZES {
+        let event = impressions::event(size);
+        let event: &RawValue = serde_json::from_str(&event).unwrap();
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(size), event, |bencher, event| {
+            bencher.iter(|| {
+                let deadline = (Instant::now() + Duration::from_secs(20)).into();
+                let handled = runtime.block_on(webhook.handle(event, "id", deadline));
+                assert_eq!(handled.line.delivered, size);
+            });
+        });
+    }
+    group.finish();
+}
+
+fn inflate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("gunzip alone");
+    let mut inflater = libdeflater::Decompressor::new();
+    for size in SIZES {
+        let plain = impressions::body(size);
+        let gzip = impressions::gzip(plain.as_bytes());
+        let mut out = vec![0; plain.len()];
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(size), &gzip, |bencher, gzip| {
+            bencher.iter(|| black_box(inflater.gzip_decompress(gzip, &mut out).unwrap()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, inflate, whole_path);
+criterion_main!(benches);
