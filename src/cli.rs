@@ -3,7 +3,7 @@
 //! Must not do anything, nor know defaults of the spec.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -90,6 +90,8 @@ pub enum Command {
     Down(Down),
     /// Build the handler and write the deployment zip
     Build(Build),
+    /// Send impressions that were spilled to S3 again; with --stream, copy what the stream still keeps to S3
+    Replay(Replay),
     /// Print the spec's JSON Schema, for editors
     Schema,
     /// Start, stop or look at the local emulator
@@ -186,6 +188,23 @@ pub struct Build {
     pub out: Option<PathBuf>,
 }
 
+/// Options of `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct Replay {
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Copy what the stream still keeps to S3, for a time when the delivery stream was away
+    #[arg(long, requires = "since")]
+    pub stream: bool,
+    /// Copy what came in since then: a time such as 2026-01-31T13:00:00Z, or a span such as 2h before now
+    #[arg(long, value_name = "TIME", requires = "stream", value_parser = moment)]
+    pub since: Option<SystemTime>,
+    /// Copy what came in before then; default: now
+    #[arg(long, value_name = "TIME", requires = "stream", value_parser = moment)]
+    pub until: Option<SystemTime>,
+}
+
 /// Options of `local`.
 #[derive(Args, Clone, Debug)]
 pub struct Local {
@@ -210,6 +229,17 @@ pub enum LocalCommand {
 pub struct Completions {
     /// The shell
     pub shell: Shell,
+}
+
+fn moment(text: &str) -> Result<SystemTime, String> {
+    if let Ok(moment) = humantime::parse_rfc3339_weak(text) {
+        return Ok(moment);
+    }
+    let ago = humantime::parse_duration(text)
+        .map_err(|_| "must be a time such as 2026-01-31T13:00:00Z, or a span such as 2h".to_owned())?;
+    SystemTime::now()
+        .checked_sub(ago)
+        .ok_or_else(|| "is before all time".to_owned())
 }
 
 fn architecture(text: &str) -> Result<Architecture, String> {

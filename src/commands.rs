@@ -8,6 +8,7 @@ mod down;
 mod init;
 mod local;
 mod plan;
+mod replay;
 mod schema;
 mod session;
 mod smoke;
@@ -62,6 +63,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Smoke(args) => smoke::run(context, &args).await,
         Command::Down(args) => down::run(context, &args).await,
         Command::Build(args) => build::run(context, &args).await,
+        Command::Replay(args) => replay::run(context, &args).await,
         Command::Schema => schema::run(context),
         Command::Local(args) => local::run(context, &args).await,
         Command::Completions(args) => completions::run(context, &args),

@@ -11,6 +11,7 @@ use crate::apply::Report;
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
 use crate::local::LocalError;
+use crate::replay::ReplayError;
 use crate::spec::SpecError;
 
 /// How a command that did not fail ends.
@@ -175,6 +176,16 @@ impl From<AwsError> for Failure {
             .hints()
             .into_iter()
             .fold(Self::new(kind, whole_chain(&error)), Self::hint)
+    }
+}
+
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Self {
+        let failure = match error {
+            ReplayError::Aws(error) => Self::from(error),
+            other => Self::new(FailureKind::Aws, whole_chain(&other)),
+        };
+        failure.hint("nothing is lost: `replay` run again goes on with what is left")
     }
 }
 

@@ -16,7 +16,7 @@
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
-//! emulator), [`smoke`], [`traffic`], [`results`], [`random`], [`progress`] and [`ui`] (what the user sees).
+//! emulator), [`smoke`], [`replay`], [`prefixes`], [`traffic`], [`results`], [`random`], [`progress`] and [`ui`] (what the user sees).
 
 pub mod apply;
 pub mod artifact;
@@ -30,8 +30,10 @@ pub mod local;
 pub mod names;
 pub mod observe;
 pub mod plan;
+pub mod prefixes;
 pub mod progress;
 pub mod random;
+pub mod replay;
 pub mod resource;
 pub mod resources;
 pub mod results;

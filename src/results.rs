@@ -194,6 +194,23 @@ pub struct Smoke {
     pub objects: Vec<String>,
 }
 
+/// What `replay` gives.
+#[derive(Debug, Default, Serialize)]
+pub struct Replay {
+    /// The pipeline.
+    pub name: String,
+    /// Whether this only says what would be done.
+    pub dry_run: bool,
+    /// Where it was done.
+    pub bucket: String,
+    /// Spilled objects that were sent again and deleted, or objects that were written.
+    pub objects: Vec<String>,
+    /// Impressions that went into the stream again.
+    pub delivered: usize,
+    /// Impressions that were written to S3 directly.
+    pub copied: usize,
+}
+
 /// What `validate` gives.
 #[derive(Debug, Serialize)]
 pub struct Validate {

@@ -5,7 +5,6 @@
 pub mod batch;
 pub mod delivered;
 pub mod post;
-mod prefixes;
 
 pub use batch::Batch;
 pub use delivered::Search;

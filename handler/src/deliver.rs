@@ -42,17 +42,17 @@ const RETRYABLE_CODES: [&str; 8] = [
 
 /// What became of the records.
 #[derive(Debug, Default)]
-pub(crate) struct Delivery<'a> {
+pub struct Delivery<'a> {
     /// The records that Kinesis has not accepted.
-    pub(crate) undelivered: Vec<Record<'a>>,
+    pub undelivered: Vec<Record<'a>>,
     /// The number of impressions that it has.
-    pub(crate) delivered: usize,
+    pub delivered: usize,
     /// How often a record was sent again.
-    pub(crate) retried: usize,
+    pub retried: usize,
     /// How long each request took, in milliseconds, up to as many as the log takes.
-    pub(crate) latencies: Vec<u64>,
+    pub latencies: Vec<u64>,
     /// The last error code, if any record was ever refused.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 impl Delivery<'_> {
@@ -68,7 +68,7 @@ impl Delivery<'_> {
 }
 
 /// Sends requests to a stream, again where that may help, until `deadline`.
-pub(crate) async fn deliver<'a>(
+pub async fn deliver<'a>(
     kinesis: &Client,
     stream: &str,
     requests: Vec<Vec<Record<'a>>>,

@@ -102,6 +102,16 @@ pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeE
     Ok(elements)
 }
 
+/// Reads impressions that were stored as NDJSON: every line is one, whatever fields were kept of it.
+#[must_use]
+pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
+    let impression = |line| Impression {
+        line: Cow::Borrowed(line),
+        key: key_of_any(line).unwrap_or("\"\""),
+    };
+    ndjson.lines().map(impression).collect()
+}
+
 /// Returns JSON text as one line: newlines between tokens become spaces.
 ///
 /// Inside a string JSON allows no literal newline, so nothing but layout changes.

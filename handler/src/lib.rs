@@ -22,7 +22,7 @@ pub mod fields;
 pub mod pack;
 pub mod request;
 
-mod deliver;
+pub mod deliver;
 pub mod spill;
 
 pub mod aws;

@@ -125,9 +125,9 @@ fn gap_warning(spec: &Spec) -> String {
     let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime);
     format!(
         "the delivery stream was made anew, and starts at the newest record: what the stream took before {}, since the \
-         last one was there, is not in S3; the stream keeps it for {} hours",
+         last one was there, is not in S3; the stream keeps it for {hours} hours, and `split-pipeline replay --stream --since TIME` fetches it",
         now.unwrap_or_default(),
-        spec.stream.retention_hours.get()
+        hours = spec.stream.retention_hours.get()
     )
 }
 

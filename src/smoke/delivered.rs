@@ -8,8 +8,9 @@ use flate2::read::MultiGzDecoder;
 use futures_util::future::try_join_all;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 
-use super::{SmokeError, prefixes};
+use super::SmokeError;
 use crate::aws::{Aws, AwsError};
+use crate::prefixes;
 use crate::results::Smoke;
 
 /// How many objects are read at once.

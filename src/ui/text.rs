@@ -6,7 +6,9 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use crate::resource::{Action, FieldChange};
-use crate::results::{Build, Change, Down, Init, Local, Plan, Smoke, State, Status, Text, Up, Url, Validate};
+use crate::results::{
+    Build, Change, Down, Init, Local, Plan, Replay, Smoke, State, Status, Text, Up, Url, Validate,
+};
 
 const ADD: Style = AnsiColor::Green.on_default();
 const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -193,6 +195,19 @@ impl Show for Smoke {
             self.delivery_ms,
             self.bucket,
             self.objects.len(),
+        )
+    }
+}
+
+impl Show for Replay {
+    fn text(&self) -> String {
+        let would = if self.dry_run { "would be " } else { "" };
+        format!(
+            "{} impressions {would}sent again, {} {would}copied to S3, {} objects, bucket {}\n",
+            self.delivered,
+            self.copied,
+            self.objects.len(),
+            self.bucket,
         )
     }
 }

@@ -15,5 +15,6 @@ mod interruption;
 mod not_yet;
 mod permissions;
 mod pipeline;
+mod replay;
 mod second_emulator;
 mod support;

@@ -4,4 +4,5 @@ pub(crate) mod command;
 pub(crate) mod emulator;
 pub(crate) mod inventory;
 pub(crate) mod moto;
+pub(crate) mod objects;
 pub(crate) mod proxy;

@@ -1,4 +1,5 @@
-//! Where Firehose puts objects in a span of time, so that a search need not list years of impressions.
+//! Where Firehose puts objects, given its prefix and a time: to search there without listing years of impressions, and
+//! to put there what it did not deliver.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The distinct prefixes of objects delivered between two times.
 ///
 /// Only years, months, days and hours are filled in; at anything else the prefix ends, which then matches more.
-pub(super) fn between(prefix: &str, from: SystemTime, to: SystemTime) -> Vec<String> {
+pub fn between(prefix: &str, from: SystemTime, to: SystemTime) -> Vec<String> {
     let mut prefixes = Vec::new();
     let mut at = from;
     loop {
@@ -25,25 +26,35 @@ pub(super) fn between(prefix: &str, from: SystemTime, to: SystemTime) -> Vec<Str
     }
 }
 
+/// The prefix of an object with records of this time, or the expression that cannot be filled in here.
+pub fn of(prefix: &str, at: SystemTime) -> Result<String, String> {
+    let (filled, left) = fill_as_far_as_possible(prefix, at);
+    match left {
+        None => Ok(filled),
+        Some(expression) => Err(expression.to_owned()),
+    }
+}
+
 fn fill(prefix: &str, at: SystemTime) -> String {
+    fill_as_far_as_possible(prefix, at).0
+}
+
+/// Fills in expressions up to the first that cannot be, which is returned as well.
+fn fill_as_far_as_possible(prefix: &str, at: SystemTime) -> (String, Option<&str>) {
     let now = DateTime::from(at).fmt(Format::DateTime).unwrap_or_default();
     let mut filled = String::new();
     let mut rest = prefix;
-    while let Some((before, expression)) = rest.split_once("!{") {
+    while let Some((before, after)) = rest.split_once("!{") {
         filled.push_str(before);
-        let Some((expression, after)) = expression.split_once('}') else {
-            return filled;
-        };
-        let Some(text) = expression
-            .strip_prefix("timestamp:")
-            .and_then(|pattern| fill_pattern(pattern, &now))
-        else {
-            return filled;
-        };
-        filled.push_str(&text);
+        let (expression, after) = after.split_once('}').unwrap_or((after, ""));
+        let pattern = expression.strip_prefix("timestamp:");
+        match pattern.and_then(|pattern| fill_pattern(pattern, &now)) {
+            Some(text) => filled.push_str(&text),
+            None => return (filled, Some(expression)),
+        }
         rest = after;
     }
-    filled + rest
+    (filled + rest, None)
 }
 
 /// Fills in a Java date pattern, as far as it has only years, months, days, hours and punctuation.
@@ -76,6 +87,20 @@ mod tests {
             at(1_715_040_010),
         );
         assert_eq!(prefixes, ["i/dt=2024-05-06/hour=23/", "i/dt=2024-05-07/hour=00/"]);
+    }
+
+    #[test]
+    fn a_prefix_is_filled_in_whole_or_not_at_all() {
+        let prefix = |text| of(text, at(1_715_039_990));
+        assert_eq!(
+            prefix("i/!{timestamp:yyyy/MM/dd}/x"),
+            Ok("i/2024/05/06/x".to_owned())
+        );
+        assert_eq!(prefix("i/!{timestamp:EEE}/"), Err("timestamp:EEE".to_owned()));
+        assert_eq!(
+            prefix("!{firehose:random-string}/"),
+            Err("firehose:random-string".to_owned())
+        );
     }
 
     #[test]

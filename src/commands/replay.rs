@@ -1,0 +1,30 @@
+//! `replay`: sends spilled impressions again, or copies from the stream what no delivery stream delivered.
+
+use std::time::SystemTime;
+
+use super::Context;
+use super::session::Session;
+use crate::cli;
+use crate::failure::{Exit, Failure};
+use crate::replay::{Mode, Place, Span, spilled, stream};
+
+pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    let place = Place {
+        name: session.spec.name.to_string(),
+        stream: session.names.stream(),
+        bucket: session.names.bucket(&session.spec),
+        prefix: session.spec.delivery.prefix.as_str().to_owned(),
+        record_kib: session.spec.handler.record_kib.get(),
+    };
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::Do };
+    let result = match args.since {
+        None => spilled::replay(&session.aws, &place, mode).await?,
+        Some(since) => {
+            let until = args.until.unwrap_or_else(SystemTime::now);
+            stream::copy(&session.aws, &place, Span { since, until }, mode).await?
+        }
+    };
+    context.ui.result(&result)?;
+    Ok(Exit::Done)
+}

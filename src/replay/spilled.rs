@@ -1,0 +1,125 @@
+//! Sending again what the handler set aside in S3. An object goes only after all of it is stored elsewhere.
+
+use std::io::Read as _;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::types::Object;
+use flate2::read::MultiGzDecoder;
+use split_pipeline_handler::deliver::deliver;
+use split_pipeline_handler::elements::stored;
+use split_pipeline_handler::pack::{pack, requests};
+use split_pipeline_handler::spill::SPILL_PREFIX;
+use tokio::time::Instant;
+
+use super::{EXTENSION, Mode, Place, ReplayError};
+use crate::aws::{Aws, AwsError};
+use crate::progress::Event;
+use crate::results::Replay;
+
+/// How long one object's impressions are sent again: a shard takes 1 MB a second, and an object has some 20.
+const SENDING: Duration = Duration::from_mins(2);
+
+/// Sends every spilled impression again, or says which those are.
+pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, ReplayError> {
+    let mut result = Replay {
+        name: place.name.clone(),
+        dry_run: mode == Mode::DryRun,
+        bucket: place.bucket.clone(),
+        ..Replay::default()
+    };
+    let spilled = list(aws, place).await?;
+    for (index, object) in spilled.iter().enumerate() {
+        aws.go_on()?;
+        let key = object.key().unwrap_or_default();
+        let progress = format!(
+            "sending spilled objects again: {} of {}",
+            index + 1,
+            spilled.len()
+        );
+        aws.event(Event::Working(progress));
+        let ndjson = read(aws, place, key).await?;
+        send(aws, place, mode, key, &ndjson, &mut result).await?;
+        if mode == Mode::Do {
+            let request = || aws.s3.delete_object().bucket(&place.bucket).key(key).send();
+            aws.call("s3:DeleteObject", request).await?;
+        }
+        result.objects.push(key.to_owned());
+    }
+    Ok(result)
+}
+
+async fn send(
+    aws: &Aws,
+    place: &Place,
+    mode: Mode,
+    key: &str,
+    ndjson: &str,
+    result: &mut Replay,
+) -> Result<(), ReplayError> {
+    let impressions = stored(ndjson);
+    let packed = pack(&impressions, place.record_kib);
+    result.copied += packed.oversized.len();
+    result.delivered += impressions.len() - packed.oversized.len();
+    if mode == Mode::DryRun {
+        return Ok(());
+    }
+    if !packed.oversized.is_empty() {
+        // No record holds them, so they are put where they would have been delivered.
+        let name = key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
+        let name = format!("oversized-{}", name.trim_end_matches(EXTENSION));
+        let lines = packed.oversized.join("\n") + "\n";
+        let target = place.prefix_at(SystemTime::now())? + &name + EXTENSION;
+        place.put(&target, lines.as_bytes(), aws).await?;
+    }
+    let deadline = Instant::now() + SENDING;
+    let sent = deliver(&aws.kinesis, &place.stream, requests(packed.records), deadline).await;
+    if sent.undelivered.is_empty() {
+        return Ok(());
+    }
+    Err(ReplayError::Undelivered {
+        key: key.to_owned(),
+        left: sent
+            .undelivered
+            .iter()
+            .map(|record| record.impressions.len())
+            .sum(),
+        why: sent.error.unwrap_or_default(),
+    })
+}
+
+/// Lists what is spilled, oldest day first.
+async fn list(aws: &Aws, place: &Place) -> Result<Vec<Object>, AwsError> {
+    let (mut objects, mut token) = (Vec::new(), None);
+    loop {
+        let request = || {
+            let call = aws
+                .s3
+                .list_objects_v2()
+                .bucket(&place.bucket)
+                .prefix(SPILL_PREFIX);
+            call.set_continuation_token(token.clone()).send()
+        };
+        let page = aws.call("s3:ListBucket", request).await?;
+        objects.extend(page.contents.unwrap_or_default());
+        token = page.next_continuation_token;
+        if token.is_none() {
+            return Ok(objects);
+        }
+    }
+}
+
+async fn read(aws: &Aws, place: &Place, key: &str) -> Result<String, ReplayError> {
+    let request = || aws.s3.get_object().bucket(&place.bucket).key(key).send();
+    let object = aws.call("s3:GetObject", request).await?;
+    let broken = |source| ReplayError::Object {
+        key: key.to_owned(),
+        source,
+    };
+    let bytes = object.body.collect().await;
+    let bytes = bytes.map_err(|error| broken(std::io::Error::other(error)))?;
+    let mut ndjson = String::new();
+    MultiGzDecoder::new(&*bytes.into_bytes())
+        .read_to_string(&mut ndjson)
+        .map_err(broken)?;
+    Ok(ndjson)
+}
