@@ -1,4 +1,4 @@
-//! The handler's deployment zip: given, left by an earlier build, or built now.
+//! The handler's deployment zip: given, embedded in this program, left by an earlier build, or built now.
 //!
 //! Owns building, checking and packing the handler. Must not upload it.
 
@@ -12,6 +12,7 @@ use crate::spec::Architecture;
 
 mod cargo;
 mod elf;
+mod embedded;
 mod fingerprint;
 mod target;
 mod zip;
@@ -40,6 +41,8 @@ pub struct Artifact {
 pub enum Origin {
     /// The user gave this file.
     Given(PathBuf),
+    /// It is a part of this program.
+    Embedded,
     /// It was built from the sources in this workspace.
     Built(PathBuf),
 }
@@ -152,6 +155,12 @@ pub fn given(path: &Path, architecture: Architecture) -> Result<Artifact, Artifa
     })?;
     elf::check(&binary, architecture)?;
     finish(bytes, Origin::Given(path.to_owned()))
+}
+
+/// Gives the zip that is a part of this program, if there is one for that processor.
+pub fn embedded(architecture: Architecture) -> Result<Option<Artifact>, ArtifactError> {
+    let zip = embedded::zip(architecture);
+    zip.map(|zip| finish(zip.to_vec(), Origin::Embedded)).transpose()
 }
 
 /// Reads the zip that the last build left, if there was one. Never builds.

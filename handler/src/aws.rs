@@ -42,7 +42,8 @@ pub struct MissingVariable {
 impl Clients {
     /// Builds the clients from an environment, given as a lookup by name.
     ///
-    /// `AWS_ENDPOINT_URL` is followed where it is set, for the local emulator, with path-style bucket addresses.
+    /// `AWS_ENDPOINT_URL` is followed where it is set, for the local emulator, with path-style bucket addresses; a
+    /// service's own, such as `AWS_ENDPOINT_URL_S3`, goes before it.
     ///
     /// # Errors
     ///
@@ -58,10 +59,14 @@ impl Clients {
             None,
             "LambdaEnvironment",
         );
-        let endpoint = set("AWS_ENDPOINT_URL");
+        let endpoint = |own| set(own).or_else(|| set("AWS_ENDPOINT_URL"));
         Ok(Self {
-            kinesis: kinesis(region.clone(), credentials.clone(), endpoint.clone()),
-            s3: s3(region, credentials, endpoint),
+            kinesis: kinesis(
+                region.clone(),
+                credentials.clone(),
+                endpoint("AWS_ENDPOINT_URL_KINESIS"),
+            ),
+            s3: s3(region, credentials, endpoint("AWS_ENDPOINT_URL_S3")),
         })
     }
 }

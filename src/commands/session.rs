@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Context;
-use crate::artifact::{self, Artifact, Origin, Profile};
+use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile};
 use crate::aws::{Aws, Target};
 use crate::desired::{Code, Desired, Platform, Transport};
 use crate::failure::{Failure, FailureKind};
@@ -77,11 +77,11 @@ impl Session {
         }
     }
 
-    /// The handler to deploy: the given zip, else the workspace's, built if its sources changed.
+    /// The handler to deploy: the given zip, else the embedded one, else the workspace's, built if its sources changed.
     pub(super) async fn code_to_deploy(&self, given: Option<&Path>) -> Result<Code, Failure> {
         let architecture = self.architecture();
-        let artifact = match (given, artifact::workspace()) {
-            (Some(path), _) => artifact::given(path, architecture)?,
+        let artifact = match (self.ready_made(given)?, artifact::workspace()) {
+            (Some(artifact), _) => artifact,
             (None, Some(workspace)) => {
                 let progress = |what: &str| self.context.ui.event(Event::Working(what.to_owned()));
                 let build = artifact::build(&workspace, architecture, self.profile(), &progress);
@@ -96,11 +96,19 @@ impl Session {
         Ok(code(artifact))
     }
 
-    /// The handler to compare with: the given zip, else the newest that was built. Never builds.
+    /// The handler that needs no building: the given zip, else the embedded one.
+    fn ready_made(&self, given: Option<&Path>) -> Result<Option<Artifact>, ArtifactError> {
+        match given {
+            Some(path) => artifact::given(path, self.architecture()).map(Some),
+            None => artifact::embedded(self.architecture()),
+        }
+    }
+
+    /// The handler to compare with: the given zip, else the embedded one, else the newest that was built. Never builds.
     pub(super) fn code_to_compare(&self, given: Option<&Path>) -> Result<Option<Code>, Failure> {
         let architecture = self.architecture();
-        let artifact = match (given, artifact::workspace()) {
-            (Some(path), _) => Some(artifact::given(path, architecture)?),
+        let artifact = match (self.ready_made(given)?, artifact::workspace()) {
+            (Some(artifact), _) => Some(artifact),
             (None, Some(workspace)) => artifact::newest(&workspace, architecture, self.profile())?,
             (None, None) => None,
         };
@@ -216,6 +224,7 @@ fn origin(artifact: &Artifact) -> String {
     let shown = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
     match &artifact.origin {
         Origin::Given(path) => format!("given as {}", shown(path)),
+        Origin::Embedded => "embedded in this program".to_owned(),
         Origin::Built(path) => format!("built as {}", shown(path)),
     }
 }

@@ -1,34 +1,52 @@
 //! What lies in a bucket.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use flate2::read::MultiGzDecoder;
+use futures_util::{StreamExt as _, stream};
 
 /// Longer than any delivery of an emulator takes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How many objects are read at once.
+const CONCURRENT_READS: usize = 16;
+
 /// The keys below a prefix.
 pub(crate) async fn keys(config: &SdkConfig, bucket: &str, prefix: &str) -> Vec<String> {
     let request = client(config).list_objects_v2().bucket(bucket).prefix(prefix);
-    let listed = request.send().await.unwrap();
-    let keys = listed
-        .contents()
-        .iter()
-        .map(|object| object.key().unwrap().to_owned());
-    keys.collect()
+    let mut pages = request.into_paginator().send();
+    let mut keys = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        keys.extend(
+            page.contents()
+                .iter()
+                .map(|object| object.key().unwrap().to_owned()),
+        );
+    }
+    keys
 }
 
-/// Every line of the objects below a prefix, sorted, once there are `count`.
-pub(crate) async fn lines(config: &SdkConfig, bucket: &str, prefix: &str, count: usize) -> Vec<String> {
+/// Every line of the objects below a prefix, sorted, once they are all there as `complete` says.
+pub(crate) async fn lines(
+    config: &SdkConfig,
+    bucket: &str,
+    prefix: &str,
+    complete: impl Fn(&[String]) -> bool,
+) -> Vec<String> {
     let deadline = Instant::now() + PATIENCE;
+    let mut read_already = HashSet::new();
+    let mut lines = Vec::new();
     loop {
-        let mut lines = Vec::new();
-        for key in keys(config, bucket, prefix).await {
-            lines.extend(read(config, bucket, &key).await.lines().map(str::to_owned));
-        }
-        if lines.len() >= count || Instant::now() > deadline {
+        let mut keys = keys(config, bucket, prefix).await;
+        keys.retain(|key| read_already.insert(key.clone()));
+        let texts = stream::iter(keys).map(async |key| read(config, bucket, &key).await);
+        let texts: Vec<_> = texts.buffer_unordered(CONCURRENT_READS).collect().await;
+        lines.extend(texts.iter().flat_map(|text| text.lines()).map(str::to_owned));
+        if complete(&lines) || Instant::now() > deadline {
             lines.sort();
             return lines;
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HOST;
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -128,8 +129,18 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
         }
         return Ok(response.body(Full::from(fault.body)).unwrap());
     }
-    let url = format!("http://127.0.0.1:{}{path}", shared.target);
-    let mut forwarded = shared.client.request(parts.method, url);
+    Ok(forward(&shared.client, shared.target, &parts, body).await)
+}
+
+/// Passes a request on to a port of this machine, and its answer back.
+pub(crate) async fn forward(
+    client: &reqwest::Client,
+    target: u16,
+    parts: &Parts,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut forwarded = client.request(parts.method.clone(), format!("http://127.0.0.1:{target}{path}"));
     // The host that was called is part of what the signature covers.
     assert!(parts.headers.contains_key(HOST));
     for (name, value) in &parts.headers {
@@ -138,7 +149,7 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
     let Ok(answer) = forwarded.body(body).send().await else {
         let mut broken = Response::new(Full::default());
         *broken.status_mut() = StatusCode::BAD_GATEWAY;
-        return Ok(broken);
+        return broken;
     };
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
@@ -147,7 +158,7 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
         }
     }
     let body = answer.bytes().await.unwrap_or_default();
-    Ok(response.body(Full::new(body)).unwrap())
+    response.body(Full::new(body)).unwrap()
 }
 
 fn take_fault(shared: &Shared, call: &Call) -> Option<Fault> {
