@@ -222,13 +222,17 @@ impl<'a> Run<'a> {
                 Some(made)
             }
             Err(error) => {
-                self.aws.event(Event::Failed {
-                    kind,
-                    name: name.to_owned(),
-                });
                 if error.kind == ErrorKind::Interrupted {
+                    self.aws.event(Event::Stopped {
+                        kind,
+                        name: name.to_owned(),
+                    });
                     self.not_started(kind, name, error.to_string());
                 } else {
+                    self.aws.event(Event::Failed {
+                        kind,
+                        name: name.to_owned(),
+                    });
                     self.report().failed.push((kind, name.to_owned(), error));
                 }
                 None

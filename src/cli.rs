@@ -38,7 +38,7 @@ pub struct Global {
     #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
     pub local: bool,
     /// An AWS-compatible endpoint for every service
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
     /// A profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME")]
@@ -133,7 +133,7 @@ pub struct Up {
     /// Deploy this zip of the handler instead of building one
     #[arg(long, value_name = "ZIP")]
     pub handler: Option<PathBuf>,
-    /// The longest it may take
+    /// The longest that making and changing may take; building the handler and asking do not count
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
 }
@@ -144,6 +144,9 @@ pub struct Status {
     /// Look again every few seconds, until interrupted
     #[arg(long)]
     pub watch: bool,
+    /// Compare with this deployment zip of the handler
+    #[arg(long, value_name = "ZIP")]
+    pub handler: Option<PathBuf>,
     /// The span to report traffic for
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub since: Duration,
@@ -229,6 +232,16 @@ pub enum LocalCommand {
 pub struct Completions {
     /// The shell
     pub shell: Shell,
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.trim_matches('/').is_empty() => Ok(text.to_owned()),
+        _ => Err("must be a URL such as http://127.0.0.1:4566".to_owned()),
+    }
 }
 
 fn moment(text: &str) -> Result<SystemTime, String> {

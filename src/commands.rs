@@ -91,7 +91,8 @@ async fn watch_for_interrupts(context: Context) {
 impl Context {
     /// Asks the user, who may interrupt instead of answering.
     pub(crate) async fn ask(&self, question: &str) -> Result<Answer, Failure> {
-        self.unless_interrupted(self.ui.ask(question)).await
+        let answered = self.unless_interrupted(self.ui.ask(question)).await;
+        answered.map_err(|failure| failure.context("nothing was changed"))
     }
 
     /// Runs something that changes nothing and can simply be dropped when the user interrupts.

@@ -39,6 +39,8 @@ impl Exit {
 pub enum FailureKind {
     /// The command line is wrong, or asks for something that needs an answer nobody can give.
     Usage,
+    /// The user was asked and did not agree.
+    Declined,
     /// The spec is wrong or cannot be read.
     Spec,
     /// There are no usable AWS credentials.
@@ -123,10 +125,11 @@ impl Failure {
             return Self::new(FailureKind::Aws, "an AWS call failed");
         };
         for other in failures {
-            // The same refusal of every service is one problem, not ten.
+            // The same refusal of every service, or none of them reached, is one problem and not ten.
+            let why = |message: &str| message.split_once(": ").map(|(_call, why)| why.to_owned());
             let credentials =
                 other.kind == FailureKind::Credentials && first.kind == FailureKind::Credentials;
-            if !credentials {
+            if !credentials && why(&other.message) != why(&first.message) {
                 first.message = format!("{}\n{}", first.message, other.message);
             }
             first = other.hints.into_iter().fold(first, Self::hint);

@@ -46,6 +46,13 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// The user interrupted before a resource was where it should be.
+    Stopped {
+        /// Which resource.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
     /// An AWS call was answered; shown with `--verbose`.
     Call {
         /// The call as an IAM action, such as `kinesis:CreateStream`.

@@ -122,7 +122,7 @@ impl AwsError {
         let hint = match self.kind {
             ErrorKind::Denied => format!("allow {} to the credentials that run this", self.denied_action()),
             ErrorKind::Credentials => {
-                "check the credentials: `aws sts get-caller-identity`, AWS_PROFILE or --profile, `aws sso login`"
+                "check the credentials: `aws sts get-caller-identity`, AWS_PROFILE or --profile, `aws sso login`; --local needs none"
                     .to_owned()
             }
             ErrorKind::Unreachable => "check the network, the region and --endpoint-url".to_owned(),

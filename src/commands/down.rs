@@ -54,7 +54,7 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
         format!("Delete the pipeline {name} in account {account}, region {region}; {what}. Go on?");
     match session.context.ask(&question).await? {
         Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(FailureKind::Usage, "nothing was deleted")),
+        Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was deleted")),
         Answer::NobodyThere => {
             let message = "`down` always asks, and there is no terminal to ask; nothing was deleted";
             Err(Failure::new(FailureKind::Usage, message).hint("--yes agrees to it"))

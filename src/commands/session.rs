@@ -90,7 +90,7 @@ impl Session {
             (None, None) => return Err(no_handler()),
         };
         self.context.ui.event(Event::Working(format!(
-            "deploying the handler {}",
+            "the handler is the one {}",
             origin(&artifact)
         )));
         Ok(code(artifact))

@@ -95,7 +95,7 @@ async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Res
         .ui
         .event(Event::Working(format!("taking {name} down again")));
     let Err(failure) = take_down(&session, Data::Purge).await else {
-        return tested;
+        return tested.map_err(|failure| without_advice(failure, &name));
     };
     let failure = failure
         .context(&format!("{name} could not be taken down"))
@@ -109,6 +109,21 @@ async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Res
             ..failure.hints.into_iter().fold(tested, Failure::hint)
         },
     })
+}
+
+/// A failure of a pipeline that is gone by now, of which nothing can be run again.
+fn without_advice(mut failure: Failure, name: &str) -> Failure {
+    if failure.kind == FailureKind::Interrupted {
+        return Failure::new(
+            FailureKind::Interrupted,
+            format!("interrupted; {name} was taken down again"),
+        );
+    }
+    failure
+        .hints
+        .retain(|hint| !hint.starts_with("running `up` again"));
+    failure.message = format!("{}\n{name} was taken down again", failure.message);
+    failure
 }
 
 async fn send_and_find(
@@ -137,6 +152,15 @@ async fn send_and_find(
     let mut poster = Poster::new(url)?;
     let posting = post_all(&mut poster, batch);
     context.unless_interrupted(posting).await??;
+    if poster.rejected > 0 {
+        let (rejected, all) = (poster.rejected, batch.len());
+        let message = format!(
+            "{rejected} of {all} elements of the payload are no impressions: objects with a `key` and a `split`"
+        );
+        return Err(Failure::new(FailureKind::Smoke, message).hint(format!(
+            "they are below `rejected/` in {bucket}, each with the reason"
+        )));
+    }
     let mut delay = LOOK_AGAIN.0;
     loop {
         context

@@ -17,7 +17,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     loop {
-        let status = look(&session, args.since).await?;
+        let status = look(&session, args).await?;
         context.ui.result(&status)?;
         if !args.watch {
             return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
@@ -28,13 +28,13 @@ pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, F
     }
 }
 
-async fn look(session: &Session, since: Duration) -> Result<results::Status, Failure> {
-    let want = session.desired(session.code_to_compare(None)?);
+async fn look(session: &Session, args: &cli::Status) -> Result<results::Status, Failure> {
+    let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
     let (have, traffic) = futures_util::join!(
         session.observe(&want),
         session
             .context
-            .unless_interrupted(traffic::read(&session.aws, &session.names, since)),
+            .unless_interrupted(traffic::read(&session.aws, &session.names, args.since)),
     );
     let (have, traffic) = (have?, traffic??);
     let webhook_url = session.open_url(&have);

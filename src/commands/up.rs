@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failu
     let consent = if args.yes { Consent::Given } else { Consent::Ask };
     let result = bring_up(&session, args.handler.as_deref(), adoption, consent, args.timeout).await?;
     context.ui.result(&result)?;
-    context.ui.note(&next_steps(&result.webhook_url));
+    context.ui.note(&next_steps(&session, &result.webhook_url));
     Ok(Exit::Done)
 }
 
@@ -237,7 +237,7 @@ async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
     let question = format!("{questions}\nGo on?");
     match session.context.ask(&question).await? {
         Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(FailureKind::Usage, "nothing was changed")),
+        Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was changed")),
         Answer::NobodyThere => {
             let message = format!(
                 "this needs your agreement, and there is no terminal to ask; nothing was changed\n{questions}"
@@ -247,9 +247,14 @@ async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
     }
 }
 
-fn next_steps(url: &str) -> String {
+fn next_steps(session: &Session, url: &str) -> String {
+    let paste = if session.aws.is_emulator() {
+        "Split cannot reach this URL, since it is an emulator's. On AWS, you paste it into Split (Harness FME):"
+    } else {
+        "Paste this URL into Split (Harness FME):"
+    };
     format!(
-        "\nPaste this URL into Split (Harness FME):\n  \
+        "\n{paste}\n  \
          1. FME Settings → Integrations → Webhooks → Add (older accounts: Admin settings → Integrations →\n     \
          Outgoing Webhook (Impressions))\n  \
          2. choose the environments, paste the URL, press Test, then Save\n\n\

@@ -24,6 +24,8 @@ pub struct Poster {
     url: String,
     /// The slowest answer so far.
     pub slowest: Duration,
+    /// Elements that were answered to be no impressions.
+    pub rejected: u64,
 }
 
 impl Poster {
@@ -37,6 +39,7 @@ impl Poster {
             client,
             url: url.to_owned(),
             slowest: Duration::ZERO,
+            rejected: 0,
         })
     }
 
@@ -94,11 +97,12 @@ impl Poster {
         let status = answer.status().as_u16();
         let body = answer.text().await.map_err(without_url)?;
         self.slowest = self.slowest.max(started.elapsed());
-        if status == 200 {
-            Ok(())
-        } else {
-            Err(SmokeError::Refused { status, what, body })
+        if status != 200 {
+            return Err(SmokeError::Refused { status, what, body });
         }
+        let counts: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+        self.rejected += counts["rejected"].as_u64().unwrap_or_default();
+        Ok(())
     }
 }
 

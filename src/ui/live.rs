@@ -57,6 +57,7 @@ impl Live {
                 elapsed,
             } => self.leave(*kind, &finished(*kind, name, *action, *elapsed)),
             Event::Failed { kind, name } => self.leave(*kind, &failed(*kind, name)),
+            Event::Stopped { kind, name } => self.leave(*kind, &stopped(*kind, name)),
         }
     }
 
@@ -127,6 +128,7 @@ impl Plain {
                 elapsed,
             } => Some(finished(*kind, name, *action, *elapsed)),
             Event::Failed { kind, name } => Some(failed(*kind, name)),
+            Event::Stopped { kind, name } => Some(stopped(*kind, name)),
         }
     }
 
@@ -144,6 +146,10 @@ fn finished(kind: Kind, name: &str, action: Action, elapsed: Duration) -> String
 
 fn failed(kind: Kind, name: &str) -> String {
     format!("{} failed", prefix(kind, name))
+}
+
+fn stopped(kind: Kind, name: &str) -> String {
+    format!("{} interrupted", prefix(kind, name))
 }
 
 fn prefix(kind: Kind, name: &str) -> String {

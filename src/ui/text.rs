@@ -83,8 +83,12 @@ fn show_change(text: &mut String, change: &Change) {
     for note in &change.notes {
         let _ = writeln!(text, "    {note}");
     }
-    // Of what is made anew, every field is new; what it is called says enough.
-    if change.action != Action::Create {
+    if change.action == Action::Create {
+        let is_set = |field: &&FieldChange| !field.want.is_null() && field.want != serde_json::json!([]);
+        for field in change.fields.iter().filter(is_set) {
+            let _ = writeln!(text, "    {}: {}", field.path, value(&field.want));
+        }
+    } else {
         show_fields(text, &change.fields);
     }
 }
@@ -185,13 +189,18 @@ impl Show for Smoke {
     fn text(&self) -> String {
         format!(
             "sent {}, delivered {}, missing {}, duplicated {}\n\
-             slowest answer {} ms, all delivered after {} ms\n\
+             slowest answer {} ms, {} after {} ms\n\
              bucket {}, {} objects\n",
             self.sent,
             self.delivered,
             self.missing,
             self.duplicated,
             self.webhook_ms,
+            if self.missing == 0 {
+                "all delivered"
+            } else {
+                "given up"
+            },
             self.delivery_ms,
             self.bucket,
             self.objects.len(),

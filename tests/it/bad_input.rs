@@ -113,6 +113,8 @@ fn a_wrong_command_line_exits_with_2() {
         &[],
         &["--local", "--profile", "x", "up"],
         &["up", "--timeout", "x"],
+        &["plan", "--endpoint-url", "foo"],
+        &["replay", "--since", "1h"],
     ] {
         let refused = split_pipeline(arguments).exits_with(2);
         assert_eq!(refused.stdout, "", "{arguments:?}");

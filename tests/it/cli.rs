@@ -34,11 +34,34 @@ fn the_schema_and_the_completions_are_printed() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_completes_options_and_the_commands_of_commands() {
+    let script = split_pipeline(["completions", "bash"]).exits_with(0).stdout;
+    for (words, want) in [
+        ("split-pipeline plan --h", "--handler"),
+        ("split-pipeline local sta", "start"),
+    ] {
+        let current = words.rsplit(' ').next().unwrap();
+        let function = r"$(complete -p split-pipeline | sed 's/.* -F \([^ ]*\).*/\1/')";
+        let complete = format!(
+            "{script}\nCOMP_WORDS=({words}); COMP_CWORD=2; {function} split-pipeline {current} x; echo \"${{COMPREPLY[@]}}\""
+        );
+        let bash = std::process::Command::new("bash")
+            .args(["-c", &complete])
+            .output()
+            .unwrap();
+        let completed = String::from_utf8(bash.stdout).unwrap();
+        assert!(completed.contains(want), "{words}: {completed}");
+    }
+}
+
 #[test]
 fn help_lists_every_command() {
     let help = split_pipeline(["--help"]).exits_with(0).stdout;
     let commands = [
-        "init", "validate", "plan", "up", "status", "url", "smoke", "down", "build", "schema", "local",
+        "init", "validate", "plan", "up", "status", "url", "smoke", "down", "build", "replay", "schema",
+        "local",
     ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{command} in {help}");

@@ -46,6 +46,10 @@ async fn an_interrupted_ephemeral_smoke_test_cleans_up_all_the_same() {
         let smoke = emulator.local(SPEC, smoke).spawn(Stdio::null());
         let (code, said) = interrupt_after(moment, smoke);
         assert_eq!(code, 130, "{said}");
+        assert!(
+            said.contains("was taken down again") && !said.contains("hint:"),
+            "{said}"
+        );
         assert_eq!(inventory::of(&emulator.sdk().await).await, empty, "{said}");
     }
 }

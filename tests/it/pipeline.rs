@@ -53,7 +53,7 @@ async fn every_impression_reaches_s3_unchanged_and_down_leaves_what_it_says() {
         "{url}"
     );
     assert!(!url.contains('\n'));
-    up.says("Paste this URL into Split").says("curl");
+    up.says("paste it into Split").says("press Test").says("curl");
     assert_eq!(emulator.local(SPEC, ["url"]).exits_with(0).stdout, up.stdout);
 
     bodies_of_every_shape_are_answered(url).await;
@@ -178,6 +178,17 @@ fn what_down_keeps_and_deletes(emulator: &Emulator) {
         .exits_with(0)
         .json();
     assert_eq!(again["deleted"].as_array().unwrap().len(), 0, "{again}");
+}
+
+#[test]
+fn a_smoke_test_with_what_is_no_impression_fails_at_once() {
+    let emulator = Emulator::start();
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    let payload = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(payload.path(), r#"[{"key":"a","split":"b"},{"x":1}]"#).unwrap();
+    let smoke = ["smoke", "--payload", payload.path().to_str().unwrap()];
+    let smoke = emulator.local(SPEC, smoke).exits_with(1);
+    smoke.says("1 of 2 elements").says("rejected/");
 }
 
 #[tokio::test]

@@ -141,11 +141,10 @@ async fn an_answer_that_leaves_out_records_does_not_deliver_them() {
 }
 
 fn client_of(address: &str) -> Client {
-    let get = |name: &str| {
-        Some(match name {
-            "AWS_ENDPOINT_URL" => format!("http://{address}"),
-            _ => "x".to_owned(),
-        })
+    let get = |name: &str| match name {
+        "AWS_ENDPOINT_URL_KINESIS" => Some(format!("http://{address}")),
+        "AWS_ENDPOINT_URL" => Some("http://192.0.2.1".to_owned()),
+        _ => Some("x".to_owned()),
     };
     Clients::from_env(get).unwrap().kinesis
 }
