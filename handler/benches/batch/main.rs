@@ -6,10 +6,16 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to stop")]
 
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use split_pipeline_handler::decode::{Decoder, Encoding};
+use split_pipeline_handler::elements::parse;
+use split_pipeline_handler::pack::{pack, requests};
+use split_pipeline_handler::request::body;
 use split_pipeline_handler::settings::{Fields, Settings};
 use split_pipeline_handler::webhook::Webhook;
 
@@ -48,6 +54,41 @@ fn whole_path(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn bodies(criterion: &mut Criterion) {
+    let mut decoder = Decoder::default();
+    let mut group = criterion.benchmark_group("event to bodies");
+    for size in SIZES {
+        let event = impressions::event(size);
+        write_for_others(size, &event);
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(size), &event, |bencher, event| {
+            bencher.iter(|| {
+                let event: Event<'_> = serde_json::from_str(event).unwrap();
+                let text = decoder.decode(event.body, Encoding::Base64).unwrap();
+                let elements = parse(text, &Fields::All).unwrap();
+                let packed = pack(&elements.impressions, 100);
+                for request in requests(packed.records) {
+                    black_box(body("stream", &request));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// What of an event the handler reads.
+#[derive(Deserialize)]
+struct Event<'a> {
+    body: &'a str,
+}
+
+/// Writes the event where others are to read it, if any are.
+fn write_for_others(size: usize, event: &str) {
+    if let Some(directory) = std::env::var_os("SPLIT_PIPELINE_BENCH_EVENTS") {
+        std::fs::write(Path::new(&directory).join(format!("{size}.json")), event).unwrap();
+    }
+}
+
 fn inflate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("gunzip alone");
     let mut inflater = libdeflater::Decompressor::new();
@@ -63,5 +104,5 @@ fn inflate(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inflate, whole_path);
+criterion_group!(benches, inflate, bodies, whole_path);
 criterion_main!(benches);
