@@ -112,11 +112,11 @@ enum Gap {
     Possible,
 }
 
-/// A new delivery stream starts at the newest record of a stream that may have taken some before.
+/// A new delivery stream starts at the newest record of a stream that has taken some before, if the webhook was open.
 fn gap(plan: &Plan) -> Gap {
-    let stream_is_older = plan.stream.have.is_some();
+    let was_open = plan.stream.have.is_some() && plan.stage.have.is_some();
     match plan.delivery_stream.action {
-        Action::Create | Action::Replace if stream_is_older => Gap::Possible,
+        Action::Create | Action::Replace if was_open => Gap::Possible,
         _ => Gap::None,
     }
 }

@@ -7,9 +7,9 @@ use serde_path_to_error::Segment;
 
 use super::fault::{Fault, FaultKind, Place};
 use super::locate::locate;
-use super::problem::{Problem, SpecError, hint};
+use super::problem::{Problem, SpecError, hint, nearest};
 use super::tree::{Node, Step};
-use super::{Spec, StreamMode, yaml};
+use super::{Fields, Spec, StreamMode, yaml};
 
 /// After so many problems, more of them help nobody, and finding each costs a walk through the text.
 const MAX_PROBLEMS: usize = 50;
@@ -172,24 +172,58 @@ fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
     problems
 }
 
+/// The fields of an impression (Harness: "Webhook for Impressions").
+const IMPRESSION_FIELDS: [&str; 14] = [
+    "key",
+    "split",
+    "environmentId",
+    "environmentName",
+    "treatment",
+    "time",
+    "bucketingKey",
+    "label",
+    "machineName",
+    "machineIp",
+    "splitVersionNumber",
+    "sdk",
+    "sdkVersion",
+    "properties",
+];
+
 /// Gathers the warnings, and leaves no shards where they have no meaning.
 fn finish(text: &str, origin: &str, mut spec: Spec) -> Parsed {
     let mut warnings = Vec::new();
+    let mut warn = |path: Vec<Step>, place: Place, message: &str| {
+        let problem = Problem::new(locate(text, &path, place), &path, message);
+        warnings.push(format!("{origin}:{problem}"));
+    };
     if spec.stream.mode == StreamMode::OnDemand {
         if spec.stream.shards.take().is_some() {
-            let path = steps(&["stream", "shards"]);
-            let at = locate(text, &path, Place::Key(0));
-            let problem = Problem::new(
-                at,
-                &path,
+            warn(
+                steps(&["stream", "shards"]),
+                Place::Key(0),
                 "ignored, as a stream with `mode: on_demand` has no shards to choose",
             );
-            warnings.push(format!("{origin}:{problem}"));
         }
     } else if spec.stream.shards.is_none() {
         spec.stream.shards = super::Stream::default().shards;
     }
+    if let Fields::Keep(fields) = &spec.handler.fields {
+        for (index, field) in fields.iter().enumerate() {
+            if let Some(name) = misspelt_field(field) {
+                let mut path = steps(&["handler", "fields"]);
+                path.push(Step::Index(index));
+                let message = format!("Split has no field `{field}`; did you mean `{name}`?");
+                warn(path, Place::Value, &message);
+            }
+        }
+    }
     Parsed { spec, warnings }
+}
+
+/// The field of Split's that a name is close to but not the same as; other names may be of fields to come.
+fn misspelt_field(field: &str) -> Option<&'static str> {
+    nearest(field, &IMPRESSION_FIELDS).filter(|name| *name != field)
 }
 
 fn steps(keys: &[&str]) -> Vec<Step> {

@@ -108,7 +108,10 @@ fn did_you_mean(name: &str) -> String {
     format!("did you mean `{name}`?")
 }
 
-fn nearest<'a>(given: &str, valid: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(given: &str, valid: &[&'a str]) -> Option<&'a str> {
+    if let Some(exact) = valid.iter().find(|name| **name == given) {
+        return Some(exact);
+    }
     let given = given.to_lowercase().replace('-', "_");
     let likeness = |name: &&str| strsim::jaro_winkler(&given, name);
     let best = valid

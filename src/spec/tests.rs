@@ -92,6 +92,16 @@ fn bounds_hold_outside_of_yaml_too() {
 }
 
 #[test]
+fn a_misspelt_field_is_warned_of() {
+    let parsed =
+        parse("name: abc\nhandler: {fields: [key, splitt, time, sdk, sdkVersion, somethingNew]}\n").unwrap();
+    assert_eq!(
+        parsed.warnings,
+        ["s.yaml:2:25: handler.fields[1]: Split has no field `splitt`; did you mean `split`?"]
+    );
+}
+
+#[test]
 fn shards_have_no_meaning_on_demand() {
     let parsed = parse("name: abc\nstream:\n  shards: 3\n  mode: on_demand\n").unwrap();
     assert_eq!(parsed.spec.stream.shards, None);
