@@ -112,6 +112,9 @@ async fn no_impression_that_was_answered_is_lost() {
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     let chaos = Arc::new(Chaos::start(emulator.port, &config, 42).await);
     detour(&emulator, chaos.port).await;
+    // The function's start must not outlast the outage.
+    let warm = reqwest::Client::new().post(url.trim()).body("[]").send();
+    assert_eq!(warm.await.unwrap().status(), 200);
     let answers = post_all(&chaos, url.trim()).await;
     assert!(
         answers.len() * 2 > batches(),
