@@ -3,7 +3,7 @@
     python3 benches/handler/compare.py
 
 Prints a Markdown table of millions of impressions a second on one core, and ratios. Rust's last step is signed requests; "bodies"
-stops, as Python and Node do, at the bodies of the requests. Runs `cargo bench`, which compiles for ten minutes the first time. Node
+stops, as Python and Node do, at the bodies of the requests. Runs `cargo bench`, which compiles for five minutes the first time. Node
 is left out where it is not installed.
 """
 
