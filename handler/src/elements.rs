@@ -4,20 +4,14 @@
 //! Nesting must not use the stack; `serde_json` skips a raw value without recursion.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
-use serde::Deserializer as _;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::decode::DecodeError;
 use crate::fields::{for_each_field, project};
+use crate::plain::{self, Plain};
 use crate::settings::Fields;
-
-static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"key\""));
-static SPLIT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"split\""));
 
 /// What JSON allows between tokens (RFC 8259, section 2).
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -86,11 +80,9 @@ pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeE
     if text.trim_matches(WHITESPACE).is_empty() {
         return Ok(elements);
     }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    if text.trim_start_matches(WHITESPACE).starts_with('[') {
-        deserializer.deserialize_seq(ElementVisitor(|raw| elements.push(raw, fields)))?;
-        deserializer.end()?;
-        return Ok(elements);
+    if let Some(inside) = text.trim_start_matches(WHITESPACE).strip_prefix('[') {
+        let pushed = elements.push_all(inside, fields);
+        return pushed.map(|()| elements).ok_or_else(|| where_it_ends(text));
     }
     let raw = serde_json::from_str::<&RawValue>(text)?.get();
     let Some(inside) = raw.strip_prefix('{') else {
@@ -123,7 +115,44 @@ pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     json
 }
 
+/// Says where a text ceases to be JSON.
+fn where_it_ends(text: &str) -> DecodeError {
+    let read = serde_json::from_str::<IgnoredAny>(text);
+    read.map_or_else(DecodeError::from, |_| DecodeError::NotAnArray)
+}
+
 impl<'a> Elements<'a> {
+    /// Takes the elements of an array, from behind its bracket to the end of the text; `None` if that is no JSON.
+    fn push_all(&mut self, text: &'a str, fields: &Fields) -> Option<()> {
+        let mut rest = text.trim_start_matches(WHITESPACE);
+        let mut is_first = true;
+        while !rest.starts_with(']') || !is_first {
+            rest = match plain::impression(rest) {
+                Some(Plain { raw, key }) => {
+                    let line = project(raw, fields).ok()?;
+                    self.impressions.push(Impression { line, key });
+                    &rest[raw.len()..]
+                }
+                None => self.push_any(rest, fields)?,
+            };
+            rest = rest.trim_start_matches(WHITESPACE);
+            let Some(more) = rest.strip_prefix(',') else { break };
+            rest = more.trim_start_matches(WHITESPACE);
+            is_first = false;
+        }
+        let end = rest.strip_prefix(']')?;
+        end.trim_start_matches(WHITESPACE).is_empty().then_some(())
+    }
+
+    /// Takes the element that a text starts with, whatever it is, and returns what follows.
+    fn push_any(&mut self, text: &'a str, fields: &Fields) -> Option<&'a str> {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        let raw = values.next()?.ok()?.get();
+        let end = values.byte_offset();
+        self.push(raw, fields);
+        text.get(end..)
+    }
+
     fn push(&mut self, raw: &'a str, fields: &Fields) {
         match impression(raw, fields) {
             Ok(impression) => self.impressions.push(impression),
@@ -134,10 +163,7 @@ impl<'a> Elements<'a> {
 
 /// Reads an element, already known to be JSON, as an impression.
 fn impression<'a>(raw: &'a str, fields: &Fields) -> Result<Impression<'a>, Reason> {
-    let key = match plain_key(raw) {
-        Some(key) => key,
-        None => key_of_any(raw)?,
-    };
+    let key = key_of_any(raw)?;
     let kept = project(raw, fields).map_err(|_| Reason::NotAnObject)?;
     Ok(Impression {
         line: single_line(kept),
@@ -161,49 +187,6 @@ fn key_of_any(raw: &str) -> Result<&str, Reason> {
     let key = key.ok_or(Reason::NoKey)?;
     split.ok_or(Reason::NoSplit)?;
     Ok(key)
-}
-
-/// Reads the `key` of an impression where it is plain to see that there is one and a `split`, as in all that Split
-/// posts; this takes a tenth of the time.
-fn plain_key(raw: &str) -> Option<&str> {
-    // Without escapes, a name is spelled as it is and a string ends at its next quote.
-    if !raw.starts_with('{') || memchr::memchr(b'\\', raw.as_bytes()).is_some() {
-        return None;
-    }
-    let key = plain_string(raw, &KEY)?;
-    plain_string(raw, &SPLIT)?;
-    Some(key)
-}
-
-/// Finds the string, quotes included, that is the field of this quoted name in an object without escapes.
-fn plain_string<'a>(object: &'a str, name: &Finder<'_>) -> Option<&'a str> {
-    let bytes = object.as_bytes();
-    let at = name.find(bytes)?;
-    let colon = at + name.needle().len();
-    // Before a colon it is a name, after no other brace it is one of this object, and it must be the only one.
-    let is_plain = bytes.get(colon) == Some(&b':')
-        && memchr::memchr(b'{', &bytes[1..at]).is_none()
-        && name.find(&bytes[colon..]).is_none();
-    let value = object.get(colon + 1..).filter(|_| is_plain)?;
-    let end = memchr::memchr(b'"', value.strip_prefix('"')?.as_bytes())?;
-    value.get(..end + 2)
-}
-
-struct ElementVisitor<F>(F);
-
-impl<'de, F: FnMut(&'de str)> Visitor<'de> for ElementVisitor<F> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
-        while let Some(raw) = elements.next_element::<&RawValue>()? {
-            self.0(raw.get());
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -282,35 +265,6 @@ mod tests {
             assert_eq!(have.impressions.len(), 1, "{raw}");
             assert_eq!(have.rejected[0].reason, want, "{raw}");
             assert_eq!(have.rejected[0].raw, raw);
-        }
-    }
-
-    #[test]
-    fn what_is_plain_to_see_is_what_is_read_by_all_the_rules() {
-        let plain = [
-            r#"{"key":"a","split":"b"}"#,
-            r#"{"split":"","x":[1,"}"],"key":"","properties":{"a":{}}}"#,
-            r#"{"x":"k","key":"}k","y":"s","split":"é{"}"#,
-        ];
-        for raw in plain {
-            assert_eq!(plain_key(raw), Some(key_of_any(raw).unwrap()), "{raw}");
-        }
-        let others = [
-            r#"{"key":1,"split":"b"}"#,
-            r#"{"key" :"a","split":"b"}"#,
-            r#"{"key": "a","split":"b"}"#,
-            r#"{"key":"a\n","split":"b"}"#,
-            r#"{"key":"a","split":"b","key":null}"#,
-            r#"{"properties":{"key":"a"},"split":"b"}"#,
-            r#"{"x":{},"key":"a","split":"b"}"#,
-            r#"{"a":"key","split":"b"}"#,
-            r#"{"key":"a"}"#,
-            r#"["key","split"]"#,
-            "{}",
-            "\"\"",
-        ];
-        for raw in others {
-            assert_eq!(plain_key(raw), None, "{raw}");
         }
     }
 

@@ -18,6 +18,7 @@ pub mod event;
 pub mod decode;
 pub mod elements;
 pub mod fields;
+mod plain;
 
 pub mod pack;
 pub mod request;
