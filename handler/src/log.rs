@@ -80,7 +80,8 @@ pub struct Line {
     pub bytes_in: usize,
     /// The size of the body's JSON text.
     pub bytes_inflated: usize,
-    /// How long each `PutRecords` took, in milliseconds.
+    /// How long each `PutRecords` took, in milliseconds; left out where there was none, since a metric has a value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub put_records_ms: Vec<u64>,
     /// How long the invocation took, in milliseconds.
     pub elapsed_ms: u64,
@@ -119,7 +120,11 @@ impl Line {
         if self.message != BATCH {
             return serde_json::to_vec(self);
         }
-        let declared = METRICS.map(|(name, unit)| json!({ "Name": name, "Unit": unit }));
+        let is_there = |name| name != "put_records_ms" || !self.put_records_ms.is_empty();
+        let metrics = METRICS.iter().filter(|(name, _)| is_there(*name));
+        let declared: Vec<_> = metrics
+            .map(|(name, unit)| json!({ "Name": name, "Unit": unit }))
+            .collect();
         let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let metadata = json!({
             "Timestamp": milliseconds(since_1970),
@@ -195,16 +200,21 @@ mod tests {
     #[test]
     fn every_metric_is_a_number_of_the_line() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1234);
-        let text = line().text(now).unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(value["_aws"]["Timestamp"], 1234);
-        let declared = &value["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(declared["Dimensions"], json!([["function"]]));
-        for metric in declared["Metrics"].as_array().unwrap() {
-            let number = &value[metric["Name"].as_str().unwrap()];
-            assert!(number.is_u64() || number[0].is_u64(), "{metric}");
+        let empty = Line::batch("flags", "id");
+        for (line, metrics) in [(line(), METRICS.len()), (empty, METRICS.len() - 1)] {
+            let text = line.text(now).unwrap();
+            let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(value["_aws"]["Timestamp"], 1234);
+            let declared = &value["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(declared["Dimensions"], json!([["function"]]));
+            let declared = declared["Metrics"].as_array().unwrap();
+            assert_eq!(declared.len(), metrics);
+            for metric in declared {
+                let number = &value[metric["Name"].as_str().unwrap()];
+                assert!(number.is_u64() || number[0].is_u64(), "{metric}");
+            }
+            assert_eq!(serde_json::from_slice::<Line>(&text).unwrap(), line);
         }
-        assert_eq!(serde_json::from_slice::<Line>(&text).unwrap(), line());
     }
 
     #[test]
