@@ -14,11 +14,12 @@ RECORD_BYTES = 100 * 1024
 REQUEST_BYTES = 1024 * 1024
 
 
-def handle(event):
+def pack(event):
+    """Gives the number of elements, and the impressions among them as records of NDJSON."""
     body = json.loads(event)["body"]
-    impressions = json.loads(gzip.decompress(base64.b64decode(body)))
+    elements = json.loads(gzip.decompress(base64.b64decode(body)))
     records, record, size = [], [], 0
-    for impression in impressions:
+    for impression in elements:
         if not isinstance(impression.get("key"), str) or not isinstance(impression.get("split"), str):
             continue
         line = json.dumps(impression, separators=(",", ":"), ensure_ascii=False) + "\n"
@@ -28,16 +29,30 @@ def handle(event):
         record.append(line)
         size += len(line)
     records.append("".join(record))
-    bodies, request, size = [], [], 0
+    return len(elements), records
+
+
+def requests(records):
+    """Splits records into requests."""
+    request, size = [], 0
     for record in records:
         if size + len(record) > REQUEST_BYTES:
-            bodies.append(json.dumps({"StreamName": "stream", "Records": request}))
+            yield request
             request, size = [], 0
-        data = base64.b64encode(record.encode()).decode()
-        request.append({"Data": data, "PartitionKey": secrets.token_hex(8)})
+        request.append(record)
         size += len(record)
-    bodies.append(json.dumps({"StreamName": "stream", "Records": request}))
-    return len(impressions), bodies
+    yield request
+
+
+def handle(event):
+    count, records = pack(event)
+    bodies = []
+    for request in requests(records):
+        entries = [
+            {"Data": base64.b64encode(record.encode()).decode(), "PartitionKey": secrets.token_hex(8)} for record in request
+        ]
+        bodies.append(json.dumps({"StreamName": "stream", "Records": entries}))
+    return count, bodies
 
 
 def main():

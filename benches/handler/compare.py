@@ -1,12 +1,15 @@
-"""Times a batch's way through the handler beside inflating alone, and beside the same work in Python and Node.
+"""Times a batch's way through the handler beside inflating alone, the same work in Python and Node, and the vendor's sample.
 
     python3 benches/handler/compare.py
 
 Prints a Markdown table of millions of impressions a second on one core, and ratios. Rust's last step is signed requests; "bodies"
-stops, as Python and Node do, at the bodies of the requests. Runs `cargo bench`, which compiles for five minutes the first time. Node
-is left out where it is not installed.
+stops, as Python and Node do, at the bodies of the requests. The vendor's sample, in Java, does part of that: it starts from a body that
+was inflated and parsed, and ends with records that are not encoded. Runs `cargo bench`, which compiles for five minutes the first
+time. Node and Java are left out where they are not installed.
 """
 
+import base64
+import gzip
 import json
 import os
 import pathlib
@@ -43,22 +46,45 @@ def script(interpreter, name, event):
     return result["impressions"] / result["seconds"]
 
 
+def as_java_prints(value):
+    """Gives the text that Java makes of parsed JSON, which is what the vendor's sample takes apart."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{name}={as_java_prints(field)}" for name, field in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(as_java_prints, value)) + "]"
+        case str():
+            return value
+        case _:
+            return json.dumps(value)
+
+
+def vendor(events, size):
+    event = json.loads(pathlib.Path(f"{events}/{size}.json").read_bytes())
+    impressions = json.loads(gzip.decompress(base64.b64decode(event["body"])))
+    text = pathlib.Path(f"{events}/{size}.txt")
+    text.write_text(as_java_prints(impressions))
+    return script("java", "Vendor.java", text)
+
+
 def main():
     with tempfile.TemporaryDirectory() as events:
         rates = bench(events)
         for size in SIZES:
             event = f"{events}/{size}.json"
-            rates["python", size] = script(sys.executable, "batch.py", event)
+            rates["Python", size] = script(sys.executable, "batch.py", event)
             if shutil.which("node"):
-                rates["node", size] = script("node", "batch.js", event)
-    print("| batch | gunzip alone | bodies | signed | Python | Node | gunzip/bodies | bodies/Python | bodies/Node |")
-    print("|---|---|---|---|---|---|---|---|---|")
+                rates["Node", size] = script("node", "batch.js", event)
+            if shutil.which("java"):
+                rates["vendor", size] = vendor(events, size)
+    names = ["gunzip alone", "bodies", "signed", "Python", "Node", "vendor"]
+    ratios = [("gunzip alone", "bodies"), ("bodies", "Python"), ("bodies", "Node"), ("bodies", "vendor")]
+    titles = ["batch", *names, *(f"{one}/{other}" for one, other in ratios)]
+    print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for size in SIZES:
-        inflate, bodies, signed, python = (rates[name, size] for name in ["gunzip alone", "bodies", "signed", "python"])
-        node = rates.get(("node", size))
-        millions = [f"{rate / 1e6:.2f}" if rate else "" for rate in [inflate, bodies, signed, python, node]]
-        ratios = [inflate / bodies, bodies / python, bodies / node if node else None]
-        cells = millions + [f"{ratio:.1f}" if ratio else "" for ratio in ratios]
+        of = {name: rates.get((name, size)) for name in names}
+        cells = [f"{rate / 1e6:.2f}" if rate else "" for rate in of.values()]
+        cells += [f"{of[one] / of[other]:.1f}" if of[other] else "" for one, other in ratios]
         print(f"| {size:,} | {' | '.join(cells)} |")
 
 

@@ -10,16 +10,17 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::put_records::{PutRecordsError, PutRecordsOutput};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::aws::error_code;
 use crate::log::{MAX_VALUES, milliseconds};
 use crate::pack::Record;
-use crate::request;
+use crate::request::{Bodies, replace_body};
 
 /// How many requests are on their way at once: enough to hide the latency of one, few enough to bound memory.
-const CONCURRENT_REQUESTS: usize = 4;
+pub(crate) const CONCURRENT_REQUESTS: usize = 4;
 
 /// The longest wait before the first retry; it doubles with each.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -70,12 +71,13 @@ impl Delivery<'_> {
 /// Sends requests to a stream, again where that may help, until `deadline`.
 pub async fn deliver<'a>(
     kinesis: &Client,
+    bodies: &Bodies,
     stream: &str,
     requests: Vec<Vec<Record<'a>>>,
     deadline: Instant,
 ) -> Delivery<'a> {
     futures_util::stream::iter(requests)
-        .map(|records| deliver_request(kinesis, stream, records, deadline))
+        .map(|records| deliver_request(kinesis, bodies, stream, records, deadline))
         .buffer_unordered(CONCURRENT_REQUESTS)
         .fold(Delivery::default(), async |all, one| all.add(one))
         .await
@@ -83,6 +85,7 @@ pub async fn deliver<'a>(
 
 async fn deliver_request<'a>(
     kinesis: &Client,
+    bodies: &Bodies,
     stream: &str,
     records: Vec<Record<'a>>,
     deadline: Instant,
@@ -93,7 +96,7 @@ async fn deliver_request<'a>(
     };
     for attempt in 0.. {
         let started = Instant::now();
-        let put = put_records(kinesis, stream, &delivery.undelivered);
+        let put = put_records(kinesis, stream, bodies.write(stream, &delivery.undelivered));
         let put = timeout_at(deadline, put).await;
         delivery.latencies.push(milliseconds(started.elapsed()));
         let retryable = match put {
@@ -148,12 +151,7 @@ struct PutFailure {
     retryable: bool,
 }
 
-async fn put_records(
-    kinesis: &Client,
-    stream: &str,
-    records: &[Record<'_>],
-) -> Result<PutRecordsOutput, PutFailure> {
-    let body = request::body(stream, records);
+async fn put_records(kinesis: &Client, stream: &str, body: Bytes) -> Result<PutRecordsOutput, PutFailure> {
     // The SDK wants a record to serialize; the body that it makes is never sent.
     let placeholder = PutRecordsRequestEntry::builder()
         .partition_key("-")
@@ -167,7 +165,7 @@ async fn put_records(
         .stream_name(stream)
         .records(placeholder)
         .customize()
-        .mutate_request(move |made| request::replace_body(made, body.clone()))
+        .mutate_request(move |made| replace_body(made, body.clone()))
         .send()
         .await
         .map_err(|error| PutFailure {

@@ -92,9 +92,9 @@ impl<'a> Scanner<'a> {
         (*self.bytes.get(self.at)? == byte).then(|| self.at += 1)
     }
 
-    fn literal(&mut self, literal: &[u8]) -> Option<()> {
-        let rest = self.bytes.get(self.at..)?;
-        rest.starts_with(literal).then(|| self.at += literal.len())
+    fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Option<()> {
+        let next = self.bytes.get(self.at..)?.first_chunk::<N>()?;
+        (next == literal).then(|| self.at += N)
     }
 
     /// Reads a number that is an integer; what follows one shows whether it was.

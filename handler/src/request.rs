@@ -3,23 +3,66 @@
 //! The SDK would have every record as a vector of its own, encode it into a string, and copy that into the body: three
 //! copies of a batch at once, in the memory of a small function. Signing, sending and reading the answer stay the SDK's.
 
+use std::mem::take;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use aws_sdk_kinesis::config::http::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
+use crate::deliver::CONCURRENT_REQUESTS;
 use crate::pack::Record;
 
 /// Bytes of a record's JSON beside its data and partition key.
 const RECORD_OVERHEAD: usize = br#"{"Data":"","PartitionKey":""},"#.len();
 
-/// Writes the body that puts these records to a stream (Kinesis API reference, `PutRecords`).
-#[must_use]
-pub fn body(stream: &str, records: &[Record<'_>]) -> Bytes {
+/// Writes bodies into the buffers of those that were sent: in fresh memory, every 4 KiB cost a page fault.
+#[derive(Clone, Debug, Default)]
+pub struct Bodies(Arc<Mutex<Vec<Vec<u8>>>>);
+
+/// The buffer of a body, which goes back when the last user of the body is done with it.
+struct Lent {
+    bytes: Vec<u8>,
+    home: Bodies,
+}
+
+impl Bodies {
+    /// Writes the body that puts these records to a stream (Kinesis API reference, `PutRecords`).
+    #[must_use]
+    pub fn write(&self, stream: &str, records: &[Record<'_>]) -> Bytes {
+        let mut bytes = self.kept().pop().unwrap_or_default();
+        bytes.clear();
+        write(&mut bytes, stream, records);
+        let home = self.clone();
+        Bytes::from_owner(Lent { bytes, home })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut kept = self.home.kept();
+        if kept.len() < CONCURRENT_REQUESTS {
+            kept.push(take(&mut self.bytes));
+        }
+    }
+}
+
+fn write(body: &mut Vec<u8>, stream: &str, records: &[Record<'_>]) {
     let size =
         |record: &Record<'_>| record.bytes.div_ceil(3) * 4 + record.partition_key.len() + RECORD_OVERHEAD;
-    let mut body = Vec::with_capacity(records.iter().map(size).sum::<usize>() + 2 * stream.len() + 64);
+    body.reserve_exact(records.iter().map(size).sum::<usize>() + 2 * stream.len() + 64);
     body.extend_from_slice(b"{\"StreamName\":");
-    push_string(&mut body, stream);
+    push_string(body, stream);
     body.extend_from_slice(b",\"Records\":[");
     let mut ndjson = Vec::new();
     for (index, record) in records.iter().enumerate() {
@@ -29,13 +72,12 @@ pub fn body(stream: &str, records: &[Record<'_>]) -> Bytes {
         ndjson.clear();
         record.write_to(&mut ndjson);
         body.extend_from_slice(b"{\"Data\":\"");
-        base64_simd::STANDARD.encode_append(&ndjson, &mut body);
+        base64_simd::STANDARD.encode_append(&ndjson, body);
         body.extend_from_slice(b"\",\"PartitionKey\":");
-        push_string(&mut body, &record.partition_key);
+        push_string(body, &record.partition_key);
         body.push(b'}');
     }
     body.extend_from_slice(b"]}");
-    body.into()
 }
 
 fn push_string(json: &mut Vec<u8>, text: &str) {
@@ -49,4 +91,42 @@ pub(crate) fn replace_body(request: &mut HttpRequest, body: Bytes) {
         .headers_mut()
         .insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::record;
+
+    #[test]
+    fn buffers_are_used_again_and_never_while_they_are_in_use() {
+        let bodies = Bodies::default();
+        let want = |name: &str| {
+            let body = Bodies::default().write("s", &[record(&[name])]);
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        let first = bodies.write("s", &[record(&["a longer name"])]);
+        let second = bodies.write("s", &[record(&["b"])]);
+        assert_ne!(first.as_ptr(), second.as_ptr());
+        let (place, clone) = (first.as_ptr(), first.clone());
+        drop(first);
+        assert_ne!(bodies.write("s", &[record(&["c"])]).as_ptr(), place);
+        drop(clone);
+        let third = bodies.write("s", &[record(&["d"])]);
+        assert_eq!(third.as_ptr(), place);
+        let key = |text: &str| text.find("PartitionKey").unwrap();
+        for (have, want) in [(&second, want("b")), (&third, want("d"))] {
+            let have = String::from_utf8(have.to_vec()).unwrap();
+            assert_eq!(have[..key(&have)], want[..key(&want)]);
+        }
+    }
+
+    #[test]
+    fn no_more_buffers_are_kept_than_there_are_requests_at_once() {
+        let bodies = Bodies::default();
+        let lent: Vec<_> = (0..9).map(|_| bodies.write("s", &[record(&["a"])])).collect();
+        assert_eq!(bodies.kept().len(), 0);
+        drop(lent);
+        assert_eq!(bodies.kept().len(), CONCURRENT_REQUESTS);
+    }
 }

@@ -17,6 +17,7 @@ use crate::elements::{Elements, parse};
 use crate::event::{Counts, Event, Response};
 use crate::log::{Level, Line, milliseconds};
 use crate::pack::{pack, requests};
+use crate::request::Bodies;
 use crate::settings::Settings;
 use crate::spill::{Spill, SpillError};
 
@@ -34,6 +35,7 @@ pub struct Webhook {
     function: String,
     /// Absent while a batch is decoded in it, and before the first.
     decoder: Mutex<Option<Decoder>>,
+    bodies: Bodies,
     started: AtomicBool,
 }
 
@@ -78,6 +80,7 @@ impl Webhook {
             clients,
             function: function.to_owned(),
             decoder: Mutex::default(),
+            bodies: Bodies::default(),
             started: AtomicBool::new(false),
         }
     }
@@ -168,6 +171,7 @@ impl Webhook {
         line.records = packed.records.len();
         let delivery = deliver(
             &self.clients.kinesis,
+            &self.bodies,
             &self.settings.stream,
             requests(packed.records),
             spill.deadline - spill_reserve(spill.deadline),

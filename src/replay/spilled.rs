@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use split_pipeline_handler::deliver::deliver;
 use split_pipeline_handler::elements::stored;
 use split_pipeline_handler::pack::{pack, requests};
+use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
 
@@ -72,7 +73,8 @@ async fn send(
         place.put(&target, lines.as_bytes(), aws).await?;
     }
     let deadline = Instant::now() + SENDING;
-    let sent = deliver(&aws.kinesis, &place.stream, requests(packed.records), deadline).await;
+    let (bodies, requests) = (Bodies::default(), requests(packed.records));
+    let sent = deliver(&aws.kinesis, &bodies, &place.stream, requests, deadline).await;
     if sent.undelivered.is_empty() {
         return Ok(());
     }

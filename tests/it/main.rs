@@ -12,6 +12,7 @@ mod conflicts;
 mod every_key;
 mod examples;
 mod interruption;
+mod load;
 mod loss;
 mod not_yet;
 mod permissions;

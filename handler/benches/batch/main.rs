@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use split_pipeline_handler::decode::{Decoder, Encoding};
 use split_pipeline_handler::elements::parse;
 use split_pipeline_handler::pack::{pack, requests};
-use split_pipeline_handler::request::body;
+use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::settings::{Fields, Settings};
 use split_pipeline_handler::webhook::Webhook;
 
@@ -55,7 +55,7 @@ fn whole_path(criterion: &mut Criterion) {
 }
 
 fn bodies(criterion: &mut Criterion) {
-    let mut decoder = Decoder::default();
+    let (mut decoder, bodies) = (Decoder::default(), Bodies::default());
     let mut group = criterion.benchmark_group("event to bodies");
     for size in SIZES {
         let event = impressions::event(size);
@@ -68,7 +68,7 @@ fn bodies(criterion: &mut Criterion) {
                 let elements = parse(text, &Fields::All).unwrap();
                 let packed = pack(&elements.impressions, 100);
                 for request in requests(packed.records) {
-                    black_box(body("stream", &request));
+                    black_box(bodies.write("stream", &request));
                 }
             });
         });
