@@ -1,9 +1,11 @@
-//! Any text as a batch: no panic, and the records are exactly the impressions, one a line and in order.
+//! Any text as a batch: no panic, its elements are those that `serde_json` sees, and the records are exactly the
+//! impressions, one a line and in order.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use split_pipeline_handler::elements::{parse, stored};
+use serde_json::value::RawValue;
+use split_pipeline_handler::elements::{parse, single_line, stored};
 use split_pipeline_handler::pack::{MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, pack, requests};
 use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::settings::Fields;
@@ -15,6 +17,7 @@ fuzz_target!(|input: (u16, bool, &str)| {
     } else {
         Fields::All
     };
+    check_elements(text);
     let Ok(elements) = parse(text, &fields) else { return };
     let packed = pack(&elements.impressions, u32::from(size % 1001));
     assert!(packed.oversized.iter().all(|line| line.len() + 1 > MAX_RECORD_BYTES));
@@ -31,3 +34,52 @@ fuzz_target!(|input: (u16, bool, &str)| {
     assert_eq!(have, want.as_bytes());
     assert_eq!(stored(&want).len(), want.lines().count());
 });
+
+/// Compares the elements of an array with what `serde_json` alone makes of it.
+fn check_elements(text: &str) {
+    let array = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !array.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('[') {
+        return;
+    }
+    let have = parse(text, &Fields::All);
+    let Ok(want) = serde_json::from_str::<Vec<&RawValue>>(array) else {
+        assert!(have.is_err());
+        return;
+    };
+    let have = have.unwrap();
+    let mut impressions = have.impressions.iter().peekable();
+    let mut rejected = have.rejected.iter();
+    for raw in want {
+        let line = single_line(raw.get().into());
+        let impression = impressions.next_if(|impression| impression.line == line);
+        match impression {
+            Some(impression) => assert_eq!(Some(impression.key), last_string(raw, "key")),
+            None => assert_eq!(rejected.next().unwrap().raw, raw.get()),
+        }
+    }
+    assert!(impressions.next().is_none() && rejected.next().is_none());
+}
+
+/// The JSON text of an object's field, the last of this name, if it is a string.
+fn last_string<'a>(object: &'a RawValue, name: &str) -> Option<&'a str> {
+    struct Last<'a, 'n>(&'n str, Option<&'a str>);
+    impl<'a> serde::de::Visitor<'a> for Last<'a, '_> {
+        type Value = Option<&'a str>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'a>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+            while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                if serde_json::from_str::<String>(name.get()).is_ok_and(|name| name == self.0) {
+                    self.1 = Some(value.get());
+                }
+            }
+            Ok(self.1)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(object.get());
+    let last = serde::Deserializer::deserialize_map(&mut deserializer, Last(name, None)).unwrap();
+    last.filter(|value| value.starts_with('"'))
+}
