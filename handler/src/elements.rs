@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::decode::DecodeError;
 use crate::fields::{for_each_field, project};
 use crate::plain::{self, Plain};
+use crate::rejected::{Reason, Rejected};
 use crate::settings::Fields;
 
 /// What JSON allows between tokens (RFC 8259, section 2).
@@ -22,7 +23,7 @@ pub struct Elements<'a> {
     /// The elements that are impressions.
     pub impressions: Vec<Impression<'a>>,
     /// The elements that are not.
-    pub rejected: Vec<Rejected<'a>>,
+    pub rejected: Rejected,
 }
 
 /// An element that is an impression: an object with a string `key` and a string `split`.
@@ -32,38 +33,6 @@ pub struct Impression<'a> {
     pub line: Cow<'a, str>,
     /// The JSON text of its `key`, quotes included, whether the field is kept or not.
     pub key: &'a str,
-}
-
-/// An element that is no impression.
-#[derive(Debug)]
-pub struct Rejected<'a> {
-    /// What it lacks.
-    pub reason: Reason,
-    /// Its JSON text.
-    pub raw: &'a str,
-}
-
-/// What makes an element no impression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It is an array, string, number, boolean or null.
-    NotAnObject,
-    /// It has no `key`, or one that is no string.
-    NoKey,
-    /// It has no `split`, or one that is no string.
-    NoSplit,
-}
-
-impl Reason {
-    /// Returns the reason as it is stored beside the element; contains nothing that JSON would escape.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::NotAnObject => "not an object",
-            Self::NoKey => "no string field key",
-            Self::NoSplit => "no string field split",
-        }
-    }
 }
 
 /// Splits the text of a body into its elements, keeping of each impression what `fields` says.
@@ -156,7 +125,7 @@ impl<'a> Elements<'a> {
     fn push(&mut self, raw: &'a str, fields: &Fields) {
         match impression(raw, fields) {
             Ok(impression) => self.impressions.push(impression),
-            Err(reason) => self.rejected.push(Rejected { reason, raw }),
+            Err(reason) => self.rejected.push(reason, raw),
         }
     }
 }
@@ -191,6 +160,10 @@ fn key_of_any(raw: &str) -> Result<&str, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
     use super::*;
 
     fn lines(text: &str) -> Vec<String> {
@@ -263,8 +236,11 @@ mod tests {
             let text = format!(r#"[ {raw} ,{{"key":"a","split":"b"}}]"#);
             let have = parse(&text, &Fields::All).unwrap();
             assert_eq!(have.impressions.len(), 1, "{raw}");
-            assert_eq!(have.rejected[0].reason, want, "{raw}");
-            assert_eq!(have.rejected[0].raw, raw);
+            let mut lines = String::new();
+            let file = have.rejected.into_file().unwrap().unwrap();
+            GzDecoder::new(&*file).read_to_string(&mut lines).unwrap();
+            let reason = want.text();
+            assert_eq!(lines, format!("{{\"reason\":\"{reason}\",\"element\":{raw}}}\n"));
         }
     }
 

@@ -19,6 +19,7 @@ pub mod decode;
 pub mod elements;
 pub mod fields;
 mod plain;
+pub mod rejected;
 
 pub mod pack;
 pub mod request;

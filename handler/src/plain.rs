@@ -25,20 +25,27 @@ pub(crate) fn impression(text: &str) -> Option<Plain<'_>> {
     let (mut key, mut split) = (None, None);
     scanner.object(MAX_DEPTH, &mut |name, value| match name {
         // Of a name that occurs twice the last counts, as with most readers of JSON.
-        b"\"key\"" => key = value,
-        b"\"split\"" => split = value,
+        b"\"key\"" => key = Some(value),
+        b"\"split\"" => split = Some(value),
         _ => {}
     })?;
-    split?;
-    let (start, end) = key?;
+    let (Value::String { start, end }, Value::String { .. }) = (key?, split?) else {
+        return None;
+    };
     Some(Plain {
         raw: text.get(..scanner.at)?,
         key: text.get(start..end)?,
     })
 }
 
-/// Where a string starts and ends, quotes included.
-type Span = (usize, usize);
+/// What a value is, as far as it matters.
+#[derive(Clone, Copy)]
+enum Value {
+    /// A string, and where it starts and ends, quotes included.
+    String { start: usize, end: usize },
+    /// Anything else.
+    Other,
+}
 
 struct Scanner<'a> {
     bytes: &'a [u8],
@@ -46,10 +53,10 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Reads an object, and shows each of its own names with the value, if that is a string.
+    /// Reads an object, and shows each of its own names with the value.
     ///
     /// Names with escapes are not plain: another name might be spelled with them.
-    fn object(&mut self, depth: u32, visit: &mut impl FnMut(&'a [u8], Option<Span>)) -> Option<()> {
+    fn object(&mut self, depth: u32, visit: &mut impl FnMut(&'a [u8], Value)) -> Option<()> {
         let deeper = depth.checked_sub(1)?;
         self.expect(b'{')?;
         if self.expect(b'}').is_some() {
@@ -68,8 +75,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a value; returns where it is if it is a string.
-    fn value(&mut self, depth: u32) -> Option<Option<Span>> {
+    fn value(&mut self, depth: u32) -> Option<Value> {
         let start = self.at;
         match *self.bytes.get(start)? {
             b'"' => {
@@ -77,7 +83,8 @@ impl<'a> Scanner<'a> {
                 while self.string_end()? == b'\\' {
                     self.escape()?;
                 }
-                return Some(Some((start, self.at)));
+                let end = self.at;
+                return Some(Value::String { start, end });
             }
             b'n' => self.literal(b"null")?,
             b't' => self.literal(b"true")?,
@@ -85,7 +92,7 @@ impl<'a> Scanner<'a> {
             b'{' => self.object(depth, &mut |_, _| {})?,
             _ => self.integer()?,
         }
-        Some(None)
+        Some(Value::Other)
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
@@ -230,12 +237,12 @@ mod tests {
     fn special_bytes_are_found_wherever_they_are() {
         for byte in 0..=u8::MAX {
             let is_special = byte < 0x20 || byte == b'"' || byte == b'\\';
-            for at in 0..8 {
+            for at in 0..8_u32 {
                 for other in [b'a', 0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xff] {
                     let mut word = [other; 8];
-                    word[at] = byte;
+                    word[at as usize] = byte;
                     let have = special_bytes(u64::from_le_bytes(word));
-                    let want = if is_special { at as u32 } else { 8 };
+                    let want = if is_special { at } else { 8 };
                     assert_eq!(have.trailing_zeros() / 8, want, "{word:x?}");
                 }
             }

@@ -17,8 +17,8 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::aws::error_code;
-use crate::elements::{Rejected, single_line};
 use crate::pack::{Record, random_key};
+use crate::rejected::Rejected;
 
 /// Where undelivered impressions are stored; `replay` reads them.
 pub const SPILL_PREFIX: &str = "spill/";
@@ -70,13 +70,12 @@ impl Spill<'_> {
         self.put(SPILL_PREFIX, gzip(lines)?).await
     }
 
-    /// Stores elements that are no impressions as `{"reason":…,"element":…}`; without any, does nothing.
-    pub(crate) async fn store_rejected(&self, rejected: &[Rejected<'_>]) -> Result<(), SpillError> {
-        if rejected.is_empty() {
-            return Ok(());
+    /// Stores elements that are no impressions; without any, does nothing.
+    pub(crate) async fn store_rejected(&self, rejected: Rejected) -> Result<(), SpillError> {
+        match rejected.into_file().map_err(|_| compression_failed())? {
+            Some(file) => self.put(REJECTED_PREFIX, file).await,
+            None => Ok(()),
         }
-        let lines = rejected.iter().map(rejected_line);
-        self.put(REJECTED_PREFIX, gzip(lines)?).await
     }
 
     async fn put(&self, prefix: &str, body: Vec<u8>) -> Result<(), SpillError> {
@@ -107,12 +106,6 @@ impl Spill<'_> {
     }
 }
 
-fn rejected_line(rejected: &Rejected<'_>) -> Vec<u8> {
-    let reason = rejected.reason.text();
-    let element = single_line(rejected.raw.into());
-    format!("{{\"reason\":\"{reason}\",\"element\":{element}}}\n").into_bytes()
-}
-
 fn gzip<T: AsRef<[u8]>>(chunks: impl Iterator<Item = T>) -> Result<Vec<u8>, SpillError> {
     let write = || -> std::io::Result<Vec<u8>> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -121,10 +114,14 @@ fn gzip<T: AsRef<[u8]>>(chunks: impl Iterator<Item = T>) -> Result<Vec<u8>, Spil
         }
         encoder.finish()
     };
-    // Writing to memory does not fail; if it did, the sender would have to retry.
-    write().map_err(|_| SpillError::Put {
+    write().map_err(|_| compression_failed())
+}
+
+/// Writing to memory does not fail; if it did, the sender would have to retry.
+fn compression_failed() -> SpillError {
+    SpillError::Put {
         code: "compression failed".to_owned(),
-    })
+    }
 }
 
 /// Returns the UTC date of a moment, as `YYYY-MM-DD`.

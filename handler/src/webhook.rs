@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::aws::Clients;
 use crate::decode::{DecodeError, Decoder};
 use crate::deliver::deliver;
-use crate::elements::{Elements, parse};
+use crate::elements::{Elements, Impression, parse};
 use crate::event::{Counts, Event, Response};
 use crate::log::{Level, Line, milliseconds};
 use crate::pack::{pack, requests};
@@ -133,16 +133,11 @@ impl Webhook {
         let elements = parse(text, &self.settings.fields)?;
         line.received = elements.impressions.len() + elements.rejected.len();
         // The SDK's futures take some 20 KB, which would be moved with every caller's.
-        Box::pin(self.store(&elements, deadline, line)).await
+        Box::pin(self.store(elements, deadline, line)).await
     }
 
     /// Stores impressions and rejected elements side by side, so that trouble with one does not hold up the other.
-    async fn store(
-        &self,
-        elements: &Elements<'_>,
-        deadline: Instant,
-        line: &mut Line,
-    ) -> Result<(), Failure> {
+    async fn store(&self, elements: Elements<'_>, deadline: Instant, line: &mut Line) -> Result<(), Failure> {
         let request_id = line.request_id.clone();
         let spill = Spill {
             s3: &self.clients.s3,
@@ -150,12 +145,17 @@ impl Webhook {
             request_id: &request_id,
             deadline,
         };
+        let Elements {
+            impressions,
+            rejected,
+        } = elements;
+        let count = rejected.len();
         let (impressions, rejected) = tokio::join!(
-            self.store_impressions(elements, spill, line),
-            spill.store_rejected(&elements.rejected),
+            self.store_impressions(&impressions, spill, line),
+            spill.store_rejected(rejected),
         );
         if rejected.is_ok() {
-            line.rejected = elements.rejected.len();
+            line.rejected = count;
         }
         impressions?;
         rejected.map_err(|s3| Failure::Rejected { s3 })
@@ -163,11 +163,11 @@ impl Webhook {
 
     async fn store_impressions(
         &self,
-        elements: &Elements<'_>,
+        impressions: &[Impression<'_>],
         spill: Spill<'_>,
         line: &mut Line,
     ) -> Result<(), Failure> {
-        let packed = pack(&elements.impressions, self.settings.record_kib);
+        let packed = pack(impressions, self.settings.record_kib);
         line.records = packed.records.len();
         let delivery = deliver(
             &self.clients.kinesis,
@@ -187,7 +187,7 @@ impl Webhook {
             let kinesis = delivery.error.unwrap_or_else(|| "too large".to_owned());
             return Err(Failure::Spill { kinesis, s3 });
         }
-        line.spilled = elements.impressions.len() - delivery.delivered;
+        line.spilled = impressions.len() - delivery.delivered;
         Ok(())
     }
 }

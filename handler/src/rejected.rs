@@ -1,0 +1,119 @@
+//! Owns the elements that are no impressions, as the gzipped NDJSON that they are stored as: `{"reason":…,"element":…}`.
+//!
+//! Must not keep a list: a body can have thirty million of them in two bytes each, in a function with little memory.
+
+use std::io::{self, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::elements::single_line;
+
+/// What makes an element no impression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is an array, string, number, boolean or null.
+    NotAnObject,
+    /// It has no `key`, or one that is no string.
+    NoKey,
+    /// It has no `split`, or one that is no string.
+    NoSplit,
+}
+
+impl Reason {
+    /// Returns the reason as it is stored beside the element; contains nothing that JSON would escape.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "not an object",
+            Self::NoKey => "no string field key",
+            Self::NoSplit => "no string field split",
+        }
+    }
+}
+
+/// The elements of a batch that are no impressions, in the order in which they came in.
+#[derive(Debug, Default)]
+pub struct Rejected {
+    /// Absent before the first.
+    file: Option<GzEncoder<Vec<u8>>>,
+    count: usize,
+    /// What writing to memory never gives, and must not be lost if it did.
+    error: Option<io::Error>,
+}
+
+impl Rejected {
+    /// Adds an element's JSON text.
+    pub(crate) fn push(&mut self, reason: Reason, raw: &str) {
+        let file = self
+            .file
+            .get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        let (reason, element) = (reason.text(), single_line(raw.into()));
+        if let Err(error) = writeln!(file, "{{\"reason\":\"{reason}\",\"element\":{element}}}") {
+            self.error = Some(error);
+        }
+        self.count += 1;
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Tells whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Returns the file to be stored, if there are any.
+    pub fn into_file(self) -> io::Result<Option<Vec<u8>>> {
+        match self.error {
+            Some(error) => Err(error),
+            None => self.file.map(GzEncoder::finish).transpose(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    #[test]
+    fn elements_have_reasons_and_stay_as_they_were() {
+        let mut rejected = Rejected::default();
+        rejected.push(Reason::NotAnObject, "\"\\ud800\\\"\"");
+        rejected.push(Reason::NoKey, "{\r\n}");
+        rejected.push(Reason::NoSplit, "{\"key\":\"é\"}");
+        assert_eq!(rejected.len(), 3);
+        let want = concat!(
+            "{\"reason\":\"not an object\",\"element\":\"\\ud800\\\"\"}\n",
+            "{\"reason\":\"no string field key\",\"element\":{  }}\n",
+            "{\"reason\":\"no string field split\",\"element\":{\"key\":\"é\"}}\n",
+        );
+        let mut have = String::new();
+        let file = rejected.into_file().unwrap().unwrap();
+        GzDecoder::new(&*file).read_to_string(&mut have).unwrap();
+        assert_eq!(have, want);
+    }
+
+    #[test]
+    fn none_are_no_file() {
+        assert!(Rejected::default().is_empty());
+        assert_eq!(Rejected::default().into_file().unwrap(), None);
+    }
+
+    #[test]
+    fn millions_of_elements_take_little_memory() {
+        let mut rejected = Rejected::default();
+        for _ in 0..1_000_000 {
+            rejected.push(Reason::NotAnObject, "1");
+        }
+        assert!(rejected.into_file().unwrap().unwrap().capacity() < 1024 * 1024);
+    }
+}
