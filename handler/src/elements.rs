@@ -142,6 +142,9 @@ fn impression<'a>(raw: &'a str, fields: &Fields) -> Result<Impression<'a>, Reaso
 
 /// Reads the `key` of an element by all the rules.
 fn key_of_any(raw: &str) -> Result<&str, Reason> {
+    if !raw.starts_with('{') {
+        return Err(Reason::NotAnObject);
+    }
     let mut key = None;
     let mut split = None;
     // Of a name that occurs twice the last counts, as with most readers of JSON.
