@@ -16,7 +16,8 @@
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
-//! emulator), [`smoke`], [`replay`], [`prefixes`], [`traffic`], [`results`], [`random`], [`progress`] and [`ui`] (what the user sees).
+//! emulator), [`smoke`], [`replay`], [`prefixes`], [`objects`], [`traffic`], [`results`], [`random`],
+//! [`progress`] and [`ui`] (what the user sees).
 
 pub mod apply;
 pub mod artifact;
@@ -28,6 +29,7 @@ pub mod destroy;
 pub mod failure;
 pub mod local;
 pub mod names;
+pub mod objects;
 pub mod observe;
 pub mod plan;
 pub mod prefixes;

@@ -3,7 +3,6 @@
 use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::types::Object;
 use flate2::read::MultiGzDecoder;
 use split_pipeline_handler::deliver::deliver;
 use split_pipeline_handler::elements::stored;
@@ -13,7 +12,8 @@ use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
 
 use super::{EXTENSION, Mode, Place, ReplayError};
-use crate::aws::{Aws, AwsError};
+use crate::aws::Aws;
+use crate::objects;
 use crate::progress::Event;
 use crate::results::Replay;
 
@@ -28,7 +28,8 @@ pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, Repl
         bucket: place.bucket.clone(),
         ..Replay::default()
     };
-    let spilled = list(aws, place).await?;
+    // Their keys start with the day, so the oldest come first.
+    let spilled = objects::list(aws, &place.bucket, SPILL_PREFIX).await?;
     for (index, object) in spilled.iter().enumerate() {
         aws.go_on()?;
         let key = object.key().unwrap_or_default();
@@ -87,27 +88,6 @@ async fn send(
             .sum(),
         why: sent.error.unwrap_or_default(),
     })
-}
-
-/// Lists what is spilled, oldest day first.
-async fn list(aws: &Aws, place: &Place) -> Result<Vec<Object>, AwsError> {
-    let (mut objects, mut token) = (Vec::new(), None);
-    loop {
-        let request = || {
-            let call = aws
-                .s3
-                .list_objects_v2()
-                .bucket(&place.bucket)
-                .prefix(SPILL_PREFIX);
-            call.set_continuation_token(token.clone()).send()
-        };
-        let page = aws.call("s3:ListBucket", request).await?;
-        objects.extend(page.contents.unwrap_or_default());
-        token = page.next_continuation_token;
-        if token.is_none() {
-            return Ok(objects);
-        }
-    }
 }
 
 async fn read(aws: &Aws, place: &Place, key: &str) -> Result<String, ReplayError> {

@@ -10,8 +10,8 @@ use split_pipeline_handler::spill::SPILL_PREFIX;
 
 use super::SmokeError;
 use crate::aws::{Aws, AwsError};
-use crate::prefixes;
 use crate::results::Smoke;
+use crate::{objects, prefixes};
 
 /// How many objects are read at once.
 const CONCURRENT_READS: usize = 16;
@@ -128,24 +128,8 @@ impl Search {
         prefixes.push(SPILL_PREFIX.to_owned());
         let mut keys = Vec::new();
         for prefix in prefixes {
-            let mut token = None;
-            loop {
-                let request = || {
-                    let call = aws.s3.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
-                    call.set_continuation_token(token.clone()).send()
-                };
-                let page = aws.call("s3:ListBucket", request).await?;
-                keys.extend(
-                    page.contents
-                        .unwrap_or_default()
-                        .into_iter()
-                        .filter_map(|object| object.key),
-                );
-                token = page.next_continuation_token;
-                if token.is_none() {
-                    break;
-                }
-            }
+            let objects = objects::list(aws, &self.bucket, &prefix).await?;
+            keys.extend(objects.into_iter().filter_map(|object| object.key));
         }
         Ok(keys)
     }
