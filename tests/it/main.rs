@@ -11,6 +11,7 @@ mod cli;
 mod conflicts;
 mod every_key;
 mod examples;
+mod faults;
 mod interruption;
 mod load;
 mod loss;

@@ -7,3 +7,4 @@ pub(crate) mod inventory;
 pub(crate) mod moto;
 pub(crate) mod objects;
 pub(crate) mod proxy;
+pub(crate) mod weather;

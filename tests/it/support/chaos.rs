@@ -20,11 +20,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::proxy::forward;
-
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("connection lost")]
-pub(crate) struct Lost;
+use super::weather::Lost;
 
 type Answer = Result<Response<Full<Bytes>>, Lost>;
 

@@ -1,6 +1,5 @@
 //! A proxy between the command and an emulator that writes down every call, and answers some itself.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::command::{Run, split_pipeline};
+use super::weather::{self, Lost, Trouble, Weather};
 
 /// One call as it went over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ struct Shared {
     client: reqwest::Client,
     calls: Arc<Mutex<Vec<Call>>>,
     faults: Arc<Mutex<Vec<Fault>>>,
+    weather: Arc<Mutex<Weather>>,
 }
 
 /// A running proxy.
@@ -67,6 +68,7 @@ impl Proxy {
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             calls: Arc::default(),
             faults: Arc::default(),
+            weather: Arc::default(),
         };
         tokio::spawn(accept(listener, shared.clone()));
         Self { port, shared }
@@ -82,6 +84,16 @@ impl Proxy {
     /// Lets each of these happen once.
     pub(crate) fn inject(&self, faults: &[Fault]) {
         self.shared.faults.lock().unwrap().extend_from_slice(faults);
+    }
+
+    /// Breaks calls at random from now on, or no longer.
+    pub(crate) fn set_weather(&self, weather: Weather) {
+        *self.shared.weather.lock().unwrap() = weather;
+    }
+
+    /// How many calls the weather broke since it was set.
+    pub(crate) fn broken(&self) -> usize {
+        self.shared.weather.lock().unwrap().broken
     }
 
     /// The faults that have not happened yet.
@@ -111,9 +123,9 @@ async fn accept(listener: TcpListener, shared: Shared) {
     }
 }
 
-async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<Full<Bytes>>, Lost> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
+    let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
     let operation = parts
         .headers
         .get("x-amz-target")
@@ -129,7 +141,21 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
         }
         return Ok(response.body(Full::from(fault.body)).unwrap());
     }
-    Ok(forward(&shared.client, shared.target, &parts, body).await)
+    // What starts like this is the emulator's own, not AWS's.
+    let is_aws = !parts.uri.path().starts_with("/_");
+    let trouble = is_aws.then(|| shared.weather.lock().unwrap().next()).flatten();
+    match trouble {
+        Some(Trouble::Late(delay)) => tokio::time::sleep(delay).await,
+        Some(Trouble::Throttled) => return Ok(weather::throttled(&parts)),
+        Some(Trouble::Failed) => return Ok(weather::failed()),
+        Some(Trouble::LostBefore) => return Err(Lost),
+        Some(Trouble::LostAfter) | None => {}
+    }
+    let answer = forward(&shared.client, shared.target, &parts, body).await;
+    match trouble {
+        Some(Trouble::LostAfter) => Err(Lost),
+        _ => Ok(answer),
+    }
 }
 
 /// Passes a request on to a port of this machine, and its answer back.
