@@ -13,6 +13,7 @@ mod every_key;
 mod examples;
 mod faults;
 mod interruption;
+mod kills;
 mod load;
 mod loss;
 mod not_yet;

@@ -101,6 +101,11 @@ impl Proxy {
         self.shared.faults.lock().unwrap().clone()
     }
 
+    /// How much was called since it was last taken.
+    pub(crate) fn calls(&self) -> usize {
+        self.shared.calls.lock().unwrap().len()
+    }
+
     /// Hands over what was called since the last time.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.shared.calls.lock().unwrap())
