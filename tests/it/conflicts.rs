@@ -294,19 +294,3 @@ async fn what_is_still_used_is_not_deleted() {
     let left = inventory::of(&emulator.sdk().await).await;
     assert!(!left.iter().any(|it| it.contains("it-conflict")), "{left:?}");
 }
-
-#[tokio::test]
-async fn two_ups_at_once_make_one_of_everything() {
-    let emulator = Emulator::start();
-    let urls = std::thread::scope(|scope| {
-        let up = || scope.spawn(|| emulator.local(SPEC, ["up", "--yes"]).exits_with(0).stdout);
-        let ups = [up(), up()];
-        ups.map(|up| up.join().unwrap())
-    });
-    assert_eq!(urls[0], urls[1]);
-    let apigateway = aws_sdk_apigateway::Client::new(&emulator.sdk().await);
-    let apis = apigateway.get_rest_apis().send().await.unwrap();
-    assert_eq!(apis.items().len(), 1, "{apis:?}");
-    emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
-    assert_eq!(emulator.local(SPEC, ["url"]).exits_with(0).stdout, urls[0]);
-}

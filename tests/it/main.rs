@@ -19,6 +19,7 @@ mod loss;
 mod not_yet;
 mod permissions;
 mod pipeline;
+mod races;
 mod replay;
 mod second_emulator;
 mod support;
