@@ -20,7 +20,7 @@ fn seeds() -> u64 {
 }
 
 /// Runs a command until it succeeds; gives how often it had to be run.
-fn converge(proxy: &Proxy, arguments: &[&'static str]) -> usize {
+async fn converge(emulator: &Emulator, proxy: &Proxy, arguments: &[&'static str]) -> usize {
     let mut failures = Vec::new();
     for run in 1..=RUNS {
         let outcome = proxy.local(SPEC, arguments.iter().copied()).outcome();
@@ -28,6 +28,7 @@ fn converge(proxy: &Proxy, arguments: &[&'static str]) -> usize {
             return run;
         }
         failures.push(outcome.stderr);
+        emulator.tag_stream("it-faults").await;
     }
     panic!("{arguments:?}: {}", failures.join("\n---\n"));
 }
@@ -41,7 +42,7 @@ async fn up_and_down_converge_whatever_happens_to_their_calls() {
     let (mut calls, mut broken, mut repeated) = (0, 0, 0);
     for seed in 0..seeds() {
         proxy.set_weather(Weather::stormy(PERCENT, seed));
-        repeated += converge(&proxy, &["up"]) - 1;
+        repeated += converge(&emulator, &proxy, &["up"]).await - 1;
         calls += proxy.take_calls().len();
         broken += proxy.broken();
 
@@ -58,7 +59,7 @@ async fn up_and_down_converge_whatever_happens_to_their_calls() {
         assert_eq!(made.len(), 9, "seed {seed}: {made:?}");
 
         proxy.set_weather(Weather::stormy(PERCENT, seed + 1000));
-        repeated += converge(&proxy, &["down", "--yes", "--purge-data"]) - 1;
+        repeated += converge(&emulator, &proxy, &["down", "--yes", "--purge-data"]).await - 1;
         calls += proxy.take_calls().len();
         broken += proxy.broken();
         assert_eq!(inventory::of(&config).await, before, "seed {seed}");

@@ -5,8 +5,6 @@
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-
 use crate::support::emulator::Emulator;
 use crate::support::inventory;
 use crate::support::proxy::Proxy;
@@ -35,18 +33,6 @@ async fn kill_after(calls: usize, proxy: &Proxy, mut child: Child) -> bool {
     }
 }
 
-/// Gives the stream the tags that AWS, unlike MiniStack, gives it with its creation.
-async fn tag_stream(config: &SdkConfig) {
-    let kinesis = aws_sdk_kinesis::Client::new(config);
-    let tags = [("managed-by", "split-pipeline"), ("split-pipeline", "it-kills")];
-    let tag = kinesis.add_tags_to_stream().stream_name("it-kills");
-    let tag = tags
-        .iter()
-        .fold(tag, |tag, (name, value)| tag.tags(*name, *value));
-    // There may be no stream yet.
-    let _ = tag.send().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_up_or_down_is_finished_by_the_next_one() {
     let emulator = Emulator::start();
@@ -60,7 +46,7 @@ async fn a_killed_up_or_down_is_finished_by_the_next_one() {
         proxy.take_calls();
         let up = proxy.local(SPEC, ["up"]).spawn(Stdio::null());
         killed += usize::from(kill_after(moment, &proxy, up).await);
-        tag_stream(&config).await;
+        emulator.tag_stream("it-kills").await;
         emulator.local(SPEC, ["up"]).exits_with(0);
         emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
         let made = inventory::of(&config).await;

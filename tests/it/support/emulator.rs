@@ -38,6 +38,19 @@ impl Emulator {
         self.run(arguments).stdin(spec)
     }
 
+    /// Gives a pipeline's stream, if there is one, the tags that AWS gives it as it is made; MiniStack loses those.
+    pub(crate) async fn tag_stream(&self, name: &str) {
+        let kinesis = aws_sdk_kinesis::Client::new(&self.sdk().await);
+        let tag = kinesis.add_tags_to_stream().stream_name(name);
+        let tag = tag
+            .tags("managed-by", "split-pipeline")
+            .tags("split-pipeline", name);
+        if let Err(error) = tag.send().await {
+            let error = error.into_service_error();
+            assert!(error.is_resource_not_found_exception(), "{error}");
+        }
+    }
+
     /// The configuration of an SDK client for this emulator, as its root.
     pub(crate) async fn sdk(&self) -> SdkConfig {
         sdk(&self.endpoint(), "test", "test").await
