@@ -9,6 +9,7 @@ pub mod wait;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -160,6 +161,14 @@ impl Aws {
     }
 }
 
+/// How often a call is made whose connection or answer is lost, or that AWS fails with 5xx. The SDK's three times are few
+/// for a command of fifty calls that all have to succeed; its token bucket keeps this from becoming a storm.
+const ATTEMPTS: u32 = 6;
+
+/// The longest wait before the second attempt; it doubles with each. An endpoint that is not there is given up after some
+/// three seconds.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+
 async fn load(target: &Target) -> SdkConfig {
     // Connect and read time-outs keep a dead endpoint from holding a command for minutes; S3 and Lambda uploads
     // of a few MiB stay well below.
@@ -167,7 +176,12 @@ async fn load(target: &Target) -> SdkConfig {
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_mins(1))
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .retry_config(retries);
     if let Some(profile) = &target.profile {
         loader = loader.profile_name(profile);
     }
