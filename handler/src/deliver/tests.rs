@@ -10,6 +10,10 @@ fn records(names: &[&str]) -> Vec<Record<'static>> {
     names.iter().map(|name| record(&[name])).collect()
 }
 
+async fn send<'a>(client: &Client, requests: Vec<Vec<Record<'a>>>, deadline: Instant) -> Delivery<'a> {
+    deliver(client, &Bodies::default(), "s", requests, deadline).await
+}
+
 fn names(records: &[Vec<u8>]) -> Vec<&str> {
     let names = records.iter().map(|data| std::str::from_utf8(data).unwrap());
     names.map(|name| name.strip_suffix('\n').unwrap()).collect()
@@ -26,14 +30,7 @@ fn undelivered(delivery: &Delivery<'_>) -> Vec<String> {
 async fn every_request_is_sent_once() {
     let stream = Stream::default();
     let requests = vec![records(&["a", "b"]), records(&["c"])];
-    let have = deliver(
-        &stream.client(accept),
-        &Bodies::default(),
-        "s",
-        requests,
-        in_ms(60_000),
-    )
-    .await;
+    let have = send(&stream.client(accept), requests, in_ms(60_000)).await;
     assert_eq!((have.delivered, have.retried), (3, 0));
     assert!(have.undelivered.is_empty() && have.error.is_none());
     assert_eq!(stream.text(), "a\nb\nc\n");
@@ -42,14 +39,7 @@ async fn every_request_is_sent_once() {
 #[tokio::test]
 async fn nothing_is_no_request() {
     let stream = Stream::default();
-    let have = deliver(
-        &stream.client(accept),
-        &Bodies::default(),
-        "s",
-        vec![],
-        in_ms(60_000),
-    )
-    .await;
+    let have = send(&stream.client(accept), vec![], in_ms(60_000)).await;
     assert_eq!(have.delivered, 0);
     assert!(stream.sent.lock().unwrap().is_empty());
 }
@@ -63,7 +53,7 @@ async fn only_refused_entries_are_sent_again() {
         _ => accept_where(input, |_| true),
     });
     let requests = vec![records(&["a", "b", "c", "d"])];
-    let have = deliver(&client, &Bodies::default(), "s", requests, in_ms(60_000)).await;
+    let have = send(&client, requests, in_ms(60_000)).await;
     assert_eq!((have.delivered, have.retried), (4, 3));
     assert!(have.undelivered.is_empty());
     let sent = stream.sent.lock().unwrap();
@@ -84,14 +74,7 @@ async fn retryable_errors_send_the_whole_request_again() {
             0 => kinesis_error(code),
             _ => accept(call, input),
         });
-        let have = deliver(
-            &client,
-            &Bodies::default(),
-            "s",
-            vec![records(&["a", "b"])],
-            in_ms(60_000),
-        )
-        .await;
+        let have = send(&client, vec![records(&["a", "b"])], in_ms(60_000)).await;
         assert_eq!((have.delivered, have.retried), (2, 2), "{code}");
         assert_eq!(stream.text(), "a\nb\n");
         assert_eq!(have.error.as_deref(), Some(code));
@@ -112,14 +95,7 @@ async fn server_errors_are_retried_whatever_their_code() {
     ];
     let stream = Stream::default();
     let client = stream.client(move |call, _| (answers[call].0, answers[call].1.to_owned()));
-    let have = deliver(
-        &client,
-        &Bodies::default(),
-        "s",
-        vec![records(&["a"])],
-        in_ms(60_000),
-    )
-    .await;
+    let have = send(&client, vec![records(&["a"])], in_ms(60_000)).await;
     assert_eq!((have.delivered, have.retried), (1, 4), "{have:?}");
     assert_eq!(have.latencies.len(), 5);
 }
@@ -134,14 +110,7 @@ async fn other_errors_are_given_up_at_once() {
     for code in codes {
         let stream = Stream::default();
         let client = stream.client(move |_, _| kinesis_error(code));
-        let have = deliver(
-            &client,
-            &Bodies::default(),
-            "s",
-            vec![records(&["a", "b"])],
-            in_ms(60_000),
-        )
-        .await;
+        let have = send(&client, vec![records(&["a", "b"])], in_ms(60_000)).await;
         assert_eq!((have.delivered, have.retried), (0, 0));
         assert_eq!(undelivered(&have), ["a", "b"]);
         assert_eq!(have.error.as_deref(), Some(code));
@@ -154,25 +123,11 @@ async fn what_is_refused_until_the_deadline_is_returned() {
     let stream = Stream::default();
     let client = stream.client(|_, input| accept_where(input, |index| index == 0));
     let deadline = in_ms(80);
-    let have = deliver(
-        &client,
-        &Bodies::default(),
-        "s",
-        vec![records(&["a"]), records(&["b"])],
-        deadline,
-    )
-    .await;
+    let have = send(&client, vec![records(&["a"]), records(&["b"])], deadline).await;
     assert_eq!(have.delivered, 2);
     let client = stream.client(|_, input| accept_where(input, |_| false));
     let deadline = in_ms(80);
-    let have = deliver(
-        &client,
-        &Bodies::default(),
-        "s",
-        vec![records(&["a", "b"])],
-        deadline,
-    )
-    .await;
+    let have = send(&client, vec![records(&["a", "b"])], deadline).await;
     assert!(Instant::now() < deadline + Duration::from_millis(500));
     assert_eq!(have.delivered, 0);
     assert_eq!(undelivered(&have), ["a", "b"]);
@@ -184,14 +139,7 @@ async fn an_answer_that_leaves_out_records_does_not_deliver_them() {
     let stream = Stream::default();
     let client = stream.client(move |_, _| (200, short.to_owned()));
     // The time is up after the first attempt.
-    let have = deliver(
-        &client,
-        &Bodies::default(),
-        "s",
-        vec![records(&["a", "b", "c"])],
-        Instant::now(),
-    )
-    .await;
+    let have = send(&client, vec![records(&["a", "b", "c"])], Instant::now()).await;
     assert_eq!(have.delivered, 1);
     assert_eq!(undelivered(&have), ["b", "c"]);
 }
@@ -209,14 +157,7 @@ fn client_of(address: &str) -> Client {
 async fn a_hung_connection_ends_at_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let have = deliver(
-        &client_of(&address),
-        &Bodies::default(),
-        "s",
-        vec![records(&["a"])],
-        in_ms(100),
-    )
-    .await;
+    let have = send(&client_of(&address), vec![records(&["a"])], in_ms(100)).await;
     assert_eq!(undelivered(&have), ["a"]);
     assert_eq!(have.error.as_deref(), Some("timeout"));
 }
@@ -227,14 +168,7 @@ async fn a_refused_connection_is_tried_again() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = socket.local_addr().unwrap().to_string();
-    let have = deliver(
-        &client_of(&address),
-        &Bodies::default(),
-        "s",
-        vec![records(&["a"])],
-        in_ms(1000),
-    )
-    .await;
+    let have = send(&client_of(&address), vec![records(&["a"])], in_ms(1000)).await;
     assert_eq!(undelivered(&have), ["a"]);
     assert_eq!(have.error.as_deref(), Some("connection failed"));
     assert!(have.retried > 0);
