@@ -21,9 +21,6 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What every gzip member starts with that is compressed at all: magic bytes and the method "deflate".
 const MEMBER_START: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// What a member starts with whose header is of ten bytes: the same, and no flags.
-const PLAIN_MEMBER: [u8; 4] = [0x1f, 0x8b, 8, 0];
-
 /// How many times its size deflate can inflate to: 258 bytes out of 2 bits (RFC 1951).
 const HIGHEST_INFLATION: usize = 1032;
 
@@ -147,16 +144,14 @@ impl Decoder {
         Ok(())
     }
 
-    /// Inflates a file of one member with a plain header by the fastest means; tells whether that was it.
+    /// Inflates a file of one member by the fastest means; tells whether that was it.
     ///
-    /// The size in the trailer is only the sender's word, so it is bounded and then checked. `libdeflate` does not say
-    /// where the compressed data ended; what has the start of another member in it is left to the slower means.
+    /// The size in the trailer is only the sender's word, so it is bounded and then checked. `libdeflate` stops at the
+    /// end of the first member without saying where that was; what starts like another member, or is no trailer of the
+    /// first, is left to the slower means.
     fn inflate_at_once(&mut self) -> bool {
         let gzip = self.bytes.as_slice();
-        let Some((header, rest)) = gzip.split_first_chunk::<10>() else {
-            return false;
-        };
-        let Some((deflated, trailer)) = rest.split_last_chunk::<8>() else {
+        let Some((_, trailer)) = gzip.split_last_chunk::<8>() else {
             return false;
         };
         let [c0, c1, c2, c3, s0, s1, s2, s3] = *trailer;
@@ -168,14 +163,11 @@ impl Decoder {
             .len()
             .saturating_mul(HIGHEST_INFLATION)
             .min(MAX_INFLATED_BYTES);
-        if !header.starts_with(&PLAIN_MEMBER) || size > possible {
-            return false;
-        }
-        if memmem::find(rest, &MEMBER_START).is_some() {
+        if size > possible || memmem::find(&gzip[2..], &MEMBER_START).is_some() {
             return false;
         }
         self.plain.resize(size, 0);
-        let inflated = self.inflater.deflate_decompress(deflated, &mut self.plain);
+        let inflated = self.inflater.gzip_decompress(gzip, &mut self.plain);
         inflated == Ok(size) && libdeflater::crc32(&self.plain) == crc
     }
 }
@@ -227,6 +219,15 @@ mod tests {
             .write(Vec::new(), Compression::fast());
         named.write_all(b"[1]").unwrap();
         assert_eq!(decode_bytes(&named.finish().unwrap()).unwrap(), "[1]");
+    }
+
+    #[test]
+    fn nothing_comes_between_the_data_and_its_trailer() {
+        let mut damaged = gzip(b"[1]");
+        let trailer = damaged.split_off(damaged.len() - 8);
+        damaged.extend(b"more");
+        damaged.extend(trailer);
+        assert_eq!(decode_bytes(&damaged), Err(DecodeError::Gzip));
     }
 
     #[test]
