@@ -101,10 +101,14 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let delivery_stream = run.ensure(&want.delivery_stream, plan.delivery_stream, needs);
 
     // Lambda makes a log group without retention on the first line, so ours has to be there before; and a function
-    // must not be sent to spill into a bucket that is not there.
+    // that is called already must not be sent to spill into a bucket that is not there.
+    let is_called = plan.function.have.is_some();
     let needs = async {
-        let (role, logs, bucket) = join!(function_role.clone(), function_logs.clone(), bucket.clone());
-        logs.and(bucket).and(role)
+        let (role, logs) = join!(function_role.clone(), function_logs.clone());
+        if is_called {
+            bucket.clone().await?;
+        }
+        logs.and(role)
     };
     let function = run.ensure(&want.function, plan.function, needs);
 
@@ -193,7 +197,7 @@ impl<'a> Run<'a> {
         id_of: impl Fn(&T) -> String,
     ) -> Option<T> {
         if self.aws.interrupt.is_cancelled() {
-            self.not_started(kind, name, "interrupted".to_owned());
+            self.not_started(kind, name, "it was not started".to_owned());
             return None;
         }
         if action != Action::Keep {

@@ -4,9 +4,11 @@
 //! resource is.
 
 pub mod error;
+mod retry;
 pub mod wait;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
@@ -16,6 +18,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::{AwsError, ErrorKind, Outcome};
+use self::retry::{Attempts, Budget};
 pub use self::wait::Look;
 use crate::progress::{Event, SharedProgress};
 
@@ -60,6 +63,7 @@ pub struct Aws {
     /// Cancelled when the user interrupts.
     pub interrupt: CancellationToken,
     progress: SharedProgress,
+    repetitions: Arc<Budget>,
 }
 
 impl Aws {
@@ -97,6 +101,7 @@ impl Aws {
             endpoint,
             interrupt,
             progress,
+            repetitions: Arc::default(),
         };
         aws.identify(&aws_sdk_sts::Client::new(&config)).await?;
         Ok(aws)
@@ -122,16 +127,19 @@ impl Aws {
         self.endpoint.is_some()
     }
 
-    /// Makes one call: repeats it while throttled, reports it, classifies its error.
+    /// Makes one call: reports it, classifies its error, and repeats it where the failure may pass by itself.
     pub async fn call<T, E, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        self.throttled(async || {
+        let mut attempts = Attempts::new(call);
+        loop {
             let started = Instant::now();
             // On the heap: an SDK's future is large, and a dozen are joined at a time.
-            let answer = Box::pin(send()).await.map_err(|error| AwsError::new(call, error));
+            let sent = Box::pin(send());
+            let answer = async { sent.await.map_err(|error| AwsError::new(call, error)) };
+            let answer = self.answer(call, answer).await;
             let outcome = match &answer {
                 Ok(_) => "ok".to_owned(),
                 Err(error) => error.code.clone().unwrap_or_else(|| error.message.clone()),
@@ -141,9 +149,18 @@ impl Aws {
                 elapsed: started.elapsed(),
                 outcome,
             });
-            answer
-        })
-        .await
+            let Err(error) = answer else { return answer };
+            let Some(delay) = attempts.next(&error) else {
+                return Err(error);
+            };
+            let delay = delay.max(self.repetitions.take(tokio::time::Instant::now()));
+            if delay >= WORTH_SAYING {
+                let (why, delay) = (&error.message, Duration::from_secs(delay.as_secs()));
+                let again = humantime::format_duration(delay);
+                self.event(Event::Working(format!("{call}: {why}; trying again in {again}")));
+            }
+            self.pause_for(delay, || error.to_string()).await?;
+        }
     }
 
     /// Reports an event.
@@ -161,13 +178,8 @@ impl Aws {
     }
 }
 
-/// How often a call is made whose connection or answer is lost, or that AWS fails with 5xx. The SDK's three times are few
-/// for a command of fifty calls that all have to succeed; its token bucket keeps this from becoming a storm.
-const ATTEMPTS: u32 = 6;
-
-/// The longest wait before the second attempt; it doubles with each. An endpoint that is not there is given up after some
-/// three seconds.
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+/// From which length on the user is told about a wait before a call is made again.
+const WORTH_SAYING: Duration = Duration::from_secs(2);
 
 async fn load(target: &Target) -> SdkConfig {
     // Connect and read time-outs keep a dead endpoint from holding a command for minutes; S3 and Lambda uploads
@@ -176,12 +188,10 @@ async fn load(target: &Target) -> SdkConfig {
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_mins(1))
         .build();
-    let retries = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)
-        .retry_config(retries);
+        // `call` repeats what is worth it, and one policy over another would multiply.
+        .retry_config(RetryConfig::disabled());
     if let Some(profile) = &target.profile {
         loader = loader.profile_name(profile);
     }

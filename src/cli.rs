@@ -133,7 +133,7 @@ pub struct Up {
     /// Deploy this zip of the handler instead of building one
     #[arg(long, value_name = "ZIP")]
     pub handler: Option<PathBuf>,
-    /// The longest that making and changing may take; building the handler and asking do not count
+    /// The longest that the whole command may take; what is under way then is finished, and nothing new is started
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
 }

@@ -18,6 +18,7 @@ mod url;
 mod validate;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -93,6 +94,33 @@ impl Context {
     pub(crate) async fn ask(&self, question: &str) -> Result<Answer, Failure> {
         let answered = self.unless_interrupted(self.ui.ask(question)).await;
         answered.map_err(|failure| failure.context("nothing was changed"))
+    }
+
+    /// Does work that, when time runs out, ends as it does when the user interrupts: nothing new starts.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl AsyncFnOnce(Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let out_of_time = self.interrupt.child_token();
+        let bounded = Self {
+            interrupt: out_of_time.clone(),
+            ..self.clone()
+        };
+        let mut work = Box::pin(work(bounded));
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(limit) => {}
+        }
+        let by_user = self.interrupt.is_cancelled();
+        out_of_time.cancel();
+        work.await.map_err(|failure| {
+            if by_user {
+                failure
+            } else {
+                failure.timed_out(limit)
+            }
+        })
     }
 
     /// Runs something that changes nothing and can simply be dropped when the user interrupts.

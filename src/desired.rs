@@ -27,6 +27,9 @@ const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";
 /// Where the webhook listens when its path is not to be a secret.
 const OPEN_PATH: &str = "impressions";
 
+/// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
+const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
+
 /// After how many days S3 drops the parts of uploads that were never finished.
 const ABORT_UPLOADS_DAYS: i32 = 7;
 
@@ -127,7 +130,7 @@ impl Desired {
             ),
             delivery_stream: delivery_stream(spec, names, &tags),
             function: function(spec, names, platform.architecture, code, &tags),
-            stage: stage(spec, names, &rest_api, &tags),
+            stage: stage(spec, names, &tags),
             rest_api,
         }
     }
@@ -225,6 +228,7 @@ fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
         file_extension: Some(extension.to_owned()),
         buffer_mib: signed(spec.delivery.buffer_mib.get()),
         buffer_seconds: signed(spec.delivery.buffer_seconds.get()),
+        processors: Vec::new(),
         error_log: Some((names.delivery_log_group(), names.delivery_log_stream())),
     };
     DeliveryStream {
@@ -244,6 +248,7 @@ fn function(
 ) -> Function {
     let (zip, code_sha256) = code.map(|code| (code.zip, code.sha256)).unzip();
     let state = function::State {
+        package: "Zip".to_owned(),
         runtime: RUNTIME.to_owned(),
         architecture: architecture.as_str().to_owned(),
         code_sha256,
@@ -295,6 +300,7 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
         // Without this, API Gateway reads gzip as text and what reaches the function cannot be inflated.
         binary_media_types: vec!["*/*".to_owned()],
         endpoint: "REGIONAL".to_owned(),
+        disable_execute_api_endpoint: false,
         policy: if cidrs.is_empty() {
             Value::Null
         } else {
@@ -303,10 +309,14 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
         path: Some(path.display()),
         post: Some(Post {
             authorization: "NONE".to_owned(),
+            api_key_required: false,
             integration: "AWS_PROXY".to_owned(),
             uri: names.integration_uri(),
+            timeout_ms: INTEGRATION_TIMEOUT_MS,
         }),
+        other_methods: Vec::new(),
         other_paths: Vec::new(),
+        deployed: true,
         duplicates: Vec::new(),
     };
     RestApi {
@@ -318,7 +328,7 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
     }
 }
 
-fn stage(spec: &Spec, names: &Names, api: &RestApi, tags: &Tags) -> Stage {
+fn stage(spec: &Spec, names: &Names, tags: &Tags) -> Stage {
     let state = stage::State {
         name: spec.webhook.stage.as_str().to_owned(),
         deployment: Deployment::Current,
@@ -328,7 +338,6 @@ fn stage(spec: &Spec, names: &Names, api: &RestApi, tags: &Tags) -> Stage {
     };
     Stage {
         names: names.clone(),
-        api: api.state.clone(),
         state,
         tags: tags.clone(),
     }

@@ -105,6 +105,10 @@ pub trait Resource: Sized {
 
     /// Looks at it; absence is a value.
     async fn observe(&self, aws: &Aws, parent: &Self::Parent) -> Result<Option<Observed<Self>>, AwsError>;
+    /// Looks at it without its tags, where those take a call of their own: for waiting.
+    async fn describe(&self, aws: &Aws, parent: &Self::Parent) -> Result<Option<Described<Self>>, AwsError> {
+        Ok(self.observe(aws, parent).await?.map(Observed::untagged))
+    }
     /// Makes the bare resource, tagged as ours; one that is there already is an error of the kind `Exists`.
     async fn create(&self, needs: &Self::Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError>;
     /// Brings it from `have` to the desired state.
@@ -150,6 +154,36 @@ pub struct Observed<R: Resource> {
     pub tags: Tags,
     /// Whether it can be used and changed.
     pub phase: Phase,
+}
+
+/// What a look at an existing resource found, but for its tags.
+pub struct Described<R: Resource> {
+    /// What AWS calls it.
+    pub id: R::Id,
+    /// The part of its state that is compared.
+    pub state: R::State,
+    /// Whether it can be used and changed.
+    pub phase: Phase,
+}
+
+impl<R: Resource> Observed<R> {
+    fn untagged(self) -> Described<R> {
+        let Self { id, state, phase, .. } = self;
+        Described { id, state, phase }
+    }
+}
+
+impl<R: Resource> Described<R> {
+    /// The whole, with the tags.
+    pub fn tagged(self, tags: Tags) -> Observed<R> {
+        let Self { id, state, phase } = self;
+        Observed {
+            id,
+            state,
+            tags,
+            phase,
+        }
+    }
 }
 
 /// Where a resource is in its life.

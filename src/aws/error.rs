@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
@@ -22,6 +23,8 @@ pub enum ErrorKind {
     NotYet,
     /// Too many calls.
     Throttled,
+    /// AWS failed, which may pass by itself.
+    Failed,
     /// The credentials may not do this.
     Denied,
     /// There are no credentials, or they are expired or wrong.
@@ -52,7 +55,9 @@ pub struct AwsError {
     /// AWS's message, or what broke on the way.
     pub message: String,
     /// AWS's request id, for its support.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
+    /// How long AWS says to wait before the next attempt.
+    pub retry_after: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -64,12 +69,22 @@ impl AwsError {
     {
         let code = error.code().map(str::to_owned);
         let message = error.message().map(str::to_owned);
-        let request_id = error.request_id().map(str::to_owned);
+        let request_id = error.request_id().map(Box::from);
         let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let retry_after = error
+            .raw_response()
+            .and_then(|answer| answer.headers().get("retry-after"))
+            .and_then(|seconds| seconds.trim().parse().ok())
+            .map(Duration::from_secs);
         let kind = match &error {
             SdkError::ServiceError(_) => {
-                match (code.as_deref(), status) {
-                    (Some(code), _) => classify(call, code, message.as_deref().unwrap_or_default()),
+                let known = code
+                    .as_deref()
+                    .map(|code| classify(call, code, message.as_deref().unwrap_or_default()));
+                match (known, status) {
+                    (None | Some(ErrorKind::Other), Some(429)) => ErrorKind::Throttled,
+                    (None | Some(ErrorKind::Other), Some(500..)) => ErrorKind::Failed,
+                    (Some(known), _) => known,
                     // The answer to a HEAD request has no body, and so no code.
                     (None, Some(301)) => ErrorKind::Elsewhere,
                     (None, Some(403)) => ErrorKind::Denied,
@@ -83,7 +98,9 @@ impl AwsError {
                 ErrorKind::Credentials
             }
             SdkError::ConstructionFailure(_) if mentions_credentials(&error) => ErrorKind::Credentials,
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => ErrorKind::Unreachable,
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
+                ErrorKind::Unreachable
+            }
             _ => ErrorKind::Other,
         };
         let message = message.unwrap_or_else(|| match (&error, status) {
@@ -96,6 +113,7 @@ impl AwsError {
             code,
             message,
             request_id,
+            retry_after,
             source: Some(Arc::new(error)),
         }
     }
@@ -108,6 +126,7 @@ impl AwsError {
             code: None,
             message: message.into(),
             request_id: None,
+            retry_after: None,
             source: None,
         }
     }
@@ -127,6 +146,13 @@ impl AwsError {
             }
             ErrorKind::Unreachable => "check the network, the region and --endpoint-url".to_owned(),
             ErrorKind::Throttled => "AWS limits how often this may be called; run the command again".to_owned(),
+            ErrorKind::Other if self.code.as_deref() == Some("LimitExceededException") => {
+                match limits(self.call) {
+                    Some(limits) => limits.to_owned(),
+                    None => return Vec::new(),
+                }
+            }
+            ErrorKind::Failed => "AWS failed, not the spec; run the command again later".to_owned(),
             _ => return Vec::new(),
         };
         vec![hint]
@@ -252,12 +278,8 @@ fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
         | "NoSuchTagSet"
         | "OwnershipControlsNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
-        // One code for call rates and for quotas; only the rate passes by itself.
-        "LimitExceededException"
-            if message.contains("Maximum number of") || message.contains("shard limit") =>
-        {
-            ErrorKind::Other
-        }
+        "LimitExceededException" if is_quota(call, message) => ErrorKind::Other,
+        _ if FAILED.contains(&code) => ErrorKind::Failed,
         "LimitExceededException"
         | "RequestLimitExceeded"
         | "SlowDown"
@@ -274,6 +296,37 @@ fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Credentials,
         _ => ErrorKind::Other,
+    }
+}
+
+/// AWS's names for its own failures; they come with 5xx, but Kinesis and S3 also say so in a 200 or 400.
+const FAILED: [&str; 7] = [
+    "InternalError",
+    "InternalFailure",
+    "InternalFailureException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+];
+
+/// There is one code for call rates and for quotas, of which only the rate passes by itself.
+fn is_quota(call: &str, message: &str) -> bool {
+    let limited = limits(call).is_some() && !message.contains("Rate exceeded");
+    limited || message.contains("Maximum number of") || message.contains("shard limit")
+}
+
+/// What AWS allows of a call that changes how much a stream can take (Kinesis API reference).
+fn limits(call: &str) -> Option<&'static str> {
+    match call {
+        "kinesis:UpdateShardCount" => Some(
+            "AWS lets a stream's shards be changed ten times in 24 hours, and has a quota of shards for each account and \
+             region (Service Quotas, Kinesis); `status` shows how many there are now",
+        ),
+        "kinesis:UpdateStreamMode" => {
+            Some("AWS lets a stream's mode be changed twice in 24 hours; run the command again then")
+        }
+        _ => None,
     }
 }
 
@@ -408,6 +461,18 @@ mod tests {
             "LimitExceededException",
             "Maximum number of APIs reached",
             Other,
+        ),
+        (
+            "kinesis:UpdateShardCount",
+            "LimitExceededException",
+            "too often in 24 hours",
+            Other,
+        ),
+        (
+            "kinesis:UpdateShardCount",
+            "LimitExceededException",
+            "Rate exceeded for stream x",
+            Throttled,
         ),
         (
             "apigateway:POST",

@@ -1,7 +1,6 @@
-//! Every wait and every retry: polling from short to long with a deadline, and repeating calls that AWS answers
-//! with "not yet" or "too often".
+//! Every wait: polling with a deadline, and repeating calls that AWS answers with "not yet".
 //!
-//! Owns the delays. Must not know what is being waited for beyond the words to say it.
+//! Owns the delays between looks. Must not know what is being waited for beyond the words to say it.
 
 use std::time::Duration;
 
@@ -21,11 +20,17 @@ pub const SETTLING: Duration = Duration::from_mins(10);
 /// not every endpoint keeps the tags that go with a create call.
 pub const TAGGING: Duration = Duration::from_secs(3);
 
-/// How long a throttled call is repeated.
-const THROTTLING: Duration = Duration::from_mins(2);
+/// The shortest and the longest time between two looks. Firehose answers five calls a second.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-const FIRST_DELAY: Duration = Duration::from_millis(150);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// A look comes after this part of the time waited so far, so that what took a minute is seen three seconds later at most.
+const PART: u32 = 20;
+
+/// The first and the longest wait before a call is made again that came too early: each may carry the handler's zip.
+const CALL_AGAIN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
+
+/// How long a call in flight may still take when the user interrupts or time runs out.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What a look at a resource found.
 pub enum Look<T> {
@@ -43,20 +48,20 @@ impl Aws {
         limit: Duration,
         mut look: impl AsyncFnMut() -> Result<Look<T>, AwsError>,
     ) -> Result<T, AwsError> {
-        let deadline = Instant::now() + limit;
-        let mut delays = Delays::default();
+        let started = Instant::now();
         loop {
             let state = match look().await? {
                 Look::Ready(found) => return Ok(found),
                 Look::Pending(state) => state,
             };
-            let delay = delays.next();
-            if Instant::now() + delay > deadline {
+            let delay = look_again_after(started.elapsed());
+            if started.elapsed() + delay > limit {
                 let waited = humantime::format_duration(limit);
                 let message = format!("waited {waited} for {what}; the last state was {state}");
                 return Err(AwsError::own("wait", ErrorKind::TimedOut, message));
             }
-            self.pause(delay).await?;
+            self.pause_for(delay, || format!("{what}; the last state was {state}"))
+                .await?;
         }
     }
 
@@ -69,40 +74,19 @@ impl Aws {
         mut call: impl AsyncFnMut() -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
         let deadline = Instant::now() + PROPAGATION;
-        let mut delays = Delays::default();
+        let (mut next, longest) = CALL_AGAIN;
         loop {
             let error = match call().await {
                 Err(error) if error.kind == ErrorKind::NotYet => error,
                 other => return other,
             };
-            let delay = delays.next();
+            let delay = jittered(next);
+            next = next.mul_f64(1.5).min(longest);
             if Instant::now() + delay > deadline {
                 return Err(error);
             }
             waiting(&error.message);
-            self.pause(delay).await?;
-        }
-    }
-
-    /// Repeats a call while AWS answers that it is made too often.
-    pub(super) async fn throttled<T>(
-        &self,
-        mut call: impl AsyncFnMut() -> Result<T, AwsError>,
-    ) -> Result<T, AwsError> {
-        let deadline = Instant::now() + THROTTLING;
-        let mut delays = Delays {
-            next: Duration::from_millis(500),
-        };
-        loop {
-            let error = match call().await {
-                Err(error) if error.kind == ErrorKind::Throttled => error,
-                other => return other,
-            };
-            let delay = delays.next();
-            if Instant::now() + delay > deadline {
-                return Err(error);
-            }
-            self.pause(delay).await?;
+            self.pause_for(delay, || error.to_string()).await?;
         }
     }
 
@@ -110,41 +94,59 @@ impl Aws {
     pub async fn pause(&self, delay: Duration) -> Result<(), AwsError> {
         tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
-            () = self.interrupt.cancelled() => Err(interrupted()),
+            () = self.interrupt.cancelled() => Err(interrupted("interrupted")),
+        }
+    }
+
+    /// Sleeps, unless the user interrupts, who is then told what was waited for.
+    pub(super) async fn pause_for(
+        &self,
+        delay: Duration,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), AwsError> {
+        let paused = self.pause(delay).await;
+        paused.map_err(|_| interrupted(format!("stopped waiting for {}", what())))
+    }
+
+    /// Waits for the answer to a call: to its end, but for long only while nobody interrupts.
+    pub(super) async fn answer<T>(
+        &self,
+        call: &'static str,
+        answer: impl Future<Output = Result<T, AwsError>>,
+    ) -> Result<T, AwsError> {
+        let given_up = async {
+            self.interrupt.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            answer = answer => answer,
+            () = given_up => Err(interrupted(format!("{call} was sent, and stopped waiting for its answer"))),
         }
     }
 
     /// Stops work of many calls between two of them when the user interrupts.
     pub fn go_on(&self) -> Result<(), AwsError> {
         if self.interrupt.is_cancelled() {
-            Err(interrupted())
+            Err(interrupted("interrupted"))
         } else {
             Ok(())
         }
     }
 }
 
-fn interrupted() -> AwsError {
-    AwsError::own("wait", ErrorKind::Interrupted, "interrupted")
+fn interrupted(message: impl Into<String>) -> AwsError {
+    AwsError::own("wait", ErrorKind::Interrupted, message)
 }
 
-/// Delays that grow by half each time, with a little jitter so that concurrent waits spread out.
-struct Delays {
-    next: Duration,
+/// When to look again at what has been waited for so long.
+fn look_again_after(waited: Duration) -> Duration {
+    let (shortest, longest) = LOOK_AGAIN;
+    jittered((waited / PART).clamp(shortest, longest))
 }
 
-impl Default for Delays {
-    fn default() -> Self {
-        Self { next: FIRST_DELAY }
-    }
-}
-
-impl Delays {
-    fn next(&mut self) -> Duration {
-        let delay = self.next.mul_f64(0.85 + 0.3 * fastrand::f64());
-        self.next = self.next.mul_f64(1.5).min(LONGEST_DELAY);
-        delay
-    }
+/// A little more or less, so that concurrent waits spread out.
+fn jittered(delay: Duration) -> Duration {
+    delay.mul_f64(0.85 + 0.3 * fastrand::f64())
 }
 
 #[cfg(test)]
@@ -152,13 +154,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_to_the_longest() {
-        let mut delays = Delays::default();
-        let first = delays.next();
-        assert!(first >= FIRST_DELAY.mul_f64(0.85) && first <= FIRST_DELAY.mul_f64(1.15));
-        for _ in 0..30 {
-            delays.next();
+    fn looks_become_rarer_the_longer_it_takes() {
+        for (waited, want) in [(0, 200), (2_000, 200), (20_000, 1_000), (600_000, 5_000)] {
+            let (delay, want) = (
+                look_again_after(Duration::from_millis(waited)),
+                Duration::from_millis(want),
+            );
+            assert!(
+                delay >= want.mul_f64(0.85) && delay <= want.mul_f64(1.15),
+                "{waited}: {delay:?}"
+            );
         }
-        assert_eq!(delays.next, LONGEST_DELAY);
     }
 }

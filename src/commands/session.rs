@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Context;
 use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile};
 use crate::aws::{Aws, Target};
@@ -19,6 +21,7 @@ use crate::spec::{Architecture, MAX_BYTES, Spec};
 const LOCAL_REGION: &str = "us-east-1";
 
 /// A spec and the account and region that it is for.
+#[derive(Clone)]
 pub(super) struct Session {
     pub(super) context: Context,
     pub(super) spec: Spec,
@@ -40,6 +43,18 @@ impl Session {
             aws,
             names,
         })
+    }
+
+    /// The same session with another interrupt: for a deadline, or for cleaning up after the user interrupted.
+    pub(super) fn with_interrupt(self, interrupt: CancellationToken) -> Self {
+        Self {
+            aws: self.aws.with_interrupt(interrupt.clone()),
+            context: Context {
+                interrupt,
+                ..self.context
+            },
+            ..self
+        }
     }
 
     /// The same session for another spec.

@@ -72,24 +72,19 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
 /// Makes a pipeline for this test alone, and takes it down again whatever happens.
 async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Result<Smoke, Failure> {
     let tested = async {
-        let up = bring_up(&session, None, Adoption::Refuse, Consent::Given, timeout).await?;
+        let up = async |context: Context| {
+            let session = session.clone().with_interrupt(context.interrupt);
+            bring_up(&session, None, Adoption::Refuse, Consent::Given).await
+        };
+        let up = session.context.within(timeout, up).await?;
         let mut poster = Poster::new(&up.webhook_url)?;
         session.context.unless_interrupted(poster.until_open()).await??;
         send_and_find(&session, &up.webhook_url, batch, timeout).await
     }
     .await;
-    // An interruption ended the test; it must not end the clean-up as well.
-    let aws = session.aws.with_interrupt(CancellationToken::new());
-    let context = Context {
-        interrupt: aws.interrupt.clone(),
-        ..session.context.clone()
-    };
     let name = session.spec.name.to_string();
-    let session = Session {
-        context,
-        aws,
-        ..session
-    };
+    // An interruption ended the test; it must not end the clean-up as well.
+    let session = session.with_interrupt(CancellationToken::new());
     session
         .context
         .ui

@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::observe;
 use crate::plan::{Plan, Summary};
 use crate::progress::Event;
-use crate::resource::{Action, Adoption, Owner};
+use crate::resource::{Action, Adoption, Owner, Phase};
 use crate::results::{self, Made};
 use crate::spec::Spec;
 use crate::ui::Answer;
@@ -26,6 +26,11 @@ use crate::ui::Answer;
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
+    let work = async |context: Context| up(&context, args).await;
+    context.within(args.timeout, work).await
+}
+
+async fn up(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let adoption = if args.adopt {
         Adoption::Allow
@@ -33,7 +38,7 @@ pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failu
         Adoption::Refuse
     };
     let consent = if args.yes { Consent::Given } else { Consent::Ask };
-    let result = bring_up(&session, args.handler.as_deref(), adoption, consent, args.timeout).await?;
+    let result = bring_up(&session, args.handler.as_deref(), adoption, consent).await?;
     context.ui.result(&result)?;
     context.ui.note(&next_steps(&session, &result.webhook_url));
     Ok(Exit::Done)
@@ -48,13 +53,12 @@ pub(super) enum Consent {
     Ask,
 }
 
-/// Builds the handler, compares, asks where there is something to ask, and applies; within `timeout`.
+/// Builds the handler, compares, asks where there is something to ask, and applies.
 pub(super) async fn bring_up(
     session: &Session,
     handler: Option<&Path>,
     adoption: Adoption,
     consent: Consent,
-    timeout: Duration,
 ) -> Result<results::Up, Failure> {
     let started = Instant::now();
     let code = session.code_to_deploy(handler).await?;
@@ -68,41 +72,12 @@ pub(super) async fn bring_up(
         agree(session, &questions.join("\n")).await?;
     }
     let gap = gap(&plan);
-    // The time starts here: building the handler and asking the user is not what takes too long.
-    let applied = within(timeout, &session.aws, async |aws| {
-        converge(aws, &want, plan, adoption, consent).await
-    });
-    let (applied, deadline) = applied.await;
-    let up = outcome(session, applied, started).map_err(|failure| match deadline {
-        Deadline::Kept => failure,
-        Deadline::Passed => failure.timed_out(timeout),
-    })?;
+    let applied = converge(&session.aws, &want, plan, adoption, consent).await;
+    let up = outcome(session, applied, started)?;
     if gap == Gap::Possible {
         session.context.ui.warn(&gap_warning(&session.spec));
     }
     Ok(up)
-}
-
-/// Whether work ended in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deadline {
-    Kept,
-    Passed,
-}
-
-/// Does work that, when time runs out, ends as it does when the user interrupts: nothing new starts.
-async fn within<T>(timeout: Duration, aws: &Aws, work: impl AsyncFnOnce(&Aws) -> T) -> (T, Deadline) {
-    let out_of_time = aws.interrupt.child_token();
-    let bounded = aws.with_interrupt(out_of_time.clone());
-    let mut work = Box::pin(work(&bounded));
-    tokio::select! {
-        done = &mut work => (done, Deadline::Kept),
-        () = tokio::time::sleep(timeout) => {
-            out_of_time.cancel();
-            let deadline = if aws.interrupt.is_cancelled() { Deadline::Kept } else { Deadline::Passed };
-            (work.await, deadline)
-        }
-    }
 }
 
 /// Whether the stream may hold what no delivery stream delivers.
@@ -224,6 +199,8 @@ fn refuse(summaries: &[Summary]) -> Result<(), Failure> {
 fn questions(summaries: &[Summary]) -> Vec<String> {
     let replaced = summaries
         .iter()
+        // What AWS could not make never worked, and has nothing to lose.
+        .filter(|summary| !matches!(summary.phase, Some(Phase::Failed(_))))
         .filter(|summary| summary.action == Action::Replace)
         .map(|summary| {
             let why = summary.reason.as_deref().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Carrying out a decision about one resource, whichever it is, and waiting for AWS to be done with it.
 
-use super::{Action, Decision, Observed, Phase, Resource, Step, differences, is_ours};
+use super::{Action, Decision, Described, Observed, Phase, Resource, Step, differences, is_ours};
 use crate::aws::wait::{SETTLING, TAGGING};
 use crate::aws::{AwsError, ErrorKind, Look};
 
@@ -22,7 +22,8 @@ pub async fn ensure<R: Resource>(
     };
     let step = &step;
     let have = if matches!(have.phase, Phase::Pending(_)) {
-        ready(want, &R::parent(needs), step).await?
+        // The tags may have changed while it was waited for, but whose it is was decided before.
+        ready(want, &R::parent(needs), step).await?.tagged(have.tags)
     } else {
         have
     };
@@ -63,7 +64,7 @@ pub async fn ready<R: Resource>(
     want: &R,
     parent: &R::Parent,
     step: &Step<'_>,
-) -> Result<Observed<R>, AwsError> {
+) -> Result<Described<R>, AwsError> {
     look_until(want, parent, step, "ready", |have| match have {
         Some(have) if have.phase == Phase::Ready => Ok(Look::Ready(have)),
         other => pending(other.as_ref()),
@@ -94,11 +95,11 @@ async fn look_until<R: Resource, T>(
     parent: &R::Parent,
     step: &Step<'_>,
     state: &str,
-    judge: impl Fn(Option<Observed<R>>) -> Result<Look<T>, AwsError>,
+    judge: impl Fn(Option<Described<R>>) -> Result<Look<T>, AwsError>,
 ) -> Result<T, AwsError> {
     let what = format!("{} {} to be {state}", want.kind(), want.name());
     let look = async || {
-        let look = judge(want.observe(step.aws, parent).await?)?;
+        let look = judge(want.describe(step.aws, parent).await?)?;
         if let Look::Pending(word) = &look {
             step.waiting(&format!("it to be {state}, and it is {word}"));
         }
@@ -108,7 +109,7 @@ async fn look_until<R: Resource, T>(
 }
 
 /// Says in AWS's own word where a resource is that has to be waited for; nothing comes of waiting for a failed one.
-fn pending<R: Resource, T>(have: Option<&Observed<R>>) -> Result<Look<T>, AwsError> {
+fn pending<R: Resource, T>(have: Option<&Described<R>>) -> Result<Look<T>, AwsError> {
     Ok(Look::Pending(match have.map(|have| &have.phase) {
         None => "absent".to_owned(),
         Some(Phase::Ready) => "there".to_owned(),

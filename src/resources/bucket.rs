@@ -99,27 +99,7 @@ impl Resource for Bucket {
                 phase: Phase::Ready,
             }));
         }
-        let (public_access, policy, encryption, object_ownership, lifecycle, tags) = futures_util::try_join!(
-            self.public_access(aws),
-            self.policy(aws),
-            self.encryption(aws),
-            self.object_ownership(aws),
-            self.lifecycle(aws),
-            self.read_tags(aws),
-        )?;
-        let state = State {
-            public_access,
-            policy,
-            encryption,
-            object_ownership,
-            lifecycle,
-        };
-        Ok(Some(Observed {
-            id: self.name.clone(),
-            state,
-            tags,
-            phase: Phase::Ready,
-        }))
+        self.look(aws).await.map(Some)
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -144,20 +124,8 @@ impl Resource for Bucket {
             step.aws.call("s3:CreateBucket", request).await
         };
         step.settle(create).await?;
-        let state = State {
-            public_access: PublicAccess::default(),
-            policy: Value::Null,
-            encryption: None,
-            object_ownership: self.state.object_ownership.clone(),
-            lifecycle: Lifecycle::default(),
-        };
-        Ok(Observed {
-            id: self.name.clone(),
-            state,
-            // They went with the call, but not every endpoint keeps those.
-            tags: self.read_tags(step.aws).await?,
-            phase: Phase::Ready,
-        })
+        // What a new bucket has is up to AWS: today, public access blocked and encryption.
+        self.look(step.aws).await
     }
 
     /// Changes what differs. One call after the other: S3 aborts concurrent changes of one bucket.
@@ -211,6 +179,30 @@ impl Resource for Bucket {
 }
 
 impl Bucket {
+    async fn look(&self, aws: &Aws) -> Result<Observed<Self>, AwsError> {
+        let (public_access, policy, encryption, object_ownership, lifecycle, tags) = futures_util::try_join!(
+            self.public_access(aws),
+            self.policy(aws),
+            self.encryption(aws),
+            self.object_ownership(aws),
+            self.lifecycle(aws),
+            self.read_tags(aws),
+        )?;
+        let state = State {
+            public_access,
+            policy,
+            encryption,
+            object_ownership,
+            lifecycle,
+        };
+        Ok(Observed {
+            id: self.name.clone(),
+            state,
+            tags,
+            phase: Phase::Ready,
+        })
+    }
+
     async fn exists(&self, aws: &Aws) -> Result<bool, AwsError> {
         // A bucket of the usual name that somebody else made must not get our impressions, even if it lets us in.
         let owner = (!self.external()).then(|| aws.account.clone());

@@ -4,13 +4,15 @@ use aws_sdk_firehose::types::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DeliveryStreamDescription,
     DeliveryStreamStatus, DeliveryStreamType, ExtendedS3DestinationConfiguration,
     ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate, FailureDescription,
-    KinesisStreamSourceConfiguration, Tag,
+    KinesisStreamSourceConfiguration, ProcessingConfiguration, Tag,
 };
 use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
-use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled};
+use crate::resource::{
+    Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled,
+};
 
 /// The delivery stream as it should be.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct State {
     pub buffer_mib: i32,
     /// How long is gathered before an object is written.
     pub buffer_seconds: i32,
+    /// What changes the records on their way, such as `Lambda`: nothing should.
+    pub processors: Vec<String>,
     /// Where errors are logged: log group and log stream.
     pub error_log: Option<(String, String)>,
 }
@@ -102,7 +106,7 @@ impl Resource for DeliveryStream {
     fn parent(_: &Needs) {}
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some((id, state, phase)) = self.describe(aws).await? else {
+        let Some(described) = self.describe(aws, &()).await? else {
             return Ok(None);
         };
         let call = "firehose:ListTagsForDeliveryStream";
@@ -116,18 +120,44 @@ impl Resource for DeliveryStream {
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
-        let tags = tags_from(
-            answer
-                .tags()
-                .iter()
-                .map(|tag| (tag.key(), tag.value().unwrap_or_default())),
-        );
-        Ok(Some(Observed {
-            id,
-            state,
-            tags,
-            phase,
-        }))
+        let tags = answer.tags().iter();
+        let tags = tags_from(tags.map(|tag| (tag.key(), tag.value().unwrap_or_default())));
+        Ok(Some(described.tagged(tags)))
+    }
+
+    async fn describe(&self, aws: &Aws, (): &()) -> Result<Option<Described<Self>>, AwsError> {
+        let call = "firehose:DescribeDeliveryStream";
+        let request = || {
+            aws.firehose
+                .describe_delivery_stream()
+                .delivery_stream_name(&self.name)
+                .send()
+        };
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let described = answer
+            .delivery_stream_description()
+            .ok_or_else(|| AwsError::incomplete(call, "description"))?;
+        let id = Id {
+            arn: described.delivery_stream_arn().to_owned(),
+            version: described.version_id().to_owned(),
+            destination: described
+                .destinations()
+                .first()
+                .map_or("", |first| first.destination_id())
+                .to_owned(),
+        };
+        let phase = match described.delivery_stream_status() {
+            DeliveryStreamStatus::Active => Phase::Ready,
+            DeliveryStreamStatus::Deleting => Phase::Deleting,
+            DeliveryStreamStatus::CreatingFailed | DeliveryStreamStatus::DeletingFailed => {
+                Phase::Failed(failure(described))
+            }
+            other => Phase::Pending(other.as_str().to_owned()),
+        };
+        let state = self.state_of(described, aws);
+        Ok(Some(Described { id, state, phase }))
     }
 
     async fn create(&self, _needs: &Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -147,7 +177,7 @@ impl Resource for DeliveryStream {
             aws.call("firehose:CreateDeliveryStream", request).await
         };
         step.settle(create).await?;
-        ready(self, &(), step).await
+        Ok(ready(self, &(), step).await?.tagged(self.tags.clone()))
     }
 
     async fn update(&self, have: &Observed<Self>, _needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
@@ -218,40 +248,6 @@ impl Resource for DeliveryStream {
 }
 
 impl DeliveryStream {
-    async fn describe(&self, aws: &Aws) -> Result<Option<(Id, State, Phase)>, AwsError> {
-        let call = "firehose:DescribeDeliveryStream";
-        let request = || {
-            aws.firehose
-                .describe_delivery_stream()
-                .delivery_stream_name(&self.name)
-                .send()
-        };
-        let Some(answer) = aws.call(call, request).await.found()? else {
-            return Ok(None);
-        };
-        let described = answer
-            .delivery_stream_description()
-            .ok_or_else(|| AwsError::incomplete(call, "description"))?;
-        let id = Id {
-            arn: described.delivery_stream_arn().to_owned(),
-            version: described.version_id().to_owned(),
-            destination: described
-                .destinations()
-                .first()
-                .map_or("", |first| first.destination_id())
-                .to_owned(),
-        };
-        let phase = match described.delivery_stream_status() {
-            DeliveryStreamStatus::Active => Phase::Ready,
-            DeliveryStreamStatus::Deleting => Phase::Deleting,
-            DeliveryStreamStatus::CreatingFailed | DeliveryStreamStatus::DeletingFailed => {
-                Phase::Failed(failure(described))
-            }
-            other => Phase::Pending(other.as_str().to_owned()),
-        };
-        Ok(Some((id, self.state_of(described, aws), phase)))
-    }
-
     fn state_of(&self, described: &DeliveryStreamDescription, aws: &Aws) -> State {
         let source = described
             .source()
@@ -261,6 +257,8 @@ impl DeliveryStream {
         let buffer = s3.and_then(ExtendedS3DestinationDescription::buffering_hints);
         let log = s3.and_then(ExtendedS3DestinationDescription::cloud_watch_logging_options);
         let log = log.filter(|log| log.enabled() == Some(true));
+        let processing = s3.and_then(ExtendedS3DestinationDescription::processing_configuration);
+        let processing = processing.filter(|processing| processing.enabled() == Some(true));
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let extension = s3.and_then(|s3| s3.file_extension()).map(str::to_owned);
         State {
@@ -278,6 +276,12 @@ impl DeliveryStream {
             buffer_seconds: buffer
                 .and_then(BufferingHints::interval_in_seconds)
                 .unwrap_or_default(),
+            processors: processing
+                .map(ProcessingConfiguration::processors)
+                .unwrap_or_default()
+                .iter()
+                .map(|processor| processor.r#type().as_str().to_owned())
+                .collect(),
             error_log: log.map(|log| (owned(log.log_group_name()), owned(log.log_stream_name()))),
         }
     }
@@ -305,7 +309,9 @@ impl DeliveryStream {
     }
 
     fn destination_update(&self) -> ExtendedS3DestinationUpdate {
+        let untouched = ProcessingConfiguration::builder().enabled(false).build();
         ExtendedS3DestinationUpdate::builder()
+            .processing_configuration(untouched)
             .role_arn(&self.state.role)
             .bucket_arn(&self.state.bucket)
             .prefix(&self.state.prefix)

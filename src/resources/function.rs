@@ -6,14 +6,14 @@ use std::sync::Arc;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Concurrency, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime,
-    State as Lifecycle,
+    Architecture, Concurrency, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
+    PackageType, Runtime, State as Lifecycle,
 };
 use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, ready};
+use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
 
 /// What Lambda calls the custom runtime that our binary is.
 pub const RUNTIME: &str = "provided.al2023";
@@ -36,6 +36,8 @@ pub struct Function {
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
+    /// How the code is deployed: `Zip`.
+    pub package: String,
     /// The runtime.
     pub runtime: String,
     /// `x86_64` or `arm64`.
@@ -138,7 +140,7 @@ impl Resource for Function {
             step.aws.call("lambda:CreateFunction", request).await
         };
         step.settle(create).await?;
-        ready(self, &(), step).await
+        Ok(ready(self, &(), step).await?.tagged(self.tags.clone()))
     }
 
     async fn update(
@@ -166,6 +168,12 @@ impl Resource for Function {
         let delete = async || step.aws.call("lambda:DeleteFunction", request).await.found();
         step.settle(delete).await.map(drop)
     }
+
+    fn replacement(&self, have: &State) -> Option<Replacement> {
+        (have.package != self.state.package).then(|| {
+            Replacement::Recreate("its code is a container image, which cannot become a zip".to_owned())
+        })
+    }
 }
 
 impl Function {
@@ -175,6 +183,7 @@ impl Function {
             .environment()
             .and_then(|environment| environment.variables());
         State {
+            package: text(config.package_type().map(PackageType::as_str)),
             runtime: text(config.runtime().map(Runtime::as_str)),
             architecture: text(config.architectures().first().map(Architecture::as_str)),
             // Where there is no code to compare with, any will do.

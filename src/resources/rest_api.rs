@@ -1,7 +1,7 @@
 //! The REST API that is the webhook: one path, one method, proxied to the function.
 //!
 //! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
-//! Deploying it is the stage's business.
+//! Deployed as a part of it: a deployment opens nothing until a stage points to it, which is the stage's business.
 
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, RestApi as Found};
 use futures_util::join;
@@ -12,10 +12,14 @@ use super::policy_value;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
+mod deployment;
 mod patch;
 mod route;
 mod tags;
 
+use deployment::Deployment;
+pub(super) use deployment::delete as delete_deployment;
+use route::Method;
 pub use route::{Path, Post, Route};
 pub(super) use tags::{described_tags, read_tags, retag};
 
@@ -41,14 +45,20 @@ pub struct State {
     pub binary_media_types: Vec<String>,
     /// `REGIONAL`.
     pub endpoint: String,
+    /// Whether the API's own URL is switched off.
+    pub disable_execute_api_endpoint: bool,
     /// Who may call; absent where everybody may who knows the path.
     pub policy: Value,
     /// The path that takes the webhook, with a secret one spelled as such.
     pub path: Option<String>,
     /// What `POST` on that path does.
     pub post: Option<Post>,
+    /// Methods of the root and of that path that nobody but us should have put there.
+    pub other_methods: Vec<String>,
     /// Paths that nobody but us should have put there.
     pub other_paths: Vec<String>,
+    /// Whether there is a deployment of the API as it should be.
+    pub deployed: bool,
     /// Younger REST APIs that carry our tags.
     pub duplicates: Vec<String>,
 }
@@ -62,10 +72,16 @@ pub struct Id {
     root: String,
     /// The secret path that was chosen together with the API.
     secret: Option<String>,
-    /// The path that takes the webhook.
+    /// The path that takes the webhook, or that will, where that is known.
+    pub path: Option<String>,
+    /// That path, if it is there.
     pub route: Option<Route>,
+    /// Methods other than that path's `POST`.
+    methods: Vec<Method>,
     /// Resources other than that path.
     others: Vec<Route>,
+    /// Deployments of the API as it should be.
+    pub deployments: Vec<String>,
 }
 
 impl Resource for RestApi {
@@ -104,24 +120,33 @@ impl Resource for RestApi {
         let oldest = ours.remove(0);
         let api = oldest.id().unwrap_or_default().to_owned();
         let arn = format!("{}{api}", self.arn_prefix);
-        let (resources, tags) = join!(self.resources(&api, aws), read_tags(&arn, oldest.tags(), aws));
+        let (resources, deployments, tags) = join!(
+            self.resources(&api, aws),
+            deployment::list(&api, aws),
+            read_tags(&arn, oldest.tags(), aws)
+        );
         let resources = resources?;
-        let root = resources
-            .iter()
-            .find(|resource| resource.path() == Some("/"))
-            .and_then(|root| root.id());
-        let root = root.unwrap_or_default().to_owned();
+        let root = root_of(&resources).unwrap_or_default().to_owned();
         let (route, post, others) = self.path.find(&resources);
+        let methods = route::other_methods(&resources, route.as_ref());
+        let secret = oldest.description().and_then(route::secret_in);
+        let path = route.as_ref().map(|route| route.path.as_str());
+        let path = path.or_else(|| self.path.known(secret.as_deref()));
+        let path = path.map(str::to_owned);
+        let deployments = self.current(path.as_deref(), deployments?);
         let state = State {
             binary_media_types: oldest.binary_media_types().to_vec(),
             endpoint: endpoint_of(&oldest),
+            disable_execute_api_endpoint: oldest.disable_execute_api_endpoint(),
             policy: oldest
                 .policy()
                 .filter(|policy| !policy.is_empty())
                 .map_or(Value::Null, resource_policy),
             path: route.as_ref().map(|_| self.path.display()),
             post,
+            other_methods: methods.iter().map(Method::display).collect(),
             other_paths: others.iter().map(Route::display).collect(),
+            deployed: !deployments.is_empty(),
             duplicates: ours
                 .iter()
                 .filter_map(|api| api.id().map(str::to_owned))
@@ -131,9 +156,12 @@ impl Resource for RestApi {
             id: Id {
                 api,
                 root,
-                secret: oldest.description().and_then(route::secret_in),
+                secret,
+                path,
                 route,
+                methods,
                 others,
+                deployments,
             },
             state,
             tags,
@@ -176,14 +204,18 @@ impl Resource for RestApi {
             binary_media_types: made.binary_media_types().to_vec(),
             path: None,
             post: None,
+            deployed: false,
             ..self.state.clone()
         };
         let id = Id {
             api,
             root,
+            path: self.path.known(Some(&secret)).map(str::to_owned),
             secret: Some(secret),
             route: None,
+            methods: Vec::new(),
             others: Vec::new(),
+            deployments: Vec::new(),
         };
         Ok(Observed {
             id,
@@ -209,8 +241,16 @@ impl Resource for RestApi {
         {
             want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
         }
+        for method in id.methods.drain(..) {
+            method.delete(&id.api, step).await?;
+        }
         for other in id.others.drain(..) {
             other.delete(&id.api, step).await?;
+        }
+        if id.deployments.is_empty() {
+            let digest = self.state.digest(&route.path);
+            id.deployments
+                .push(deployment::create(&id.api, &digest, step).await?);
         }
         self.retag(&id.api, &have.tags, aws).await?;
         for duplicate in &have.state.duplicates {
@@ -218,6 +258,7 @@ impl Resource for RestApi {
             delete_api(duplicate, step).await?;
         }
         Ok(Id {
+            path: Some(route.path.clone()),
             route: Some(route),
             ..id
         })
@@ -238,6 +279,14 @@ impl Resource for RestApi {
 }
 
 impl RestApi {
+    /// Which deployments are of the API as it should be, with this path.
+    fn current(&self, path: Option<&str>, deployments: Vec<Deployment>) -> Vec<String> {
+        let digest = path.map(|path| self.state.digest(path));
+        let current = |deployment: &Deployment| digest.is_some() && deployment.digest == digest;
+        let deployments = deployments.into_iter().filter(current);
+        deployments.map(|deployment| deployment.id).collect()
+    }
+
     /// Lists the REST APIs that carry our tags, oldest first.
     async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
         let (mut ours, mut position) = (Vec::new(), None);
@@ -303,11 +352,8 @@ impl RestApi {
 
     async fn root(&self, api: &str, aws: &Aws) -> Result<String, AwsError> {
         let resources = self.resources(api, aws).await?;
-        let root = resources
-            .iter()
-            .find(|resource| resource.path() == Some("/"))
-            .and_then(|root| root.id());
-        root.map(str::to_owned)
+        root_of(&resources)
+            .map(str::to_owned)
             .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "root resource"))
     }
 
@@ -320,6 +366,11 @@ async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {
     let request = || step.aws.apigateway.delete_rest_api().rest_api_id(api).send();
     let delete = async || step.aws.call("apigateway:DeleteRestApi", request).await.found();
     step.settle(delete).await.map(drop)
+}
+
+fn root_of(resources: &[aws_sdk_apigateway::types::Resource]) -> Option<&str> {
+    let root = resources.iter().find(|resource| resource.path() == Some("/"));
+    root.and_then(|root| root.id())
 }
 
 fn endpoint_of(api: &Found) -> String {

@@ -1,14 +1,11 @@
-//! The stage that opens the REST API to the world: a deployment of the API as it should be, throttling, and the
-//! permission for exactly these requests to invoke the function.
+//! The stage that opens the REST API to the world: it points to a deployment of the API as it should be, throttles,
+//! and exactly its requests may invoke the function.
 
-use std::collections::HashMap;
-
-use aws_sdk_apigateway::types::{Deployment as Deployed, MethodSetting, Op, PatchOperation, Stage as Found};
-use futures_util::try_join;
+use aws_sdk_apigateway::types::{MethodSetting, Op, PatchOperation, Stage as Found};
+use futures_util::{join, try_join};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::rest_api::{self, described_tags, read_tags, retag};
+use super::rest_api::{self, delete_deployment, described_tags, read_tags, retag};
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::names::Names;
 use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
@@ -22,8 +19,6 @@ pub use permission::Permission;
 pub struct Stage {
     /// The names of the pipeline, for ARNs that hold the API's id.
     pub names: Names,
-    /// The API as it should be deployed; a deployment carries the digest of it.
-    pub api: rest_api::State,
     /// What is compared.
     pub state: State,
     /// Its tags.
@@ -111,23 +106,15 @@ impl Resource for Stage {
         api: &Option<rest_api::Id>,
     ) -> Result<Option<Observed<Self>>, AwsError> {
         let Some(api) = api else { return Ok(None) };
-        let (stage, deployments, permission) = try_join!(
-            self.find(&api.api, aws),
-            self.deployments(&api.api, aws),
-            self.permission(api, aws)
-        )?;
+        let (stage, permission) = try_join!(self.find(&api.api, aws), self.permission(api, aws))?;
         let Some(stage) = stage else { return Ok(None) };
         let name = stage.stage_name().unwrap_or_default().to_owned();
         let deployment = stage.deployment_id().unwrap_or_default().to_owned();
         let tags = read_tags(&self.names.stage_arn(&api.api, &name), stage.tags(), aws).await;
-        let current = api
-            .route
-            .as_ref()
-            .is_some_and(|route| deployments.get(&deployment) == Some(&self.digest(&route.path)));
         let throttling = stage.method_settings().and_then(|settings| settings.get("*/*"));
         let state = State {
             name: name.clone(),
-            deployment: if current {
+            deployment: if api.deployments.contains(&deployment) {
                 Deployment::Current
             } else {
                 Deployment::Outdated
@@ -154,9 +141,7 @@ impl Resource for Stage {
 
     async fn create(&self, needs: &Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         let (api, name) = (&needs.api.api, &self.state.name);
-        let permission = self.permission(&needs.api, step.aws).await?;
-        self.permit(permission, needs, step).await?;
-        let deployment = self.deploy(&needs.api, step).await?;
+        let deployment = deployment_of(&needs.api)?;
         let create = async || {
             let request = || {
                 let call = step
@@ -165,13 +150,16 @@ impl Resource for Stage {
                     .create_stage()
                     .rest_api_id(api)
                     .stage_name(name);
-                let call = call.deployment_id(&deployment);
+                let call = call.deployment_id(deployment);
                 call.set_tags(Some(self.tags.clone().into_iter().collect()))
                     .send()
             };
             step.aws.call("apigateway:CreateStage", request).await
         };
-        step.settle(create).await?;
+        // Nobody knows a new stage's URL yet, so it does not matter which of the two is there first.
+        let (permitted, created) = join!(self.permit(needs, step), step.settle(create));
+        permitted?;
+        created?;
         let state = State {
             rate_limit: 0.0,
             burst_limit: 0,
@@ -180,7 +168,7 @@ impl Resource for Stage {
         let id = Id {
             api: api.clone(),
             name: name.clone(),
-            deployment,
+            deployment: deployment.to_owned(),
         };
         Ok(Observed {
             id,
@@ -192,10 +180,15 @@ impl Resource for Stage {
 
     async fn update(&self, have: &Observed<Self>, needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
         let mut id = have.id.clone();
-        self.permit(have.state.invoke_permission, needs, step).await?;
+        if have.state.invoke_permission == Permission::Different {
+            self.remove_permission(step).await?;
+        }
+        if have.state.invoke_permission != self.state.invoke_permission {
+            self.permit(needs, step).await?;
+        }
         let mut patch = self.throttling(&have.state);
         if have.state.deployment != self.state.deployment {
-            id.deployment = self.deploy(&needs.api, step).await?;
+            deployment_of(&needs.api)?.clone_into(&mut id.deployment);
             let operation = PatchOperation::builder().op(Op::Replace).path("/deploymentId");
             patch.push(operation.value(&id.deployment).build());
         }
@@ -213,7 +206,7 @@ impl Resource for Stage {
                 .await?;
         }
         if id.deployment != have.id.deployment {
-            self.delete_deployment(&have.id, step).await?;
+            delete_deployment(&id.api, &have.id.deployment, step).await?;
         }
         retag(
             &self.names.stage_arn(&id.api, &id.name),
@@ -235,8 +228,8 @@ impl Resource for Stage {
                 .send()
         };
         step.settle(async || step.aws.call("apigateway:DeleteStage", request).await.found())
-            .await?;
-        self.delete_deployment(id, step).await
+            .await
+            .map(drop)
     }
 
     fn replacement(&self, have: &State) -> Option<Replacement> {
@@ -264,62 +257,6 @@ impl Stage {
         Ok(found.map(|index| stages.swap_remove(index)))
     }
 
-    /// The API's deployments: their ids, and the digests that they were made with.
-    async fn deployments(&self, api: &str, aws: &Aws) -> Result<HashMap<String, String>, AwsError> {
-        let request = || {
-            aws.apigateway
-                .get_deployments()
-                .rest_api_id(api)
-                .limit(500)
-                .send()
-        };
-        let answer = aws.call("apigateway:GetDeployments", request).await.found()?;
-        let deployments = answer.and_then(|answer| answer.items).unwrap_or_default();
-        let id_and_digest = |deployment: Deployed| Some((deployment.id?, deployment.description?));
-        Ok(deployments.into_iter().filter_map(id_and_digest).collect())
-    }
-
-    /// The description of a deployment of the API as it should be, with this path.
-    fn digest(&self, path: &str) -> String {
-        let definition = serde_json::json!({ "api": self.api, "path": path });
-        let digest = Sha256::digest(definition.to_string());
-        format!("split-pipeline, API definition sha256:{}", hex::encode(digest))
-    }
-
-    async fn deploy(&self, api: &rest_api::Id, step: &Step<'_>) -> Result<String, AwsError> {
-        let description = self.digest(path_of(api)?);
-        let request = || {
-            step.aws
-                .apigateway
-                .create_deployment()
-                .rest_api_id(&api.api)
-                .description(&description)
-                .send()
-        };
-        let call = "apigateway:CreateDeployment";
-        let made = step.settle(async || step.aws.call(call, request).await).await?;
-        made.id.ok_or_else(|| AwsError::incomplete(call, "deployment id"))
-    }
-
-    async fn delete_deployment(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            step.aws
-                .apigateway
-                .delete_deployment()
-                .rest_api_id(&id.api)
-                .deployment_id(&id.deployment)
-                .send()
-        };
-        step.settle(async || {
-            step.aws
-                .call("apigateway:DeleteDeployment", request)
-                .await
-                .found()
-        })
-        .await
-        .map(drop)
-    }
-
     fn throttling(&self, had: &State) -> Vec<PatchOperation> {
         let operation = |path: &str, value: String| {
             PatchOperation::builder()
@@ -343,6 +280,14 @@ impl Stage {
         }
         operations
     }
+}
+
+/// The deployment that the stage is to point to.
+fn deployment_of(api: &rest_api::Id) -> Result<&str, AwsError> {
+    let newest = api.deployments.last();
+    newest
+        .map(String::as_str)
+        .ok_or_else(|| AwsError::incomplete("apigateway:GetDeployments", "deployment of the API"))
 }
 
 fn path_of(api: &rest_api::Id) -> Result<&str, AwsError> {

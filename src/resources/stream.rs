@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
+use crate::resource::{Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
 
 /// The stream as it should be.
 #[derive(Clone, Debug)]
@@ -64,30 +64,44 @@ impl Resource for Stream {
     fn parent((): &()) {}
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some((state, phase)) = self.describe(aws).await? else {
+        let Some(described) = self.describe(aws, &()).await? else {
             return Ok(None);
         };
-        let call = "kinesis:ListTagsForStream";
+        let tags = self.read_tags(aws).await?;
+        Ok(tags.map(|tags| described.tagged(tags)))
+    }
+
+    async fn describe(&self, aws: &Aws, (): &()) -> Result<Option<Described<Self>>, AwsError> {
+        let call = "kinesis:DescribeStreamSummary";
         let request = || {
             aws.kinesis
-                .list_tags_for_stream()
+                .describe_stream_summary()
                 .stream_name(&self.name)
-                .limit(50)
                 .send()
         };
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
-        let tags = answer
-            .tags()
-            .iter()
-            .map(|tag| (tag.key(), tag.value().unwrap_or_default()));
-        Ok(Some(Observed {
-            id: self.arn.clone(),
-            state,
-            tags: tags_from(tags),
-            phase,
-        }))
+        let summary = answer
+            .stream_description_summary()
+            .ok_or_else(|| AwsError::incomplete(call, "summary"))?;
+        let mode = summary
+            .stream_mode_details()
+            .map_or(StreamMode::Provisioned, |mode| mode.stream_mode().clone());
+        let encrypted = summary.encryption_type() == Some(&EncryptionType::Kms);
+        let state = State {
+            shards: (mode == StreamMode::Provisioned).then(|| summary.open_shard_count()),
+            mode: mode.as_str().to_owned(),
+            retention_hours: summary.retention_period_hours(),
+            encryption_key: summary.key_id().filter(|_| encrypted).map(str::to_owned),
+        };
+        let phase = match summary.stream_status() {
+            StreamStatus::Active => Phase::Ready,
+            StreamStatus::Deleting => Phase::Deleting,
+            other => Phase::Pending(other.as_str().to_owned()),
+        };
+        let id = self.arn.clone();
+        Ok(Some(Described { id, state, phase }))
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -107,7 +121,14 @@ impl Resource for Stream {
             step.aws.call("kinesis:CreateStream", request).await
         };
         step.settle(create).await?;
-        ready(self, &(), step).await
+        let made = ready(self, &(), step).await?;
+        // They went with the call, but not every endpoint keeps those.
+        let tags = if step.aws.is_emulator() {
+            self.read_tags(step.aws).await?.unwrap_or_default()
+        } else {
+            self.tags.clone()
+        };
+        Ok(made.tagged(tags))
     }
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
@@ -115,7 +136,9 @@ impl Resource for Stream {
         if have.state.mode != self.state.mode {
             self.switch_mode(step).await?;
         }
-        self.reshard(step).await?;
+        if have.state.shards != self.state.shards {
+            self.reshard(step).await?;
+        }
         self.retain(have.state.retention_hours, step).await?;
         self.encrypt(have.state.encryption_key.as_deref(), step).await?;
         Ok(self.arn.clone())
@@ -162,36 +185,20 @@ impl Stream {
         StreamMode::from(self.state.mode.as_str())
     }
 
-    async fn describe(&self, aws: &Aws) -> Result<Option<(State, Phase)>, AwsError> {
-        let call = "kinesis:DescribeStreamSummary";
+    /// Reads its tags, if it is there.
+    async fn read_tags(&self, aws: &Aws) -> Result<Option<Tags>, AwsError> {
         let request = || {
             aws.kinesis
-                .describe_stream_summary()
+                .list_tags_for_stream()
                 .stream_name(&self.name)
+                .limit(50)
                 .send()
         };
-        let Some(answer) = aws.call(call, request).await.found()? else {
-            return Ok(None);
-        };
-        let summary = answer
-            .stream_description_summary()
-            .ok_or_else(|| AwsError::incomplete(call, "summary"))?;
-        let mode = summary
-            .stream_mode_details()
-            .map_or(StreamMode::Provisioned, |mode| mode.stream_mode().clone());
-        let encrypted = summary.encryption_type() == Some(&EncryptionType::Kms);
-        let state = State {
-            shards: (mode == StreamMode::Provisioned).then(|| summary.open_shard_count()),
-            mode: mode.as_str().to_owned(),
-            retention_hours: summary.retention_period_hours(),
-            encryption_key: summary.key_id().filter(|_| encrypted).map(str::to_owned),
-        };
-        let phase = match summary.stream_status() {
-            StreamStatus::Active => Phase::Ready,
-            StreamStatus::Deleting => Phase::Deleting,
-            other => Phase::Pending(other.as_str().to_owned()),
-        };
-        Ok(Some((state, phase)))
+        let answer = aws.call("kinesis:ListTagsForStream", request).await.found()?;
+        Ok(answer.map(|answer| {
+            let tags = answer.tags().iter();
+            tags_from(tags.map(|tag| (tag.key(), tag.value().unwrap_or_default())))
+        }))
     }
 
     async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {

@@ -9,6 +9,7 @@
 mod bad_input;
 mod cli;
 mod conflicts;
+mod drift;
 mod every_key;
 mod examples;
 mod faults;

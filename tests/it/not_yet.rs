@@ -114,7 +114,7 @@ const FAULTS: [Fault; 16] = [
     ),
     rest(
         "PUT /it-not-yet-",
-        "?publicAccessBlock",
+        "?policy",
         404,
         "",
         "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",

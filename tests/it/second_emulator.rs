@@ -1,5 +1,8 @@
 //! The control plane against an emulator by other people.
 
+use aws_sdk_apigateway::types::{Op, PatchOperation};
+use serde_json::json;
+
 use crate::support::command::{Run, split_pipeline};
 use crate::support::emulator::sdk;
 use crate::support::inventory;
@@ -52,4 +55,40 @@ async fn a_stream_changes_its_mode_in_place() {
         assert_eq!(stream["action"], action, "{up}");
         run(&["plan", "--check"]).exits_with(0);
     }
+}
+
+#[tokio::test]
+async fn an_api_that_reads_gzip_as_text_and_is_made_global_is_repaired() {
+    let moto = Moto::start().await;
+    let run = |arguments: &[&str]| {
+        let start = ["--endpoint-url", &moto.endpoint, "--file", "-"];
+        let run = split_pipeline(start.iter().chain(arguments)).stdin("name: it-media\n");
+        run.credentials("test", "test")
+    };
+    run(&["up"]).exits_with(0);
+    let apigateway = aws_sdk_apigateway::Client::new(&sdk(&moto.endpoint, "test", "test").await);
+    let apis = apigateway.get_rest_apis().send().await.unwrap();
+    let operation =
+        |op, path: &str, value: &str| PatchOperation::builder().op(op).path(path).value(value).build();
+    let call = apigateway
+        .update_rest_api()
+        .rest_api_id(apis.items()[0].id().unwrap());
+    let call = call
+        .patch_operations(operation(Op::Remove, "/binaryMediaTypes/*~1*", "*/*"))
+        .patch_operations(operation(
+            Op::Replace,
+            "/endpointConfiguration/types/REGIONAL",
+            "EDGE",
+        ));
+    call.send().await.unwrap();
+    let status = run(&["status", "--output", "json"]).exits_with(3).json();
+    let resources = status["resources"].as_array().unwrap();
+    let api = resources.iter().find(|it| it["kind"] == "rest_api").unwrap();
+    let drift = json!([
+        {"path": "binary_media_types", "have": [], "want": ["*/*"]},
+        {"path": "endpoint", "have": "EDGE", "want": "REGIONAL"},
+    ]);
+    assert_eq!(api["drift"], drift);
+    run(&["up"]).exits_with(0);
+    run(&["status"]).exits_with(0);
 }

@@ -51,30 +51,81 @@ impl RestApi {
                     .build(),
             );
         }
+        let mut replace = |path: String, value: &str| {
+            let operation = PatchOperation::builder().op(Op::Replace).path(path);
+            operations.push(operation.value(value).build());
+        };
         if had.endpoint != want.endpoint {
             let path = format!("/endpointConfiguration/types/{}", had.endpoint);
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Replace)
-                    .path(path)
-                    .value(&want.endpoint)
-                    .build(),
-            );
+            replace(path, &want.endpoint);
+        }
+        if had.disable_execute_api_endpoint != want.disable_execute_api_endpoint {
+            replace("/disableExecuteApiEndpoint".to_owned(), "false");
         }
         if had.policy != want.policy {
-            let policy = if want.policy.is_null() {
-                String::new()
-            } else {
-                want.policy.to_string()
-            };
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Replace)
-                    .path("/policy")
-                    .value(policy)
-                    .build(),
+            let policy = Some(&want.policy).filter(|policy| !policy.is_null());
+            replace(
+                "/policy".to_owned(),
+                &policy.map(ToString::to_string).unwrap_or_default(),
             );
         }
         operations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::resource::Tags;
+    use crate::resources::rest_api::Path;
+
+    fn state(
+        media_types: &[&str],
+        endpoint: &str,
+        disable_execute_api_endpoint: bool,
+        policy: Value,
+    ) -> State {
+        State {
+            binary_media_types: media_types.iter().map(|&it| it.to_owned()).collect(),
+            endpoint: endpoint.to_owned(),
+            disable_execute_api_endpoint,
+            policy,
+            path: None,
+            post: None,
+            other_methods: Vec::new(),
+            other_paths: Vec::new(),
+            deployed: true,
+            duplicates: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_patch_repairs_every_setting() {
+        let api = RestApi {
+            name: String::new(),
+            arn_prefix: String::new(),
+            path: Path::Secret,
+            state: state(&["*/*"], "REGIONAL", false, Value::Null),
+            tags: Tags::new(),
+        };
+        assert_eq!(api.operations(&api.state), []);
+        let had = state(&["image/png"], "EDGE", true, json!({"Statement": []}));
+        let operations = api.operations(&had);
+        let operations: Vec<_> = operations
+            .iter()
+            .map(|it| (it.op().unwrap().as_str(), it.path().unwrap(), it.value()))
+            .collect();
+        assert_eq!(
+            operations,
+            [
+                ("remove", "/binaryMediaTypes/image~1png", None),
+                ("add", "/binaryMediaTypes/*~1*", Some("*/*")),
+                ("replace", "/endpointConfiguration/types/EDGE", Some("REGIONAL")),
+                ("replace", "/disableExecuteApiEndpoint", Some("false")),
+                ("replace", "/policy", Some("")),
+            ]
+        );
     }
 }

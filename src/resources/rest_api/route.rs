@@ -1,6 +1,6 @@
 //! The one path of the REST API and what `POST` does there.
 
-use aws_sdk_apigateway::types::{IntegrationType, Resource as Found};
+use aws_sdk_apigateway::types::{Integration, IntegrationType, Resource as Found};
 use serde::Serialize;
 
 use crate::aws::{AwsError, ErrorKind, Outcome};
@@ -32,15 +32,26 @@ pub struct Route {
     pub path: String,
 }
 
+/// A method of a path.
+#[derive(Clone, Debug)]
+pub(super) struct Method {
+    route: Route,
+    name: String,
+}
+
 /// What `POST` on the path does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Post {
     /// How callers are authorized: `NONE`, since Split cannot sign.
     pub authorization: String,
+    /// Whether callers need a key, which Split cannot send.
+    pub api_key_required: bool,
     /// How the function is called: `AWS_PROXY`.
     pub integration: String,
     /// What is called.
     pub uri: String,
+    /// How long the function may take to answer.
+    pub timeout_ms: i32,
 }
 
 impl Path {
@@ -59,22 +70,22 @@ impl Path {
         }
     }
 
+    /// The path as it will be if it has to be made, where that is known beforehand.
+    pub(super) fn known<'a>(&self, secret: Option<&'a str>) -> Option<&'a str> {
+        match self {
+            Self::Fixed(path) => Some(path),
+            Self::Secret => secret,
+        }
+    }
+
     /// Finds the path, what `POST` does there, and all other paths.
     pub(super) fn find(&self, resources: &[Found]) -> (Option<Route>, Option<Post>, Vec<Route>) {
         let (mut route, mut post, mut others) = (None, None, Vec::new());
         for resource in resources {
-            let path = resource
-                .path()
-                .unwrap_or_default()
-                .trim_start_matches('/')
-                .to_owned();
-            if path.is_empty() {
+            let found = Route::of(resource);
+            if found.path.is_empty() {
                 continue;
             }
-            let found = Route {
-                id: resource.id().unwrap_or_default().to_owned(),
-                path,
-            };
             if route.is_none() && self.matches(&found.path) {
                 route = Some(found);
                 post = post_of(resource);
@@ -93,10 +104,9 @@ impl Path {
         secret: Option<&str>,
         step: &Step<'_>,
     ) -> Result<Route, AwsError> {
-        let path = match (self, secret) {
-            (Self::Fixed(path), _) => (*path).to_owned(),
-            (Self::Secret, Some(secret)) => secret.to_owned(),
-            (Self::Secret, None) => new_secret()?,
+        let path = match self.known(secret) {
+            Some(path) => path.to_owned(),
+            None => new_secret()?,
         };
         let call = "apigateway:CreateResource";
         let create = async || {
@@ -116,6 +126,21 @@ impl Path {
 }
 
 impl Route {
+    fn of(resource: &Found) -> Self {
+        let path = resource.path().unwrap_or_default();
+        Self {
+            id: resource.id().unwrap_or_default().to_owned(),
+            path: path.trim_start_matches('/').to_owned(),
+        }
+    }
+
+    fn method(&self, name: &str) -> Method {
+        Method {
+            route: self.clone(),
+            name: name.to_owned(),
+        }
+    }
+
     pub(super) fn display(&self) -> String {
         if is_secret(&self.path) {
             SECRET.to_owned()
@@ -138,6 +163,43 @@ impl Route {
     }
 }
 
+impl Method {
+    pub(super) fn display(&self) -> String {
+        format!("{} {}", self.name, self.route.display())
+    }
+
+    pub(super) async fn delete(&self, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.apigateway.delete_method().rest_api_id(api);
+            call.resource_id(&self.route.id).http_method(&self.name).send()
+        };
+        let delete = async || step.aws.call("apigateway:DeleteMethod", request).await.found();
+        step.settle(delete).await.map(drop)
+    }
+}
+
+/// Lists the methods of the root and of the webhook's path, but for that one's `POST`. Those of other paths go with
+/// them.
+pub(super) fn other_methods(resources: &[Found], route: Option<&Route>) -> Vec<Method> {
+    let mut others = Vec::new();
+    for resource in resources {
+        let found = Route::of(resource);
+        let is_webhook = route.is_some_and(|route| route.id == found.id);
+        if !is_webhook && !found.path.is_empty() {
+            continue;
+        }
+        let names = resource
+            .resource_methods()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name);
+        let names = names.filter(|name| !is_webhook || *name != "POST");
+        others.extend(names.map(|name| found.method(name)));
+    }
+    others.sort_by(|a, b| a.name.cmp(&b.name));
+    others
+}
+
 impl Post {
     /// Puts method and integration; an existing method that differs is deleted first, since it cannot be put again.
     pub(super) async fn put(
@@ -148,18 +210,11 @@ impl Post {
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
         let client = &step.aws.apigateway;
-        let same_method = have.is_some_and(|have| have.authorization == self.authorization);
+        let same_method = have.is_some_and(|have| {
+            have.authorization == self.authorization && have.api_key_required == self.api_key_required
+        });
         if have.is_some() && !same_method {
-            let request = || {
-                client
-                    .delete_method()
-                    .rest_api_id(api)
-                    .resource_id(&route.id)
-                    .http_method("POST")
-                    .send()
-            };
-            step.settle(async || step.aws.call("apigateway:DeleteMethod", request).await.found())
-                .await?;
+            route.method("POST").delete(api, step).await?;
         }
         if !same_method {
             let request = || {
@@ -168,7 +223,9 @@ impl Post {
                     .rest_api_id(api)
                     .resource_id(&route.id)
                     .http_method("POST");
-                call.authorization_type(&self.authorization).send()
+                call.authorization_type(&self.authorization)
+                    .api_key_required(self.api_key_required)
+                    .send()
             };
             match step
                 .settle(async || step.aws.call("apigateway:PutMethod", request).await)
@@ -185,7 +242,8 @@ impl Post {
                 .resource_id(&route.id)
                 .http_method("POST");
             let call = call.r#type(IntegrationType::from(self.integration.as_str()));
-            call.integration_http_method("POST").uri(&self.uri).send()
+            let call = call.integration_http_method("POST").uri(&self.uri);
+            call.timeout_in_millis(self.timeout_ms).send()
         };
         step.settle(async || step.aws.call("apigateway:PutIntegration", request).await)
             .await
@@ -204,7 +262,9 @@ fn post_of(resource: &Found) -> Option<Post> {
                 .and_then(|found| found.r#type())
                 .map(IntegrationType::as_str),
         ),
+        api_key_required: method.api_key_required() == Some(true),
         uri: text(integration.and_then(|found| found.uri())),
+        timeout_ms: integration.map_or(0, Integration::timeout_in_millis),
     })
 }
 

@@ -1,14 +1,21 @@
 //! The statement in the function's policy by which the webhook, and nothing else, invokes the function.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Needs, Stage, path_of};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::Step;
-use crate::resources::rest_api;
+use crate::resources::{canonical, rest_api};
 
 /// The id of our statement in the function's policy.
 const STATEMENT: &str = "split-pipeline-webhook";
+
+/// What it allows.
+const ACTION: &str = "lambda:InvokeFunction";
+
+/// Whom it allows that.
+const PRINCIPAL: &str = "apigateway.amazonaws.com";
 
 /// Whether the API may invoke the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,76 +35,114 @@ impl Stage {
         let request = || aws.lambda.get_policy().function_name(&function).send();
         let answer = aws.call("lambda:GetPolicy", request).await.found()?;
         let policy = answer.and_then(|answer| answer.policy).unwrap_or_default();
-        let policy: serde_json::Value = serde_json::from_str(&policy).unwrap_or_default();
-        let statements = policy["Statement"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let Some(ours) = statements.iter().find(|statement| statement["Sid"] == STATEMENT) else {
+        let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
+        let statements = policy["Statement"].as_array().into_iter().flatten();
+        let Some(ours) = statements
+            .into_iter()
+            .find(|statement| statement["Sid"] == STATEMENT)
+        else {
             return Ok(Permission::Missing);
         };
-        let source = api.route.as_ref().map(|route| self.source(&api.api, &route.path));
-        let conditions = ours["Condition"].as_object().into_iter().flatten();
-        let granted = conditions
-            .flat_map(|(_, keys)| keys.as_object().into_iter().flatten())
-            .find_map(|(key, value)| {
-                key.eq_ignore_ascii_case("aws:SourceArn")
-                    .then(|| value.as_str().map(str::to_owned))
-                    .flatten()
-            });
-        Ok(if source.is_some() && granted == source {
-            Permission::Granted
-        } else {
-            Permission::Different
+        let source = api.path.as_ref().map(|path| self.source(&api.api, path));
+        Ok(match source {
+            Some(source) if grants_only(ours, &source) => Permission::Granted,
+            _ => Permission::Different,
         })
     }
 
     /// Lets `POST` on the path invoke the function, and nothing else.
-    pub(super) async fn permit(
-        &self,
-        have: Permission,
-        needs: &Needs,
-        step: &Step<'_>,
-    ) -> Result<(), AwsError> {
-        if have == self.state.invoke_permission {
-            return Ok(());
+    pub(super) async fn permit(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
+        let exists = match self.add_permission(needs, step).await {
+            Err(error) if error.kind == ErrorKind::Exists => error,
+            added => return added,
+        };
+        match self.permission(&needs.api, step.aws).await? {
+            Permission::Granted => Ok(()),
+            Permission::Missing => Err(exists),
+            // A statement cannot be changed, only made anew.
+            Permission::Different => {
+                self.remove_permission(step).await?;
+                self.add_permission(needs, step).await
+            }
         }
-        let function = self.names.function();
-        if have == Permission::Different {
-            let request = || {
-                step.aws
-                    .lambda
-                    .remove_permission()
-                    .function_name(&function)
-                    .statement_id(STATEMENT)
-                    .send()
-            };
-            step.settle(async || step.aws.call("lambda:RemovePermission", request).await.found())
-                .await?;
-        }
+    }
+
+    async fn add_permission(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
         let source = self.source(&needs.api.api, path_of(&needs.api)?);
+        let function = self.names.function();
         let request = || {
-            let call = step
-                .aws
-                .lambda
-                .add_permission()
-                .function_name(&function)
-                .statement_id(STATEMENT);
-            let call = call
-                .action("lambda:InvokeFunction")
-                .principal("apigateway.amazonaws.com");
+            let call = step.aws.lambda.add_permission().function_name(&function);
+            let call = call.statement_id(STATEMENT).action(ACTION).principal(PRINCIPAL);
             call.source_arn(&source).send()
         };
-        match step
-            .settle(async || step.aws.call("lambda:AddPermission", request).await)
+        step.settle(async || step.aws.call("lambda:AddPermission", request).await)
             .await
-        {
-            Err(error) if error.kind != ErrorKind::Exists => Err(error),
-            _ => Ok(()),
-        }
+            .map(drop)
+    }
+
+    pub(super) async fn remove_permission(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let function = self.names.function();
+        let request = || {
+            let call = step.aws.lambda.remove_permission().function_name(&function);
+            call.statement_id(STATEMENT).send()
+        };
+        let remove = async || step.aws.call("lambda:RemovePermission", request).await.found();
+        step.settle(remove).await.map(drop)
     }
 
     fn source(&self, api: &str, path: &str) -> String {
         self.names.invoke_source(api, &self.state.name, path)
+    }
+}
+
+/// Whether a statement lets this source invoke the function, and allows nobody anything else.
+///
+/// AWS writes the condition as it was given; emulators differ in how they spell its key.
+fn grants_only(statement: &Value, source: &str) -> bool {
+    let statement = canonical(json!({ "Statement": statement }))["Statement"][0].take();
+    let conditions = statement["Condition"].as_object().into_iter().flatten();
+    let mut conditions = conditions.flat_map(|(operator, keys)| {
+        let keys = keys.as_object().into_iter().flatten();
+        keys.map(move |(key, value)| (operator.as_str(), key.to_ascii_lowercase(), value))
+    });
+    let only = conditions.next();
+    statement["Effect"] == "Allow"
+        && statement["Action"] == ACTION
+        && statement["Principal"] == json!({ "Service": PRINCIPAL })
+        && conditions.next().is_none()
+        && only.is_some_and(|(operator, key, value)| {
+            matches!(operator, "ArnLike" | "ArnEquals") && key == "aws:sourcearn" && value == source
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_webhook_may_invoke_the_function() {
+        let source = "arn:aws:execute-api:us-east-1:1:abc/prod/POST/secret";
+        let granted = json!({
+            "Sid": STATEMENT, "Effect": "Allow", "Action": ACTION,
+            "Principal": {"Service": PRINCIPAL}, "Resource": "arn:aws:lambda:us-east-1:1:function:f",
+            "Condition": {"ArnLike": {"AWS:SourceArn": source}},
+        });
+        assert!(grants_only(&granted, source));
+        for (field, value) in [
+            ("Effect", json!("Deny")),
+            ("Action", json!("lambda:*")),
+            ("Principal", json!("*")),
+            ("Principal", json!({"Service": [PRINCIPAL, "s3.amazonaws.com"]})),
+            ("Condition", json!({})),
+            ("Condition", json!({"ArnNotLike": {"aws:SourceArn": source}})),
+            (
+                "Condition",
+                json!({"ArnLike": {"aws:SourceArn": "arn:aws:execute-api:us-east-1:1:abc/*"}}),
+            ),
+        ] {
+            let mut other = granted.clone();
+            other[field] = value;
+            assert!(!grants_only(&other, source), "{other}");
+        }
     }
 }

@@ -1,0 +1,173 @@
+//! Whatever somebody changes behind our back, `status` names it, and `up` repairs it in the fewest calls.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use crate::support::emulator::Emulator;
+use crate::support::proxy::Proxy;
+
+mod api;
+mod data;
+mod roles;
+
+/// A spec with every field that a resource can have.
+const SPEC: &str = "name: it-drift\n\
+    tags: {team: growth}\n\
+    delivery: {expire_days: 30}\n\
+    handler: {reserved_concurrency: 5}\n\
+    webhook: {allow_cidrs: [192.0.2.0/24]}\n";
+
+/// The pipeline's name, and that of most of its resources.
+const NAME: &str = "it-drift";
+
+/// Fields that the table need not have.
+const OTHERS: [(&str, &str); 8] = [
+    // What is not tagged as ours is foreign, not drifted: `foreign.rs`.
+    ("", "tags.managed-by"),
+    ("", "tags.split-pipeline"),
+    // A stage of another name is another stage: `every_key.rs`.
+    ("stage", "name"),
+    // MiniStack cannot change these, but the other emulator can: `second_emulator.rs`.
+    ("stream", "mode"),
+    ("rest_api", "binary_media_types"),
+    ("rest_api", "endpoint"),
+    // Neither can change or describe these: unit tests of `rest_api/patch.rs` and `delivery_stream.rs`.
+    ("rest_api", "disable_execute_api_endpoint"),
+    ("delivery_stream", "file_extension"),
+];
+
+/// One thing that somebody does by hand.
+struct Drift<'a> {
+    /// The resource that it is done to.
+    kind: &'static str,
+    /// The fields that are then different.
+    fields: Vec<&'static str>,
+    /// The calls that repair it; `*` stands for any id.
+    repair: Vec<&'static str>,
+    change: Pin<Box<dyn Future<Output = ()> + 'a>>,
+}
+
+impl<'a> Drift<'a> {
+    fn new(
+        kind: &'static str,
+        fields: impl Into<Vec<&'static str>>,
+        repair: impl Into<Vec<&'static str>>,
+        change: impl Future<Output = ()> + 'a,
+    ) -> Self {
+        Self {
+            kind,
+            fields: fields.into(),
+            repair: repair.into(),
+            change: Box::pin(change),
+        }
+    }
+}
+
+/// Every field that a plan names for what is not there, as kind and path.
+fn every_field(plan: &Value) -> BTreeSet<(String, String)> {
+    let changes = plan["changes"].as_array().unwrap();
+    let fields = changes.iter().flat_map(|change| {
+        let kind = change["kind"].as_str().unwrap();
+        let fields = change["fields"].as_array().unwrap().iter();
+        fields.map(move |field| (kind.to_owned(), field["path"].as_str().unwrap().to_owned()))
+    });
+    fields.collect()
+}
+
+/// The drift that a status reports, as kind and path.
+fn drift(status: &Value) -> BTreeSet<(String, String)> {
+    let resources = status["resources"].as_array().unwrap();
+    let fields = resources.iter().flat_map(|resource| {
+        let kind = resource["kind"].as_str().unwrap();
+        let fields = resource["drift"].as_array().unwrap().iter();
+        fields.map(move |field| (kind.to_owned(), field["path"].as_str().unwrap().to_owned()))
+    });
+    fields.collect()
+}
+
+fn is_meant(pattern: &str, call: &str) -> bool {
+    let mut rest = call;
+    let mut parts = pattern.split('*');
+    let start = parts.next().unwrap_or_default();
+    let Some(after) = rest.strip_prefix(start) else {
+        return false;
+    };
+    rest = after;
+    for part in parts {
+        // An id has no slash.
+        let id = rest.find(['/', '?']).unwrap_or(rest.len());
+        let Some(after) = rest[id..].strip_prefix(part) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
+    let emulator = Emulator::start();
+    let config = emulator.sdk().await;
+    let proxy = Proxy::start(emulator.port).await;
+    let plan = proxy
+        .local(SPEC, ["plan", "--output", "json"])
+        .exits_with(0)
+        .json();
+    let mut untested = every_field(&plan);
+    untested.retain(|(kind, path)| {
+        !OTHERS
+            .iter()
+            .any(|(other, field)| path == field && (other.is_empty() || kind == other))
+    });
+    proxy.local(SPEC, ["up"]).exits_with(0);
+
+    let (data, roles, api) = (
+        data::Clients::new(&config),
+        roles::Clients::new(&config),
+        api::Clients::new(&config).await,
+    );
+    let mut rows = data.drifts();
+    rows.extend(roles.drifts());
+    rows.extend(api.drifts());
+    let mut failures = Vec::new();
+    for row in rows {
+        row.change.await;
+        let about = format!("{} {:?}", row.kind, row.fields);
+        let status = proxy.local(SPEC, ["status", "--output", "json"]).outcome();
+        let drifted = drift(&status.json());
+        let want = row.fields.iter().map(|path| {
+            let (kind, path) = path.split_once(": ").unwrap_or((row.kind, path));
+            (kind.to_owned(), path.to_owned())
+        });
+        let want: BTreeSet<_> = want.collect();
+        if (status.code, &drifted) != (3, &want) {
+            failures.push(format!(
+                "{about}: `status` exits {} and says {drifted:?}",
+                status.code
+            ));
+        }
+        untested.retain(|(kind, path)| {
+            // A list's own field covers the fields of its elements, and the other way round.
+            !want.iter().any(|(other, field)| {
+                kind == other && (field == path || field.starts_with(&format!("{path}[")))
+            })
+        });
+
+        proxy.take_calls();
+        let up = proxy.local(SPEC, ["up", "--yes"]).exits_with(0);
+        let repair = proxy.take_changes();
+        let meant = repair.len() == row.repair.len()
+            && repair
+                .iter()
+                .zip(&row.repair)
+                .all(|(call, want)| is_meant(want, call));
+        if !meant {
+            failures.push(format!("{about}: `up` called {repair:?}\n{}", up.stderr));
+        }
+        proxy.local(SPEC, ["status"]).exits_with(0);
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(untested.is_empty(), "nobody changed {untested:#?}");
+}
