@@ -88,6 +88,9 @@ pub struct Resource {
     pub id: Option<String>,
     /// How it is.
     pub state: State,
+    /// Why it is so, where there is more to say: what AWS gives for a failure, what it is doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// The fields that differ.
     pub drift: Vec<FieldChange>,
 }

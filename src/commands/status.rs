@@ -59,6 +59,11 @@ fn resource(summary: Summary) -> results::Resource {
         (Some(Phase::Ready), Action::Keep) => State::Ok,
         (Some(Phase::Ready), _) => State::Drifted,
     };
+    let why = match &summary.phase {
+        Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
+        Some(_) => summary.reason,
+        None => None,
+    };
     let drift = if state == State::Missing {
         Vec::new()
     } else {
@@ -69,6 +74,7 @@ fn resource(summary: Summary) -> results::Resource {
         name: summary.name,
         id: summary.id,
         state,
+        why,
         drift,
     }
 }

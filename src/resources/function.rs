@@ -118,16 +118,17 @@ impl Resource for Function {
     }
 
     async fn create(&self, _role: &String, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let code = FunctionCode::builder().zip_file(self.blob()?).build();
+        let zip = self.zip()?;
         let create = async || {
             let request = || {
+                let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
                 let call = step.aws.lambda.create_function().function_name(&self.name);
                 let call = call
                     .runtime(Runtime::from(self.state.runtime.as_str()))
                     .handler("bootstrap");
                 let call = call
                     .architectures(self.architecture())
-                    .code(code.clone())
+                    .code(code)
                     .role(&self.state.role);
                 let call = call
                     .memory_size(self.state.memory_mib)
@@ -227,7 +228,7 @@ impl Function {
             .build()
     }
 
-    fn blob(&self) -> Result<Blob, AwsError> {
+    fn zip(&self) -> Result<&[u8], AwsError> {
         let zip = self.zip.as_ref().ok_or_else(|| {
             AwsError::own(
                 "lambda:CreateFunction",
@@ -235,7 +236,7 @@ impl Function {
                 "there is no handler to deploy",
             )
         })?;
-        Ok(Blob::new(zip.as_slice()))
+        Ok(zip.as_slice())
     }
 
     /// Waits until a change is made; one that AWS gave up is an error.
@@ -270,12 +271,12 @@ impl Function {
     }
 
     async fn update_code(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let blob = self.blob()?;
+        let zip = self.zip()?;
         let update = async || {
             let request = || {
                 let call = step.aws.lambda.update_function_code().function_name(&self.name);
                 call.architectures(self.architecture())
-                    .zip_file(blob.clone())
+                    .zip_file(Blob::new(zip))
                     .send()
             };
             step.aws.call("lambda:UpdateFunctionCode", request).await

@@ -134,6 +134,9 @@ impl Show for Status {
                 "{style}{word:<8}{style:#} {:<18} {}",
                 resource.kind, resource.name
             );
+            if let Some(why) = &resource.why {
+                let _ = writeln!(text, "    {why}");
+            }
             if resource.state != State::Missing {
                 show_fields(&mut text, &resource.drift);
             }

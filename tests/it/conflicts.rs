@@ -12,55 +12,6 @@ use crate::support::proxy::{Fault, Proxy};
 
 const SPEC: &str = "name: it-conflict\n";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_foreign_stream_stops_up_before_anything_is_changed() {
-    let emulator = Emulator::start();
-    let proxy = Proxy::start(emulator.port).await;
-    let kinesis = aws_sdk_kinesis::Client::new(&emulator.sdk().await);
-    kinesis
-        .create_stream()
-        .stream_name("it-conflict")
-        .shard_count(1)
-        .send()
-        .await
-        .unwrap();
-    let refused = proxy.local(SPEC, ["up", "--yes"]).exits_with(1);
-    refused
-        .says("nothing was changed")
-        .says("stream it-conflict")
-        .says("--adopt");
-    let status = proxy
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(3)
-        .json();
-    let stream = status["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| it["kind"] == "stream")
-        .unwrap();
-    assert_eq!(stream["state"], "foreign", "{status}");
-    let down = proxy
-        .local(SPEC, ["down", "--yes", "--purge-data", "--output", "json"])
-        .exits_with(0)
-        .json();
-    assert_eq!(down["kept"][0]["kind"], "stream", "{down}");
-    assert_eq!(proxy.take_changes(), [""; 0]);
-
-    let adopted = proxy
-        .local(SPEC, ["up", "--adopt", "--output", "json"])
-        .exits_with(0)
-        .json();
-    let stream = adopted["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| it["kind"] == "stream")
-        .unwrap();
-    assert_eq!(stream["action"], "adopted", "{adopted}");
-    proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
-}
-
 #[tokio::test]
 async fn what_another_up_has_made_and_not_tagged_yet_is_not_foreign() {
     let emulator = Emulator::start();
@@ -197,7 +148,7 @@ async fn a_delivery_stream_made_anew_is_said_to_have_missed_something() {
 }
 
 /// A user who may do everything but what is denied.
-async fn user_without(emulator: &Emulator, denied: &str) -> AccessKey {
+async fn user_without(emulator: &Emulator, denied: &[&str]) -> AccessKey {
     let iam = aws_sdk_iam::Client::new(&emulator.sdk().await);
     iam.create_user()
         .user_name("deployer")
@@ -227,7 +178,7 @@ fn tag() -> Tag {
 #[tokio::test]
 async fn access_denied_midway_says_what_was_done_and_what_was_not() {
     let emulator = Emulator::start();
-    let key = user_without(&emulator, "firehose:CreateDeliveryStream").await;
+    let key = user_without(&emulator, &["firehose:CreateDeliveryStream"]).await;
     let endpoint = emulator.endpoint();
     let run = |arguments: &[&str]| {
         let start = ["--endpoint-url", &endpoint, "--file", "-"];
@@ -252,6 +203,41 @@ async fn access_denied_midway_says_what_was_done_and_what_was_not() {
 }
 
 #[tokio::test]
+async fn every_failure_is_reported_and_siblings_finish() {
+    let emulator = Emulator::start();
+    let key = user_without(
+        &emulator,
+        &["firehose:CreateDeliveryStream", "lambda:CreateFunction"],
+    )
+    .await;
+    let endpoint = emulator.endpoint();
+    let up = split_pipeline(["--endpoint-url", &endpoint, "--file", "-", "up"]).stdin(SPEC);
+    let up = up
+        .credentials(key.access_key_id(), key.secret_access_key())
+        .exits_with(1);
+    up.says("failed: delivery_stream it-conflict")
+        .says("failed: function it-conflict")
+        .says("not done: stage prod: what it needs is not there")
+        .says("hint: allow firehose:CreateDeliveryStream")
+        .says("hint: allow lambda:CreateFunction");
+    let mut lines = up.stderr.lines();
+    let done = lines.find_map(|line| line.trim().strip_prefix("done: ")).unwrap();
+    let mut done: Vec<_> = done.split(", ").collect();
+    done.sort_unstable();
+    let want = [
+        "bucket",
+        "delivery_log_group",
+        "delivery_role",
+        "function_log_group",
+        "function_role",
+        "rest_api",
+        "stream",
+    ];
+    assert_eq!(done, want);
+    emulator.local(SPEC, ["up"]).exits_with(0);
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_told_from_missing_rights() {
     let emulator = Emulator::start();
     let endpoint = emulator.endpoint();
@@ -264,7 +250,7 @@ async fn wrong_credentials_are_told_from_missing_rights() {
 async fn what_is_still_used_is_not_deleted() {
     let emulator = Emulator::start();
     emulator.local(SPEC, ["up"]).exits_with(0);
-    let key = user_without(&emulator, "firehose:DeleteDeliveryStream").await;
+    let key = user_without(&emulator, &["firehose:DeleteDeliveryStream"]).await;
     let endpoint = emulator.endpoint();
     let start = [
         "--endpoint-url",

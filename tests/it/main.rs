@@ -13,6 +13,8 @@ mod drift;
 mod every_key;
 mod examples;
 mod faults;
+mod foreign;
+mod held;
 mod interruption;
 mod kills;
 mod load;

@@ -1,14 +1,11 @@
 //! What is done by hand to the function, the REST API and its stage.
 
-use std::io::{Cursor, Write as _};
-
 use aws_config::SdkConfig;
 use aws_sdk_apigateway::types::{IntegrationType, Op, PatchOperation};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, PackageType, Runtime};
-use zip::write::SimpleFileOptions;
 
-use super::{Drift, NAME};
+use super::{Drift, NAME, another_zip};
 
 pub(super) struct Clients {
     lambda: aws_sdk_lambda::Client,
@@ -68,7 +65,9 @@ impl Clients {
                 ["PUT /2015-03-31/functions/it-drift/code"],
                 async move {
                     let call = lambda.update_function_code().function_name(NAME);
-                    let call = call.architectures(Architecture::Arm64).zip_file(another_zip());
+                    let call = call
+                        .architectures(Architecture::Arm64)
+                        .zip_file(Blob::new(another_zip()));
                     call.send().await.unwrap();
                 },
             ),
@@ -364,13 +363,4 @@ impl Clients {
         let found = resources.find(|found| is_meant(found.path().unwrap()));
         found.unwrap().id.unwrap()
     }
-}
-
-/// A zip with some other `bootstrap`.
-fn another_zip() -> Blob {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().unix_permissions(0o755);
-    archive.start_file("bootstrap", options).unwrap();
-    archive.write_all(b"#!/bin/sh\n").unwrap();
-    Blob::new(archive.finish().unwrap().into_inner())
 }

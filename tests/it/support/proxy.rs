@@ -1,28 +1,36 @@
 //! A proxy between the command and an emulator that writes down every call, and answers some itself.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::HOST;
+use hyper::header::{CONTENT_LENGTH, HOST};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::command::{Run, split_pipeline};
+use super::pace::{Held, Pace};
 use super::weather::{self, Lost, Trouble, Weather};
 
 /// One call as it went over the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// The operation where the protocol names it, else method, path and query.
     pub(crate) name: String,
     /// Whether it can change anything.
     pub(crate) changes: bool,
+    /// When it came.
+    #[allow(dead_code, reason = "the benchmark reads it")]
+    pub(crate) started: Instant,
+    /// When it was answered, if it was.
+    pub(crate) ended: Arc<OnceLock<Instant>>,
 }
 
 /// An answer that the proxy gives by itself, once, to the first call of its kind.
@@ -48,6 +56,7 @@ struct Shared {
     calls: Arc<Mutex<Vec<Call>>>,
     faults: Arc<Mutex<Vec<Fault>>>,
     weather: Arc<Mutex<Weather>>,
+    held: Arc<Mutex<Held>>,
 }
 
 /// A running proxy.
@@ -69,6 +78,7 @@ impl Proxy {
             calls: Arc::default(),
             faults: Arc::default(),
             weather: Arc::default(),
+            held: Arc::default(),
         };
         tokio::spawn(accept(listener, shared.clone()));
         Self { port, shared }
@@ -89,6 +99,11 @@ impl Proxy {
     /// Breaks calls at random from now on, or no longer.
     pub(crate) fn set_weather(&self, weather: Weather) {
         *self.shared.weather.lock().unwrap() = weather;
+    }
+
+    /// Takes its time from now on, or no longer.
+    pub(crate) fn set_pace(&self, pace: Pace) {
+        *self.shared.held.lock().unwrap() = Held::new(pace);
     }
 
     /// How many calls the weather broke since it was set.
@@ -138,7 +153,20 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let call = call(&parts.method, path, operation, &body);
     let fault = take_fault(&shared, &call);
-    shared.calls.lock().unwrap().push(call);
+    shared.calls.lock().unwrap().push(call.clone());
+    let answered = give(&parts, body, fault, &call.name, &shared).await;
+    let _ = call.ended.set(Instant::now());
+    answered
+}
+
+/// Gives an answer of our own, or the emulator's in its own time.
+async fn give(
+    parts: &Parts,
+    body: Bytes,
+    fault: Option<Fault>,
+    call: &str,
+    shared: &Shared,
+) -> Result<Response<Full<Bytes>>, Lost> {
     if let Some(fault) = fault {
         let mut response = Response::builder().status(fault.status);
         if !fault.code.is_empty() {
@@ -151,16 +179,44 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
     let trouble = is_aws.then(|| shared.weather.lock().unwrap().next()).flatten();
     match trouble {
         Some(Trouble::Late(delay)) => tokio::time::sleep(delay).await,
-        Some(Trouble::Throttled) => return Ok(weather::throttled(&parts)),
+        Some(Trouble::Throttled) => return Ok(weather::throttled(parts)),
         Some(Trouble::Failed) => return Ok(weather::failed()),
         Some(Trouble::LostBefore) => return Err(Lost),
         Some(Trouble::LostAfter) | None => {}
     }
-    let answer = forward(&shared.client, shared.target, &parts, body).await;
+    let pace = shared.held.lock().unwrap().pace.call;
+    tokio::time::sleep(if is_aws { pace } else { Duration::ZERO }).await;
+    if let Some(refusal) = shared.held.lock().unwrap().refuse(call, &body) {
+        return Ok(refusal);
+    }
+    let answer = forward(&shared.client, shared.target, parts, body.clone()).await;
+    let answer = in_its_time(answer, call, &body, shared).await;
     match trouble {
         Some(Trouble::LostAfter) => Err(Lost),
         _ => Ok(answer),
     }
+}
+
+/// Makes an answer say what AWS would say by now.
+async fn in_its_time(
+    answer: Response<Full<Bytes>>,
+    call: &str,
+    request: &[u8],
+    shared: &Shared,
+) -> Response<Full<Bytes>> {
+    if !answer.status().is_success() {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let bytes = body.collect().await.unwrap_or_default().to_bytes();
+    let was = serde_json::from_slice(&bytes).unwrap_or_default();
+    let mut is = Value::clone(&was);
+    shared.held.lock().unwrap().answered(call, request, &mut is);
+    if is == was {
+        return Response::from_parts(parts, Full::from(bytes));
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Full::from(is.to_string()))
 }
 
 /// Passes a request on to a port of this machine, and its answer back.
@@ -208,10 +264,14 @@ fn call(method: &Method, path: &str, target: Option<&str>, body: &[u8]) -> Call 
         return Call {
             name: operation.to_owned(),
             changes: !reads.iter().any(|read| operation.starts_with(read)),
+            started: Instant::now(),
+            ended: Arc::default(),
         };
     }
     Call {
         name: format!("{method} {path}"),
         changes: *method != Method::GET && *method != Method::HEAD,
+        started: Instant::now(),
+        ended: Arc::default(),
     }
 }

@@ -6,5 +6,6 @@ pub(crate) mod emulator;
 pub(crate) mod inventory;
 pub(crate) mod moto;
 pub(crate) mod objects;
+pub(crate) mod pace;
 pub(crate) mod proxy;
 pub(crate) mod weather;
