@@ -148,7 +148,13 @@ fn holds_handler(path: &Path) -> bool {
 
 /// Reads and checks a deployment zip that the user gives.
 pub fn given(path: &Path, architecture: Architecture) -> Result<Artifact, ArtifactError> {
-    let bytes = std::fs::read(path).map_err(|error| ArtifactError::io(path, error))?;
+    let io = |error| ArtifactError::io(path, error);
+    let size = std::fs::metadata(path).map_err(io)?.len();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if size > LARGEST_ZIP {
+        return Err(ArtifactError::TooLarge(size));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
     let binary = zip::unpack(&bytes).map_err(|why| ArtifactError::NotAZip {
         path: path.to_owned(),
         why: why.to_string(),

@@ -92,6 +92,10 @@ pub enum Command {
     Build(Build),
     /// Send impressions that were spilled to S3 again; with --stream, copy what the stream still keeps to S3
     Replay(Replay),
+    /// Give the webhook a new secret path; the old one works until it is revoked
+    Rotate(Rotate),
+    /// Print the IAM policy that whoever runs `up`, `status` and `down` needs
+    Permissions(Permissions),
     /// Print the spec's JSON Schema, for editors
     Schema,
     /// Start, stop or look at the local emulator
@@ -206,6 +210,43 @@ pub struct Replay {
     /// Copy what came in before then; default: now
     #[arg(long, value_name = "TIME", requires = "stream", value_parser = moment)]
     pub until: Option<SystemTime>,
+}
+
+/// Options of `rotate`.
+#[derive(Args, Clone, Debug)]
+pub struct Rotate {
+    /// Take the old path away
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+/// Options of `permissions`.
+#[derive(Args, Clone, Debug)]
+pub struct Permissions {
+    /// Only for these commands; default: all of them
+    #[arg(long = "for", value_name = "COMMAND", value_enum, value_delimiter = ',')]
+    commands: Vec<Permitted>,
+}
+
+impl Permissions {
+    /// The commands that are to be permitted.
+    pub fn commands(&self) -> &[Permitted] {
+        match self.commands.as_slice() {
+            [] => Permitted::value_variants(),
+            some => some,
+        }
+    }
+}
+
+/// A command that a policy permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Permitted {
+    /// `up`.
+    Up,
+    /// `status` and `plan`.
+    Status,
+    /// `down`.
+    Down,
 }
 
 /// Options of `local`.

@@ -7,8 +7,10 @@ mod completions;
 mod down;
 mod init;
 mod local;
+mod permissions;
 mod plan;
 mod replay;
+mod rotate;
 mod schema;
 mod session;
 mod smoke;
@@ -65,6 +67,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Down(args) => down::run(context, &args).await,
         Command::Build(args) => build::run(context, &args).await,
         Command::Replay(args) => replay::run(context, &args).await,
+        Command::Rotate(args) => rotate::run(context, &args).await,
+        Command::Permissions(args) => permissions::run(context, &args).await,
         Command::Schema => schema::run(context),
         Command::Local(args) => local::run(context, &args).await,
         Command::Completions(args) => completions::run(context, &args),

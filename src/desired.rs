@@ -17,9 +17,12 @@ use crate::resources::rest_api::{self, Path, Post, RestApi};
 use crate::resources::role::Role;
 use crate::resources::stage::{self, Deployment, Permission, Stage};
 use crate::resources::stream::{self, Stream};
-use crate::spec::{Architecture, Cidr, Compression, Encryption, Fields, Spec, StreamMode};
+use crate::spec::{Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Spec, StreamMode};
 
+mod deployer;
 mod policies;
+
+pub use deployer::{Purpose, policy as deployer_policy};
 
 /// The alias of the KMS key that AWS manages for Kinesis.
 const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";
@@ -101,14 +104,14 @@ impl Desired {
             delivery_role: Role {
                 kind: Kind::DeliveryRole,
                 name: names.delivery_role(),
-                arn: names.role_arn(&names.delivery_role()),
+                arn: names.delivery_role_arn(spec),
                 state: policies::delivery_role(spec, names),
                 tags: tags.clone(),
             },
             function_role: Role {
                 kind: Kind::FunctionRole,
                 name: names.function_role(),
-                arn: names.role_arn(&names.function_role()),
+                arn: names.function_role_arn(spec),
                 state: policies::function_role(spec, names),
                 tags: tags.clone(),
             },
@@ -142,7 +145,8 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
     let state = bucket::State {
         public_access: PublicAccess::blocked(),
         policy: policies::tls_only(&names.bucket_arn(&name), transport),
-        encryption: Some("AES256".to_owned()),
+        encryption: Some(bucket_encryption(&spec.delivery.encryption)),
+        versioning: spec.delivery.versioning,
         object_ownership: Some("BucketOwnerEnforced".to_owned()),
         lifecycle: Lifecycle {
             expire_days,
@@ -161,6 +165,22 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
         ownership,
         state,
         tags: tags.clone(),
+    }
+}
+
+fn bucket_encryption(encryption: &BucketEncryption) -> bucket::Encryption {
+    match encryption {
+        BucketEncryption::S3Managed => bucket::Encryption {
+            algorithm: "AES256".to_owned(),
+            key: None,
+            bucket_key: None,
+        },
+        BucketEncryption::Key(key) => bucket::Encryption {
+            algorithm: "aws:kms".to_owned(),
+            key: Some(key.clone()),
+            // One call to KMS for many objects instead of one for each.
+            bucket_key: Some(true),
+        },
     }
 }
 
@@ -216,7 +236,7 @@ fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
         Compression::Zip => ("ZIP", ".ndjson.zip"),
         Compression::None => ("UNCOMPRESSED", ".ndjson"),
     };
-    let role = names.role_arn(&names.delivery_role());
+    let role = names.delivery_role_arn(spec);
     let state = delivery_stream::State {
         source: names.stream_arn(),
         source_role: role.clone(),
@@ -252,7 +272,7 @@ fn function(
         runtime: RUNTIME.to_owned(),
         architecture: architecture.as_str().to_owned(),
         code_sha256,
-        role: names.role_arn(&names.function_role()),
+        role: names.function_role_arn(spec),
         memory_mib: signed(spec.handler.memory_mib.get()),
         timeout_seconds: signed(spec.handler.timeout_seconds.get()),
         environment: settings(spec, names).to_env(),

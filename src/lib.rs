@@ -9,13 +9,13 @@
 //! ```
 //!
 //! Left of `apply` nothing changes anything. [`spec`], [`names`], [`desired`] and [`plan`] are pure; [`observe`] only
-//! reads; [`apply`] and [`destroy`] are the only places that change AWS. `status` is observe + plan, `up` is observe +
+//! reads; [`apply`], [`destroy`] and [`rotate`] are the only places that change AWS. `status` is observe + plan, `up` is observe +
 //! plan + apply, `plan` is `up` without its last step: one engine, and one definition of what a resource should look
 //! like.
 //!
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
-//! [`apply`], [`destroy`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
+//! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
 //! emulator), [`smoke`], [`replay`], [`prefixes`], [`objects`], [`traffic`], [`results`], [`random`],
 //! [`progress`] and [`ui`] (what the user sees).
 
@@ -39,6 +39,7 @@ pub mod replay;
 pub mod resource;
 pub mod resources;
 pub mod results;
+pub mod rotate;
 pub mod smoke;
 pub mod spec;
 pub mod traffic;

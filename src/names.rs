@@ -74,9 +74,19 @@ impl Names {
         format!("{}-handler-{}", self.name, self.region)
     }
 
-    /// The ARN of a role.
-    pub fn role_arn(&self, role: &str) -> String {
-        format!("arn:{}:iam::{}:role/{role}", self.partition, self.account)
+    /// The delivery role's ARN.
+    pub fn delivery_role_arn(&self, spec: &Spec) -> String {
+        self.role_arn(spec, &self.delivery_role())
+    }
+
+    /// The function role's ARN.
+    pub fn function_role_arn(&self, spec: &Spec) -> String {
+        self.role_arn(spec, &self.function_role())
+    }
+
+    fn role_arn(&self, spec: &Spec, role: &str) -> String {
+        let path = spec.iam.role_path.as_str();
+        format!("arn:{}:iam::{}:role{path}{role}", self.partition, self.account)
     }
 
     /// The function.
@@ -126,10 +136,7 @@ impl Names {
 
     /// The ARN by which a REST API is tagged.
     pub fn rest_api_arn(&self, api: &str) -> String {
-        format!(
-            "arn:{}:apigateway:{}::/restapis/{api}",
-            self.partition, self.region
-        )
+        self.api_gateway_arn(&format!("/restapis/{api}"))
     }
 
     /// The ARN by which a stage is tagged.
@@ -147,9 +154,14 @@ impl Names {
         )
     }
 
-    /// The requests that may invoke the function: `POST` on one path of one stage of one API.
-    pub fn invoke_source(&self, api: &str, stage: &str, path: &str) -> String {
-        self.arn("execute-api", &format!("{api}/{stage}/POST/{path}"))
+    /// The requests that may invoke the function: `POST` on the paths of one stage of one API.
+    pub fn invoke_source(&self, api: &str, stage: &str) -> String {
+        self.arn("execute-api", &format!("{api}/{stage}/POST/*"))
+    }
+
+    /// The ARN of something in API Gateway, by its path.
+    pub fn api_gateway_arn(&self, path: &str) -> String {
+        format!("arn:{}:apigateway:{}::{path}", self.partition, self.region)
     }
 
     /// The ARN of every key of this account and region, for policies that name a key by its alias.
@@ -211,8 +223,8 @@ mod tests {
         );
         assert_eq!(names.delivery_role(), "flags-delivery-eu-west-1");
         assert_eq!(
-            names.invoke_source("abc", "prod", "s3cret"),
-            "arn:aws:execute-api:eu-west-1:123456789012:abc/prod/POST/s3cret"
+            names.invoke_source("abc", "prod"),
+            "arn:aws:execute-api:eu-west-1:123456789012:abc/prod/POST/*"
         );
         assert_eq!(
             names.stage_arn("abc", "prod"),

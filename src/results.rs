@@ -71,6 +71,8 @@ pub struct Status {
     pub healthy: bool,
     /// The URL to paste into Split; absent where there is none.
     pub webhook_url: Option<String>,
+    /// Whether the URL before works too, until `rotate --revoke`.
+    pub rotating: bool,
     /// Every resource.
     pub resources: Vec<Resource>,
     /// What went through.
@@ -143,6 +145,25 @@ pub struct Traffic {
 pub struct Url {
     /// The URL to paste into Split.
     pub webhook_url: String,
+}
+
+/// What `rotate` gives.
+#[derive(Debug, Serialize)]
+pub struct Rotate {
+    /// The pipeline.
+    pub name: String,
+    /// The URL to paste into Split.
+    pub webhook_url: String,
+    /// The URL before, while it works too.
+    pub old_webhook_url: Option<String>,
+}
+
+/// What `permissions` gives: an IAM policy.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Permissions {
+    /// The policy document.
+    pub policy: serde_json::Value,
 }
 
 /// What `down` gives.

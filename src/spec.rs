@@ -28,7 +28,9 @@ pub use diagnose::Parsed;
 pub use lists::{Fields, Tags};
 pub use prefix::{ErrorPrefix, Prefix};
 pub use problem::{Problem, SpecError};
-pub use values::{BucketName, Cidr, Encryption, Name, Region, StageName};
+pub use values::{
+    BucketEncryption, BucketName, Cidr, Encryption, Name, PolicyArn, Region, RolePath, StageName,
+};
 pub use yaml::MAX_BYTES;
 
 /// A whole spec: what one pipeline is to look like.
@@ -46,6 +48,12 @@ pub struct Spec {
     /// Tags put on everything that takes tags.
     #[serde(default)]
     pub tags: Tags,
+    /// Whether `down` refuses to delete anything.
+    #[serde(default)]
+    pub protect: bool,
+    /// The roles that the pipeline makes.
+    #[serde(default)]
+    pub iam: Iam,
     /// The Kinesis stream that impressions go through.
     #[serde(default)]
     pub stream: Stream,
@@ -58,6 +66,20 @@ pub struct Spec {
     /// The URL that Split posts to.
     #[serde(default)]
     pub webhook: Webhook,
+}
+
+/// The roles that the pipeline makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "keys and values, such as `role_path: /pipelines/`"
+)]
+pub struct Iam {
+    /// The ARN of a policy that bounds what the roles may do, where your account asks for one. Default: none.
+    pub permissions_boundary: Option<PolicyArn>,
+    /// The path of the roles, such as `/pipelines/`.
+    pub role_path: RolePath,
 }
 
 /// The Kinesis stream.
@@ -124,6 +146,10 @@ pub struct Delivery {
     pub buffer_mib: Bounded<1, 128>,
     /// Deliver at the latest after so many seconds.
     pub buffer_seconds: Bounded<0, 900>,
+    /// How objects are encrypted: `s3_managed`, or a KMS key's ARN or alias.
+    pub encryption: BucketEncryption,
+    /// Whether the bucket keeps the versions of objects that are overwritten or deleted.
+    pub versioning: bool,
     /// Delete delivered objects after so many days. Default: never.
     pub expire_days: Option<Bounded<1, 36500>>,
 }
@@ -247,6 +273,8 @@ impl Default for Delivery {
             compression: Compression::default(),
             buffer_mib: Bounded::of::<64>(),
             buffer_seconds: Bounded::of::<300>(),
+            encryption: BucketEncryption::default(),
+            versioning: false,
             expire_days: None,
         }
     }

@@ -13,9 +13,11 @@ use crate::cli::{Global, Output};
 use crate::failure::{Failure, FailureKind};
 use crate::progress::{Event, Progress};
 
+mod clean;
 mod live;
 mod text;
 
+use clean::{clean, clean_event};
 use live::Live;
 pub use text::Show;
 
@@ -118,6 +120,11 @@ impl Ui {
     /// Prints why a command failed.
     pub fn failure(&self, failure: &Failure) {
         self.finish_progress();
+        let failure = &Failure {
+            kind: failure.kind,
+            message: clean(&failure.message),
+            hints: failure.hints.iter().map(|hint| clean(hint)).collect(),
+        };
         if self.output == Output::Json {
             return self.line(&as_json(failure));
         }
@@ -137,13 +144,18 @@ impl Ui {
     pub fn note(&self, text: &str) {
         if self.verbosity != Verbosity::Quiet && self.output == Output::Text {
             self.finish_progress();
-            self.line(text);
+            if std::io::stderr().is_terminal() {
+                self.line(text);
+            } else {
+                // What is not read at once ends in a log.
+                self.line(&clean(text));
+            }
         }
     }
 
     /// Says something that the user should know.
     pub fn warn(&self, text: &str) {
-        self.line(&format!("{WARNING}warning:{WARNING:#} {text}"));
+        self.line(&format!("{WARNING}warning:{WARNING:#} {}", clean(text)));
     }
 
     /// Asks a question whose answer is no unless it is `yes` or `y`.
@@ -153,7 +165,7 @@ impl Ui {
         }
         self.finish_progress();
         let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{} [y/N] ", clean(question)).and_then(|()| stderr.flush());
         drop(stderr);
         let (sender, answer) = tokio::sync::oneshot::channel();
         // On a thread of its own, which nobody waits for: an interruption must not have to wait for the user's answer.
@@ -188,7 +200,7 @@ impl Ui {
 
 impl Progress for Ui {
     fn event(&self, event: Event) {
-        match event {
+        match clean_event(event) {
             Event::Call {
                 call,
                 elapsed,

@@ -9,6 +9,7 @@
 //! the handler is not timed: both deploy the zip that was built before.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a benchmark prints, and a panic is how it fails"

@@ -41,8 +41,19 @@ pub(super) fn unpack(zip: &[u8]) -> Result<Vec<u8>, ZipError> {
             "its `bootstrap` is not executable",
         )));
     }
+    let size = entry.size();
+    if size > LARGEST_BINARY {
+        let message =
+            format!("its `bootstrap` would have {size} bytes, and Lambda unpacks {LARGEST_BINARY} at most");
+        return Err(ZipError::Io(io::Error::other(message)));
+    }
+    // A size that is not true must not fill the memory.
     let mut binary = Vec::new();
-    entry.take(LARGEST_BINARY).read_to_end(&mut binary)?;
+    let read = entry.take(size + 1).read_to_end(&mut binary)?;
+    if u64::try_from(read) != Ok(size) {
+        let message = "its `bootstrap` has another size than it says";
+        return Err(ZipError::Io(io::Error::other(message)));
+    }
     Ok(binary)
 }
 

@@ -1,15 +1,24 @@
 //! `down`: deletes what `up` made.
 
+use indicatif::HumanBytes;
+
 use super::Context;
 use super::session::Session;
 use crate::cli;
 use crate::destroy::{Data, destroy};
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::objects;
+use crate::progress::{Event, Progress as _};
 use crate::results::{self, Deleted, Kept};
 use crate::ui::Answer;
 
 pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    if session.spec.protect {
+        let message = "the spec protects this pipeline; nothing was deleted";
+        return Err(Failure::new(FailureKind::Conflict, message)
+            .hint("`protect: false` in the spec lets `down` go on"));
+    }
     let data = if args.purge_data { Data::Purge } else { Data::Keep };
     if !args.yes {
         agree(&session, data).await?;
@@ -48,7 +57,10 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
             format!("the bucket {bucket} is yours and stays")
         }
         Data::Keep => format!("the bucket {bucket} and its impressions stay"),
-        Data::Purge => format!("the bucket {bucket} goes too, WITH EVERY IMPRESSION IN IT"),
+        Data::Purge => {
+            let what = contents(session, &bucket).await?;
+            format!("the bucket {bucket} goes too, WITH EVERYTHING IN IT: {what}")
+        }
     };
     let question =
         format!("Delete the pipeline {name} in account {account}, region {region}; {what}. Go on?");
@@ -56,8 +68,20 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
         Answer::Yes => Ok(()),
         Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was deleted")),
         Answer::NobodyThere => {
-            let message = "`down` always asks, and there is no terminal to ask; nothing was deleted";
+            let message = format!(
+                "`down` always asks, and there is no terminal to ask; nothing was deleted\n{question}"
+            );
             Err(Failure::new(FailureKind::Usage, message).hint("--yes agrees to it"))
         }
     }
+}
+
+/// What a bucket holds, in numbers, for whoever is about to delete it.
+async fn contents(session: &Session, bucket: &str) -> Result<String, Failure> {
+    let counting = format!("counting the objects in {bucket}");
+    session.context.ui.event(Event::Working(counting));
+    let count = objects::count(&session.aws, bucket);
+    let count = session.context.unless_interrupted(count).await??;
+    let (objects, bytes) = (count.objects, HumanBytes(count.bytes));
+    Ok(format!("{objects} objects, {bytes}"))
 }

@@ -214,7 +214,11 @@ fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
             format!("no name for an ephemeral pipeline: {why}"),
         )
     })?;
-    let mut spec = Spec { name, ..spec.clone() };
+    let mut spec = Spec {
+        name,
+        protect: false,
+        ..spec.clone()
+    };
     spec.delivery.bucket = None;
     spec.delivery.existing_bucket = false;
     spec.delivery.buffer_mib = Bounded::of::<1>();

@@ -38,6 +38,7 @@ async fn look(session: &Session, args: &cli::Status) -> Result<results::Status, 
     );
     let (have, traffic) = (have?, traffic??);
     let webhook_url = session.open_url(&have);
+    let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
     let all_ok = resources.iter().all(|resource| resource.state == State::Ok);
@@ -45,6 +46,7 @@ async fn look(session: &Session, args: &cli::Status) -> Result<results::Status, 
         name: session.spec.name.to_string(),
         healthy: all_ok && traffic.delivery_errors == 0 && traffic.failed_batches == 0,
         webhook_url,
+        rotating,
         resources,
         traffic,
     })

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Transport;
 use crate::names::Names;
 use crate::resources::{canonical, role};
-use crate::spec::{Encryption, Spec};
+use crate::spec::{BucketEncryption, Encryption, PolicyArn, Spec};
 
 /// The role of the delivery stream: read the stream, write to the bucket, log errors.
 pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
@@ -42,11 +42,19 @@ pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
         ),
         allow("LogErrors", &["logs:PutLogEvents"], &errors),
     ];
-    statements.extend(use_key(spec, names, "kms:Decrypt"));
+    if let Encryption::Key(key) = &spec.stream.encryption {
+        statements.push(use_key("UseStreamKey", key, "kinesis", &["kms:Decrypt"], names));
+    }
+    if let BucketEncryption::Key(key) = &spec.delivery.encryption {
+        let actions = &["kms:Decrypt", "kms:GenerateDataKey"];
+        statements.push(use_key("UseBucketKey", key, "s3", actions, names));
+    }
     // The external id is how Firehose says for which account it acts (AWS: "Grant Firehose access to an Amazon S3
     // destination").
     let condition = json!({ "StringEquals": { "sts:ExternalId": names.account() } });
     role::State {
+        path: spec.iam.role_path.to_string(),
+        permissions_boundary: spec.iam.permissions_boundary.as_ref().map(PolicyArn::to_string),
         trust: trust("firehose.amazonaws.com", Some(condition)),
         policy: document(&statements),
         other_policies: Vec::new(),
@@ -70,8 +78,27 @@ pub(super) fn function_role(spec: &Spec, names: &Names) -> role::State {
         }),
         allow("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], &logs),
     ];
-    statements.extend(use_key(spec, names, "kms:GenerateDataKey"));
+    if let Encryption::Key(key) = &spec.stream.encryption {
+        statements.push(use_key(
+            "UseStreamKey",
+            key,
+            "kinesis",
+            &["kms:GenerateDataKey"],
+            names,
+        ));
+    }
+    if let BucketEncryption::Key(key) = &spec.delivery.encryption {
+        statements.push(use_key(
+            "UseBucketKey",
+            key,
+            "s3",
+            &["kms:GenerateDataKey"],
+            names,
+        ));
+    }
     role::State {
+        path: spec.iam.role_path.to_string(),
+        permissions_boundary: spec.iam.permissions_boundary.as_ref().map(PolicyArn::to_string),
         trust: trust("lambda.amazonaws.com", None),
         policy: document(&statements),
         other_policies: Vec::new(),
@@ -113,24 +140,21 @@ pub(super) fn allow_cidrs(cidrs: &[&str]) -> Value {
     document(&[statement("Allow"), deny])
 }
 
-/// What the user's own key needs; the key that AWS manages for Kinesis needs nothing.
-fn use_key(spec: &Spec, names: &Names, action: &str) -> Option<Value> {
-    let Encryption::Key(key) = &spec.stream.encryption else {
-        return None;
-    };
-    let mut conditions = json!({ "StringEquals": { "kms:ViaService": names.service_host("kinesis") } });
-    let mut resource = key.clone();
+/// What a service needs of a key of the user's, on behalf of a role; keys that AWS manages need nothing.
+fn use_key(sid: &str, key: &str, service: &str, actions: &[&str], names: &Names) -> Value {
+    let mut conditions = json!({ "StringEquals": { "kms:ViaService": names.service_host(service) } });
+    let mut resource = key.to_owned();
     // Policies cannot name a key by its alias, but they can ask for the alias of any key.
     if let Some(at) = key.find("alias/") {
         resource = names.any_key_arn();
         conditions["ForAnyValue:StringEquals"] = json!({ "kms:ResourceAliases": &key[at..] });
     }
-    let mut statement = allow("UseKey", &[action], &resource);
+    let mut statement = allow(sid, actions, &resource);
     statement["Condition"] = conditions;
-    Some(statement)
+    statement
 }
 
-fn allow(sid: &str, actions: &[&str], resource: &str) -> Value {
+pub(super) fn allow(sid: &str, actions: &[&str], resource: &str) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
 }
 
@@ -143,6 +167,6 @@ fn trust(service: &str, condition: Option<Value>) -> Value {
     document(&[statement])
 }
 
-fn document(statements: &[Value]) -> Value {
+pub(super) fn document(statements: &[Value]) -> Value {
     canonical(json!({ "Version": "2012-10-17", "Statement": statements }))
 }

@@ -2,9 +2,7 @@
 //!
 //! Never deleted with data in it unless the data is purged on request, and never replaced.
 
-use aws_sdk_s3::types::{
-    BucketCannedAcl, BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging,
-};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +12,7 @@ use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
 mod settings;
 
-pub use settings::{Lifecycle, PublicAccess};
+pub use settings::{Encryption, Lifecycle, PublicAccess};
 
 /// The bucket as it should be.
 #[derive(Clone, Debug)]
@@ -45,8 +43,10 @@ pub struct State {
     pub public_access: PublicAccess,
     /// The bucket policy.
     pub policy: Value,
-    /// The default encryption, such as `AES256`.
-    pub encryption: Option<String>,
+    /// The default encryption.
+    pub encryption: Option<Encryption>,
+    /// Whether versions of objects are kept.
+    pub versioning: bool,
     /// Who owns objects, such as `BucketOwnerEnforced`.
     pub object_ownership: Option<String>,
     /// When objects expire.
@@ -112,12 +112,7 @@ impl Resource for Bucket {
         let config = config.build();
         let create = async || {
             let request = || {
-                let call = step
-                    .aws
-                    .s3
-                    .create_bucket()
-                    .bucket(&self.name)
-                    .acl(BucketCannedAcl::Private);
+                let call = step.aws.s3.create_bucket().bucket(&self.name);
                 let call = call.object_ownership(ObjectOwnership::BucketOwnerEnforced);
                 call.create_bucket_configuration(config.clone()).send()
             };
@@ -145,6 +140,9 @@ impl Resource for Bucket {
         }
         if had.encryption != want.encryption {
             step.settle(async || self.put_encryption(aws).await).await?;
+        }
+        if had.versioning != want.versioning {
+            step.settle(async || self.put_versioning(aws).await).await?;
         }
         if had.lifecycle != want.lifecycle {
             step.settle(async || self.put_lifecycle(aws).await).await?;
@@ -180,10 +178,11 @@ impl Resource for Bucket {
 
 impl Bucket {
     async fn look(&self, aws: &Aws) -> Result<Observed<Self>, AwsError> {
-        let (public_access, policy, encryption, object_ownership, lifecycle, tags) = futures_util::try_join!(
+        let (public_access, policy, encryption, versioning, object_ownership, lifecycle, tags) = futures_util::try_join!(
             self.public_access(aws),
             self.policy(aws),
             self.encryption(aws),
+            self.versioning(aws),
             self.object_ownership(aws),
             self.lifecycle(aws),
             self.read_tags(aws),
@@ -192,6 +191,7 @@ impl Bucket {
             public_access,
             policy,
             encryption,
+            versioning,
             object_ownership,
             lifecycle,
         };

@@ -3,7 +3,7 @@
 //! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
 //! Deployed as a part of it: a deployment opens nothing until a stage points to it, which is the stage's business.
 
-use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, RestApi as Found};
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, RestApi as Found};
 use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,12 +15,14 @@ use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 mod deployment;
 mod patch;
 mod route;
+mod secrets;
 mod tags;
 
 use deployment::Deployment;
 pub(super) use deployment::delete as delete_deployment;
-use route::Method;
+use route::{Method, Routes};
 pub use route::{Path, Post, Route};
+pub use secrets::Secrets;
 pub(super) use tags::{described_tags, read_tags, retag};
 
 /// The REST API as it should be.
@@ -70,18 +72,27 @@ pub struct Id {
     pub api: String,
     /// The id of its root resource.
     root: String,
-    /// The secret path that was chosen together with the API.
-    secret: Option<String>,
-    /// The path that takes the webhook, or that will, where that is known.
-    pub path: Option<String>,
-    /// That path, if it is there.
+    /// The secret paths that its description keeps.
+    pub secrets: Secrets,
+    /// The path that takes the webhook.
     pub route: Option<Route>,
-    /// Methods other than that path's `POST`.
+    /// The path before, which works until it is revoked.
+    pub old: Option<Route>,
+    /// Methods other than `POST` on these two.
     methods: Vec<Method>,
-    /// Resources other than that path.
+    /// Resources other than these two.
     others: Vec<Route>,
     /// Deployments of the API as it should be.
     pub deployments: Vec<String>,
+}
+
+/// What is done about an API's secret paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretChange {
+    /// A new one is added, and the valid one works on.
+    Rotate,
+    /// The one before is taken away.
+    Revoke,
 }
 
 impl Resource for RestApi {
@@ -127,13 +138,10 @@ impl Resource for RestApi {
         );
         let resources = resources?;
         let root = root_of(&resources).unwrap_or_default().to_owned();
-        let (route, post, others) = self.path.find(&resources);
-        let methods = route::other_methods(&resources, route.as_ref());
-        let secret = oldest.description().and_then(route::secret_in);
-        let path = route.as_ref().map(|route| route.path.as_str());
-        let path = path.or_else(|| self.path.known(secret.as_deref()));
-        let path = path.map(str::to_owned);
-        let deployments = self.current(path.as_deref(), deployments?);
+        let secrets = oldest.description().map(Secrets::read).unwrap_or_default();
+        let routes = self.path.find(&resources, &secrets);
+        let methods = route::other_methods(&resources, &routes);
+        let deployments = self.current(&routes, &secrets, deployments?);
         let state = State {
             binary_media_types: oldest.binary_media_types().to_vec(),
             endpoint: endpoint_of(&oldest),
@@ -142,10 +150,10 @@ impl Resource for RestApi {
                 .policy()
                 .filter(|policy| !policy.is_empty())
                 .map_or(Value::Null, resource_policy),
-            path: route.as_ref().map(|_| self.path.display()),
-            post,
+            path: routes.route.as_ref().map(|_| self.path.display()),
+            post: routes.post,
             other_methods: methods.iter().map(Method::display).collect(),
-            other_paths: others.iter().map(Route::display).collect(),
+            other_paths: routes.others.iter().map(Route::display).collect(),
             deployed: !deployments.is_empty(),
             duplicates: ours
                 .iter()
@@ -156,11 +164,11 @@ impl Resource for RestApi {
             id: Id {
                 api,
                 root,
-                secret,
-                path,
-                route,
+                secrets,
+                route: routes.route,
+                old: routes.old,
                 methods,
-                others,
+                others: routes.others,
                 deployments,
             },
             state,
@@ -176,8 +184,8 @@ impl Resource for RestApi {
             .build();
         let policy = (!self.state.policy.is_null()).then(|| self.state.policy.to_string());
         // Chosen here, and kept with the API, so that every `up` that works on it makes the same path.
-        let secret = route::new_secret()?;
-        let description = route::description_with(&secret);
+        let secrets = Secrets::generate()?;
+        let description = secrets.description();
         let request = || {
             let call = step.aws.apigateway.create_rest_api().name(&self.name);
             let call = call.description(&description).set_policy(policy.clone());
@@ -210,9 +218,9 @@ impl Resource for RestApi {
         let id = Id {
             api,
             root,
-            path: self.path.known(Some(&secret)).map(str::to_owned),
-            secret: Some(secret),
+            secrets,
             route: None,
+            old: None,
             methods: Vec::new(),
             others: Vec::new(),
             deployments: Vec::new(),
@@ -248,7 +256,9 @@ impl Resource for RestApi {
             other.delete(&id.api, step).await?;
         }
         if id.deployments.is_empty() {
-            let digest = self.state.digest(&route.path);
+            let digest = self
+                .state
+                .digest(&route.path, id.old.as_ref().map(|old| old.path.as_str()));
             id.deployments
                 .push(deployment::create(&id.api, &digest, step).await?);
         }
@@ -258,7 +268,6 @@ impl Resource for RestApi {
             delete_api(duplicate, step).await?;
         }
         Ok(Id {
-            path: Some(route.path.clone()),
             route: Some(route),
             ..id
         })
@@ -279,12 +288,44 @@ impl Resource for RestApi {
 }
 
 impl RestApi {
-    /// Which deployments are of the API as it should be, with this path.
-    fn current(&self, path: Option<&str>, deployments: Vec<Deployment>) -> Vec<String> {
-        let digest = path.map(|path| self.state.digest(path));
+    /// Which deployments are of the API as it should be.
+    fn current(&self, routes: &Routes, secrets: &Secrets, deployments: Vec<Deployment>) -> Vec<String> {
+        let path = routes.route.as_ref().map(|route| route.path.as_str());
+        let old = routes.old.as_ref().map(|old| old.path.as_str());
+        let path = path.or_else(|| self.path.known(secrets));
+        let digest = path.map(|path| self.state.digest(path, old));
         let current = |deployment: &Deployment| digest.is_some() && deployment.digest == digest;
         let deployments = deployments.into_iter().filter(current);
         deployments.map(|deployment| deployment.id).collect()
+    }
+
+    /// Gives the API a new secret path beside the valid one, or takes the one before away; `up` then makes it so.
+    pub async fn change_secrets(
+        &self,
+        have: &Id,
+        change: SecretChange,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let valid = have.route.as_ref().map(|route| route.path.as_str());
+        let secrets = match (change, valid) {
+            (SecretChange::Rotate, Some(valid)) => have.secrets.rotated(valid)?,
+            // It has never been there, so nobody knows it yet.
+            (SecretChange::Rotate, None) => have.secrets.clone(),
+            (SecretChange::Revoke, _) => have.secrets.revoked(),
+        };
+        if secrets == have.secrets {
+            return Ok(());
+        }
+        let description = secrets.description();
+        let operation = PatchOperation::builder().op(Op::Replace).path("/description");
+        let operation = operation.value(description).build();
+        let request = || {
+            let call = step.aws.apigateway.update_rest_api().rest_api_id(&have.api);
+            call.patch_operations(operation.clone()).send()
+        };
+        step.settle(async || step.aws.call("apigateway:UpdateRestApi", request).await)
+            .await
+            .map(drop)
     }
 
     /// Lists the REST APIs that carry our tags, oldest first.
@@ -320,12 +361,11 @@ impl RestApi {
     }
 
     async fn make_route(&self, id: &Id, step: &Step<'_>) -> Result<Route, AwsError> {
-        let secret = id.secret.as_deref();
-        match self.path.create(&id.api, &id.root, secret, step).await {
+        match self.path.create(&id.api, &id.root, &id.secrets, step).await {
             // Another `up` may have made it a moment ago.
             Err(error) if error.kind == ErrorKind::Exists => {
                 let resources = self.resources(&id.api, step.aws).await?;
-                self.path.find(&resources).0.ok_or(error)
+                self.path.find(&resources, &id.secrets).route.ok_or(error)
             }
             made => made,
         }

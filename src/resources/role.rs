@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{policy_value, retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
 
 /// The name of the one inline policy.
 const POLICY: &str = "split-pipeline";
@@ -28,6 +28,10 @@ pub struct Role {
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
+    /// The path that it is below.
+    pub path: String,
+    /// The policy that bounds what it may do.
+    pub permissions_boundary: Option<String>,
     /// Who may assume it.
     pub trust: Value,
     /// What it may do.
@@ -72,7 +76,12 @@ impl Resource for Role {
         };
         let role = answer.role().ok_or_else(|| AwsError::incomplete(call, "role"))?;
         let (policy, other_policies) = futures_util::try_join!(self.policy(aws), self.other_policies(aws))?;
+        let boundary = role.permissions_boundary();
         let state = State {
+            path: role.path().to_owned(),
+            permissions_boundary: boundary
+                .and_then(|boundary| boundary.permissions_boundary_arn())
+                .map(str::to_owned),
             trust: document(role.assume_role_policy_document()),
             policy,
             other_policies,
@@ -96,10 +105,15 @@ impl Resource for Role {
                 .create_role()
                 .role_name(&self.name)
                 .assume_role_policy_document(&trust);
+            let call = call
+                .path(&self.state.path)
+                .set_permissions_boundary(self.state.permissions_boundary.clone());
             call.set_tags(Some(tags.clone())).send()
         };
         step.aws.call("iam:CreateRole", request).await?;
         let state = State {
+            path: self.state.path.clone(),
+            permissions_boundary: self.state.permissions_boundary.clone(),
             trust: self.state.trust.clone(),
             policy: Value::Null,
             other_policies: Vec::new(),
@@ -114,6 +128,9 @@ impl Resource for Role {
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
         let aws = step.aws;
+        if have.state.permissions_boundary != self.state.permissions_boundary {
+            self.bound(step).await?;
+        }
         if have.state.trust != self.state.trust {
             let trust = self.state.trust.to_string();
             let request = || {
@@ -155,9 +172,33 @@ impl Resource for Role {
         let request = || aws.iam.delete_role().role_name(&self.name).send();
         aws.call("iam:DeleteRole", request).await.found().map(drop)
     }
+
+    fn replacement(&self, have: &State) -> Option<Replacement> {
+        let (have, want) = (&have.path, &self.state.path);
+        (have != want).then(|| Replacement::Recreate(format!("a role cannot be moved from {have} to {want}")))
+    }
 }
 
 impl Role {
+    async fn bound(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let iam = &step.aws.iam;
+        let Some(boundary) = &self.state.permissions_boundary else {
+            let request = || {
+                iam.delete_role_permissions_boundary()
+                    .role_name(&self.name)
+                    .send()
+            };
+            let call = "iam:DeleteRolePermissionsBoundary";
+            return step.aws.call(call, request).await.found().map(drop);
+        };
+        let request = || {
+            let call = iam.put_role_permissions_boundary().role_name(&self.name);
+            call.permissions_boundary(boundary).send()
+        };
+        let put = async || step.aws.call("iam:PutRolePermissionsBoundary", request).await;
+        step.settle(put).await.map(drop)
+    }
+
     async fn policy(&self, aws: &Aws) -> Result<Value, AwsError> {
         let request = || {
             aws.iam

@@ -289,10 +289,3 @@ fn deployment_of(api: &rest_api::Id) -> Result<&str, AwsError> {
         .map(String::as_str)
         .ok_or_else(|| AwsError::incomplete("apigateway:GetDeployments", "deployment of the API"))
 }
-
-fn path_of(api: &rest_api::Id) -> Result<&str, AwsError> {
-    let route = api.route.as_ref();
-    route
-        .map(|route| route.path.as_str())
-        .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "webhook path"))
-}

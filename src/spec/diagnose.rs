@@ -163,11 +163,12 @@ fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
             "needs `delivery.bucket`, which says what bucket that is",
         );
     }
+    let never_changed = "cannot go with `existing_bucket: true`: an existing bucket is never changed";
     if delivery.expire_days.is_some() {
-        complain(
-            "expire_days",
-            "cannot go with `existing_bucket: true`: an existing bucket is never changed",
-        );
+        complain("expire_days", never_changed);
+    }
+    if delivery.versioning {
+        complain("versioning", never_changed);
     }
     problems
 }
@@ -207,6 +208,13 @@ fn finish(text: &str, origin: &str, mut spec: Spec) -> Parsed {
         }
     } else if spec.stream.shards.is_none() {
         spec.stream.shards = super::Stream::default().shards;
+    }
+    if !spec.webhook.secret_path {
+        warn(
+            steps(&["webhook", "secret_path"]),
+            Place::Value,
+            "the URL can be guessed, and Split signs nothing: whoever finds it can add impressions",
+        );
     }
     if let Fields::Keep(fields) = &spec.handler.fields {
         for (index, field) in fields.iter().enumerate() {

@@ -24,6 +24,8 @@ fn default_spec(name: &str) -> Spec {
         name: Name::new(name).unwrap(),
         region: None,
         tags: Tags::default(),
+        protect: false,
+        iam: Iam::default(),
         stream: Stream::default(),
         delivery: Delivery::default(),
         handler: Handler::default(),

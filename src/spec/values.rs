@@ -353,6 +353,100 @@ impl serde::Serialize for Encryption {
     }
 }
 
+const BUCKET_ENCRYPTION: &str = "s3_managed, or a KMS key: its ARN, its alias's ARN, or alias/<name>";
+
+/// How a bucket encrypts its objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BucketEncryption {
+    /// With keys that S3 manages.
+    #[default]
+    S3Managed,
+    /// With a KMS key of the user's: its ARN, its alias's ARN, or `alias/<name>`.
+    Key(String),
+}
+
+read_as_text! { BucketEncryption, allowed: BUCKET_ENCRYPTION, schema: {
+    "type": "string",
+    "pattern": concat!(
+        "^(s3_managed|alias/[A-Za-z0-9/_-]+",
+        "|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+))$"
+    ),
+    "examples": ["s3_managed", "alias/my-key"]
+} }
+
+impl BucketEncryption {
+    /// Takes `s3_managed` or a KMS key; the error says what is allowed.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        match text.as_str() {
+            "s3_managed" => Ok(Self::S3Managed),
+            key if is_kms_key(key) => Ok(Self::Key(text)),
+            _ => Err(format!("must be {BUCKET_ENCRYPTION}")),
+        }
+    }
+}
+
+impl serde::Serialize for BucketEncryption {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::S3Managed => "s3_managed",
+            Self::Key(key) => key,
+        })
+    }
+}
+
+const POLICY_ARN: &str = "the ARN of an IAM policy, such as arn:aws:iam::123456789012:policy/boundary";
+
+text_value! {
+    /// The ARN of an IAM policy.
+    PolicyArn, check: check_policy_arn, allowed: POLICY_ARN, schema: {
+        "type": "string",
+        "pattern": "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\\w+=,.@/-]+$"
+    }
+}
+
+fn check_policy_arn(text: &str) -> Checked {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "iam", "", account, resource]
+            if partition.starts_with("aws")
+                && (*account == "aws"
+                    || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
+                && is_path_after("policy/", resource, "_+=,.@/-") =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("must be {POLICY_ARN}")),
+    }
+}
+
+const ROLE_PATH: &str = "a path of IAM roles that starts and ends with /, such as /pipelines/";
+
+text_value! {
+    /// A path of IAM roles.
+    RolePath, check: check_role_path, allowed: ROLE_PATH, schema: {
+        "type": "string",
+        "pattern": "^/([\\w+=,.@-]+/)*$"
+    }
+}
+
+fn check_role_path(text: &str) -> Checked {
+    let is_segment = |segment: &str| is_path_after("", segment, "_+=,.@-");
+    let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+    let fits = text == "/" || inner.is_some_and(|inner| inner.split('/').all(is_segment));
+    if fits && text.len() <= 512 {
+        Ok(())
+    } else {
+        Err(format!("must be {ROLE_PATH}"))
+    }
+}
+
+impl Default for RolePath {
+    fn default() -> Self {
+        Self("/".to_owned())
+    }
+}
+
 fn is_kms_key(text: &str) -> bool {
     let is_alias = |resource: &str| is_path_after("alias/", resource, "/_-");
     let parts: Vec<&str> = text.split(':').collect();

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::clean::clean;
 use crate::resource::{Action, FieldChange};
 use crate::results::{
-    Build, Change, Down, Init, Local, Plan, Replay, Smoke, State, Status, Text, Up, Url, Validate,
+    Build, Change, Down, Init, Local, Permissions, Plan, Replay, Rotate, Smoke, State, Status, Text, Up, Url,
+    Validate,
 };
 
 const ADD: Style = AnsiColor::Green.on_default();
@@ -33,6 +35,18 @@ impl Show for Up {
 impl Show for Url {
     fn text(&self) -> String {
         format!("{}\n", self.webhook_url)
+    }
+}
+
+impl Show for Rotate {
+    fn text(&self) -> String {
+        format!("{}\n", self.webhook_url)
+    }
+}
+
+impl Show for Permissions {
+    fn text(&self) -> String {
+        format!("{:#}\n", self.policy)
     }
 }
 
@@ -81,12 +95,12 @@ fn show_change(text: &mut String, change: &Change) {
         change.kind, change.name
     );
     for note in &change.notes {
-        let _ = writeln!(text, "    {note}");
+        let _ = writeln!(text, "    {}", clean(note));
     }
     if change.action == Action::Create {
         let is_set = |field: &&FieldChange| !field.want.is_null() && field.want != serde_json::json!([]);
         for field in change.fields.iter().filter(is_set) {
-            let _ = writeln!(text, "    {}: {}", field.path, value(&field.want));
+            let _ = writeln!(text, "    {}: {}", clean(&field.path), value(&field.want));
         }
     } else {
         show_fields(text, &change.fields);
@@ -98,7 +112,7 @@ fn show_fields(text: &mut String, fields: &[FieldChange]) {
         let _ = writeln!(
             text,
             "    {}: {} → {}",
-            field.path,
+            clean(&field.path),
             value(&field.have),
             value(&field.want)
         );
@@ -111,6 +125,7 @@ fn value(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+    let text = clean(&text);
     match text.char_indices().nth(LONGEST_VALUE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -135,7 +150,7 @@ impl Show for Status {
                 resource.kind, resource.name
             );
             if let Some(why) = &resource.why {
-                let _ = writeln!(text, "    {why}");
+                let _ = writeln!(text, "    {}", clean(why));
             }
             if resource.state != State::Missing {
                 show_fields(&mut text, &resource.drift);
@@ -158,6 +173,12 @@ impl Show for Status {
             traffic.delivery_errors,
         );
         let _ = writeln!(text, "webhook: {}", self.webhook_url.as_deref().unwrap_or("none"));
+        if self.rotating {
+            let _ = writeln!(
+                text,
+                "         the URL before works too, until `split-pipeline rotate --revoke`"
+            );
+        }
         let _ = writeln!(
             text,
             "{BOLD}{}:{BOLD:#} {}",

@@ -1,6 +1,7 @@
 //! What goes wrong before AWS is called: the spec, the command line, credentials, the emulator. Exit codes, streams,
 //! and what the user is told.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -214,12 +215,77 @@ fn an_emulator_that_cannot_be_installed_says_why() {
         .says("apt install python3-venv");
 }
 
+/// Runs `plan` with a handler, against an endpoint that only says who calls.
+#[track_caller]
+fn refused(handler: &Path) -> crate::support::command::Outcome {
+    let emulator = crate::support::emulator::Emulator::start();
+    let endpoint = emulator.endpoint();
+    let start = ["--endpoint-url", &endpoint, "--file", "-", "plan", "--handler"];
+    let plan = split_pipeline(start).argument(handler).stdin(SPEC);
+    plan.credentials("test", "test").exits_with(1)
+}
+
 #[test]
 fn a_handler_that_is_none_is_refused() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "not a zip").unwrap();
-    let arguments = ["--file", "-", "plan", "--handler", file.path().to_str().unwrap()];
-    let plan = split_pipeline(arguments).stdin(SPEC).credentials("test", "test");
-    let plan = plan.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
-    plan.exits_with(1);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("handler.zip");
+    std::fs::write(&file, "not a zip").unwrap();
+    refused(&file).says("is no deployment zip");
+
+    // Four GiB of zeros are four MiB of zip.
+    let zeros = vec![0u8; 1 << 20];
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&file).unwrap());
+    let options = zip::write::SimpleFileOptions::default()
+        .unix_permissions(0o755)
+        .compression_level(Some(1))
+        .large_file(true);
+    archive.start_file("bootstrap", options).unwrap();
+    for _ in 0..300 {
+        std::io::Write::write_all(&mut archive, &zeros).unwrap();
+    }
+    archive.finish().unwrap();
+    refused(&file).says("bytes, and Lambda unpacks");
+
+    std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+    refused(&file).says("bytes, and Lambda takes");
+}
+
+#[test]
+fn specs_that_would_fill_the_memory_are_refused() {
+    let mut bomb = "name: it-bomb\na: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (key, below) in ('b'..='i').zip('a'..='h') {
+        let list = vec![format!("*{below}"); 9].join(",");
+        writeln!(bomb, "{key}: &{key} [{list}]").unwrap();
+    }
+    let deep = format!("name: {}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for (spec, said) in [
+        (bomb, "the aliases (`*`) add up to far too much"),
+        (deep, "too many brackets are open"),
+        (
+            format!("name: it-large\n# {}", "x".repeat(100 << 20)),
+            "larger than 1 MiB",
+        ),
+    ] {
+        validate(&spec).exits_with(2).says(said);
+    }
+}
+
+#[tokio::test]
+async fn what_others_wrote_does_not_reach_the_terminal_as_it_is() {
+    let emulator = crate::support::emulator::Emulator::start();
+    let spec = "name: it-escapes\n";
+    emulator.local(spec, ["up"]).exits_with(0);
+    let lambda = aws_sdk_lambda::Client::new(&emulator.sdk().await);
+    let call = lambda.tag_resource().tags("\u{1b}[2J", "\u{1b}]0;title\u{7}");
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:it-escapes";
+    call.resource(arn).send().await.unwrap();
+    for command in ["plan", "status"] {
+        let told = emulator.local(spec, [command, "--color", "never"]).outcome();
+        assert!(told.stdout.contains("\\u{1b}[2J"), "{}", told.stdout);
+        assert!(
+            !told.stdout.contains('\u{1b}') && !told.stdout.contains('\u{7}'),
+            "{}",
+            told.stdout
+        );
+    }
 }

@@ -14,10 +14,13 @@ mod api;
 mod data;
 mod roles;
 
+pub(crate) use data::by_kms;
+
 /// A spec with every field that a resource can have.
 const SPEC: &str = "name: it-drift\n\
     tags: {team: growth}\n\
-    delivery: {expire_days: 30}\n\
+    iam: {permissions_boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}\n\
+    delivery: {expire_days: 30, versioning: true}\n\
     handler: {reserved_concurrency: 5}\n\
     webhook: {allow_cidrs: [192.0.2.0/24]}\n";
 
@@ -25,10 +28,13 @@ const SPEC: &str = "name: it-drift\n\
 const NAME: &str = "it-drift";
 
 /// Fields that the table need not have.
-const OTHERS: [(&str, &str); 8] = [
+const OTHERS: [(&str, &str); 10] = [
     // What is not tagged as ours is foreign, not drifted: `foreign.rs`.
     ("", "tags.managed-by"),
     ("", "tags.split-pipeline"),
+    // Nobody can move a role: it would be another one, `security.rs`.
+    ("delivery_role", "path"),
+    ("function_role", "path"),
     // A stage of another name is another stage: `every_key.rs`.
     ("stage", "name"),
     // MiniStack cannot change these, but the other emulator can: `second_emulator.rs`.

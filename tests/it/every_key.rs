@@ -15,6 +15,10 @@ use crate::support::emulator::Emulator;
 fn changes() -> Vec<(&'static str, Value)> {
     vec![
         ("tags", json!({"team": "growth"})),
+        (
+            "iam.permissions_boundary",
+            json!("arn:aws:iam::aws:policy/PowerUserAccess"),
+        ),
         ("stream.shards", json!(2)),
         ("stream.retention_hours", json!(48)),
         ("stream.encryption", json!("none")),
@@ -26,6 +30,8 @@ fn changes() -> Vec<(&'static str, Value)> {
         ("delivery.compression", json!("none")),
         ("delivery.buffer_mib", json!(2)),
         ("delivery.buffer_seconds", json!(60)),
+        ("delivery.encryption", json!("alias/it-keys")),
+        ("delivery.versioning", json!(true)),
         ("delivery.expire_days", json!(30)),
         ("delivery.bucket", json!("it-keys-elsewhere")),
         ("handler.memory_mib", json!(512)),
@@ -43,11 +49,13 @@ fn changes() -> Vec<(&'static str, Value)> {
 }
 
 /// Keys whose change needs more than a line of `changes`; each has a test of its own, `stream.mode` on the emulator that knows it.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
     "stream.mode",
     "name",
     "region",
     "delivery.existing_bucket",
+    "iam.role_path",
+    "protect",
     "handler.architecture",
 ];
 
@@ -81,7 +89,8 @@ fn plan(run: Run) -> String {
 #[test]
 fn every_key_is_planned_and_applied_in_place() {
     let emulator = Emulator::start();
-    let mut spec = json!({"name": "it-keys", "stream": {}, "delivery": {}, "handler": {}, "webhook": {}});
+    let mut spec =
+        json!({"name": "it-keys", "iam": {}, "stream": {}, "delivery": {}, "handler": {}, "webhook": {}});
     emulator.local(&spec.to_string(), ["up"]).exits_with(0);
     let mut table = String::new();
     for (key, value) in changes() {

@@ -9,6 +9,7 @@
 mod bad_input;
 mod cli;
 mod conflicts;
+mod deployer;
 mod drift;
 mod every_key;
 mod examples;
@@ -25,4 +26,6 @@ mod pipeline;
 mod races;
 mod replay;
 mod second_emulator;
+mod secrets;
 mod support;
+mod webhook;

@@ -148,7 +148,22 @@ fn awkward_impressions_come_out_unchanged(emulator: &Emulator) {
 
 fn what_down_keeps_and_deletes(emulator: &Emulator) {
     let unasked = emulator.local(SPEC, ["down"]).exits_with(2);
-    unasked.says("nothing was deleted");
+    unasked.says("nothing was deleted").says("its impressions stay");
+    let unasked = emulator.local(SPEC, ["down", "--purge-data"]).exits_with(2);
+    let (bucket, goes) = (
+        format!("the bucket it-pipeline-{ACCOUNT}-us-east-1 goes too"),
+        "WITH EVERYTHING IN IT: ",
+    );
+    unasked
+        .says("nothing was deleted")
+        .says(&bucket)
+        .says(goes)
+        .says(" objects, ");
+    let protected = format!("{SPEC}protect: true\n");
+    let protected = emulator.local(&protected, ["down", "--yes"]).exits_with(1);
+    protected
+        .says("protects this pipeline")
+        .says("hint: `protect: false`");
     let down = emulator
         .local(SPEC, ["down", "--yes", "--output", "json"])
         .exits_with(0)

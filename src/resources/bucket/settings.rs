@@ -1,15 +1,16 @@
 //! The bucket's settings other than policy and tags: reading and writing each.
 
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration,
-    LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
+    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
 };
 use serde::Serialize;
 
 use super::Bucket;
-use crate::aws::{Aws, AwsError, Outcome};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 
 const EXPIRE: &str = "split-pipeline-expire";
 const ABORT: &str = "split-pipeline-abort-uploads";
@@ -38,6 +39,17 @@ impl PublicAccess {
             restrict_buckets: true,
         }
     }
+}
+
+/// How objects are encrypted that are put without saying how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Encryption {
+    /// `AES256` or `aws:kms`.
+    pub algorithm: String,
+    /// The KMS key.
+    pub key: Option<String>,
+    /// Whether the bucket has a key of its own, made of that one; absent without KMS.
+    pub bucket_key: Option<bool>,
 }
 
 /// When objects go away by themselves.
@@ -83,22 +95,35 @@ impl Bucket {
         aws.call("s3:PutBucketPublicAccessBlock", request).await.map(drop)
     }
 
-    pub(super) async fn encryption(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
+    pub(super) async fn encryption(&self, aws: &Aws) -> Result<Option<Encryption>, AwsError> {
         let request = || aws.s3.get_bucket_encryption().bucket(&self.name).send();
         let answer = aws.call("s3:GetEncryptionConfiguration", request).await.found()?;
         let config = answer.and_then(|answer| answer.server_side_encryption_configuration);
-        let rule = config.and_then(|config| config.rules.into_iter().next());
-        let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
-        Ok(default.map(|default| default.sse_algorithm.as_str().to_owned()))
+        let Some(rule) = config.and_then(|config| config.rules.into_iter().next()) else {
+            return Ok(None);
+        };
+        let bucket_key = rule.bucket_key_enabled().unwrap_or_default();
+        Ok(rule.apply_server_side_encryption_by_default.map(|default| {
+            let by_kms = default.sse_algorithm != ServerSideEncryption::Aes256;
+            Encryption {
+                algorithm: default.sse_algorithm.as_str().to_owned(),
+                key: default.kms_master_key_id,
+                bucket_key: by_kms.then_some(bucket_key),
+            }
+        }))
     }
 
     pub(super) async fn put_encryption(&self, aws: &Aws) -> Result<(), AwsError> {
-        let algorithm = ServerSideEncryption::from(self.state.encryption.as_deref().unwrap_or("AES256"));
+        let Some(want) = &self.state.encryption else {
+            return Ok(());
+        };
         let default = ServerSideEncryptionByDefault::builder()
-            .sse_algorithm(algorithm)
+            .sse_algorithm(ServerSideEncryption::from(want.algorithm.as_str()))
+            .set_kms_master_key_id(want.key.clone())
             .build()?;
         let rule = ServerSideEncryptionRule::builder()
             .apply_server_side_encryption_by_default(default)
+            .set_bucket_key_enabled(want.bucket_key)
             .build();
         let config = ServerSideEncryptionConfiguration::builder().rules(rule).build()?;
         let request = || {
@@ -106,6 +131,31 @@ impl Bucket {
             call.server_side_encryption_configuration(config.clone()).send()
         };
         aws.call("s3:PutEncryptionConfiguration", request).await.map(drop)
+    }
+
+    pub(super) async fn versioning(&self, aws: &Aws) -> Result<bool, AwsError> {
+        let request = || aws.s3.get_bucket_versioning().bucket(&self.name).send();
+        let answer = match aws.call("s3:GetBucketVersioning", request).await.found() {
+            // An emulator may answer in a form that the SDK does not read.
+            Err(error) if aws.is_emulator() && error.kind == ErrorKind::Other => None,
+            answer => answer?,
+        };
+        let status = answer.and_then(|answer| answer.status);
+        Ok(status == Some(BucketVersioningStatus::Enabled))
+    }
+
+    pub(super) async fn put_versioning(&self, aws: &Aws) -> Result<(), AwsError> {
+        let status = if self.state.versioning {
+            BucketVersioningStatus::Enabled
+        } else {
+            BucketVersioningStatus::Suspended
+        };
+        let config = VersioningConfiguration::builder().status(status).build();
+        let request = || {
+            let call = aws.s3.put_bucket_versioning().bucket(&self.name);
+            call.versioning_configuration(config.clone()).send()
+        };
+        aws.call("s3:PutBucketVersioning", request).await.map(drop)
     }
 
     pub(super) async fn object_ownership(&self, aws: &Aws) -> Result<Option<String>, AwsError> {

@@ -16,13 +16,14 @@ pub(super) struct Deployment {
 }
 
 impl State {
-    /// The description of a deployment of the API with this definition and path.
-    pub(super) fn digest(&self, path: &str) -> String {
+    /// The description of a deployment of the API with this definition, its path and the one before.
+    pub(super) fn digest(&self, path: &str, old: Option<&str>) -> String {
         let definition = json!({
             "binary_media_types": self.binary_media_types,
             "endpoint": self.endpoint,
             "policy": self.policy,
             "path": path,
+            "old": old,
             "post": self.post,
         });
         let digest = Sha256::digest(definition.to_string());

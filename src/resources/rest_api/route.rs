@@ -3,17 +3,12 @@
 use aws_sdk_apigateway::types::{Integration, IntegrationType, Resource as Found};
 use serde::Serialize;
 
+use super::secrets::{Secrets, is_secret};
 use crate::aws::{AwsError, ErrorKind, Outcome};
 use crate::resource::Step;
 
-/// Random bytes in a secret path: 128 bits cannot be guessed.
-const SECRET_BYTES: usize = 16;
-
 /// How a secret path is spelled wherever it would be seen by more than its owner.
 const SECRET: &str = "a secret path";
-
-/// What the description of an API starts with.
-const DESCRIPTION: &str = "Split impressions; made by split-pipeline for the path /";
 
 /// The path that takes the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +25,19 @@ pub struct Route {
     id: String,
     /// The path without its slash.
     pub path: String,
+}
+
+/// The paths of an API, by what they are for.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    /// The path that takes the webhook.
+    pub(super) route: Option<Route>,
+    /// What `POST` does there.
+    pub(super) post: Option<Post>,
+    /// The path before, which works until it is revoked.
+    pub(super) old: Option<Route>,
+    /// Paths that nobody but us should have put there.
+    pub(super) others: Vec<Route>,
 }
 
 /// A method of a path.
@@ -63,37 +71,37 @@ impl Path {
         }
     }
 
-    fn matches(&self, path: &str) -> bool {
-        match self {
-            Self::Secret => is_secret(path),
-            Self::Fixed(fixed) => path == *fixed,
-        }
-    }
-
-    /// The path as it will be if it has to be made, where that is known beforehand.
-    pub(super) fn known<'a>(&self, secret: Option<&'a str>) -> Option<&'a str> {
+    /// The path as it is or will be, where that is known beforehand.
+    pub(super) fn known<'a>(&self, secrets: &'a Secrets) -> Option<&'a str> {
         match self {
             Self::Fixed(path) => Some(path),
-            Self::Secret => secret,
+            Self::Secret => secrets.current.as_deref(),
         }
     }
 
-    /// Finds the path, what `POST` does there, and all other paths.
-    pub(super) fn find(&self, resources: &[Found]) -> (Option<Route>, Option<Post>, Vec<Route>) {
-        let (mut route, mut post, mut others) = (None, None, Vec::new());
+    /// Finds the path, the one before it, what `POST` does there, and all other paths.
+    pub(super) fn find(&self, resources: &[Found], secrets: &Secrets) -> Routes {
+        let mut routes = Routes::default();
         for resource in resources {
             let found = Route::of(resource);
+            let is_old = *self == Self::Secret && secrets.old.as_ref() == Some(&found.path);
+            // Where nobody says which it is, any secret path will do.
+            let is_it = self
+                .known(secrets)
+                .map_or(is_secret(&found.path), |path| found.path == path);
             if found.path.is_empty() {
                 continue;
             }
-            if route.is_none() && self.matches(&found.path) {
-                route = Some(found);
-                post = post_of(resource);
+            if is_old {
+                routes.old = Some(found);
+            } else if is_it && routes.route.is_none() {
+                routes.route = Some(found);
+                routes.post = post_of(resource);
             } else {
-                others.push(found);
+                routes.others.push(found);
             }
         }
-        (route, post, others)
+        routes
     }
 
     /// Creates the path below the root.
@@ -101,12 +109,12 @@ impl Path {
         &self,
         api: &str,
         root: &str,
-        secret: Option<&str>,
+        secrets: &Secrets,
         step: &Step<'_>,
     ) -> Result<Route, AwsError> {
-        let path = match self.known(secret) {
+        let path = match self.known(secrets) {
             Some(path) => path.to_owned(),
-            None => new_secret()?,
+            None => Secrets::generate()?.current.unwrap_or_default(),
         };
         let call = "apigateway:CreateResource";
         let create = async || {
@@ -178,13 +186,14 @@ impl Method {
     }
 }
 
-/// Lists the methods of the root and of the webhook's path, but for that one's `POST`. Those of other paths go with
+/// Lists the methods of the root and of the webhook's paths, but for their `POST`. Those of other paths go with
 /// them.
-pub(super) fn other_methods(resources: &[Found], route: Option<&Route>) -> Vec<Method> {
+pub(super) fn other_methods(resources: &[Found], routes: &Routes) -> Vec<Method> {
     let mut others = Vec::new();
     for resource in resources {
         let found = Route::of(resource);
-        let is_webhook = route.is_some_and(|route| route.id == found.id);
+        let mut webhooks = routes.route.iter().chain(&routes.old);
+        let is_webhook = webhooks.any(|route| route.id == found.id);
         if !is_webhook && !found.path.is_empty() {
             continue;
         }
@@ -268,28 +277,6 @@ fn post_of(resource: &Found) -> Option<Post> {
     })
 }
 
-fn is_secret(path: &str) -> bool {
-    path.len() == SECRET_BYTES * 2 && path.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// An API's description, which keeps the secret: only who may read the API's paths anyway may read it.
-pub(super) fn description_with(secret: &str) -> String {
-    format!("{DESCRIPTION}{secret}")
-}
-
-/// The secret that an API's description keeps.
-pub(super) fn secret_in(description: &str) -> Option<String> {
-    let secret = description.strip_prefix(DESCRIPTION)?;
-    is_secret(secret).then(|| secret.to_owned())
-}
-
-pub(super) fn new_secret() -> Result<String, AwsError> {
-    crate::random::hex(SECRET_BYTES).map_err(|error| {
-        let message = format!("the operating system gives no random bytes: {error}");
-        AwsError::own("random", ErrorKind::Other, message)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,33 +285,41 @@ mod tests {
         Found::builder().id(format!("id{path}")).path(path).build()
     }
 
-    #[test]
-    fn secrets_are_long_and_never_the_same() {
-        let (one, other) = (new_secret().unwrap(), new_secret().unwrap());
-        assert!(is_secret(&one) && is_secret(&other));
-        assert_ne!(one, other);
-        assert!(!is_secret("impressions"));
-        assert_eq!(secret_in(&description_with(&one)), Some(one));
-        assert_eq!(secret_in("somebody's own API"), None);
+    fn paths(routes: &[Route]) -> Vec<String> {
+        routes.iter().map(Route::display).collect()
     }
 
     #[test]
     fn a_secret_path_is_found_and_never_shown() {
-        let secret = new_secret().unwrap();
-        let resources = [
-            resource("/"),
-            resource("/impressions"),
-            resource(&format!("/{secret}")),
-        ];
-        let (route, _, others) = Path::Secret.find(&resources);
-        assert_eq!(route.unwrap().path, secret);
-        assert_eq!(
-            others.iter().map(Route::display).collect::<Vec<_>>(),
-            ["/impressions"]
-        );
+        let secrets = Secrets::generate().unwrap();
+        let secret = secrets.current.clone().unwrap();
+        let resources = ["/", "/impressions", &format!("/{secret}")].map(resource);
+        for known in [&secrets, &Secrets::default()] {
+            let found = Path::Secret.find(&resources, known);
+            assert_eq!(found.route.unwrap().path, secret);
+            assert_eq!(paths(&found.others), ["/impressions"]);
+        }
+        let found = Path::Fixed("impressions").find(&resources, &secrets);
+        assert_eq!(found.route.unwrap().path, "impressions");
+        assert_eq!(paths(&found.others), [SECRET]);
+    }
 
-        let (route, _, others) = Path::Fixed("impressions").find(&resources);
-        assert_eq!(route.unwrap().path, "impressions");
-        assert_eq!(others.iter().map(Route::display).collect::<Vec<_>>(), [SECRET]);
+    #[test]
+    fn the_path_before_stays_until_it_is_revoked() {
+        let first = Secrets::generate().unwrap();
+        let valid = first.current.clone().unwrap();
+        let rotated = first.rotated(&valid).unwrap();
+        let new = rotated.current.clone().unwrap();
+        let resources = [format!("/{valid}"), format!("/{new}")].map(|path| resource(&path));
+        let found = Path::Secret.find(&resources, &rotated);
+        assert_eq!(
+            (found.route.unwrap().path, found.old.unwrap().path),
+            (new.clone(), valid)
+        );
+        assert!(found.others.is_empty());
+        let found = Path::Secret.find(&resources, &rotated.revoked());
+        assert_eq!(found.route.unwrap().path, new);
+        assert!(found.old.is_none());
+        assert_eq!(paths(&found.others), [SECRET]);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Needs, Stage, path_of};
+use super::{Needs, Stage};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::Step;
 use crate::resources::{canonical, rest_api};
@@ -21,7 +21,7 @@ const PRINCIPAL: &str = "apigateway.amazonaws.com";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// `POST` on the webhook's path may, and nothing else.
+    /// `POST` on the webhook's paths may, and nothing else.
     Granted,
     /// It may not.
     Missing,
@@ -43,14 +43,14 @@ impl Stage {
         else {
             return Ok(Permission::Missing);
         };
-        let source = api.path.as_ref().map(|path| self.source(&api.api, path));
-        Ok(match source {
-            Some(source) if grants_only(ours, &source) => Permission::Granted,
-            _ => Permission::Different,
+        Ok(if grants_only(ours, &self.source(api)) {
+            Permission::Granted
+        } else {
+            Permission::Different
         })
     }
 
-    /// Lets `POST` on the path invoke the function, and nothing else.
+    /// Lets `POST` on the API's paths invoke the function, and nothing else.
     pub(super) async fn permit(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
         let exists = match self.add_permission(needs, step).await {
             Err(error) if error.kind == ErrorKind::Exists => error,
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     async fn add_permission(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
-        let source = self.source(&needs.api.api, path_of(&needs.api)?);
+        let source = self.source(&needs.api);
         let function = self.names.function();
         let request = || {
             let call = step.aws.lambda.add_permission().function_name(&function);
@@ -90,8 +90,9 @@ impl Stage {
         step.settle(remove).await.map(drop)
     }
 
-    fn source(&self, api: &str, path: &str) -> String {
-        self.names.invoke_source(api, &self.state.name, path)
+    /// Any path, since API Gateway itself knows none but ours, and a function's policy is no place for a secret.
+    fn source(&self, api: &rest_api::Id) -> String {
+        self.names.invoke_source(&api.api, &self.state.name)
     }
 }
 
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn only_the_webhook_may_invoke_the_function() {
-        let source = "arn:aws:execute-api:us-east-1:1:abc/prod/POST/secret";
+        let source = "arn:aws:execute-api:us-east-1:1:abc/prod/POST/*";
         let granted = json!({
             "Sid": STATEMENT, "Effect": "Allow", "Action": ACTION,
             "Principal": {"Service": PRINCIPAL}, "Resource": "arn:aws:lambda:us-east-1:1:function:f",

@@ -52,7 +52,7 @@ webhook:
     - x
     - 1.2.3.4
     - y # why
-delivery: {existing_bucket: true, expire_days: 3}
+delivery: {existing_bucket: true, expire_days: 3, versioning: true}
 handler:
 ",
         &[
@@ -65,6 +65,7 @@ handler:
             "10:7: webhook.allow_cidrs[3]: must be an IPv4 or IPv6 range, such as 203.0.113.0/24 or 2001:db8::/32, or an address",
             "11:29: delivery.existing_bucket: needs `delivery.bucket`, which says what bucket that is",
             "11:48: delivery.expire_days: cannot go with `existing_bucket: true`: an existing bucket is never changed",
+            "11:63: delivery.versioning: cannot go with `existing_bucket: true`: an existing bucket is never changed",
             "12:9: handler: must be keys and values, such as `memory_mib: 256`, not null [leave the key out to have its default]",
         ],
     );
@@ -86,7 +87,7 @@ fn hints_for_unknown_keys() {
     assert_shown(
         "name: abc\nzzz: 1\nhandler: {region: x, Memory-MiB: 1}\nstream: {memory_mib: 1}\n",
         &[
-            "2:1: zzz: unknown key `zzz` [the keys here are name, region, tags, stream, delivery, handler, webhook]",
+            "2:1: zzz: unknown key `zzz` [the keys here are name, region, tags, protect, iam, stream, delivery, handler, webhook]",
             "3:11: handler.region: unknown key `region` [`region` belongs to the top level]",
             "3:22: handler.Memory-MiB: unknown key `Memory-MiB` [did you mean `memory_mib`?]",
             "4:10: stream.memory_mib: unknown key `memory_mib` [`memory_mib` belongs under `handler`]",
@@ -218,7 +219,7 @@ fn anchors_are_read_and_merge_keys_are_not() {
     assert_shown(
         "name: abc\nstream: &s {shards: 1}\ndelivery:\n  <<: *s\n",
         &[
-            "4:3: delivery.<<: unknown key `<<` [the keys here are bucket, existing_bucket, prefix, error_prefix, compression, buffer_mib, buffer_seconds, expire_days]",
+            "4:3: delivery.<<: unknown key `<<` [the keys here are bucket, existing_bucket, prefix, error_prefix, compression, buffer_mib, buffer_seconds, encryption, versioning, expire_days]",
         ],
     );
 }

@@ -180,6 +180,53 @@ fn encryption() {
 }
 
 #[test]
+fn bucket_encryption() {
+    table(
+        "delivery.encryption",
+        &["s3_managed", "alias/my-key"],
+        &[
+            ("aws_managed", "must be s3_managed, or a KMS key"),
+            ("none", "must be s3_managed, or a KMS key"),
+        ],
+    );
+}
+
+#[test]
+fn roles() {
+    table(
+        "iam.permissions_boundary",
+        &[
+            "arn:aws:iam::123456789012:policy/boundary",
+            "arn:aws-cn:iam::123456789012:policy/teams/a+b=c,d.e@f-g_h",
+            "arn:aws:iam::aws:policy/PowerUserAccess",
+            "null",
+        ],
+        &[
+            ("boundary", "must be the ARN of an IAM policy"),
+            (
+                "arn:aws:iam::123456789012:role/x",
+                "must be the ARN of an IAM policy",
+            ),
+            ("arn:aws:iam::123:policy/x", "must be the ARN of an IAM policy"),
+            (
+                "\"arn:aws:iam::123456789012:policy/a b\"",
+                "must be the ARN of an IAM policy",
+            ),
+        ],
+    );
+    table(
+        "iam.role_path",
+        &["/", "/pipelines/", "/a/b-c/"],
+        &[
+            ("pipelines", "starts and ends with /"),
+            ("/pipelines", "starts and ends with /"),
+            ("//", "starts and ends with /"),
+            ("\"/a b/\"", "starts and ends with /"),
+        ],
+    );
+}
+
+#[test]
 fn buckets() {
     let long = "b".repeat(63);
     table(

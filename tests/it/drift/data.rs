@@ -8,9 +8,10 @@ use aws_sdk_firehose::types::{
 };
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType};
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleRule,
-    LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
+    LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 
 use super::{Drift, NAME};
@@ -36,6 +37,7 @@ impl Clients {
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {
         let mut drifts = self.bucket_access();
         drifts.extend(self.bucket());
+        drifts.push(self.versioning());
         drifts.extend(self.stream());
         drifts.extend(self.delivery_stream());
         drifts
@@ -97,17 +99,11 @@ impl Clients {
         vec![
             Drift::new(
                 "bucket",
-                ["encryption"],
+                ["encryption.algorithm", "encryption.bucket_key"],
                 ["PUT /it-drift-000000000000-us-east-1/?encryption"],
                 async {
-                    let default = ServerSideEncryptionByDefault::builder()
-                        .sse_algorithm(ServerSideEncryption::AwsKms)
-                        .build();
-                    let rule = ServerSideEncryptionRule::builder()
-                        .apply_server_side_encryption_by_default(default.unwrap());
-                    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
                     let call = self.s3.put_bucket_encryption().bucket(BUCKET);
-                    let call = call.server_side_encryption_configuration(rules.build().unwrap());
+                    let call = call.server_side_encryption_configuration(by_kms());
                     call.send().await.unwrap();
                 },
             ),
@@ -150,6 +146,22 @@ impl Clients {
                 },
             ),
         ]
+    }
+
+    fn versioning(&self) -> Drift<'_> {
+        Drift::new(
+            "bucket",
+            ["versioning"],
+            ["PUT /it-drift-000000000000-us-east-1/?versioning"],
+            async {
+                let suspended = VersioningConfiguration::builder()
+                    .status(BucketVersioningStatus::Suspended)
+                    .build();
+                let call = self.s3.put_bucket_versioning().bucket(BUCKET);
+                let call = call.versioning_configuration(suspended);
+                call.send().await.unwrap();
+            },
+        )
     }
 
     fn stream(&self) -> Vec<Drift<'_>> {
@@ -313,4 +325,13 @@ fn lambda() -> Processor {
         .r#type(ProcessorType::Lambda)
         .build()
         .unwrap()
+}
+
+/// Encryption by a key that KMS manages for S3.
+pub(crate) fn by_kms() -> ServerSideEncryptionConfiguration {
+    let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::AwsKms);
+    let rule =
+        ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default.build().unwrap());
+    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
+    rules.build().unwrap()
 }

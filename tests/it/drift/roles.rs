@@ -88,6 +88,15 @@ impl Clients {
                 let call = call.policy_name("more").policy_document(ALL);
                 call.send().await.unwrap();
             }),
+            Drift::new(
+                kind,
+                ["permissions_boundary"],
+                ["PutRolePermissionsBoundary"],
+                async move {
+                    let call = iam.delete_role_permissions_boundary().role_name(name);
+                    call.send().await.unwrap();
+                },
+            ),
             Drift::new(kind, ["tags.team"], ["TagRole"], async move {
                 let call = iam.untag_role().role_name(name).tag_keys("team");
                 call.send().await.unwrap();

@@ -64,6 +64,12 @@ impl Run {
             .env("AWS_REGION", "us-east-1")
     }
 
+    /// One more argument.
+    pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
     pub(crate) fn directory(mut self, path: &Path) -> Self {
         self.command.current_dir(path);
         self

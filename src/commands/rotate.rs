@@ -1,0 +1,79 @@
+//! `rotate`: gives the webhook a new secret path.
+
+use super::Context;
+use super::session::Session;
+use crate::cli;
+use crate::desired::Desired;
+use crate::failure::{Exit, Failure, FailureKind};
+use crate::resource::{Resource as _, is_ours};
+use crate::resources::rest_api::{self, SecretChange};
+use crate::results;
+use crate::rotate::rotate;
+use crate::smoke::Poster;
+
+pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    if !session.spec.webhook.secret_path {
+        let message = "there is no secret to rotate: `webhook.secret_path` is false";
+        return Err(Failure::new(FailureKind::Usage, message));
+    }
+    let want = session.desired(None);
+    let api = context.unless_interrupted(open_api(&session, &want)).await??;
+    let change = if args.revoke {
+        // Else nothing would be left that works.
+        if api.route.is_none() {
+            let message = "the new path is not there yet, so the old one was not revoked";
+            let failure = Failure::new(FailureKind::Conflict, message);
+            return Err(failure.hint("`split-pipeline rotate` finishes what was interrupted"));
+        }
+        SecretChange::Revoke
+    } else {
+        SecretChange::Rotate
+    };
+    let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
+    let Some(api) = rotated.filter(|_| report.is_complete()) else {
+        return Err(Failure::of_report("rotate", report));
+    };
+    let url = |route: &rest_api::Route| session.url(&api.api, &route.path);
+    let Some(webhook_url) = api.route.as_ref().map(url) else {
+        return Err(Failure::of_report("rotate", report));
+    };
+    wait_until_it_answers(&session, &webhook_url).await?;
+    context.ui.result(&results::Rotate {
+        name: session.spec.name.to_string(),
+        webhook_url,
+        old_webhook_url: api.old.as_ref().map(url),
+    })?;
+    context.ui.note(match change {
+        SecretChange::Rotate => {
+            "\nThe old URL works as well. Paste the new one into Split, press Test, and then `split-pipeline rotate --revoke`."
+        }
+        SecretChange::Revoke => "\nOnly this URL works now.",
+    });
+    Ok(Exit::Done)
+}
+
+/// The pipeline's API, whose stage is open.
+async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Failure> {
+    let api = want.rest_api.observe(&session.aws, &()).await?;
+    let id = api.map(|api| api.id);
+    let stage = want.stage.observe(&session.aws, &id).await?;
+    let open = stage.is_some_and(|stage| is_ours(&want.stage.tags, &stage.tags));
+    id.filter(|_| open).ok_or_else(|| {
+        let message = format!("{} has no webhook here", session.spec.name);
+        Failure::new(FailureKind::Aws, message).hint("`split-pipeline up` makes it")
+    })
+}
+
+/// A deployment takes a moment to be known everywhere; until then, the new URL is of no use.
+async fn wait_until_it_answers(session: &Session, url: &str) -> Result<(), Failure> {
+    let mut poster = Poster::new(url)?;
+    if let Err(error) = session.context.unless_interrupted(poster.until_open()).await? {
+        let why = Failure::from(error).message;
+        session
+            .context
+            .ui
+            .warn(&format!("the new URL does not answer from here yet: {why}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! What whoever runs `up`, `status` or `down` has to be allowed, and nothing more.
+//!
+//! Owns the list of actions; a test takes each of them away and sees a command fail. Pure: values in, values out.
+
+use serde_json::{Value, json};
+
+use super::policies::{allow, document};
+use crate::names::Names;
+use crate::spec::Spec;
+
+/// A command that needs permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Look, make and change.
+    Up,
+    /// Only look.
+    Status,
+    /// Look and delete.
+    Down,
+}
+
+/// What is needed of one kind of resource: to look at it, to make and change it, to delete it.
+struct Needs {
+    sid: &'static str,
+    resources: Vec<String>,
+    look: &'static [&'static str],
+    make: &'static [&'static str],
+    delete: &'static [&'static str],
+}
+
+impl Needs {
+    fn statement(&self, purposes: &[Purpose]) -> Option<Value> {
+        let mut actions = self.look.to_vec();
+        if purposes.contains(&Purpose::Up) {
+            actions.extend(self.make);
+        }
+        if purposes.contains(&Purpose::Down) {
+            actions.extend(self.delete);
+        }
+        actions.sort_unstable();
+        actions.dedup();
+        let mut statement = allow(self.sid, &actions, "");
+        statement["Resource"] = json!(self.resources);
+        (!actions.is_empty()).then_some(statement)
+    }
+}
+
+/// The policy of somebody who runs these commands on this pipeline.
+pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
+    let needs = [
+        bucket(spec, names),
+        objects(spec, names),
+        stream(names),
+        roles(spec, names),
+        any_log_group(names),
+        log_groups(names),
+        delivery_stream(names),
+        function(names),
+        all_rest_apis(names),
+        rest_apis(names),
+        api_tags(names),
+    ];
+    let mut statements: Vec<_> = needs
+        .iter()
+        .filter_map(|needs| needs.statement(purposes))
+        .collect();
+    if purposes.contains(&Purpose::Up) {
+        let role = names.delivery_role_arn(spec);
+        statements.push(pass("PassDeliveryRole", &role, "firehose.amazonaws.com"));
+        let role = names.function_role_arn(spec);
+        statements.push(pass("PassFunctionRole", &role, "lambda.amazonaws.com"));
+    }
+    document(&statements)
+}
+
+fn pass(sid: &str, role: &str, service: &str) -> Value {
+    let mut statement = allow(sid, &["iam:PassRole"], role);
+    statement["Condition"] = json!({ "StringEquals": { "iam:PassedToService": service } });
+    statement
+}
+
+fn bucket(spec: &Spec, names: &Names) -> Needs {
+    let resources = vec![names.bucket_arn(&names.bucket(spec))];
+    if spec.delivery.existing_bucket {
+        return Needs {
+            sid: "Bucket",
+            resources,
+            look: &["s3:ListBucket"],
+            make: &[],
+            delete: &[],
+        };
+    }
+    Needs {
+        sid: "Bucket",
+        resources,
+        look: &[
+            "s3:GetBucketOwnershipControls",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetLifecycleConfiguration",
+            "s3:ListBucket",
+        ],
+        make: &[
+            "s3:CreateBucket",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketTagging",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+            "s3:TagResource",
+        ],
+        delete: &[
+            "s3:DeleteBucket",
+            "s3:ListBucketMultipartUploads",
+            "s3:ListBucketVersions",
+        ],
+    }
+}
+
+fn objects(spec: &Spec, names: &Names) -> Needs {
+    let purge: &[_] = &[
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+    ];
+    Needs {
+        sid: "PurgeData",
+        resources: vec![format!("{}/*", names.bucket_arn(&names.bucket(spec)))],
+        look: &[],
+        make: &[],
+        delete: if spec.delivery.existing_bucket { &[] } else { purge },
+    }
+}
+
+fn stream(names: &Names) -> Needs {
+    Needs {
+        sid: "Stream",
+        resources: vec![names.stream_arn()],
+        look: &["kinesis:DescribeStreamSummary", "kinesis:ListTagsForStream"],
+        make: &[
+            "kinesis:AddTagsToStream",
+            "kinesis:CreateStream",
+            "kinesis:DecreaseStreamRetentionPeriod",
+            "kinesis:IncreaseStreamRetentionPeriod",
+            "kinesis:RemoveTagsFromStream",
+            "kinesis:StartStreamEncryption",
+            "kinesis:StopStreamEncryption",
+            "kinesis:UpdateShardCount",
+            "kinesis:UpdateStreamMode",
+        ],
+        delete: &["kinesis:DeleteStream"],
+    }
+}
+
+fn roles(spec: &Spec, names: &Names) -> Needs {
+    Needs {
+        sid: "Roles",
+        resources: vec![names.delivery_role_arn(spec), names.function_role_arn(spec)],
+        look: &[
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+        ],
+        make: &[
+            "iam:CreateRole",
+            "iam:DeleteRole",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+        ],
+        delete: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
+    }
+}
+
+/// Log groups are found by listing those with a prefix, which AWS does not allow for single ones.
+fn any_log_group(names: &Names) -> Needs {
+    Needs {
+        sid: "FindLogGroups",
+        resources: vec![names.log_group_arn("*")],
+        look: &["logs:DescribeLogGroups"],
+        make: &[],
+        delete: &[],
+    }
+}
+
+fn log_groups(names: &Names) -> Needs {
+    let groups = [names.function_log_group(), names.delivery_log_group()];
+    let arns = groups.iter().map(|group| names.log_group_arn(group));
+    Needs {
+        sid: "LogGroups",
+        // Some actions are on the group, and some on what is in it.
+        resources: arns.flat_map(|arn| [format!("{arn}:*"), arn]).collect(),
+        look: &[
+            "logs:DescribeLogStreams",
+            "logs:FilterLogEvents",
+            "logs:ListTagsForResource",
+        ],
+        make: &[
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+            "logs:UntagResource",
+        ],
+        delete: &["logs:DeleteLogGroup"],
+    }
+}
+
+fn delivery_stream(names: &Names) -> Needs {
+    Needs {
+        sid: "DeliveryStream",
+        resources: vec![names.delivery_stream_arn()],
+        look: &[
+            "firehose:DescribeDeliveryStream",
+            "firehose:ListTagsForDeliveryStream",
+        ],
+        make: &[
+            "firehose:CreateDeliveryStream",
+            "firehose:DeleteDeliveryStream",
+            "firehose:TagDeliveryStream",
+            "firehose:UntagDeliveryStream",
+            "firehose:UpdateDestination",
+        ],
+        delete: &["firehose:DeleteDeliveryStream"],
+    }
+}
+
+fn function(names: &Names) -> Needs {
+    Needs {
+        sid: "Function",
+        resources: vec![names.function_arn()],
+        // `GetFunction` leaves the tags out where `ListTags` is not allowed.
+        look: &["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"],
+        make: &[
+            "lambda:AddPermission",
+            "lambda:CreateFunction",
+            "lambda:DeleteFunction",
+            "lambda:DeleteFunctionConcurrency",
+            "lambda:PutFunctionConcurrency",
+            "lambda:RemovePermission",
+            "lambda:TagResource",
+            "lambda:UntagResource",
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+        ],
+        delete: &["lambda:DeleteFunction"],
+    }
+}
+
+fn all_rest_apis(names: &Names) -> Needs {
+    Needs {
+        sid: "RestApis",
+        resources: vec![names.api_gateway_arn("/restapis")],
+        look: &["apigateway:GET"],
+        make: &["apigateway:POST"],
+        delete: &[],
+    }
+}
+
+/// AWS chooses an API's id, so a policy that is written before cannot name it.
+fn rest_apis(names: &Names) -> Needs {
+    Needs {
+        sid: "RestApi",
+        resources: vec![names.api_gateway_arn("/restapis/*")],
+        look: &["apigateway:GET"],
+        make: &[
+            "apigateway:DELETE",
+            "apigateway:PATCH",
+            "apigateway:POST",
+            "apigateway:PUT",
+            "apigateway:UpdateRestApiPolicy",
+        ],
+        delete: &["apigateway:DELETE"],
+    }
+}
+
+fn api_tags(names: &Names) -> Needs {
+    Needs {
+        sid: "RestApiTags",
+        resources: vec![names.api_gateway_arn("/tags/*")],
+        look: &[],
+        make: &["apigateway:DELETE", "apigateway:PUT"],
+        delete: &[],
+    }
+}

@@ -1,0 +1,119 @@
+//! The secret paths of an API: the one that is valid, and while they are changed the one before.
+//!
+//! They are kept in the API's own description, so that there is no state elsewhere, and every `up` that works on an API
+//! makes the same path. Only who may read the API's paths anyway may read it.
+
+use crate::aws::{AwsError, ErrorKind};
+
+/// Random bytes in a secret path: 128 bits cannot be guessed.
+const SECRET_BYTES: usize = 16;
+
+/// What the description of an API starts with.
+const DESCRIPTION: &str = "Split impressions; made by split-pipeline for the path /";
+
+/// What stands between the valid path and the one before.
+const REVOCABLE: &str = ", and until it is revoked /";
+
+/// What the description of an API keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// The valid path; absent where the description is not ours.
+    pub current: Option<String>,
+    /// The path before, while it works too.
+    pub old: Option<String>,
+}
+
+impl Secrets {
+    /// A new secret and no old one.
+    pub(super) fn generate() -> Result<Self, AwsError> {
+        Ok(Self {
+            current: Some(generate()?),
+            old: None,
+        })
+    }
+
+    /// Reads an API's description.
+    pub(super) fn read(description: &str) -> Self {
+        let Some(paths) = description.strip_prefix(DESCRIPTION) else {
+            return Self::default();
+        };
+        let (current, old) = paths
+            .split_once(REVOCABLE)
+            .map_or((paths, None), |(current, old)| (current, Some(old)));
+        let secret = |path: &str| is_secret(path).then(|| path.to_owned());
+        Self {
+            current: secret(current),
+            old: old.and_then(secret),
+        }
+    }
+
+    /// Writes an API's description.
+    pub(super) fn description(&self) -> String {
+        let current = self.current.as_deref().unwrap_or_default();
+        let old = self.old.as_ref().map(|old| format!("{REVOCABLE}{old}"));
+        format!("{DESCRIPTION}{current}{}", old.unwrap_or_default())
+    }
+
+    /// The same with a new path, the valid one becoming the old one; unchanged while there is an old one already, so
+    /// that a rotation that was interrupted goes on instead of starting anew.
+    pub(super) fn rotated(&self, valid: &str) -> Result<Self, AwsError> {
+        if self.old.is_some() {
+            return Ok(self.clone());
+        }
+        Ok(Self {
+            current: Some(generate()?),
+            old: Some(valid.to_owned()),
+        })
+    }
+
+    /// The same without the old path.
+    pub(super) fn revoked(&self) -> Self {
+        Self {
+            current: self.current.clone(),
+            old: None,
+        }
+    }
+}
+
+/// Whether a path is as unguessable as ours.
+pub(super) fn is_secret(path: &str) -> bool {
+    path.len() == SECRET_BYTES * 2 && path.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn generate() -> Result<String, AwsError> {
+    crate::random::hex(SECRET_BYTES).map_err(|error| {
+        let message = format!("the operating system gives no random bytes: {error}");
+        AwsError::own("random", ErrorKind::Other, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_never_the_same() {
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+        assert!(is_secret(&one) && is_secret(&other));
+        assert_ne!(one, other);
+        assert!(!is_secret("impressions"));
+    }
+
+    #[test]
+    fn a_description_keeps_them() {
+        let first = Secrets::generate().unwrap();
+        assert_eq!(Secrets::read(&first.description()), first);
+        let rotated = first.rotated(first.current.as_deref().unwrap()).unwrap();
+        assert_ne!(rotated.current, first.current);
+        assert_eq!(rotated.old, first.current);
+        assert_eq!(Secrets::read(&rotated.description()), rotated);
+        // An interrupted rotation goes on.
+        assert_eq!(rotated.rotated("whatever").unwrap(), rotated);
+        assert_eq!(Secrets::read(&rotated.revoked().description()), rotated.revoked());
+        assert_eq!(Secrets::read("somebody's own API"), Secrets::default());
+        assert_eq!(
+            Secrets::read(&format!("{DESCRIPTION}guessable")),
+            Secrets::default()
+        );
+    }
+}

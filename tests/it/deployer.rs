@@ -1,0 +1,384 @@
+//! What `permissions` prints is enough, and nothing of it is too much: each action is taken away in turn, and something
+//! fails that names it. IAM is enforced by the emulator.
+
+use std::collections::BTreeSet;
+use std::io::{Cursor, Write as _};
+
+use aws_config::SdkConfig;
+use aws_sdk_iam::types::AccessKey;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRule};
+use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+
+use crate::support::command::{Run, split_pipeline};
+use crate::support::emulator::Emulator;
+
+/// The pipeline before a change and after it; each way of it, other actions are needed.
+const BEFORE: &str = "name: it-deployer\n\
+    stream: {encryption: none}\n\
+    delivery: {buffer_seconds: 0}\n";
+const AFTER: &str = "name: it-deployer\n\
+    tags: {team: growth}\n\
+    iam: {permissions_boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}\n\
+    stream: {shards: 2, retention_hours: 48}\n\
+    delivery: {buffer_seconds: 60, versioning: true, expire_days: 30}\n\
+    handler: {memory_mib: 512, reserved_concurrency: 5, log_retention_days: 30}\n\
+    webhook: {rate_limit: 50}\n";
+
+/// What the emulator does not ask for, or cannot do; AWS does (Service Authorization Reference), and the README says why.
+const NOT_ASKED_FOR: [&str; 11] = [
+    // To give a role to a service.
+    "iam:PassRole",
+    "lambda:DeleteFunctionConcurrency",
+    // To create with tags, besides the call itself.
+    "s3:TagResource",
+    // To get the tags with the function.
+    "lambda:ListTags",
+    // To create or change an API that has a policy.
+    "apigateway:UpdateRestApiPolicy",
+    // It cannot switch a stream's mode.
+    "kinesis:UpdateStreamMode",
+    // Only what cannot be changed in place is deleted by `up`; the tests of `down` take these away.
+    "firehose:DeleteDeliveryStream",
+    "iam:DeleteRole",
+    "lambda:DeleteFunction",
+    // There are no parts of uploads and no versions to delete.
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObjectVersion",
+];
+
+/// Somebody who may do what a policy says.
+struct Deployer<'a> {
+    emulator: &'a Emulator,
+    config: SdkConfig,
+    key: AccessKey,
+    handler: tempfile::NamedTempFile,
+}
+
+impl<'a> Deployer<'a> {
+    async fn new(emulator: &'a Emulator) -> Self {
+        let config = emulator.sdk().await;
+        let iam = aws_sdk_iam::Client::new(&config);
+        iam.create_user().user_name("deployer").send().await.unwrap();
+        let key = iam
+            .create_access_key()
+            .user_name("deployer")
+            .send()
+            .await
+            .unwrap();
+        Self {
+            emulator,
+            config,
+            key: key.access_key.unwrap(),
+            handler: small_handler(),
+        }
+    }
+
+    fn run(&self, spec: &str, arguments: &[&str]) -> Run {
+        let endpoint = self.emulator.endpoint();
+        let start = ["--endpoint-url", &endpoint, "--file", "-"];
+        let handler = ["--handler", self.handler.path().to_str().unwrap()];
+        let handler = handler
+            .iter()
+            .filter(|_| arguments[0] == "up" || arguments[0] == "status");
+        split_pipeline(start.iter().chain(arguments).chain(handler)).stdin(spec)
+    }
+
+    /// A command of somebody who may do everything.
+    fn admin(&self, spec: &str, arguments: &[&str]) -> Run {
+        self.run(spec, arguments).credentials("test", "test")
+    }
+
+    /// A command of whom the policy is for.
+    fn deployer(&self, spec: &str, arguments: &[&str]) -> Run {
+        let (id, secret) = (self.key.access_key_id(), self.key.secret_access_key());
+        self.run(spec, arguments).credentials(id, secret)
+    }
+
+    fn policy(&self, command: &str) -> Value {
+        let permissions = ["permissions", "--for", command];
+        let mut policy = self.admin(AFTER, &permissions).exits_with(0).json();
+        let statements = policy["Statement"].as_array_mut().unwrap();
+        for statement in statements.iter_mut() {
+            // AWS asks for the log groups of the account and region, the emulator for all there are.
+            if statement["Sid"] == "FindLogGroups" {
+                let groups = "arn:aws:logs:us-east-1:000000000000:log-group:*";
+                assert_eq!(statement["Resource"], groups);
+                statement["Resource"] = json!("*");
+            }
+        }
+        // AWS asks for the function that is to be, the emulator knows it only from a call's path.
+        if command == "up" {
+            let create = json!({"Effect": "Allow", "Action": "lambda:CreateFunction", "Resource": "*"});
+            statements.push(create);
+        }
+        policy
+    }
+
+    async fn permit(&self, policy: &Value) {
+        let iam = aws_sdk_iam::Client::new(&self.config);
+        let call = iam.put_user_policy().user_name("deployer").policy_name("deploy");
+        call.policy_document(policy.to_string()).send().await.unwrap();
+    }
+
+    /// Changes what only somebody else changes, so that it has to be repaired.
+    async fn tamper(&self) {
+        let iam = aws_sdk_iam::Client::new(&self.config);
+        let role = "it-deployer-handler-us-east-1";
+        let nobody = json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"});
+        let nobody = json!({"Version": "2012-10-17", "Statement": [nobody]});
+        let call = iam.update_assume_role_policy().role_name(role);
+        call.policy_document(nobody.to_string()).send().await.unwrap();
+        let nothing = json!({"Effect": "Deny", "Action": "*", "Resource": "*"});
+        let nothing = json!({"Version": "2012-10-17", "Statement": [nothing]});
+        let call = iam.put_role_policy().role_name(role).policy_name("more");
+        call.policy_document(nothing.to_string()).send().await.unwrap();
+        let call = iam.attach_role_policy().role_name(role);
+        call.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
+            .send()
+            .await
+            .unwrap();
+
+        let s3 = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(true);
+        let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+        let bucket = "it-deployer-000000000000-us-east-1";
+        s3.delete_public_access_block()
+            .bucket(bucket)
+            .send()
+            .await
+            .unwrap();
+        let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter);
+        let controls = OwnershipControls::builder().rules(rule.build().unwrap());
+        let call = s3.put_bucket_ownership_controls().bucket(bucket);
+        call.ownership_controls(controls.build().unwrap())
+            .send()
+            .await
+            .unwrap();
+        s3.delete_bucket_policy().bucket(bucket).send().await.unwrap();
+        let call = s3.put_bucket_encryption().bucket(bucket);
+        call.server_side_encryption_configuration(crate::drift::by_kms())
+            .send()
+            .await
+            .unwrap();
+
+        let apigateway = aws_sdk_apigateway::Client::new(&self.config);
+        let apis = apigateway.get_rest_apis().send().await.unwrap();
+        let api = &apis.items()[0];
+        let call = apigateway.put_method().rest_api_id(api.id().unwrap());
+        let call = call
+            .resource_id(api.root_resource_id().unwrap())
+            .http_method("GET");
+        call.authorization_type("NONE").send().await.unwrap();
+
+        self.tamper_with_the_function().await;
+    }
+
+    async fn tamper_with_the_function(&self) {
+        let lambda = aws_sdk_lambda::Client::new(&self.config);
+        let call = lambda.update_function_code().function_name("it-deployer");
+        call.zip_file(Blob::new(crate::drift::another_zip()))
+            .send()
+            .await
+            .unwrap();
+        let call = lambda.remove_permission().function_name("it-deployer");
+        call.statement_id("split-pipeline-webhook").send().await.unwrap();
+        let call = lambda
+            .add_permission()
+            .function_name("it-deployer")
+            .principal("*");
+        let call = call
+            .statement_id("split-pipeline-webhook")
+            .action("lambda:InvokeFunction");
+        call.send().await.unwrap();
+    }
+}
+
+/// A zip whose `bootstrap` is an ELF header for this machine and nothing else: nobody calls it here.
+fn small_handler() -> tempfile::NamedTempFile {
+    let mut elf = [0u8; 64];
+    elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    elf[16] = 3;
+    elf[18] = 62;
+    elf[20] = 1;
+    elf[52] = 64;
+    elf[54] = 56;
+    elf[58] = 64;
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().unix_permissions(0o755);
+    archive.start_file("bootstrap", options).unwrap();
+    archive.write_all(&elf).unwrap();
+    let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
+    std::fs::write(file.path(), archive.finish().unwrap().into_inner()).unwrap();
+    file
+}
+
+fn actions(policy: &Value) -> BTreeSet<String> {
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions = statements.flat_map(|statement| match &statement["Action"] {
+        Value::Array(actions) => actions.clone(),
+        action => vec![action.clone()],
+    });
+    actions
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn without(policy: &Value, action: &str) -> Value {
+    let mut policy = policy.clone();
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    for statement in statements.iter_mut() {
+        let left = match statement["Action"].take() {
+            Value::Array(actions) => actions,
+            action => vec![action],
+        };
+        let left: Vec<_> = left.into_iter().filter(|it| it != action).collect();
+        statement["Action"] = json!(left);
+    }
+    statements.retain(|statement| statement["Action"] != json!([]));
+    policy
+}
+
+/// The actions that nobody missed, but for those that the emulator does not ask for.
+fn unneeded(tried: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known = |action: &String| NOT_ASKED_FOR.contains(&action.as_str());
+    tried.into_iter().filter(|action| !known(action)).collect()
+}
+
+#[tokio::test]
+async fn the_policy_is_enough_and_looking_needs_each_action() {
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    somebody.permit(&somebody.policy("up")).await;
+    somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(0);
+    somebody.deployer(AFTER, &["up", "--yes"]).exits_with(0);
+    somebody.tamper().await;
+    somebody.deployer(AFTER, &["up", "--yes"]).exits_with(0);
+    somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(0);
+
+    let status = somebody.policy("status");
+    somebody.permit(&status).await;
+    somebody.deployer(BEFORE, &["status"]).exits_with(0);
+    somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(0);
+    somebody.deployer(AFTER, &["up", "--yes"]).exits_with(1);
+    let mut missed_by_nobody = Vec::new();
+    for action in actions(&status) {
+        somebody.permit(&without(&status, &action)).await;
+        let looked = somebody.deployer(BEFORE, &["status"]).outcome();
+        if looked.code != 1 || !looked.stderr.contains(&format!("allow {action} ")) {
+            missed_by_nobody.push(action);
+        }
+    }
+    assert_eq!(unneeded(missed_by_nobody), [""; 0]);
+
+    somebody.permit(&somebody.policy("down")).await;
+    let down = ["down", "--yes", "--purge-data"];
+    somebody.deployer(BEFORE, &down).exits_with(0);
+}
+
+/// Whether `up` needs an action only to change what is there.
+fn is_for_changes(action: &str) -> bool {
+    const VERBS: [&str; 10] = [
+        "Decrease", "Delete", "Detach", "Increase", "Remove", "Start", "Stop", "Tag", "Untag", "Update",
+    ];
+    const OTHERS: [&str; 8] = [
+        "apigateway:DELETE",
+        "iam:PutRolePermissionsBoundary",
+        "lambda:PutFunctionConcurrency",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+    ];
+    let (_, name) = action.split_once(':').unwrap();
+    OTHERS.contains(&action) || VERBS.iter().any(|verb| name.starts_with(verb))
+}
+
+impl Deployer<'_> {
+    /// Whether `up` fails for want of an action.
+    fn misses(&self, spec: &str, action: &str) -> bool {
+        let up = self.deployer(spec, &["up", "--yes"]).outcome();
+        up.code == 1 && up.stderr.contains(&format!("allow {action} "))
+    }
+}
+
+#[tokio::test]
+async fn making_needs_each_action() {
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    let policy = somebody.policy("up");
+    let looking = actions(&somebody.policy("status"));
+    let mut missed_by_nobody = Vec::new();
+    for action in actions(&policy)
+        .difference(&looking)
+        .filter(|it| !is_for_changes(it))
+    {
+        somebody.permit(&without(&policy, action)).await;
+        if !somebody.misses(BEFORE, action) {
+            missed_by_nobody.push(action.clone());
+        }
+        emulator.tag_stream("it-deployer").await;
+        let down = ["down", "--yes", "--purge-data"];
+        somebody.admin(BEFORE, &down).exits_with(0);
+    }
+    assert_eq!(unneeded(missed_by_nobody), [""; 0]);
+}
+
+#[tokio::test]
+async fn changing_needs_each_action() {
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    let policy = somebody.policy("up");
+    let looking = actions(&somebody.policy("status"));
+    somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
+    let mut missed_by_nobody = Vec::new();
+    for action in actions(&policy)
+        .difference(&looking)
+        .filter(|it| is_for_changes(it))
+    {
+        somebody.permit(&without(&policy, action)).await;
+        somebody.tamper().await;
+        let is_missed = somebody.misses(AFTER, action) || {
+            somebody.admin(AFTER, &["up", "--yes"]).exits_with(0);
+            somebody.misses(BEFORE, action)
+        };
+        if !is_missed {
+            missed_by_nobody.push(action.clone());
+        }
+        somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
+    }
+    assert_eq!(unneeded(missed_by_nobody), [""; 0]);
+}
+
+#[tokio::test]
+async fn deleting_needs_each_action() {
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    let policy = somebody.policy("down");
+    let looking = actions(&somebody.policy("status"));
+    let mut missed_by_nobody = Vec::new();
+    let s3 = aws_sdk_s3::config::Builder::from(&somebody.config).force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+    for action in actions(&policy).difference(&looking) {
+        somebody.permit(&without(&policy, action)).await;
+        somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
+        let call = s3.put_object().bucket("it-deployer-000000000000-us-east-1");
+        call.key("impressions/one").send().await.unwrap();
+        let iam = aws_sdk_iam::Client::new(&somebody.config);
+        let call = iam
+            .attach_role_policy()
+            .role_name("it-deployer-handler-us-east-1");
+        call.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
+            .send()
+            .await
+            .unwrap();
+        let down = ["down", "--yes", "--purge-data"];
+        let outcome = somebody.deployer(BEFORE, &down).outcome();
+        if outcome.code != 1 || !outcome.stderr.contains(&format!("allow {action} ")) {
+            missed_by_nobody.push(action.clone());
+        }
+        somebody.admin(BEFORE, &down).exits_with(0);
+    }
+    assert_eq!(unneeded(missed_by_nobody), [""; 0]);
+}
