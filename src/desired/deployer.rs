@@ -51,6 +51,7 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         bucket(spec, names),
         objects(spec, names),
         stream(names),
+        stream_encryption(names),
         roles(spec, names),
         any_log_group(names),
         log_groups(names),
@@ -148,12 +149,21 @@ fn stream(names: &Names) -> Needs {
             "kinesis:DecreaseStreamRetentionPeriod",
             "kinesis:IncreaseStreamRetentionPeriod",
             "kinesis:RemoveTagsFromStream",
-            "kinesis:StartStreamEncryption",
-            "kinesis:StopStreamEncryption",
             "kinesis:UpdateShardCount",
             "kinesis:UpdateStreamMode",
         ],
         delete: &["kinesis:DeleteStream"],
+    }
+}
+
+/// Kinesis checks these against the key as well; they allow nothing to be done with it.
+fn stream_encryption(names: &Names) -> Needs {
+    Needs {
+        sid: "StreamEncryption",
+        resources: vec![names.stream_arn(), names.any_key_arn()],
+        look: &[],
+        make: &["kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption"],
+        delete: &[],
     }
 }
 

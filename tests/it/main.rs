@@ -18,6 +18,7 @@ mod foreign;
 mod held;
 mod interruption;
 mod kills;
+mod linter;
 mod load;
 mod loss;
 mod not_yet;

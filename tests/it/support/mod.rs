@@ -8,4 +8,5 @@ pub(crate) mod moto;
 pub(crate) mod objects;
 pub(crate) mod pace;
 pub(crate) mod proxy;
+pub(crate) mod python;
 pub(crate) mod weather;

@@ -1,12 +1,10 @@
 //! `moto_server`, an emulator by other people: what works with both is less likely to lean on either's quirks.
 
-use std::fs::File;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::command::cache;
 use super::emulator::free_port;
+use super::python::installed;
 
 /// The version that these tests were written with.
 const VERSION: &str = "5.2.5";
@@ -21,12 +19,13 @@ impl Moto {
     pub(crate) async fn start() -> Self {
         let port = free_port();
         let endpoint = format!("http://127.0.0.1:{port}");
-        let process = Command::new(installed())
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process =
+            Command::new(installed("moto", &[&format!("moto[server]=={VERSION}")]).join("bin/python"))
+                .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
         let moto = Self { endpoint, process };
         let deadline = Instant::now() + Duration::from_mins(1);
         while reqwest::get(format!("{}/moto-api/", moto.endpoint))
@@ -45,31 +44,4 @@ impl Drop for Moto {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
-}
-
-/// The Python of an environment that has it; installed once.
-fn installed() -> PathBuf {
-    let environment = cache().join(format!("moto-{VERSION}"));
-    std::fs::create_dir_all(cache()).unwrap();
-    let lock = File::create(cache().join("moto.lock")).unwrap();
-    lock.lock().unwrap();
-    let (python, complete) = (environment.join("bin/python"), environment.join("complete"));
-    if !complete.exists() {
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&environment));
-        let package = format!("moto[server]=={VERSION}");
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]));
-        File::create(complete).unwrap();
-    }
-    python
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
