@@ -15,7 +15,7 @@ use crate::resources::function::{self, Function, RUNTIME};
 use crate::resources::log_group::{self, LogGroup};
 use crate::resources::rest_api::{self, Path, Post, RestApi};
 use crate::resources::role::Role;
-use crate::resources::stage::{self, Deployment, Permission, Stage};
+use crate::resources::stage::{self, AccessLog, Deployment, Permission, Stage};
 use crate::resources::stream::{self, Stream};
 use crate::spec::{Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Spec, StreamMode};
 
@@ -32,6 +32,13 @@ const OPEN_PATH: &str = "impressions";
 
 /// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
 const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
+
+/// What the access log has of a request: neither path nor URL, since they are secret.
+const ACCESS_LOG: &str = concat!(
+    r#"{"access":"webhook","time":"$context.requestTime","source":"$context.identity.sourceIp","#,
+    r#""method":"$context.httpMethod","status":"$context.status","latency_ms":"$context.responseLatency","#,
+    r#""bytes":"$context.responseLength","request":"$context.requestId"}"#
+);
 
 /// After how many days S3 drops the parts of uploads that were never finished.
 const ABORT_UPLOADS_DAYS: i32 = 7;
@@ -355,6 +362,10 @@ fn stage(spec: &Spec, names: &Names, tags: &Tags) -> Stage {
         invoke_permission: Permission::Granted,
         rate_limit: f64::from(spec.webhook.rate_limit.get()),
         burst_limit: signed(spec.webhook.burst_limit.get()),
+        access_log: spec.webhook.access_log.then(|| AccessLog {
+            log_group: names.log_group_arn(&names.function_log_group()),
+            format: ACCESS_LOG.to_owned(),
+        }),
     };
     Stage {
         names: names.clone(),

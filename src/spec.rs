@@ -221,6 +221,8 @@ pub struct Webhook {
     pub secret_path: bool,
     /// Only these sources may call, where given: IPv4 or IPv6 ranges in CIDR notation, or single addresses.
     pub allow_cidrs: Vec<Cidr>,
+    /// Whether API Gateway logs every request, those that it refuses too, to the function's log group; without the path.
+    pub access_log: bool,
     /// Requests per second.
     pub rate_limit: Bounded<1, 100_000>,
     /// Requests at once, before the rate limit applies.
@@ -300,6 +302,7 @@ impl Default for Webhook {
             stage: StageName::default(),
             secret_path: true,
             allow_cidrs: Vec::new(),
+            access_log: false,
             rate_limit: Bounded::of::<100>(),
             burst_limit: Bounded::of::<200>(),
         }

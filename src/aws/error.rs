@@ -152,6 +152,13 @@ impl AwsError {
                     None => return Vec::new(),
                 }
             }
+            ErrorKind::Other if self.message.contains("CloudWatch Logs role ARN must be set") => {
+                "API Gateway logs by one role for all APIs of an account and region, so it is not `up` that sets it: make a role \
+                 that trusts apigateway.amazonaws.com with the policy AmazonAPIGatewayPushToCloudWatchLogs, and `aws \
+                 apigateway update-account --patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN`; or \
+                 leave `webhook.access_log` out"
+                    .to_owned()
+            }
             ErrorKind::Failed => "AWS failed, not the spec; run the command again later".to_owned(),
             _ => return Vec::new(),
         };

@@ -1,7 +1,7 @@
 //! The stage that opens the REST API to the world: it points to a deployment of the API as it should be, throttles,
 //! and exactly its requests may invoke the function.
 
-use aws_sdk_apigateway::types::{MethodSetting, Op, PatchOperation, Stage as Found};
+use aws_sdk_apigateway::types::{AccessLogSettings, MethodSetting, Op, PatchOperation, Stage as Found};
 use futures_util::{join, try_join};
 use serde::Serialize;
 
@@ -38,6 +38,17 @@ pub struct State {
     pub rate_limit: f64,
     /// Requests at once.
     pub burst_limit: i32,
+    /// Where every request is logged, if anywhere.
+    pub access_log: Option<AccessLog>,
+}
+
+/// Where and how every request is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccessLog {
+    /// The log group's ARN.
+    pub log_group: String,
+    /// What is written of each: without the path, which is a secret.
+    pub format: String,
 }
 
 /// Whether what is deployed is the API as it should be.
@@ -126,6 +137,7 @@ impl Resource for Stage {
             burst_limit: throttling
                 .map(MethodSetting::throttling_burst_limit)
                 .unwrap_or_default(),
+            access_log: stage.access_log_settings().and_then(access_log),
         };
         Ok(Some(Observed {
             id: Id {
@@ -163,6 +175,7 @@ impl Resource for Stage {
         let state = State {
             rate_limit: 0.0,
             burst_limit: 0,
+            access_log: None,
             ..self.state.clone()
         };
         let id = Id {
@@ -186,7 +199,7 @@ impl Resource for Stage {
         if have.state.invoke_permission != self.state.invoke_permission {
             self.permit(needs, step).await?;
         }
-        let mut patch = self.throttling(&have.state);
+        let mut patch = self.settings(&have.state);
         if have.state.deployment != self.state.deployment {
             deployment_of(&needs.api)?.clone_into(&mut id.deployment);
             let operation = PatchOperation::builder().op(Op::Replace).path("/deploymentId");
@@ -257,29 +270,40 @@ impl Stage {
         Ok(found.map(|index| stages.swap_remove(index)))
     }
 
-    fn throttling(&self, had: &State) -> Vec<PatchOperation> {
-        let operation = |path: &str, value: String| {
-            PatchOperation::builder()
-                .op(Op::Replace)
-                .path(path)
-                .value(value)
-                .build()
-        };
+    /// What brings throttling and the access log to where they should be.
+    fn settings(&self, had: &State) -> Vec<PatchOperation> {
+        let want = &self.state;
         let mut operations = Vec::new();
-        if (had.rate_limit - self.state.rate_limit).abs() > f64::EPSILON {
-            operations.push(operation(
-                "/*/*/throttling/rateLimit",
-                self.state.rate_limit.to_string(),
-            ));
+        let mut operate = |op: Op, path: &str, value: Option<String>| {
+            let operation = PatchOperation::builder().op(op).path(path);
+            operations.push(operation.set_value(value).build());
+        };
+        if (had.rate_limit - want.rate_limit).abs() > f64::EPSILON {
+            let value = want.rate_limit.to_string();
+            operate(Op::Replace, "/*/*/throttling/rateLimit", Some(value));
         }
-        if had.burst_limit != self.state.burst_limit {
-            operations.push(operation(
-                "/*/*/throttling/burstLimit",
-                self.state.burst_limit.to_string(),
-            ));
+        if had.burst_limit != want.burst_limit {
+            let value = want.burst_limit.to_string();
+            operate(Op::Replace, "/*/*/throttling/burstLimit", Some(value));
+        }
+        match &want.access_log {
+            _ if had.access_log == want.access_log => {}
+            None => operate(Op::Remove, "/accessLogSettings", None),
+            Some(log) => {
+                let (group, format) = (log.log_group.clone(), log.format.clone());
+                operate(Op::Replace, "/accessLogSettings/destinationArn", Some(group));
+                operate(Op::Replace, "/accessLogSettings/format", Some(format));
+            }
         }
         operations
     }
+}
+
+fn access_log(settings: &AccessLogSettings) -> Option<AccessLog> {
+    Some(AccessLog {
+        log_group: settings.destination_arn()?.to_owned(),
+        format: settings.format().unwrap_or_default().to_owned(),
+    })
 }
 
 /// The deployment that the stage is to point to.

@@ -22,7 +22,7 @@ const SPEC: &str = "name: it-drift\n\
     iam: {permissions_boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}\n\
     delivery: {expire_days: 30, versioning: true}\n\
     handler: {reserved_concurrency: 5}\n\
-    webhook: {allow_cidrs: [192.0.2.0/24]}\n";
+    webhook: {allow_cidrs: [192.0.2.0/24], access_log: true}\n";
 
 /// The pipeline's name, and that of most of its resources.
 const NAME: &str = "it-drift";

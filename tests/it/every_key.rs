@@ -41,6 +41,7 @@ fn changes() -> Vec<(&'static str, Value)> {
         ("handler.fields", json!(["key", "split"])),
         ("handler.record_kib", json!(0)),
         ("webhook.stage", json!("live")),
+        ("webhook.access_log", json!(true)),
         ("webhook.rate_limit", json!(50)),
         ("webhook.burst_limit", json!(60)),
         ("webhook.allow_cidrs", json!(["192.0.2.0/24", "2001:db8::/32"])),

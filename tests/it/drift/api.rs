@@ -277,6 +277,18 @@ impl Clients {
             ),
             Drift::new(
                 "stage",
+                ["access_log.format", "access_log.log_group"],
+                ["PATCH /restapis/*/stages/prod"],
+                async move {
+                    let operation = PatchOperation::builder()
+                        .op(Op::Remove)
+                        .path("/accessLogSettings");
+                    let call = apigateway.update_stage().rest_api_id(api).stage_name("prod");
+                    call.patch_operations(operation.build()).send().await.unwrap();
+                },
+            ),
+            Drift::new(
+                "stage",
                 ["deployment"],
                 [
                     "PATCH /restapis/*/stages/prod",

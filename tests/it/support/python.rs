@@ -1,4 +1,4 @@
-//! Programs from PyPI that the tests run, each in an environment of its own.
+//! Programs from the Python Package Index that the tests run, each in an environment of its own.
 
 use std::fs::File;
 use std::path::PathBuf;
