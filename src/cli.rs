@@ -226,6 +226,9 @@ pub struct Permissions {
     /// Only for these commands; default: all of them
     #[arg(long = "for", value_name = "COMMAND", value_enum, value_delimiter = ',')]
     commands: Vec<Permitted>,
+    /// For the pipelines that `smoke --ephemeral` makes, which have names of their own
+    #[arg(long)]
+    pub ephemeral: bool,
 }
 
 impl Permissions {
@@ -247,6 +250,8 @@ pub enum Permitted {
     Status,
     /// `down`.
     Down,
+    /// `smoke`; with --ephemeral, together with `up` and `down`.
+    Smoke,
 }
 
 /// Options of `local`.

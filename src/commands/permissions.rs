@@ -2,17 +2,31 @@
 
 use super::Context;
 use super::session::Session;
+use super::smoke::{RUN_BYTES, ephemeral_base, ephemeral_settings};
 use crate::cli;
 use crate::desired::{Purpose, deployer_policy};
 use crate::failure::{Exit, Failure};
+use crate::names::Names;
 use crate::results;
 
 pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let purposes: Vec<_> = args.commands().iter().copied().map(purpose).collect();
-    let policy = deployer_policy(&purposes, &session.spec, &session.names);
+    let (names, spec) = if args.ephemeral {
+        (ephemeral_names(&session), ephemeral_settings(&session.spec))
+    } else {
+        (session.names.clone(), session.spec.clone())
+    };
+    let policy = deployer_policy(&purposes, &spec, &names);
     context.ui.result(&results::Permissions { policy })?;
     Ok(Exit::Done)
+}
+
+/// The names of every ephemeral pipeline: `?` is any one character to IAM.
+fn ephemeral_names(session: &Session) -> Names {
+    let name = format!("{}-{}", ephemeral_base(&session.spec), "?".repeat(2 * RUN_BYTES));
+    let aws = &session.aws;
+    Names::new(&name, &aws.account, &aws.partition, &aws.region)
 }
 
 fn purpose(command: cli::Permitted) -> Purpose {
@@ -20,5 +34,6 @@ fn purpose(command: cli::Permitted) -> Purpose {
         cli::Permitted::Up => Purpose::Up,
         cli::Permitted::Status => Purpose::Status,
         cli::Permitted::Down => Purpose::Down,
+        cli::Permitted::Smoke => Purpose::Smoke,
     }
 }

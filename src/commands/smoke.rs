@@ -22,7 +22,7 @@ use crate::smoke::{Batch, Poster, Search, SmokeError};
 use crate::spec::{Bounded, Name, Spec};
 
 /// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
-const RUN_BYTES: usize = 4;
+pub(super) const RUN_BYTES: usize = 4;
 
 /// The longest name of a pipeline, less what makes an ephemeral one unique.
 const LONGEST_BASE: usize = 32 - 1 - 2 * RUN_BYTES;
@@ -204,18 +204,30 @@ async fn open_webhook(session: &Session) -> Result<String, Failure> {
     })
 }
 
-/// The spec of a pipeline for one test: a name of its own, a bucket of its own, the smallest buffer.
+/// The spec of a pipeline for one test, with a name of its own.
 fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
-    let base = spec.name.as_str();
-    let base = base[..base.len().min(LONGEST_BASE)].trim_end_matches('-');
+    let base = ephemeral_base(spec);
     let name = Name::new(format!("{base}-{run}")).map_err(|why| {
         Failure::new(
             FailureKind::Smoke,
             format!("no name for an ephemeral pipeline: {why}"),
         )
     })?;
-    let mut spec = Spec {
+    Ok(Spec {
         name,
+        ..ephemeral_settings(spec)
+    })
+}
+
+/// What the names of ephemeral pipelines start with.
+pub(super) fn ephemeral_base(spec: &Spec) -> &str {
+    let name = spec.name.as_str();
+    name[..name.len().min(LONGEST_BASE)].trim_end_matches('-')
+}
+
+/// What a spec says of an ephemeral pipeline: a bucket of its own, the smallest buffer, nothing that outlives the test.
+pub(super) fn ephemeral_settings(spec: &Spec) -> Spec {
+    let mut spec = Spec {
         protect: false,
         ..spec.clone()
     };
@@ -223,7 +235,7 @@ fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
     spec.delivery.existing_bucket = false;
     spec.delivery.buffer_mib = Bounded::of::<1>();
     spec.delivery.buffer_seconds = Bounded::of::<0>();
-    Ok(spec)
+    spec
 }
 
 fn search_failed(error: SearchError) -> Failure {

@@ -17,6 +17,8 @@ pub enum Purpose {
     Status,
     /// Look and delete.
     Down,
+    /// Find impressions in the bucket.
+    Smoke,
 }
 
 /// What is needed of one kind of resource: to look at it, to make and change it, to delete it.
@@ -65,6 +67,10 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         .iter()
         .filter_map(|needs| needs.statement(purposes))
         .collect();
+    if purposes.contains(&Purpose::Smoke) {
+        let objects = format!("{}/*", names.bucket_arn(&names.bucket(spec)));
+        statements.push(allow("FindImpressions", &["s3:GetObject"], &objects));
+    }
     if purposes.contains(&Purpose::Up) {
         let role = names.delivery_role_arn(spec);
         statements.push(pass("PassDeliveryRole", &role, "firehose.amazonaws.com"));

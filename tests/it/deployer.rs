@@ -97,8 +97,11 @@ impl<'a> Deployer<'a> {
     }
 
     fn policy(&self, command: &str) -> Value {
-        let permissions = ["permissions", "--for", command];
-        let mut policy = self.admin(AFTER, &permissions).exits_with(0).json();
+        self.permissions(AFTER, &["permissions", "--for", command])
+    }
+
+    fn permissions(&self, spec: &str, arguments: &[&str]) -> Value {
+        let mut policy = self.admin(spec, arguments).exits_with(0).json();
         let statements = policy["Statement"].as_array_mut().unwrap();
         for statement in statements.iter_mut() {
             // AWS asks for the log groups of the account and region, the emulator for all there are.
@@ -109,7 +112,8 @@ impl<'a> Deployer<'a> {
             }
         }
         // AWS asks for the function that is to be, the emulator knows it only from a call's path.
-        if command == "up" {
+        if actions(&policy).contains("lambda:CreateFunction") {
+            let statements = policy["Statement"].as_array_mut().unwrap();
             let create = json!({"Effect": "Allow", "Action": "lambda:CreateFunction", "Resource": "*"});
             statements.push(create);
         }
@@ -349,6 +353,28 @@ async fn changing_needs_each_action() {
         somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
     }
     assert_eq!(unneeded(missed_by_nobody), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_ci_job_needs_no_more_for_a_pipeline_of_its_own() {
+    const SPEC: &str = "name: it-deployer-with-a-long-name\n";
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    let policy = somebody.permissions(SPEC, &["permissions", "--ephemeral"]);
+    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/it-deployer-with-a-long-????????";
+    let statements = policy["Statement"].as_array().unwrap();
+    assert!(statements.iter().any(|it| it["Resource"] == stream), "{policy}");
+    somebody.permit(&policy).await;
+    let smoke = ["smoke", "--ephemeral", "--count", "10"];
+    somebody.deployer(SPEC, &smoke).exits_with(0);
+    somebody.permit(&without(&policy, "s3:GetObject")).await;
+    somebody
+        .deployer(SPEC, &smoke)
+        .exits_with(1)
+        .says("allow s3:GetObject");
+    // What it has made for itself it may do to no other pipeline.
+    somebody.permit(&policy).await;
+    somebody.deployer(SPEC, &["up"]).exits_with(1).says("hint: allow");
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ fn findings(policy: &Value) -> Vec<Value> {
         .args(["--json", "--include-community-auditors"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // It warns of its own dependencies.
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut stdin = linter.stdin.take().unwrap();
