@@ -92,6 +92,12 @@ pub enum Command {
     Build(Build),
     /// Send impressions that were spilled to S3 again; with --stream, copy what the stream still keeps to S3
     Replay(Replay),
+    /// Show the handler's log and the delivery stream's errors, newest last
+    Logs(Logs),
+    /// Say what a rate of impressions needs and costs: shards, headroom to every limit, money by service
+    Estimate(Estimate),
+    /// Print `CREATE EXTERNAL TABLE` for Athena, with partition projection, and example queries
+    Athena,
     /// Give the webhook a new secret path; the old one works until it is revoked
     Rotate(Rotate),
     /// Print the IAM policy that whoever runs `up`, `status` and `down` needs
@@ -102,6 +108,8 @@ pub enum Command {
     Local(Local),
     /// Print a completion script
     Completions(Completions),
+    /// Print the manual page, or that of one command
+    Man(Man),
 }
 
 /// Options of `init`.
@@ -212,6 +220,41 @@ pub struct Replay {
     pub until: Option<SystemTime>,
 }
 
+/// Options of `logs`.
+#[derive(Args, Clone, Debug)]
+pub struct Logs {
+    /// Go on showing new lines, until interrupted
+    #[arg(long)]
+    pub follow: bool,
+    /// How far back to start
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub since: Duration,
+}
+
+/// Options of `estimate`.
+#[derive(Args, Clone, Debug)]
+pub struct Estimate {
+    /// Impressions a second; without it, what the running pipeline receives
+    #[arg(long, value_name = "N", value_parser = rate, conflicts_with = "per_day")]
+    pub per_second: Option<f64>,
+    /// Impressions a day
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub per_day: Option<f64>,
+    /// How many environments post to the webhook, each for itself
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub environments: u32,
+    /// How far back to look at the running pipeline
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = some_time)]
+    pub since: Duration,
+}
+
+/// Options of `man`.
+#[derive(Args, Clone, Debug)]
+pub struct Man {
+    /// The command
+    pub command: Option<String>,
+}
+
 /// Options of `rotate`.
 #[derive(Args, Clone, Debug)]
 pub struct Rotate {
@@ -287,6 +330,21 @@ fn endpoint(text: &str) -> Result<String, String> {
     match host {
         Some(host) if !host.trim_matches('/').is_empty() => Ok(text.to_owned()),
         _ => Err("must be a URL such as http://127.0.0.1:4566".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && rate <= 1e12 => Ok(rate),
+        _ => Err("must be a number above 0".to_owned()),
+    }
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        Ok(_) => Err("must be more than nothing".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! Must not print, nor know an SDK's types.
 
+mod athena;
 mod build;
 mod completions;
 mod down;
+mod estimate;
 mod init;
 mod local;
+mod logs;
+mod man;
 mod permissions;
 mod plan;
 mod replay;
@@ -69,6 +73,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Replay(args) => replay::run(context, &args).await,
         Command::Rotate(args) => rotate::run(context, &args).await,
         Command::Permissions(args) => permissions::run(context, &args).await,
+        Command::Logs(args) => logs::run(context, &args).await,
+        Command::Estimate(args) => estimate::run(context, &args).await,
+        Command::Athena => athena::run(context).await,
+        Command::Man(args) => man::run(context, &args),
         Command::Schema => schema::run(context),
         Command::Local(args) => local::run(context, &args).await,
         Command::Completions(args) => completions::run(context, &args),

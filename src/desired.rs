@@ -33,6 +33,9 @@ const OPEN_PATH: &str = "impressions";
 /// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
 const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
 
+/// After how many days S3 drops what a deleted object leaves behind in a bucket that keeps, or kept, versions.
+const EXPIRE_VERSIONS_DAYS: i32 = 1;
+
 /// What the access log has of a request: neither path nor URL, since they are secret.
 const ACCESS_LOG: &str = concat!(
     r#"{"access":"webhook","time":"$context.requestTime","source":"$context.identity.sourceIp","#,
@@ -158,6 +161,7 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
         lifecycle: Lifecycle {
             expire_days,
             expire_prefix: expire_days.map(|_| spec.delivery.prefix.fixed_part().to_owned()),
+            expire_versions_days: expire_days.map(|_| EXPIRE_VERSIONS_DAYS),
             abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
             other_rules: Vec::new(),
         },
@@ -343,6 +347,7 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
         }),
         other_methods: Vec::new(),
         other_paths: Vec::new(),
+        path_remembered: true,
         deployed: true,
         duplicates: Vec::new(),
     };
@@ -360,6 +365,7 @@ fn stage(spec: &Spec, names: &Names, tags: &Tags) -> Stage {
         name: spec.webhook.stage.as_str().to_owned(),
         deployment: Deployment::Current,
         invoke_permission: Permission::Granted,
+        other_permissions: Vec::new(),
         rate_limit: f64::from(spec.webhook.rate_limit.get()),
         burst_limit: signed(spec.webhook.burst_limit.get()),
         access_log: spec.webhook.access_log.then(|| AccessLog {

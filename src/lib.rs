@@ -16,18 +16,23 @@
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
-//! emulator), [`smoke`], [`replay`], [`prefixes`], [`objects`], [`traffic`], [`results`], [`random`],
+//! emulator), [`smoke`], [`replay`], [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`logs`], [`estimate`],
+//! [`athena`], [`results`], [`random`],
 //! [`progress`] and [`ui`] (what the user sees).
 
 pub mod apply;
 pub mod artifact;
+pub mod athena;
 pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod desired;
 pub mod destroy;
+pub mod estimate;
 pub mod failure;
 pub mod local;
+pub mod log_events;
+pub mod logs;
 pub mod names;
 pub mod objects;
 pub mod observe;

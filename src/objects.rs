@@ -2,7 +2,7 @@
 //!
 //! Must not know what is in them.
 
-use aws_sdk_s3::types::Object;
+use aws_sdk_s3::types::{Object, ObjectVersion};
 
 use crate::aws::{Aws, AwsError, Outcome as _};
 
@@ -15,41 +15,41 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// Counts what is in a bucket; one that is not there holds nothing.
+/// Counts what is in a bucket, every version of it; one that is not there holds nothing.
 pub async fn count(aws: &Aws, bucket: &str) -> Result<Count, AwsError> {
-    let mut count = Count::default();
-    let counted = each_page(aws, bucket, "", |page| {
-        count.objects += page.len();
-        let sizes = page.iter().filter_map(Object::size);
+    let (mut count, mut marker) = (Count::default(), (None, None));
+    loop {
+        let request = || {
+            let call = aws.s3.list_object_versions().bucket(bucket);
+            let call = call.set_key_marker(marker.0.clone());
+            call.set_version_id_marker(marker.1.clone()).send()
+        };
+        let Some(page) = aws.call("s3:ListObjectVersions", request).await.found()? else {
+            return Ok(count);
+        };
+        count.objects += page.versions().len();
+        let sizes = page.versions().iter().filter_map(ObjectVersion::size);
         count.bytes += sizes.filter_map(|size| u64::try_from(size).ok()).sum::<u64>();
-    });
-    counted.await.found().map(|_| count)
+        if page.is_truncated() != Some(true) {
+            return Ok(count);
+        }
+        marker = (page.next_key_marker, page.next_version_id_marker);
+    }
 }
 
 /// Lists the objects below a prefix, in the order of their keys.
 pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, AwsError> {
-    let mut objects = Vec::new();
-    each_page(aws, bucket, prefix, |page| objects.extend(page)).await?;
-    Ok(objects)
-}
-
-async fn each_page(
-    aws: &Aws,
-    bucket: &str,
-    prefix: &str,
-    mut take: impl FnMut(Vec<Object>),
-) -> Result<(), AwsError> {
-    let mut token = None;
+    let (mut objects, mut token) = (Vec::new(), None);
     loop {
         let request = || {
             let call = aws.s3.list_objects_v2().bucket(bucket).prefix(prefix);
             call.set_continuation_token(token.clone()).send()
         };
         let page = aws.call("s3:ListBucket", request).await?;
-        take(page.contents.unwrap_or_default());
+        objects.extend(page.contents.unwrap_or_default());
         token = page.next_continuation_token;
         if token.is_none() {
-            return Ok(());
+            return Ok(objects);
         }
     }
 }

@@ -74,6 +74,7 @@ impl Plan {
         }
         if let Some(stage) = have.stage.as_mut().filter(|_| function.action == Action::Replace) {
             stage.state.invoke_permission = Permission::Missing;
+            stage.state.other_permissions.clear();
         }
         Self {
             bucket: decide(&want.bucket, have.bucket, adoption),

@@ -3,10 +3,13 @@
 //! Must not compute or print.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::Serialize;
+use split_pipeline_handler::log::Level;
 
 use crate::resource::{Action, FieldChange, Kind};
+use crate::spec::StreamMode;
 
 /// What `up` gives.
 #[derive(Debug, Serialize)]
@@ -145,6 +148,129 @@ pub struct Traffic {
 pub struct Url {
     /// The URL to paste into Split.
     pub webhook_url: String,
+}
+
+/// One line of what `logs` gives.
+#[derive(Debug, Serialize)]
+pub struct LogLine {
+    /// When it was written.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub time: SystemTime,
+    /// Who wrote it.
+    pub source: LogSource,
+    /// How much attention it wants.
+    pub level: Level,
+    /// The line.
+    pub message: String,
+}
+
+/// Who wrote a line of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogSource {
+    /// The function, or Lambda about it.
+    Function,
+    /// The delivery stream.
+    Delivery,
+}
+
+fn as_rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_millis(*time))
+}
+
+/// What `estimate` gives.
+#[derive(Debug, Serialize)]
+pub struct Estimate {
+    /// Impressions a second.
+    pub per_second: f64,
+    /// Impressions in a month of 730 hours.
+    pub impressions_a_month: f64,
+    /// What the stream needs.
+    pub sizing: Sizing,
+    /// Objects that are written to S3 in a day.
+    pub objects_per_day: f64,
+    /// How near every limit is.
+    pub limits: Vec<Headroom>,
+    /// What does not fit, and what to do about it.
+    pub problems: Vec<String>,
+    /// Dollars a month, by service.
+    pub monthly: Vec<Cost>,
+    /// Dollars a month, with impressions packed into records.
+    pub total_packed: f64,
+    /// Dollars a month, with a record for each impression.
+    pub total_unpacked: f64,
+    /// What was reckoned with.
+    pub prices: Prices,
+}
+
+/// What the stream needs.
+#[derive(Debug, Serialize)]
+pub struct Sizing {
+    /// Shards that the rate needs.
+    pub shards_needed: f64,
+    /// Shards that the spec has; absent where AWS sees to them.
+    pub shards: Option<u32>,
+    /// How the spec sets the capacity.
+    pub mode: StreamMode,
+    /// Whether the same in `on_demand` mode costs less than so many shards.
+    pub on_demand_is_cheaper: bool,
+}
+
+/// How near a limit is.
+#[derive(Debug, Serialize)]
+pub struct Headroom {
+    /// Which limit.
+    pub limit: String,
+    /// What is used of it.
+    pub used: f64,
+    /// What there is.
+    pub allowed: f64,
+    /// The part that is used.
+    pub share: f64,
+    /// What helps if it is too little.
+    pub remedy: &'static str,
+}
+
+/// Dollars a month for one service.
+#[derive(Debug, Serialize)]
+pub struct Cost {
+    /// The service.
+    pub service: &'static str,
+    /// With impressions packed into records.
+    pub packed: f64,
+    /// With a record for each impression.
+    pub unpacked: f64,
+}
+
+/// Which prices were reckoned with.
+#[derive(Debug, Serialize)]
+pub struct Prices {
+    /// The region that they are of.
+    pub region: &'static str,
+    /// When they were looked up.
+    pub as_of: &'static str,
+    /// Where.
+    pub source: &'static str,
+}
+
+/// What `athena` gives.
+#[derive(Debug, Serialize)]
+pub struct Athena {
+    /// The table's name.
+    pub table: String,
+    /// `CREATE EXTERNAL TABLE`.
+    pub create: String,
+    /// Example queries.
+    pub queries: Vec<Query>,
+}
+
+/// An example query.
+#[derive(Debug, Serialize)]
+pub struct Query {
+    /// What it answers.
+    pub about: &'static str,
+    /// The query.
+    pub sql: String,
 }
 
 /// What `rotate` gives.

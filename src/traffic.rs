@@ -6,15 +6,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 
-use crate::aws::{Aws, AwsError, Outcome};
+use crate::aws::{Aws, AwsError};
+use crate::log_events;
 use crate::names::Names;
 use crate::results::Traffic;
 
 /// Reads what happened since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, AwsError> {
     let (function, delivery) = (names.function_log_group(), names.delivery_log_group());
+    let start = SystemTime::now().checked_sub(since).unwrap_or(UNIX_EPOCH);
     let (lines, errors) =
-        futures_util::try_join!(events(aws, &function, since), events(aws, &delivery, since))?;
+        futures_util::try_join!(messages(aws, &function, start), messages(aws, &delivery, start))?;
     let mut traffic = Traffic {
         since_seconds: since.as_secs(),
         ..Traffic::default()
@@ -51,35 +53,10 @@ fn add(traffic: &mut Traffic, line: &Line) {
     traffic.retried += count(line.retried);
 }
 
-/// The messages of a log group, all its streams together; none where there is no such group.
-async fn events(aws: &Aws, group: &str, since: Duration) -> Result<Vec<String>, AwsError> {
-    let start = SystemTime::now().checked_sub(since).unwrap_or(UNIX_EPOCH);
-    let start = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let start = i64::try_from(start).unwrap_or(i64::MAX);
-    let (mut messages, mut token) = (Vec::new(), None);
-    loop {
-        let request = || {
-            let call = aws
-                .logs
-                .filter_log_events()
-                .log_group_name(group)
-                .start_time(start);
-            call.set_next_token(token.clone()).send()
-        };
-        let Some(page) = aws.call("logs:FilterLogEvents", request).await.found()? else {
-            return Ok(messages);
-        };
-        messages.extend(
-            page.events
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|event| event.message),
-        );
-        match page.next_token {
-            Some(next) if Some(&next) != token.as_ref() => token = Some(next),
-            _ => return Ok(messages),
-        }
-    }
+/// The messages of a log group.
+async fn messages(aws: &Aws, group: &str, since: SystemTime) -> Result<Vec<String>, AwsError> {
+    let events = log_events::list(aws, group, since).await?;
+    Ok(events.into_iter().filter_map(|event| event.message).collect())
 }
 
 fn count(number: usize) -> u64 {

@@ -81,10 +81,10 @@ impl AwsError {
                 let known = code
                     .as_deref()
                     .map(|code| classify(call, code, message.as_deref().unwrap_or_default()));
-                match (known, status) {
-                    (None | Some(ErrorKind::Other), Some(429)) => ErrorKind::Throttled,
-                    (None | Some(ErrorKind::Other), Some(500..)) => ErrorKind::Failed,
+                match (known.flatten(), status) {
                     (Some(known), _) => known,
+                    (None, Some(429)) => ErrorKind::Throttled,
+                    (None, Some(500..)) => ErrorKind::Failed,
                     // The answer to a HEAD request has no body, and so no code.
                     (None, Some(301)) => ErrorKind::Elsewhere,
                     (None, Some(403)) => ErrorKind::Denied,
@@ -249,14 +249,15 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("logs:", "OperationAbortedException", ""),
 ];
 
-fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
+/// What an error code means; nothing where it is none that we know.
+fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
     let not_yet = NOT_YET
         .iter()
         .any(|(calls, codes, part)| call.starts_with(calls) && code == *codes && message.contains(part));
     if not_yet {
-        return ErrorKind::NotYet;
+        return Some(ErrorKind::NotYet);
     }
-    match code {
+    Some(match code {
         "ResourceInUseException"
             if call == "kinesis:CreateStream" || call == "firehose:CreateDeliveryStream" =>
         {
@@ -287,12 +288,7 @@ fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
         "LimitExceededException" if is_quota(call, message) => ErrorKind::Other,
         _ if FAILED.contains(&code) => ErrorKind::Failed,
-        "LimitExceededException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "Throttling"
-        | "ThrottlingException"
-        | "TooManyRequestsException" => ErrorKind::Throttled,
+        _ if THROTTLED.contains(&code) => ErrorKind::Throttled,
         "AccessDenied" | "AccessDeniedException" | "Forbidden" | "UnauthorizedOperation" => ErrorKind::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -302,9 +298,31 @@ fn classify(call: &str, code: &str, message: &str) -> ErrorKind {
         | "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Credentials,
-        _ => ErrorKind::Other,
-    }
+        _ => return None,
+    })
 }
+
+/// What services call it that they were called too often (the SDK's own list, and what Kinesis adds).
+const THROTTLED: [&str; 18] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+    "WriteRequestRateExceeded",
+];
 
 /// AWS's names for its own failures; they come with 5xx, but Kinesis and S3 also say so in a 200 or 400.
 const FAILED: [&str; 7] = [
@@ -487,6 +505,12 @@ mod tests {
             "Too Many Requests",
             Throttled,
         ),
+        (
+            "kinesis:GetRecords",
+            "ProvisionedThroughputExceededException",
+            "Rate exceeded for shard",
+            Throttled,
+        ),
         ("s3:PutBucketPolicy", "AccessDenied", "Access Denied", Denied),
         ("sts:GetCallerIdentity", "ExpiredToken", "expired", Credentials),
         ("iam:GetRole", "NoSuchEntity", "", NotFound),
@@ -506,7 +530,8 @@ mod tests {
     #[test]
     fn classes_follow_call_code_and_message() {
         for (call, code, message, want) in CLASSES {
-            assert_eq!(classify(call, code, message), *want, "{call} {code} {message}");
+            let kind = classify(call, code, message).unwrap_or(Other);
+            assert_eq!(kind, *want, "{call} {code} {message}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::session::Session;
 use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::resource::{Resource as _, is_ours};
+use crate::resource::{Action, Adoption, Decision, Resource, decide};
 use crate::resources::rest_api::{self, SecretChange};
 use crate::results;
 use crate::rotate::rotate;
@@ -30,6 +30,7 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
     } else {
         SecretChange::Rotate
     };
+    let was_rotating = api.old.is_some();
     let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
     let Some(api) = rotated.filter(|_| report.is_complete()) else {
         return Err(Failure::of_report("rotate", report));
@@ -45,6 +46,10 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
         old_webhook_url: api.old.as_ref().map(url),
     })?;
     context.ui.note(match change {
+        SecretChange::Rotate if was_rotating => {
+            "\nThis is the URL of the rotation that is under way; `split-pipeline rotate --revoke` ends it, and the next one gives \
+             another URL."
+        }
         SecretChange::Rotate => {
             "\nThe old URL works as well. Paste the new one into Split, press Test, and then `split-pipeline rotate --revoke`."
         }
@@ -53,16 +58,31 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-/// The pipeline's API, whose stage is open.
+/// The pipeline's API, whose stage is open, and which is as the spec says but for what `rotate` changes.
 async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Failure> {
-    let api = want.rest_api.observe(&session.aws, &()).await?;
-    let id = api.map(|api| api.id);
+    let have = want.rest_api.observe(&session.aws, &()).await?;
+    let id = have.as_ref().map(|api| api.id.clone());
     let stage = want.stage.observe(&session.aws, &id).await?;
-    let open = stage.is_some_and(|stage| is_ours(&want.stage.tags, &stage.tags));
-    id.filter(|_| open).ok_or_else(|| {
+    let none = || {
         let message = format!("{} has no webhook here", session.spec.name);
         Failure::new(FailureKind::Aws, message).hint("`split-pipeline up` makes it")
-    })
+    };
+    let (id, Some(stage)) = (id.ok_or_else(none)?, stage) else {
+        return Err(none());
+    };
+    let api = decide(&want.rest_api, have, Adoption::Refuse);
+    let stage = decide(&want.stage, Some(stage), Adoption::Refuse);
+    // A stage of another name, a path that is to become secret: the URL that Split has would stop working.
+    if is_more(&api) || is_more(&stage) {
+        let message = "the webhook is to change in more than its secret; nothing was changed";
+        return Err(Failure::new(FailureKind::Conflict, message).hint("`split-pipeline up` first"));
+    }
+    Ok(id)
+}
+
+/// Whether a decision is about more than what can be changed without anybody noticing.
+fn is_more<R: Resource>(decision: &Decision<R>) -> bool {
+    decision.caution.is_some() || !matches!(decision.action, Action::Keep | Action::Update)
 }
 
 /// A deployment takes a moment to be known everywhere; until then, the new URL is of no use.

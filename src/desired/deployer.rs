@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::policies::{allow, document};
+use super::policies::{allow, document, use_key};
 use crate::names::Names;
-use crate::spec::Spec;
+use crate::spec::{BucketEncryption, Spec};
 
 /// A command that needs permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +70,12 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
     if purposes.contains(&Purpose::Smoke) {
         let objects = format!("{}/*", names.bucket_arn(&names.bucket(spec)));
         statements.push(allow("FindImpressions", &["s3:GetObject"], &objects));
+        if let BucketEncryption::Key(key) = &spec.delivery.encryption {
+            statements.push(use_key("ReadImpressions", key, "s3", &["kms:Decrypt"], names));
+        }
     }
     if purposes.contains(&Purpose::Up) {
+        statements.push(powers(spec, names));
         let role = names.delivery_role_arn(spec);
         statements.push(pass("PassDeliveryRole", &role, "firehose.amazonaws.com"));
         let role = names.function_role_arn(spec);
@@ -173,10 +177,14 @@ fn stream_encryption(names: &Names) -> Needs {
     }
 }
 
+fn role_arns(spec: &Spec, names: &Names) -> Vec<String> {
+    vec![names.delivery_role_arn(spec), names.function_role_arn(spec)]
+}
+
 fn roles(spec: &Spec, names: &Names) -> Needs {
     Needs {
         sid: "Roles",
-        resources: vec![names.delivery_role_arn(spec), names.function_role_arn(spec)],
+        resources: role_arns(spec, names),
         look: &[
             "iam:GetRole",
             "iam:GetRolePolicy",
@@ -184,19 +192,34 @@ fn roles(spec: &Spec, names: &Names) -> Needs {
             "iam:ListRolePolicies",
         ],
         make: &[
-            "iam:CreateRole",
-            "iam:DeleteRole",
-            "iam:DeleteRolePermissionsBoundary",
             "iam:DeleteRolePolicy",
             "iam:DetachRolePolicy",
-            "iam:PutRolePermissionsBoundary",
-            "iam:PutRolePolicy",
             "iam:TagRole",
             "iam:UntagRole",
             "iam:UpdateAssumeRolePolicy",
         ],
         delete: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
     }
+}
+
+/// What gives a role its power: where there is a boundary, only within it, and nobody may take it away.
+fn powers(spec: &Spec, names: &Names) -> Value {
+    let mut actions = vec![
+        "iam:CreateRole",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
+    ];
+    let boundary = spec.iam.permissions_boundary.as_ref();
+    if boundary.is_none() {
+        actions.push("iam:DeleteRolePermissionsBoundary");
+        actions.sort_unstable();
+    }
+    let mut statement = allow("RolePowers", &actions, "");
+    statement["Resource"] = json!(role_arns(spec, names));
+    if let Some(boundary) = boundary {
+        statement["Condition"] = json!({ "StringEquals": { "iam:PermissionsBoundary": boundary.as_str() } });
+    }
+    statement
 }
 
 /// Log groups are found by listing those with a prefix, which AWS does not allow for single ones.
@@ -279,7 +302,7 @@ fn all_rest_apis(names: &Names) -> Needs {
         sid: "RestApis",
         resources: vec![names.api_gateway_arn("/restapis")],
         look: &["apigateway:GET"],
-        make: &["apigateway:POST"],
+        make: &["apigateway:POST", "apigateway:UpdateRestApiPolicy"],
         delete: &[],
     }
 }
@@ -304,7 +327,7 @@ fn rest_apis(names: &Names) -> Needs {
 fn api_tags(names: &Names) -> Needs {
     Needs {
         sid: "RestApiTags",
-        resources: vec![names.api_gateway_arn("/tags/*")],
+        resources: vec![names.api_gateway_arn("/tags/*restapis*")],
         look: &[],
         make: &["apigateway:DELETE", "apigateway:PUT"],
         delete: &[],

@@ -141,7 +141,7 @@ pub(super) fn allow_cidrs(cidrs: &[&str]) -> Value {
 }
 
 /// What a service needs of a key of the user's, on behalf of a role; keys that AWS manages need nothing.
-fn use_key(sid: &str, key: &str, service: &str, actions: &[&str], names: &Names) -> Value {
+pub(super) fn use_key(sid: &str, key: &str, service: &str, actions: &[&str], names: &Names) -> Value {
     let mut conditions = json!({ "StringEquals": { "kms:ViaService": names.service_host(service) } });
     let mut resource = key.to_owned();
     // Policies cannot name a key by its alias, but they can ask for the alias of any key.

@@ -11,10 +11,16 @@ pub async fn ensure<R: Resource>(
     needs: &R::Needs,
     step: &Step<'_>,
 ) -> Result<R::Id, AwsError> {
-    let Decision { have, action, .. } = decision;
+    let Decision {
+        have, action, reason, ..
+    } = decision;
     let (have, step) = match (have, action) {
+        (_, Action::Refuse | Action::Delete) => {
+            let why = reason.unwrap_or_else(|| "it is in the way".to_owned());
+            return Err(AwsError::own("up", ErrorKind::Unusable, why));
+        }
         (Some(have), Action::Keep | Action::Update | Action::Adopt) => (have, *step),
-        (Some(have), _) => {
+        (Some(have), Action::Create | Action::Replace) => {
             want.delete(&have.id, step).await?;
             (make(want, needs, step).await?, step.just_created())
         }

@@ -59,6 +59,8 @@ pub struct State {
     pub other_methods: Vec<String>,
     /// Paths that nobody but us should have put there.
     pub other_paths: Vec<String>,
+    /// Whether the API's description keeps the secret path.
+    pub path_remembered: bool,
     /// Whether there is a deployment of the API as it should be.
     pub deployed: bool,
     /// Younger REST APIs that carry our tags.
@@ -154,6 +156,7 @@ impl Resource for RestApi {
             post: routes.post,
             other_methods: methods.iter().map(Method::display).collect(),
             other_paths: routes.others.iter().map(Route::display).collect(),
+            path_remembered: secrets.current.is_some(),
             deployed: !deployments.is_empty(),
             duplicates: ours
                 .iter()
@@ -249,6 +252,16 @@ impl Resource for RestApi {
         {
             want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
         }
+        if !have.state.path_remembered {
+            id.secrets = match self.path {
+                Path::Secret => Secrets {
+                    current: Some(route.path.clone()),
+                    old: id.old.as_ref().map(|old| old.path.clone()),
+                },
+                Path::Fixed(_) => Secrets::generate()?,
+            };
+            self.remember(&id.secrets, &id.api, step).await?;
+        }
         for method in id.methods.drain(..) {
             method.delete(&id.api, step).await?;
         }
@@ -308,19 +321,24 @@ impl RestApi {
     ) -> Result<(), AwsError> {
         let valid = have.route.as_ref().map(|route| route.path.as_str());
         let secrets = match (change, valid) {
-            (SecretChange::Rotate, Some(valid)) => have.secrets.rotated(valid)?,
-            // It has never been there, so nobody knows it yet.
-            (SecretChange::Rotate, None) => have.secrets.clone(),
+            (SecretChange::Rotate, Some(valid)) if have.old.is_none() => Secrets::rotated(valid)?,
+            // A rotation that was interrupted goes on instead of starting anew.
+            (SecretChange::Rotate, _) => have.secrets.clone(),
             (SecretChange::Revoke, _) => have.secrets.revoked(),
         };
         if secrets == have.secrets {
             return Ok(());
         }
+        self.remember(&secrets, &have.api, step).await
+    }
+
+    /// Writes the API's description.
+    async fn remember(&self, secrets: &Secrets, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
         let description = secrets.description();
         let operation = PatchOperation::builder().op(Op::Replace).path("/description");
         let operation = operation.value(description).build();
         let request = || {
-            let call = step.aws.apigateway.update_rest_api().rest_api_id(&have.api);
+            let call = step.aws.apigateway.update_rest_api().rest_api_id(api);
             call.patch_operations(operation.clone()).send()
         };
         step.settle(async || step.aws.call("apigateway:UpdateRestApi", request).await)

@@ -175,7 +175,12 @@ impl Resource for Role {
 
     fn replacement(&self, have: &State) -> Option<Replacement> {
         let (have, want) = (&have.path, &self.state.path);
-        (have != want).then(|| Replacement::Recreate(format!("a role cannot be moved from {have} to {want}")))
+        (have != want).then(|| {
+            Replacement::Refuse(format!(
+                "a role cannot be moved from {have} to {want}, and what uses it would stop without it: \
+                 take the pipeline down (its data stays) and up again"
+            ))
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, 
 mod permission;
 
 pub use permission::Permission;
+use permission::STATEMENT;
 
 /// The stage as it should be.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct State {
     pub deployment: Deployment,
     /// Whether these requests, and no others, may invoke the function.
     pub invoke_permission: Permission,
+    /// Statements in the function's policy that nobody but us should have put there.
+    pub other_permissions: Vec<String>,
     /// Requests per second.
     pub rate_limit: f64,
     /// Requests at once.
@@ -117,7 +120,7 @@ impl Resource for Stage {
         api: &Option<rest_api::Id>,
     ) -> Result<Option<Observed<Self>>, AwsError> {
         let Some(api) = api else { return Ok(None) };
-        let (stage, permission) = try_join!(self.find(&api.api, aws), self.permission(api, aws))?;
+        let (stage, permissions) = try_join!(self.find(&api.api, aws), self.permissions(api, aws))?;
         let Some(stage) = stage else { return Ok(None) };
         let name = stage.stage_name().unwrap_or_default().to_owned();
         let deployment = stage.deployment_id().unwrap_or_default().to_owned();
@@ -130,7 +133,8 @@ impl Resource for Stage {
             } else {
                 Deployment::Outdated
             },
-            invoke_permission: permission,
+            invoke_permission: permissions.0,
+            other_permissions: permissions.1,
             rate_limit: throttling
                 .map(MethodSetting::throttling_rate_limit)
                 .unwrap_or_default(),
@@ -194,33 +198,25 @@ impl Resource for Stage {
     async fn update(&self, have: &Observed<Self>, needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
         let mut id = have.id.clone();
         if have.state.invoke_permission == Permission::Different {
-            self.remove_permission(step).await?;
+            self.remove_permission(STATEMENT, step).await?;
+        }
+        for other in &have.state.other_permissions {
+            self.remove_permission(other, step).await?;
         }
         if have.state.invoke_permission != self.state.invoke_permission {
             self.permit(needs, step).await?;
         }
-        let mut patch = self.settings(&have.state);
+        let mut patch = self.throttling(&have.state);
         if have.state.deployment != self.state.deployment {
             deployment_of(&needs.api)?.clone_into(&mut id.deployment);
-            let operation = PatchOperation::builder().op(Op::Replace).path("/deploymentId");
-            patch.push(operation.value(&id.deployment).build());
+            patch.push(replace("/deploymentId", id.deployment.clone()));
         }
-        if !patch.is_empty() {
-            let request = || {
-                let call = step
-                    .aws
-                    .apigateway
-                    .update_stage()
-                    .rest_api_id(&id.api)
-                    .stage_name(&id.name);
-                call.set_patch_operations(Some(patch.clone())).send()
-            };
-            step.settle(async || step.aws.call("apigateway:UpdateStage", request).await)
-                .await?;
-        }
+        self.patch(&id, patch, step).await?;
         if id.deployment != have.id.deployment {
             delete_deployment(&id.api, &have.id.deployment, step).await?;
         }
+        // Last, and by itself: AWS refuses it where the account has no role for logs, and the rest must not wait for that.
+        self.patch(&id, self.log(&have.state), step).await?;
         retag(
             &self.names.stage_arn(&id.api, &id.name),
             &self.tags,
@@ -270,33 +266,51 @@ impl Stage {
         Ok(found.map(|index| stages.swap_remove(index)))
     }
 
-    /// What brings throttling and the access log to where they should be.
-    fn settings(&self, had: &State) -> Vec<PatchOperation> {
+    async fn patch(&self, id: &Id, operations: Vec<PatchOperation>, step: &Step<'_>) -> Result<(), AwsError> {
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let request = || {
+            let call = step.aws.apigateway.update_stage().rest_api_id(&id.api);
+            let call = call.stage_name(&id.name);
+            call.set_patch_operations(Some(operations.clone())).send()
+        };
+        let patch = async || step.aws.call("apigateway:UpdateStage", request).await;
+        step.settle(patch).await.map(drop)
+    }
+
+    fn throttling(&self, had: &State) -> Vec<PatchOperation> {
         let want = &self.state;
         let mut operations = Vec::new();
-        let mut operate = |op: Op, path: &str, value: Option<String>| {
-            let operation = PatchOperation::builder().op(op).path(path);
-            operations.push(operation.set_value(value).build());
-        };
         if (had.rate_limit - want.rate_limit).abs() > f64::EPSILON {
             let value = want.rate_limit.to_string();
-            operate(Op::Replace, "/*/*/throttling/rateLimit", Some(value));
+            operations.push(replace("/*/*/throttling/rateLimit", value));
         }
         if had.burst_limit != want.burst_limit {
             let value = want.burst_limit.to_string();
-            operate(Op::Replace, "/*/*/throttling/burstLimit", Some(value));
-        }
-        match &want.access_log {
-            _ if had.access_log == want.access_log => {}
-            None => operate(Op::Remove, "/accessLogSettings", None),
-            Some(log) => {
-                let (group, format) = (log.log_group.clone(), log.format.clone());
-                operate(Op::Replace, "/accessLogSettings/destinationArn", Some(group));
-                operate(Op::Replace, "/accessLogSettings/format", Some(format));
-            }
+            operations.push(replace("/*/*/throttling/burstLimit", value));
         }
         operations
     }
+
+    fn log(&self, had: &State) -> Vec<PatchOperation> {
+        match &self.state.access_log {
+            want if had.access_log == *want => Vec::new(),
+            None => {
+                let remove = PatchOperation::builder().op(Op::Remove);
+                vec![remove.path("/accessLogSettings").build()]
+            }
+            Some(log) => vec![
+                replace("/accessLogSettings/destinationArn", log.log_group.clone()),
+                replace("/accessLogSettings/format", log.format.clone()),
+            ],
+        }
+    }
+}
+
+fn replace(path: &str, value: String) -> PatchOperation {
+    let operation = PatchOperation::builder().op(Op::Replace);
+    operation.path(path).value(value).build()
 }
 
 fn access_log(settings: &AccessLogSettings) -> Option<AccessLog> {

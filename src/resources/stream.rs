@@ -168,6 +168,16 @@ impl Resource for Stream {
             ));
         }
         let name = &self.name;
+        let own_key = have
+            .encryption_key
+            .as_deref()
+            .filter(|key| !key.contains("alias/aws/"));
+        if let Some(key) = own_key.filter(|key| self.state.encryption_key.as_deref() != Some(*key)) {
+            return Some(format!(
+                "stream {name}: what is in it and not delivered yet was encrypted with {key}, which the delivery stream may \
+                 not use any more"
+            ));
+        }
         match (have.shards, self.state.shards) {
             (Some(have), Some(want)) if want < have => {
                 Some(format!("stream {name}: shrinks from {have} to {want} shards"))

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+use split_pipeline_handler::log::{BATCH, Level, Line};
 
 use super::clean::clean;
 use crate::resource::{Action, FieldChange};
 use crate::results::{
-    Build, Change, Down, Init, Local, Permissions, Plan, Replay, Rotate, Smoke, State, Status, Text, Up, Url,
-    Validate,
+    Athena, Build, Change, Down, Estimate, Init, Local, LogLine, LogSource, Permissions, Plan, Prices,
+    Replay, Rotate, Sizing, Smoke, State, Status, Text, Up, Url, Validate,
 };
 
 const ADD: Style = AnsiColor::Green.on_default();
@@ -35,6 +36,138 @@ impl Show for Up {
 impl Show for Url {
     fn text(&self) -> String {
         format!("{}\n", self.webhook_url)
+    }
+}
+
+impl Show for LogLine {
+    fn text(&self) -> String {
+        let (style, level) = match self.level {
+            Level::Info => (Style::new(), "INFO"),
+            Level::Warn => (CHANGE, "WARN"),
+            Level::Error => (REMOVE, "ERROR"),
+        };
+        let source = match self.source {
+            LogSource::Function => "function",
+            LogSource::Delivery => "delivery",
+        };
+        let time = humantime::format_rfc3339_millis(self.time);
+        let message = log_message(&self.message);
+        format!("{time} {source} {style}{level:<5}{style:#} {message}\n")
+    }
+}
+
+/// What a line of the handler's says, in fewer words; other lines as they are.
+fn log_message(message: &str) -> String {
+    let Some(line) = serde_json::from_str::<Line>(message)
+        .ok()
+        .filter(|line| !line.message.is_empty())
+    else {
+        return clean(message);
+    };
+    if line.message != BATCH {
+        let error = line.error.unwrap_or_default();
+        return clean(&format!("{}: {error}", line.message));
+    }
+    let mut text = format!(
+        "answered {}: received {}, delivered {}, spilled {}, rejected {}, {} ms",
+        line.status, line.received, line.delivered, line.spilled, line.rejected, line.elapsed_ms
+    );
+    if let Some(error) = &line.error {
+        let _ = write!(text, "; {error}");
+    }
+    clean(&text)
+}
+
+impl Show for Athena {
+    fn text(&self) -> String {
+        let mut text = format!("{}\n", self.create);
+        for query in &self.queries {
+            let _ = write!(text, "\n-- {}\n{}\n", query.about, query.sql);
+        }
+        text
+    }
+}
+
+impl Show for Estimate {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "{:.1} impressions a second, {:.1} million a month",
+            self.per_second,
+            self.impressions_a_month / 1e6
+        );
+        let _ = writeln!(text, "{}", sizing(&self.sizing));
+        let _ = writeln!(text, "{} objects a day in S3\n", self.objects_per_day);
+        for limit in &self.limits {
+            let style = match limit.share {
+                share if share > 1.0 => REMOVE,
+                share if share > 0.7 => CHANGE,
+                _ => Style::new(),
+            };
+            let (used, allowed) = (number(limit.used), number(limit.allowed));
+            let share = limit.share * 100.0;
+            let _ = writeln!(
+                text,
+                "{style}{share:>6.1} %{style:#} {}: {used} of {allowed}",
+                limit.limit
+            );
+        }
+        for problem in &self.problems {
+            let _ = writeln!(text, "{REMOVE}does not fit{REMOVE:#} {problem}");
+        }
+        let _ = writeln!(text, "\n{:<12} {:>12} {:>12}", "$ a month", "packed", "unpacked");
+        for cost in &self.monthly {
+            let _ = writeln!(
+                text,
+                "{:<12} {:>12.2} {:>12.2}",
+                cost.service, cost.packed, cost.unpacked
+            );
+        }
+        let (packed, unpacked) = (self.total_packed, self.total_unpacked);
+        let _ = writeln!(
+            text,
+            "{BOLD}{:<12} {packed:>12.2} {unpacked:>12.2}{BOLD:#}",
+            "together"
+        );
+        let Prices {
+            region,
+            as_of,
+            source,
+        } = &self.prices;
+        let _ = writeln!(
+            text,
+            "\nList prices of {region}, {as_of}, without free tiers and discounts ({source}). `packed` is \
+             `handler.record_kib` above 0, `unpacked` one record an impression."
+        );
+        text
+    }
+}
+
+fn sizing(sizing: &Sizing) -> String {
+    let needed = sizing.shards_needed;
+    let plural = if needed > 1.0 { "s" } else { "" };
+    match sizing.shards {
+        None => format!("on demand; {needed} shard{plural} would take it"),
+        Some(shards) => {
+            let advice = if sizing.on_demand_is_cheaper {
+                "; `stream.mode: on_demand` would cost less"
+            } else {
+                ""
+            };
+            format!("needs {needed} shard{plural}, and the spec has {shards}{advice}")
+        }
+    }
+}
+
+/// A number for people to read.
+fn number(number: f64) -> String {
+    if number >= 1e6 {
+        format!("{:.1} M", number / 1e6)
+    } else if number >= 10.0 {
+        format!("{number:.0}")
+    } else {
+        format!("{number:.2}")
     }
 }
 

@@ -32,7 +32,7 @@ const OTHERS: [(&str, &str); 10] = [
     // What is not tagged as ours is foreign, not drifted: `foreign.rs`.
     ("", "tags.managed-by"),
     ("", "tags.split-pipeline"),
-    // Nobody can move a role: it would be another one, `security.rs`.
+    // Nobody can move a role: it would be another one.
     ("delivery_role", "path"),
     ("function_role", "path"),
     // A stage of another name is another stage: `every_key.rs`.

@@ -26,7 +26,8 @@ const ANSWERED: [(&str, &str); 9] = [
     ("delivery_role policy", "UNKNOWN_CONDITION_FOR_ACTION"),
     ("function_role policy", "UNKNOWN_CONDITION_FOR_ACTION"),
     // Who makes roles and policies of the pipeline can change them: that is what `up` is for. All of these actions are
-    // on its own roles, function and bucket alone, `iam:PassRole` to one service each, and a permissions boundary holds.
+    // on its own roles, function and bucket alone, `iam:PassRole` to one service each; SECURITY.md says how a permissions
+    // boundary keeps that from being more.
     ("up", "PERMISSIONS_MANAGEMENT_ACTIONS"),
     ("up", "PRIVILEGE_ESCALATION"),
     ("up", "RESOURCE_POLICY_PRIVILEGE_ESCALATION"),

@@ -26,6 +26,7 @@ mod permissions;
 mod pipeline;
 mod races;
 mod replay;
+mod running;
 mod second_emulator;
 mod secrets;
 mod support;

@@ -182,3 +182,24 @@ fn a_path_that_is_no_secret_is_warned_of_and_cannot_be_rotated() {
         .exits_with(2)
         .says("webhook.secret_path");
 }
+
+#[test]
+fn a_rotation_changes_nothing_else() {
+    let emulator = Emulator::start();
+    let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
+    for more in ["webhook: {stage: v2}\n", "webhook: {secret_path: false}\n"] {
+        let spec = format!("{SPEC}{more}");
+        let refused = emulator.local(&spec, ["rotate"]).outcome();
+        assert_ne!(refused.code, 0, "{more}: {}", refused.stderr);
+        assert_eq!(emulator.local(SPEC, ["url"]).exits_with(0).stdout, url);
+    }
+    let open = "name: it-webhook-open\nwebhook: {secret_path: false}\n";
+    emulator.local(open, ["up"]).exits_with(0);
+    let refused = emulator
+        .local("name: it-webhook-open\n", ["rotate"])
+        .exits_with(1);
+    refused
+        .says("nothing was changed")
+        .says("hint: `split-pipeline up` first");
+    emulator.local(open, ["plan", "--check"]).exits_with(0);
+}

@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
-    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls,
-    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
+    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectOwnership,
+    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
     VersioningConfiguration,
 };
@@ -59,6 +59,8 @@ pub struct Lifecycle {
     pub expire_days: Option<i32>,
     /// The prefix to which `expire_days` applies.
     pub expire_prefix: Option<String>,
+    /// After how many days the versions are deleted that an expired object leaves behind.
+    pub expire_versions_days: Option<i32>,
     /// After how many days the parts of unfinished uploads are deleted.
     pub abort_uploads_days: Option<i32>,
     /// Rules that nobody but us should have put there.
@@ -192,6 +194,9 @@ impl Bucket {
             match rule.id() {
                 Some(EXPIRE) if enabled => {
                     found.expire_days = rule.expiration().and_then(LifecycleExpiration::days);
+                    found.expire_versions_days = rule
+                        .noncurrent_version_expiration()
+                        .and_then(NoncurrentVersionExpiration::noncurrent_days);
                     found.expire_prefix = rule
                         .filter()
                         .and_then(|filter| filter.prefix())
@@ -218,12 +223,14 @@ impl Bucket {
         if let Some(days) = want.expire_days {
             let expiration = LifecycleExpiration::builder().days(days).build();
             let prefix = want.expire_prefix.as_deref().unwrap_or_default();
-            rules.push(
-                rule(EXPIRE, prefix)
-                    .expiration(expiration)
-                    .build()
-                    .map_err(AwsError::from)?,
-            );
+            let versions = want.expire_versions_days.map(|days| {
+                let versions = NoncurrentVersionExpiration::builder().noncurrent_days(days);
+                versions.build()
+            });
+            let rule = rule(EXPIRE, prefix)
+                .expiration(expiration)
+                .set_noncurrent_version_expiration(versions);
+            rules.push(rule.build()?);
         }
         let config = BucketLifecycleConfiguration::builder()
             .set_rules(Some(rules))

@@ -96,6 +96,7 @@ mod tests {
             post: None,
             other_methods: Vec::new(),
             other_paths: Vec::new(),
+            path_remembered: true,
             deployed: true,
             duplicates: Vec::new(),
         }

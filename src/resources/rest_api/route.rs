@@ -92,11 +92,12 @@ impl Path {
             if found.path.is_empty() {
                 continue;
             }
-            if is_old {
-                routes.old = Some(found);
-            } else if is_it && routes.route.is_none() {
+            if is_it && routes.route.is_none() {
                 routes.route = Some(found);
                 routes.post = post_of(resource);
+            } else if is_old || (is_it && routes.old.is_none()) {
+                // Where nobody says which of two is valid, neither is taken away.
+                routes.old = Some(found);
             } else {
                 routes.others.push(found);
             }
@@ -305,10 +306,20 @@ mod tests {
     }
 
     #[test]
+    fn of_two_paths_that_nobody_remembers_none_is_taken_away() {
+        let secret = || Secrets::generate().unwrap().current.unwrap();
+        let paths = [secret(), secret()];
+        let resources = [0, 1].map(|index: usize| resource(&format!("/{}", paths[index])));
+        let found = Path::Secret.find(&resources, &Secrets::default());
+        let kept = [found.route.unwrap().path, found.old.unwrap().path];
+        assert_eq!((kept, found.others.len()), (paths, 0));
+    }
+
+    #[test]
     fn the_path_before_stays_until_it_is_revoked() {
         let first = Secrets::generate().unwrap();
         let valid = first.current.clone().unwrap();
-        let rotated = first.rotated(&valid).unwrap();
+        let rotated = Secrets::rotated(&valid).unwrap();
         let new = rotated.current.clone().unwrap();
         let resources = [format!("/{valid}"), format!("/{new}")].map(|path| resource(&path));
         let found = Path::Secret.find(&resources, &rotated);

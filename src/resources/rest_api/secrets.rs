@@ -1,7 +1,7 @@
 //! The secret paths of an API: the one that is valid, and while they are changed the one before.
 //!
 //! They are kept in the API's own description, so that there is no state elsewhere, and every `up` that works on an API
-//! makes the same path. Only who may read the API's paths anyway may read it.
+//! makes the same path. Who may read the API's paths may read it, and so may who reads AWS's record of calls.
 
 use crate::aws::{AwsError, ErrorKind};
 
@@ -54,12 +54,8 @@ impl Secrets {
         format!("{DESCRIPTION}{current}{}", old.unwrap_or_default())
     }
 
-    /// The same with a new path, the valid one becoming the old one; unchanged while there is an old one already, so
-    /// that a rotation that was interrupted goes on instead of starting anew.
-    pub(super) fn rotated(&self, valid: &str) -> Result<Self, AwsError> {
-        if self.old.is_some() {
-            return Ok(self.clone());
-        }
+    /// A new path, the valid one becoming the old one.
+    pub(super) fn rotated(valid: &str) -> Result<Self, AwsError> {
         Ok(Self {
             current: Some(generate()?),
             old: Some(valid.to_owned()),
@@ -103,12 +99,10 @@ mod tests {
     fn a_description_keeps_them() {
         let first = Secrets::generate().unwrap();
         assert_eq!(Secrets::read(&first.description()), first);
-        let rotated = first.rotated(first.current.as_deref().unwrap()).unwrap();
+        let rotated = Secrets::rotated(first.current.as_deref().unwrap()).unwrap();
         assert_ne!(rotated.current, first.current);
         assert_eq!(rotated.old, first.current);
         assert_eq!(Secrets::read(&rotated.description()), rotated);
-        // An interrupted rotation goes on.
-        assert_eq!(rotated.rotated("whatever").unwrap(), rotated);
         assert_eq!(Secrets::read(&rotated.revoked().description()), rotated.revoked());
         assert_eq!(Secrets::read("somebody's own API"), Secrets::default());
         assert_eq!(

@@ -9,7 +9,7 @@ use crate::resource::Step;
 use crate::resources::{canonical, rest_api};
 
 /// The id of our statement in the function's policy.
-const STATEMENT: &str = "split-pipeline-webhook";
+pub(super) const STATEMENT: &str = "split-pipeline-webhook";
 
 /// What it allows.
 const ACTION: &str = "lambda:InvokeFunction";
@@ -30,24 +30,28 @@ pub enum Permission {
 }
 
 impl Stage {
-    pub(super) async fn permission(&self, api: &rest_api::Id, aws: &Aws) -> Result<Permission, AwsError> {
+    /// Looks at the function's policy: what our statement grants, and the ids of all others.
+    pub(super) async fn permissions(
+        &self,
+        api: &rest_api::Id,
+        aws: &Aws,
+    ) -> Result<(Permission, Vec<String>), AwsError> {
         let function = self.names.function();
         let request = || aws.lambda.get_policy().function_name(&function).send();
         let answer = aws.call("lambda:GetPolicy", request).await.found()?;
         let policy = answer.and_then(|answer| answer.policy).unwrap_or_default();
         let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
-        let statements = policy["Statement"].as_array().into_iter().flatten();
-        let Some(ours) = statements
-            .into_iter()
-            .find(|statement| statement["Sid"] == STATEMENT)
-        else {
-            return Ok(Permission::Missing);
-        };
-        Ok(if grants_only(ours, &self.source(api)) {
-            Permission::Granted
-        } else {
-            Permission::Different
-        })
+        let (mut permission, mut others) = (Permission::Missing, Vec::new());
+        for statement in policy["Statement"].as_array().into_iter().flatten() {
+            if statement["Sid"] != STATEMENT {
+                others.extend(statement["Sid"].as_str().map(str::to_owned));
+            } else if grants_only(statement, &self.source(api)) {
+                permission = Permission::Granted;
+            } else {
+                permission = Permission::Different;
+            }
+        }
+        Ok((permission, others))
     }
 
     /// Lets `POST` on the API's paths invoke the function, and nothing else.
@@ -56,12 +60,12 @@ impl Stage {
             Err(error) if error.kind == ErrorKind::Exists => error,
             added => return added,
         };
-        match self.permission(&needs.api, step.aws).await? {
+        match self.permissions(&needs.api, step.aws).await?.0 {
             Permission::Granted => Ok(()),
             Permission::Missing => Err(exists),
             // A statement cannot be changed, only made anew.
             Permission::Different => {
-                self.remove_permission(step).await?;
+                self.remove_permission(STATEMENT, step).await?;
                 self.add_permission(needs, step).await
             }
         }
@@ -80,11 +84,11 @@ impl Stage {
             .map(drop)
     }
 
-    pub(super) async fn remove_permission(&self, step: &Step<'_>) -> Result<(), AwsError> {
+    pub(super) async fn remove_permission(&self, statement: &str, step: &Step<'_>) -> Result<(), AwsError> {
         let function = self.names.function();
         let request = || {
             let call = step.aws.lambda.remove_permission().function_name(&function);
-            call.statement_id(STATEMENT).send()
+            call.statement_id(statement).send()
         };
         let remove = async || step.aws.call("lambda:RemovePermission", request).await.found();
         step.settle(remove).await.map(drop)

@@ -153,6 +153,17 @@ impl Clients {
             ),
             Drift::new(
                 "rest_api",
+                ["path_remembered"],
+                ["PATCH /restapis/*"],
+                async move {
+                    let operation = PatchOperation::builder().op(Op::Replace).path("/description");
+                    let call = apigateway.update_rest_api().rest_api_id(api);
+                    let call = call.patch_operations(operation.value("somebody's").build());
+                    call.send().await.unwrap();
+                },
+            ),
+            Drift::new(
+                "rest_api",
                 ["other_methods"],
                 ["DELETE /restapis/*/resources/*/methods/GET"],
                 async move {
@@ -310,6 +321,19 @@ impl Clients {
                     let ours = self.deploy_by_hand().await;
                     let call = apigateway.delete_deployment().rest_api_id(api);
                     call.deployment_id(ours).send().await.unwrap();
+                },
+            ),
+            Drift::new(
+                "stage",
+                ["other_permissions"],
+                ["DELETE /2015-03-31/functions/it-drift/policy/anybody"],
+                async move {
+                    let call = lambda
+                        .add_permission()
+                        .function_name(NAME)
+                        .statement_id("anybody");
+                    let call = call.principal("*").action("lambda:InvokeFunction");
+                    call.send().await.unwrap();
                 },
             ),
             Drift::new(

@@ -113,6 +113,7 @@ impl Clients {
                     "lifecycle.abort_uploads_days",
                     "lifecycle.expire_days",
                     "lifecycle.expire_prefix",
+                    "lifecycle.expire_versions_days",
                     "lifecycle.other_rules",
                 ],
                 ["PUT /it-drift-000000000000-us-east-1/?lifecycle"],

@@ -1,0 +1,41 @@
+//! `estimate`: what a rate of impressions needs and costs.
+
+use std::time::Duration;
+
+use super::Context;
+use super::session::{Session, read_spec};
+use crate::cli;
+use crate::estimate::estimate;
+use crate::failure::{Exit, Failure, FailureKind};
+use crate::spec::Spec;
+use crate::traffic;
+
+const DAY_SECONDS: f64 = 86_400.0;
+
+pub(super) async fn run(context: &Context, args: &cli::Estimate) -> Result<Exit, Failure> {
+    let given = args.per_second.or(args.per_day.map(|a_day| a_day / DAY_SECONDS));
+    let (spec, per_second) = match given {
+        Some(per_second) => (read_spec(context)?, per_second),
+        None => measured(context, args.since).await?,
+    };
+    context
+        .ui
+        .result(&estimate(&spec, per_second, args.environments))?;
+    Ok(Exit::Done)
+}
+
+/// The rate at which the pipeline takes impressions.
+async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64), Failure> {
+    let session = Session::open(context).await?;
+    let read = traffic::read(&session.aws, &session.names, since);
+    let traffic = context.unless_interrupted(read).await??;
+    let span = humantime::format_duration(since);
+    if traffic.received == 0 {
+        let message = format!("{} received nothing in the last {span}", session.spec.name);
+        let failure = Failure::new(FailureKind::Aws, message);
+        return Err(failure.hint("--per-second or --per-day says a rate; --since looks further back"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let per_second = traffic.received as f64 / since.as_secs_f64();
+    Ok((session.spec, per_second))
+}

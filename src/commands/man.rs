@@ -1,0 +1,25 @@
+//! `man`: prints a manual page.
+
+use clap::CommandFactory as _;
+
+use super::Context;
+use crate::cli::{Cli, Man};
+use crate::failure::{Exit, Failure, FailureKind};
+use crate::results::Text;
+
+pub(super) fn run(context: &Context, args: &Man) -> Result<Exit, Failure> {
+    let mut program = Cli::command();
+    program.build();
+    let page = match &args.command {
+        None => program,
+        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
+            let message = format!("there is no command `{name}`");
+            Failure::new(FailureKind::Usage, message).hint("`split-pipeline help` lists them")
+        })?,
+    };
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = clap_mangen::Man::new(page).render(&mut text);
+    context.ui.result(&Text(String::from_utf8_lossy(&text).into()))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,404 @@
+//! What a rate of impressions needs, and costs a month: shards, headroom to every limit, objects, money by service.
+//!
+//! Pure: values in, values out. Owns the limits and the prices, each with its source.
+
+use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
+use crate::spec::{Architecture, Spec, StreamMode};
+
+/// An impression as Split sends it, with the end of its line.
+pub const IMPRESSION_BYTES: f64 = 371.0;
+
+/// How often Split posts, for each environment (Harness: "Webhook for Impressions").
+const POST_EVERY_SECONDS: f64 = 10.0;
+
+/// A shard (Kinesis, "Quotas and limits").
+const SHARD_BYTES: f64 = 1e6;
+const SHARD_RECORDS: f64 = 1000.0;
+
+/// The most shards that a spec takes.
+const MOST_SHARDS: f64 = 500.0;
+
+/// A new on-demand stream (Kinesis, "Choose the data stream capacity mode").
+const ON_DEMAND_BYTES: f64 = 4e6;
+const ON_DEMAND_RECORDS: f64 = 4000.0;
+
+/// Impressions that fit Lambda's 6 MB request as plain JSON, should API Gateway have inflated the body: base64 and the
+/// rest of the event leave some 4.4 MB.
+const POST_IMPRESSIONS: f64 = 4.4e6 / IMPRESSION_BYTES;
+
+/// Executions at once that an account has at first (Lambda, "Quotas").
+const LAMBDA_CONCURRENCY: f64 = 1000.0;
+
+/// What a second of one whole processor handles, and the memory that brings one (measured; Lambda, "Configure memory").
+const IMPRESSIONS_A_PROCESSOR_SECOND: f64 = 0.97e6;
+const PROCESSOR_MIB: f64 = 1769.0;
+
+/// What an invocation waits for Kinesis.
+const WAITING_SECONDS: f64 = 0.02;
+
+/// A line of the function's log about one batch.
+const LOG_BYTES: f64 = 900.0;
+
+/// How much smaller impressions are in gzip.
+const GZIP: f64 = 10.0;
+
+const MONTH_HOURS: f64 = 730.0;
+const MONTH_SECONDS: f64 = MONTH_HOURS * 3600.0;
+const DAY_SECONDS: f64 = 86_400.0;
+const KIB: f64 = 1024.0;
+const GB: f64 = 1e9;
+
+/// List prices, in dollars.
+mod price {
+    pub(super) const REGION: &str = "us-east-1";
+    pub(super) const AS_OF: &str = "2025";
+    pub(super) const SOURCE: &str = "AWS's public price pages of Kinesis Data Streams, Data Firehose, Lambda, API Gateway, S3 and CloudWatch";
+
+    pub(super) const SHARD_HOUR: f64 = 0.015;
+    /// A million records of up to 25 KB.
+    pub(super) const PUT_UNITS: f64 = 0.014;
+    pub(super) const ON_DEMAND_HOUR: f64 = 0.04;
+    pub(super) const ON_DEMAND_IN_GB: f64 = 0.08;
+    pub(super) const ON_DEMAND_OUT_GB: f64 = 0.04;
+    pub(super) const FIREHOSE_GB: f64 = 0.029;
+    pub(super) const LAMBDA_REQUESTS: f64 = 0.20;
+    pub(super) const LAMBDA_X86_GB_SECOND: f64 = 0.000_016_666_7;
+    pub(super) const LAMBDA_ARM_GB_SECOND: f64 = 0.000_013_333_4;
+    /// A million requests.
+    pub(super) const API_REQUESTS: f64 = 3.50;
+    /// A thousand objects written.
+    pub(super) const S3_PUTS: f64 = 0.005;
+    pub(super) const S3_GB_MONTH: f64 = 0.023;
+    pub(super) const LOGS_GB: f64 = 0.50;
+    pub(super) const METRIC: f64 = 0.30;
+}
+
+/// Metrics of the function's log (the handler's, by function).
+const METRICS: f64 = 10.0;
+
+/// How impressions become records.
+#[derive(Clone, Copy, Debug)]
+struct Records {
+    /// A second.
+    rate: f64,
+    bytes: f64,
+}
+
+impl Records {
+    fn of(per_second: f64, record_kib: u32) -> Self {
+        let size = f64::from(record_kib) * KIB;
+        let together = (size / IMPRESSION_BYTES).floor().max(1.0);
+        // A record is not longer than what comes in one post.
+        let together = together.min((per_second * POST_EVERY_SECONDS).max(1.0));
+        Self {
+            rate: per_second / together,
+            bytes: together * IMPRESSION_BYTES,
+        }
+    }
+
+    fn rounded_gb_a_month(self, step: f64) -> f64 {
+        (self.bytes / step).ceil() * step * self.rate * MONTH_SECONDS / GB
+    }
+}
+
+/// What a rate of impressions a second, posted for so many environments, needs and costs with this spec.
+pub fn estimate(spec: &Spec, per_second: f64, environments: u32) -> Estimate {
+    let environments = f64::from(environments.max(1));
+    let record_kib = spec.handler.record_kib.get();
+    let (packed, unpacked) = (
+        Records::of(per_second, record_kib.max(1)),
+        Records::of(per_second, 0),
+    );
+    let records = if record_kib == 0 { unpacked } else { packed };
+    let post = (per_second * POST_EVERY_SECONDS / environments).max(1.0);
+    let posts = per_second / post;
+    let objects_per_day = objects_a_day(spec, per_second);
+    let needed = shards(records);
+    let monthly = costs(spec, per_second, posts, post, objects_per_day, packed, unpacked);
+    let limits = limits(spec, needed, records, posts, post);
+    Estimate {
+        per_second,
+        impressions_a_month: per_second * MONTH_SECONDS,
+        sizing: Sizing {
+            shards_needed: needed,
+            shards: provisioned(spec),
+            mode: spec.stream.mode,
+            on_demand_is_cheaper: on_demand(records) < shards_cost(needed, records),
+        },
+        objects_per_day,
+        problems: problems(&limits),
+        limits,
+        total_packed: monthly.iter().map(|cost| cost.packed).sum(),
+        total_unpacked: monthly.iter().map(|cost| cost.unpacked).sum(),
+        monthly,
+        prices: Prices {
+            region: price::REGION,
+            as_of: price::AS_OF,
+            source: price::SOURCE,
+        },
+    }
+}
+
+fn provisioned(spec: &Spec) -> Option<u32> {
+    (spec.stream.mode == StreamMode::Provisioned).then(|| spec.stream.shards())
+}
+
+/// How many shards take so many records.
+fn shards(records: Records) -> f64 {
+    let by_bytes = records.rate * records.bytes / SHARD_BYTES;
+    let by_count = records.rate / SHARD_RECORDS;
+    by_bytes.max(by_count).ceil().max(1.0)
+}
+
+/// How many objects Firehose writes a day: each time the buffer is full, or its time is over.
+fn objects_a_day(spec: &Spec, per_second: f64) -> f64 {
+    let buffer_bytes = f64::from(spec.delivery.buffer_mib.get()) * KIB * KIB;
+    let full_after = buffer_bytes / (per_second * IMPRESSION_BYTES);
+    // With no time to wait, Firehose writes about once a second; and never more often than something comes in.
+    let time = f64::from(spec.delivery.buffer_seconds.get()).max(1.0);
+    let every = full_after.min(time).max((1.0 / per_second).min(DAY_SECONDS));
+    (DAY_SECONDS / every).ceil()
+}
+
+fn shards_cost(shards: f64, records: Records) -> f64 {
+    let units = (records.bytes / (25.0 * KIB)).ceil() * records.rate * MONTH_SECONDS / 1e6;
+    shards * MONTH_HOURS * price::SHARD_HOUR + units * price::PUT_UNITS
+}
+
+fn on_demand(records: Records) -> f64 {
+    let gb = records.rounded_gb_a_month(KIB);
+    MONTH_HOURS * price::ON_DEMAND_HOUR + gb * (price::ON_DEMAND_IN_GB + price::ON_DEMAND_OUT_GB)
+}
+
+fn costs(
+    spec: &Spec,
+    per_second: f64,
+    posts: f64,
+    post: f64,
+    objects_per_day: f64,
+    packed: Records,
+    unpacked: Records,
+) -> Vec<Cost> {
+    let stream = |records: Records| match spec.stream.mode {
+        StreamMode::OnDemand => on_demand(records),
+        StreamMode::Provisioned => {
+            let shards_there = f64::from(spec.stream.shards());
+            shards_cost(shards(records).max(shards_there), records)
+        }
+    };
+    let both = |service, cost: f64| Cost {
+        service,
+        packed: cost,
+        unpacked: cost,
+    };
+    let posts_a_month = posts * MONTH_SECONDS / 1e6;
+    let memory_gb = f64::from(spec.handler.memory_mib.get()) / KIB;
+    let gb_second = match spec.handler.architecture {
+        Architecture::X86_64 => price::LAMBDA_X86_GB_SECOND,
+        Architecture::Arm64 => price::LAMBDA_ARM_GB_SECOND,
+    };
+    let busy = posts * invocation_seconds(spec, post) * MONTH_SECONDS;
+    let stored_gb = per_second * IMPRESSION_BYTES * MONTH_SECONDS / GZIP / GB;
+    let log_gb = posts * LOG_BYTES * MONTH_SECONDS / GB;
+    vec![
+        both("API Gateway", posts_a_month * price::API_REQUESTS),
+        both(
+            "Lambda",
+            posts_a_month * price::LAMBDA_REQUESTS + busy * memory_gb * gb_second,
+        ),
+        Cost {
+            service: "Kinesis",
+            packed: stream(packed),
+            unpacked: stream(unpacked),
+        },
+        Cost {
+            service: "Firehose",
+            packed: packed.rounded_gb_a_month(5.0 * KIB) * price::FIREHOSE_GB,
+            unpacked: unpacked.rounded_gb_a_month(5.0 * KIB) * price::FIREHOSE_GB,
+        },
+        // What came in during a month stays; each month adds as much again.
+        both(
+            "S3",
+            objects_per_day * MONTH_HOURS / 24.0 / 1000.0 * price::S3_PUTS + stored_gb * price::S3_GB_MONTH,
+        ),
+        both("CloudWatch", log_gb * price::LOGS_GB + METRICS * price::METRIC),
+    ]
+}
+
+fn invocation_seconds(spec: &Spec, post: f64) -> f64 {
+    let processors = f64::from(spec.handler.memory_mib.get()) / PROCESSOR_MIB;
+    WAITING_SECONDS + post / (IMPRESSIONS_A_PROCESSOR_SECOND * processors.min(1.0))
+}
+
+fn headroom(limit: impl Into<String>, used: f64, allowed: f64, remedy: &'static str) -> Headroom {
+    Headroom {
+        limit: limit.into(),
+        used,
+        allowed,
+        share: used / allowed,
+        remedy,
+    }
+}
+
+fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> Vec<Headroom> {
+    let mut limits = stream_limits(spec, records);
+    let seconds = invocation_seconds(spec, post);
+    let reserved = spec.handler.reserved_concurrency.map(|it| f64::from(it.get()));
+    limits.extend([
+        headroom(
+            "shards that this takes, of those that a spec may have",
+            needed,
+            MOST_SHARDS,
+            "here the design ends: a pipeline for each group of environments",
+        ),
+        headroom(
+            "impressions in a post, of those that fit Lambda's 6 MB",
+            post,
+            POST_IMPRESSIONS.floor(),
+            "a pipeline, and so a webhook, for each environment: Split posts those apart",
+        ),
+        headroom(
+            "posts a second, of `webhook.rate_limit`",
+            posts,
+            f64::from(spec.webhook.rate_limit.get()),
+            "a higher `webhook.rate_limit`",
+        ),
+        headroom(
+            "invocations at once",
+            posts * seconds,
+            reserved.unwrap_or(LAMBDA_CONCURRENCY),
+            "a higher `handler.reserved_concurrency`, or Lambda quota",
+        ),
+        headroom(
+            "seconds that a batch takes, of `handler.timeout_seconds`",
+            seconds,
+            f64::from(spec.handler.timeout_seconds.get()),
+            "more `handler.memory_mib`, which brings processor time",
+        ),
+    ]);
+    limits
+}
+
+fn stream_limits(spec: &Spec, records: Records) -> Vec<Headroom> {
+    let more = "more `stream.shards`, or `stream.mode: on_demand` whose capacity follows the traffic";
+    let (bytes, count, name) = match provisioned(spec).map(f64::from) {
+        Some(shards) => (shards * SHARD_BYTES, shards * SHARD_RECORDS, "stream.shards"),
+        None => (ON_DEMAND_BYTES, ON_DEMAND_RECORDS, "a new on-demand stream"),
+    };
+    vec![
+        headroom(
+            format!("bytes a second into {name}"),
+            records.rate * records.bytes,
+            bytes,
+            more,
+        ),
+        headroom(format!("records a second into {name}"), records.rate, count, more),
+    ]
+}
+
+/// What does not fit, with what to do about it.
+fn problems(limits: &[Headroom]) -> Vec<String> {
+    let over = limits.iter().filter(|limit| limit.share > 1.0);
+    over.map(|over| format!("{}: {}", over.limit, over.remedy))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str, per_second: f64) -> Estimate {
+        estimate(&Spec::parse(text, "s.yaml").unwrap().spec, per_second, 1)
+    }
+
+    fn cost<'a>(estimate: &'a Estimate, service: &str) -> &'a Cost {
+        estimate
+            .monthly
+            .iter()
+            .find(|cost| cost.service == service)
+            .unwrap()
+    }
+
+    #[track_caller]
+    fn near(have: f64, want: f64) {
+        assert!((have - want).abs() <= want * 0.01, "{have}, not {want}");
+    }
+
+    /// Worked out by hand: a month has 730 h = 2,628,000 s.
+    #[test]
+    fn a_hundred_a_second() {
+        let estimate = of("name: abc", 100.0);
+        near(estimate.impressions_a_month, 262.8e6);
+        near(estimate.sizing.shards_needed, 1.0);
+        // 37 kB a second fill no 64 MiB in 300 s.
+        near(estimate.objects_per_day, 288.0);
+        assert!(estimate.problems.is_empty(), "{:?}", estimate.problems);
+        // A post of 1,000 every 10 s: 262,800 posts at $3.50 a million.
+        near(cost(&estimate, "API Gateway").packed, 0.92);
+        // One shard $10.95; 276 impressions a record of 102,396 bytes: 952,174 records of 4 units = 3.81 M.
+        near(cost(&estimate, "Kinesis").packed, 10.95 + 3.81 * 0.014);
+        near(cost(&estimate, "Kinesis").unpacked, 10.95 + 262.8 * 0.014);
+        // 20 times 5 KiB a record: 97.5 GB. Unpacked, 5 KiB an impression: 1,345.5 GB.
+        near(cost(&estimate, "Firehose").packed, 97.5 * 0.029);
+        near(cost(&estimate, "Firehose").unpacked, 1345.5 * 0.029);
+        // 262,800 requests; 20 ms + 1,000 / 140,373 s each, of a quarter GB.
+        near(
+            cost(&estimate, "Lambda").packed,
+            0.0526 + 262_800.0 * 0.027_12 * 0.25 * 0.000_016_666_7,
+        );
+        // 8,760 objects; 97.5 GB of text are 9.75 GB.
+        near(cost(&estimate, "S3").packed, 0.0438 + 9.75 * 0.023);
+    }
+
+    #[test]
+    fn ten_thousand_a_second() {
+        let estimate = of("name: abc\nstream: {shards: 4}", 10_000.0);
+        // 3.71 MB a second.
+        near(estimate.sizing.shards_needed, 4.0);
+        near(estimate.limits[0].share, 3.71 / 4.0);
+        // 64 MiB are full after 18.1 s.
+        near(estimate.objects_per_day, 4777.0);
+        // 100,000 impressions in a post are nine times what fits.
+        assert_eq!(estimate.problems.len(), 1, "{:?}", estimate.problems);
+        assert!(estimate.problems[0].contains("for each environment"));
+        // Four shards; 36.23 records a second of 4 units.
+        near(cost(&estimate, "Kinesis").packed, 43.8 + 380.9 * 0.014);
+        // Ten shards, by the count of records.
+        near(cost(&estimate, "Kinesis").unpacked, 109.5 + 26_280.0 * 0.014);
+    }
+
+    #[test]
+    fn a_million_a_second_is_where_the_design_ends() {
+        let estimate = of("name: abc\nstream: {shards: 500}", 1e6);
+        near(estimate.sizing.shards_needed, 371.0);
+        assert!(
+            estimate.problems.iter().any(|it| it.contains("6 MB")),
+            "{:?}",
+            estimate.problems
+        );
+        let estimate = of("name: abc\nstream: {shards: 500}\nhandler: {record_kib: 0}", 1e6);
+        near(estimate.sizing.shards_needed, 1000.0);
+        assert!(
+            estimate.problems.iter().any(|it| it.contains("the design ends")),
+            "{:?}",
+            estimate.problems
+        );
+    }
+
+    #[test]
+    fn on_demand_has_limits_and_prices_of_its_own() {
+        let estimate = of("name: abc\nstream: {mode: on_demand}", 100.0);
+        assert_eq!(estimate.sizing.shards, None);
+        // $29.20 for the stream; 97.5 GB in and out, packed.
+        near(cost(&estimate, "Kinesis").packed, 29.2 + 97.5 * 0.12);
+        // 1 KiB an impression.
+        near(cost(&estimate, "Kinesis").unpacked, 29.2 + 269.1 * 0.12);
+        assert!(!estimate.sizing.on_demand_is_cheaper);
+        let much = of("name: abc\nstream: {mode: on_demand}", 20_000.0);
+        assert!(
+            much.problems.iter().any(|it| it.contains("bytes a second")),
+            "{:?}",
+            much.problems
+        );
+    }
+}
