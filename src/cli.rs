@@ -179,6 +179,9 @@ pub struct Smoke {
     /// Send the JSON array of impressions in this file instead
     #[arg(long, value_name = "FILE", conflicts_with = "count")]
     pub payload: Option<PathBuf>,
+    /// Write the outcome as `JUnit` XML, for CI systems
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Options of `down`.

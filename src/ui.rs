@@ -72,6 +72,8 @@ pub struct Ui {
     verbosity: Verbosity,
     live: Option<Live>,
     plain: live::Plain,
+    /// Whether what is on the screen may be overwritten: not for those who have asked for plain text.
+    in_place: bool,
 }
 
 impl Ui {
@@ -92,7 +94,15 @@ impl Ui {
             output: global.output,
             verbosity,
             live: live.then(Live::new),
+            in_place: global.color != ColorChoice::Never && std::env::var_os("NO_COLOR").is_none(),
             plain: live::Plain::default(),
+        }
+    }
+
+    /// Makes room for a result that takes the place of the one before, on a terminal; elsewhere they follow each other.
+    pub fn clear_screen(&self) {
+        if std::io::stdout().is_terminal() && self.in_place && self.output == Output::Text {
+            let _ = write!(anstream::stdout(), "\x1b[H\x1b[2J");
         }
     }
 

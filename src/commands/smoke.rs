@@ -12,6 +12,7 @@ use crate::cli;
 use crate::desired::kept_fields;
 use crate::destroy::{DELIVERY_SLACK, Data};
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
+use crate::junit;
 use crate::progress::{Event, Progress as _};
 use crate::random;
 use crate::resource::Adoption;
@@ -47,13 +48,14 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
         }
     };
     let session = Session::open(context).await?;
-    let smoke = if args.ephemeral {
-        let spec = ephemeral(&session.spec, &run)?;
-        in_ephemeral(session.with_spec(spec), &batch, args.timeout).await
-    } else {
-        let url = open_webhook(&session).await?;
-        send_and_find(&session, &url, &batch, args.timeout).await
-    }?;
+    let (name, started) = (session.spec.name.to_string(), Instant::now());
+    let tested = test(session, &batch, &run, args).await;
+    if let Some(path) = &args.junit {
+        let report = junit::report(&name, &tested, started.elapsed());
+        std::fs::write(path, report)
+            .map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;
+    }
+    let smoke = tested?;
     let lost = smoke.missing;
     context.ui.result(&smoke)?;
     if lost == 0 {
@@ -67,6 +69,15 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
     Err(Failure::new(FailureKind::Smoke, message)
         .hint("a delivery takes up to `delivery.buffer_seconds` and about a minute more; --timeout waits longer")
         .hint("`split-pipeline status` shows delivery errors"))
+}
+
+async fn test(session: Session, batch: &Batch, run: &str, args: &cli::Smoke) -> Result<Smoke, Failure> {
+    if args.ephemeral {
+        let spec = ephemeral(&session.spec, run)?;
+        return in_ephemeral(session.with_spec(spec), batch, args.timeout).await;
+    }
+    let url = open_webhook(&session).await?;
+    send_and_find(&session, &url, batch, args.timeout).await
 }
 
 /// Makes a pipeline for this test alone, and takes it down again whatever happens.

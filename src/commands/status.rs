@@ -18,6 +18,9 @@ pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, F
     let session = Session::open(context).await?;
     loop {
         let status = look(&session, args).await?;
+        if args.watch {
+            context.ui.clear_screen();
+        }
         context.ui.result(&status)?;
         if !args.watch {
             return Ok(if status.healthy { Exit::Done } else { Exit::Differs });

@@ -208,6 +208,13 @@ impl Show for Plan {
             count(Action::Adopt),
             count(Action::Refuse),
         );
+        if self
+            .changes
+            .iter()
+            .any(|change| change.action != Action::Create && !change.fields.is_empty())
+        {
+            let _ = writeln!(text, "Each field: what there is → what the spec says.");
+        }
         text
     }
 }

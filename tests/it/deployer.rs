@@ -28,9 +28,11 @@ const AFTER: &str = "name: it-deployer\n\
     webhook: {rate_limit: 50}\n";
 
 /// What the emulator does not ask for, or cannot do; AWS does (Service Authorization Reference), and the README says why.
-const NOT_ASKED_FOR: [&str; 11] = [
+const NOT_ASKED_FOR: [&str; 12] = [
     // To give a role to a service.
     "iam:PassRole",
+    // To bound a role.
+    "iam:PutRolePermissionsBoundary",
     "lambda:DeleteFunctionConcurrency",
     // To create with tags, besides the call itself.
     "s3:TagResource",

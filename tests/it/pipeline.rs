@@ -210,12 +210,28 @@ fn a_smoke_test_with_what_is_no_impression_fails_at_once() {
 async fn an_ephemeral_smoke_test_leaves_nothing_behind() {
     let emulator = Emulator::start();
     let empty = inventory::of(&emulator.sdk().await).await;
-    let smoke = ["smoke", "--ephemeral", "--count", "2500", "--output", "json"];
+    let junit = tempfile::NamedTempFile::new().unwrap();
+    let junit = junit.path().to_str().unwrap();
+    let smoke = [
+        "smoke",
+        "--ephemeral",
+        "--count",
+        "2500",
+        "--output",
+        "json",
+        "--junit",
+        junit,
+    ];
     let smoke = emulator.local(SPEC, smoke).exits_with(0).json();
     assert_eq!(
         (&smoke["sent"], &smoke["delivered"]),
         (&Value::from(2500), &Value::from(2500)),
         "{smoke}"
+    );
+    let report = std::fs::read_to_string(junit).unwrap();
+    assert!(
+        report.contains("every impression arrives in S3") && report.contains(r#"failures="0""#),
+        "{report}"
     );
     assert_eq!(inventory::of(&emulator.sdk().await).await, empty);
 }
@@ -223,7 +239,14 @@ async fn an_ephemeral_smoke_test_leaves_nothing_behind() {
 #[test]
 fn a_smoke_test_without_a_pipeline_says_how_to_get_one() {
     let emulator = Emulator::start();
-    let smoke = emulator.local(SPEC, ["smoke"]).exits_with(1);
+    let junit = tempfile::NamedTempFile::new().unwrap();
+    let junit = junit.path().to_str().unwrap();
+    let smoke = emulator.local(SPEC, ["smoke", "--junit", junit]).exits_with(1);
+    let report = std::fs::read_to_string(junit).unwrap();
+    assert!(
+        report.contains(r#"failures="1""#) && report.contains("no webhook"),
+        "{report}"
+    );
     smoke
         .says("no webhook")
         .says("hint: `split-pipeline up` makes it");

@@ -1,0 +1,75 @@
+//! A smoke test's outcome as `JUnit` XML, which CI systems show.
+//!
+//! Pure: values in, text out.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::failure::Failure;
+use crate::results::Smoke;
+
+/// The report of one smoke test that took so long.
+pub fn report(pipeline: &str, outcome: &Result<Smoke, Failure>, elapsed: Duration) -> String {
+    let mut suite = TestSuite::new(format!("split-pipeline smoke {pipeline}"));
+    match outcome {
+        Ok(smoke) => {
+            let answered = Duration::from_millis(u64::try_from(smoke.webhook_ms).unwrap_or(u64::MAX));
+            suite.add_test_case(case("the webhook takes every batch", None, answered));
+            let Smoke { sent, missing, .. } = smoke;
+            let lost = (*missing > 0).then(|| format!("{missing} of {sent} impressions are not in S3"));
+            let delivered = Duration::from_millis(u64::try_from(smoke.delivery_ms).unwrap_or(u64::MAX));
+            suite.add_test_case(case("every impression arrives in S3", lost, delivered));
+        }
+        Err(failure) => {
+            let message = Some(failure.message.clone());
+            suite.add_test_case(case("the pipeline works", message, elapsed));
+        }
+    }
+    suite.set_time(elapsed);
+    let mut report = Report::new("split-pipeline");
+    report.add_test_suite(suite);
+    // Writing to memory does not fail.
+    report.to_string().unwrap_or_default()
+}
+
+fn case(name: &str, failure: Option<String>, elapsed: Duration) -> TestCase {
+    let status = match failure {
+        None => TestCaseStatus::success(),
+        Some(message) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(message);
+            status
+        }
+    };
+    let mut case = TestCase::new(name, status);
+    case.set_classname("split-pipeline.smoke");
+    case.set_time(elapsed);
+    case
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::FailureKind;
+
+    #[test]
+    fn what_was_lost_is_a_failure() {
+        let smoke = |missing| Smoke {
+            sent: 10,
+            missing,
+            ..Smoke::default()
+        };
+        let fine = report("flags", &Ok(smoke(0)), Duration::from_secs(1));
+        assert!(
+            fine.contains(r#"tests="2""#) && fine.contains(r#"failures="0""#),
+            "{fine}"
+        );
+        let lost = report("flags", &Ok(smoke(3)), Duration::from_secs(1));
+        assert!(lost.contains(r#"failures="1""#), "{lost}");
+        assert!(lost.contains("3 of 10 impressions are not in S3"), "{lost}");
+        let failed = Err(Failure::new(FailureKind::Aws, "no \"<webhook>\""));
+        let failed = report("flags", &failed, Duration::from_secs(1));
+        assert!(failed.contains("no &quot;&lt;webhook&gt;&quot;"), "{failed}");
+    }
+}
