@@ -119,6 +119,7 @@ pub fn estimate(spec: &Spec, per_second: f64, environments: u32) -> Estimate {
     Estimate {
         per_second,
         impressions_a_month: per_second * MONTH_SECONDS,
+        impressions_a_post: post,
         sizing: Sizing {
             shards_needed: needed,
             shards: provisioned(spec),

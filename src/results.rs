@@ -185,6 +185,8 @@ pub struct Estimate {
     pub per_second: f64,
     /// Impressions in a month of 730 hours.
     pub impressions_a_month: f64,
+    /// Impressions in each post, if Split posts every 10 seconds for each environment.
+    pub impressions_a_post: f64,
     /// What the stream needs.
     pub sizing: Sizing,
     /// Objects that are written to S3 in a day.

@@ -152,6 +152,9 @@ impl AwsError {
                     None => return Vec::new(),
                 }
             }
+            ErrorKind::Other if self.message.contains(UNATTACHABLE) => {
+                "`iam.permissions_boundary` in the spec has to be the ARN of a policy that is there".to_owned()
+            }
             ErrorKind::Other if self.message.contains("CloudWatch Logs role ARN must be set") => {
                 "API Gateway logs by one role for all APIs of an account and region, so it is not `up` that sets it: make a role \
                  that trusts apigateway.amazonaws.com with the policy AmazonAPIGatewayPushToCloudWatchLogs, and `aws \
@@ -258,6 +261,7 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         return Some(ErrorKind::NotYet);
     }
     Some(match code {
+        "NoSuchEntity" if message.contains(UNATTACHABLE) => ErrorKind::Other,
         "ResourceInUseException"
             if call == "kinesis:CreateStream" || call == "firehose:CreateDeliveryStream" =>
         {
@@ -334,6 +338,9 @@ const FAILED: [&str; 7] = [
     "ServiceUnavailable",
     "ServiceUnavailableException",
 ];
+
+/// What IAM says of a permissions boundary that is not there.
+const UNATTACHABLE: &str = "not attachable";
 
 /// There is one code for call rates and for quotas, of which only the rate passes by itself.
 fn is_quota(call: &str, message: &str) -> bool {
@@ -514,6 +521,12 @@ mod tests {
         ("s3:PutBucketPolicy", "AccessDenied", "Access Denied", Denied),
         ("sts:GetCallerIdentity", "ExpiredToken", "expired", Credentials),
         ("iam:GetRole", "NoSuchEntity", "", NotFound),
+        (
+            "iam:CreateRole",
+            "NoSuchEntity",
+            "Scope ARN: arn:aws:iam::1:policy/b does not exist or is not attachable.",
+            Other,
+        ),
     ];
 
     #[test]

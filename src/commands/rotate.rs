@@ -31,6 +31,10 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
         SecretChange::Rotate
     };
     let was_rotating = api.old.is_some();
+    if args.revoke && api.secrets.old.is_none() {
+        let message = "there is no old path to take away: `split-pipeline rotate` gives the webhook a new one beside it";
+        return nothing_to_revoke(&session, &api, message);
+    }
     let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
     let Some(api) = rotated.filter(|_| report.is_complete()) else {
         return Err(Failure::of_report("rotate", report));
@@ -55,6 +59,19 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
         }
         SecretChange::Revoke => "\nOnly this URL works now.",
     });
+    Ok(Exit::Done)
+}
+
+/// Says so, and gives the URL as it is; changes nothing.
+fn nothing_to_revoke(session: &Session, api: &rest_api::Id, message: &str) -> Result<Exit, Failure> {
+    session.context.ui.warn(message);
+    let route = api.route.as_ref();
+    let url = route.map(|route| session.url(&api.api, &route.path));
+    session.context.ui.result(&results::Rotate {
+        name: session.spec.name.to_string(),
+        webhook_url: url.unwrap_or_default(),
+        old_webhook_url: None,
+    })?;
     Ok(Exit::Done)
 }
 

@@ -1,5 +1,6 @@
 //! `smoke`: sends a batch as Split does and waits until every impression is in S3.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -47,13 +48,18 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
             })?
         }
     };
+    let junit = args.junit.as_ref().map(|path| {
+        // Opened before anything is sent: a path that cannot be written should not be found out at the end.
+        let io = |error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display()));
+        std::fs::File::create(path).map(|file| (file, io)).map_err(io)
+    });
+    let junit = junit.transpose()?;
     let session = Session::open(context).await?;
     let (name, started) = (session.spec.name.to_string(), Instant::now());
     let tested = test(session, &batch, &run, args).await;
-    if let Some(path) = &args.junit {
+    if let Some((mut file, io)) = junit {
         let report = junit::report(&name, &tested, started.elapsed());
-        std::fs::write(path, report)
-            .map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;
+        file.write_all(report.as_bytes()).map_err(io)?;
     }
     let smoke = tested?;
     let lost = smoke.missing;

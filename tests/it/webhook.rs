@@ -116,6 +116,8 @@ async fn a_new_path_works_beside_the_old_one_until_that_is_revoked() {
         (new, &Value::Null)
     );
     assert_eq!(rotate(&emulator, &["--revoke"]), revoked);
+    let again = emulator.local(SPEC, ["rotate", "--revoke"]).exits_with(0);
+    again.says("no old path to take away");
     let before = batches(&emulator);
     assert!(
         request(Method::POST, old, &impression("k"))
