@@ -243,7 +243,7 @@ pub struct Estimate {
     /// Impressions a day
     #[arg(long, value_name = "N", value_parser = rate)]
     pub per_day: Option<f64>,
-    /// How many environments post to the webhook, each for itself
+    /// With a rate: how many environments post to the webhook, each every 10 seconds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub environments: u32,
     /// How far back to look at the running pipeline

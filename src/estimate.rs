@@ -9,7 +9,7 @@ use crate::spec::{Architecture, Spec, StreamMode};
 pub const IMPRESSION_BYTES: f64 = 371.0;
 
 /// How often Split posts, for each environment (Harness: "Webhook for Impressions").
-const POST_EVERY_SECONDS: f64 = 10.0;
+pub const POST_EVERY_SECONDS: f64 = 10.0;
 
 /// A shard (Kinesis, "Quotas and limits").
 const SHARD_BYTES: f64 = 1e6;
@@ -101,17 +101,17 @@ impl Records {
     }
 }
 
-/// What a rate of impressions a second, posted for so many environments, needs and costs with this spec.
-pub fn estimate(spec: &Spec, per_second: f64, environments: u32) -> Estimate {
-    let environments = f64::from(environments.max(1));
+/// What a rate of impressions, and of the posts that they come in, a second, needs and costs with this spec.
+pub fn estimate(spec: &Spec, per_second: f64, posts: f64) -> Estimate {
     let record_kib = spec.handler.record_kib.get();
     let (packed, unpacked) = (
         Records::of(per_second, record_kib.max(1)),
         Records::of(per_second, 0),
     );
     let records = if record_kib == 0 { unpacked } else { packed };
-    let post = (per_second * POST_EVERY_SECONDS / environments).max(1.0);
-    let posts = per_second / post;
+    // Nothing is posted without an impression.
+    let posts = posts.min(per_second);
+    let post = per_second / posts;
     let objects_per_day = objects_a_day(spec, per_second);
     let needed = shards(records);
     let monthly = costs(spec, per_second, posts, post, objects_per_day, packed, unpacked);
@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str, per_second: f64) -> Estimate {
-        estimate(&Spec::parse(text, "s.yaml").unwrap().spec, per_second, 1)
+        estimate(&Spec::parse(text, "s.yaml").unwrap().spec, per_second, 0.1)
     }
 
     fn cost<'a>(estimate: &'a Estimate, service: &str) -> &'a Cost {

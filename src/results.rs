@@ -185,7 +185,7 @@ pub struct Estimate {
     pub per_second: f64,
     /// Impressions in a month of 730 hours.
     pub impressions_a_month: f64,
-    /// Impressions in each post, if Split posts every 10 seconds for each environment.
+    /// Impressions in each post: every 10 seconds for each environment, or as the pipeline receives them.
     pub impressions_a_post: f64,
     /// What the stream needs.
     pub sizing: Sizing,

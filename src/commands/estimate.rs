@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Context;
 use super::session::{Session, read_spec};
 use crate::cli;
-use crate::estimate::estimate;
+use crate::estimate::{POST_EVERY_SECONDS, estimate};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::spec::Spec;
 use crate::traffic;
@@ -14,18 +14,19 @@ const DAY_SECONDS: f64 = 86_400.0;
 
 pub(super) async fn run(context: &Context, args: &cli::Estimate) -> Result<Exit, Failure> {
     let given = args.per_second.or(args.per_day.map(|a_day| a_day / DAY_SECONDS));
-    let (spec, per_second) = match given {
-        Some(per_second) => (read_spec(context)?, per_second),
+    let (spec, per_second, posts) = match given {
+        Some(per_second) => {
+            let posts = f64::from(args.environments) / POST_EVERY_SECONDS;
+            (read_spec(context)?, per_second, posts)
+        }
         None => measured(context, args.since).await?,
     };
-    context
-        .ui
-        .result(&estimate(&spec, per_second, args.environments))?;
+    context.ui.result(&estimate(&spec, per_second, posts))?;
     Ok(Exit::Done)
 }
 
-/// The rate at which the pipeline takes impressions.
-async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64), Failure> {
+/// The rates at which the pipeline takes impressions, and posts.
+async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64, f64), Failure> {
     let session = Session::open(context).await?;
     let read = traffic::read(&session.aws, &session.names, since);
     let traffic = context.unless_interrupted(read).await??;
@@ -36,6 +37,7 @@ async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64), Fai
         return Err(failure.hint("--per-second or --per-day says a rate; --since looks further back"));
     }
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let per_second = traffic.received as f64 / since.as_secs_f64();
-    Ok((session.spec, per_second))
+    let a_second = |count: u64| count as f64 / since.as_secs_f64();
+    let (received, batches) = (a_second(traffic.received), a_second(traffic.batches.max(1)));
+    Ok((session.spec, received, batches))
 }

@@ -178,7 +178,8 @@ impl Resource for Role {
         (have != want).then(|| {
             Replacement::Refuse(format!(
                 "a role cannot be moved from {have} to {want}, and what uses it would stop without it: \
-                 take the pipeline down (its data stays) and up again"
+                 take the pipeline down with the spec as it was (the data stays), and up again with this one, \
+                 which gives it a new URL"
             ))
         })
     }

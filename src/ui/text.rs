@@ -97,11 +97,7 @@ impl Show for Estimate {
             self.per_second,
             self.impressions_a_month / 1e6
         );
-        let _ = writeln!(
-            text,
-            "posted every 10 seconds by each of the environments (--environments): {} a post",
-            number(self.impressions_a_post)
-        );
+        let _ = writeln!(text, "{} in a post", number(self.impressions_a_post));
         let _ = writeln!(text, "{}", sizing(&self.sizing));
         let _ = writeln!(text, "{} objects a day in S3\n", self.objects_per_day);
         for limit in &self.limits {

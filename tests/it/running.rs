@@ -64,6 +64,9 @@ async fn the_log_says_what_came_in_and_what_was_refused() {
         .json();
     let per_second = estimate["per_second"].as_f64().unwrap();
     assert!((per_second - 3.0 / 86_400.0).abs() < 1e-9, "{per_second}");
+    // In two batches, of which one was none.
+    let a_post = estimate["impressions_a_post"].as_f64().unwrap();
+    assert!((a_post - 1.5).abs() < 1e-9, "{a_post}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
