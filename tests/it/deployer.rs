@@ -2,15 +2,14 @@
 //! fails that names it. IAM is enforced by the emulator.
 
 use std::collections::BTreeSet;
-use std::io::{Cursor, Write as _};
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::types::AccessKey;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRule};
 use serde_json::{Value, json};
-use zip::write::SimpleFileOptions;
 
+use crate::support::archive::{X86_64, header_only, zip_of};
 use crate::support::command::{Run, split_pipeline};
 use crate::support::emulator::Emulator;
 
@@ -74,7 +73,7 @@ impl<'a> Deployer<'a> {
             emulator,
             config,
             key: key.access_key.unwrap(),
-            handler: small_handler(),
+            handler: header_only(X86_64),
         }
     }
 
@@ -190,7 +189,7 @@ impl<'a> Deployer<'a> {
     async fn tamper_with_the_function(&self) {
         let lambda = aws_sdk_lambda::Client::new(&self.config);
         let call = lambda.update_function_code().function_name("it-deployer");
-        call.zip_file(Blob::new(crate::drift::another_zip()))
+        call.zip_file(Blob::new(zip_of(b"#!/bin/sh\n")))
             .send()
             .await
             .unwrap();
@@ -205,25 +204,6 @@ impl<'a> Deployer<'a> {
             .action("lambda:InvokeFunction");
         call.send().await.unwrap();
     }
-}
-
-/// A zip whose `bootstrap` is an ELF header for this machine and nothing else: nobody calls it here.
-fn small_handler() -> tempfile::NamedTempFile {
-    let mut elf = [0u8; 64];
-    elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    elf[16] = 3;
-    elf[18] = 62;
-    elf[20] = 1;
-    elf[52] = 64;
-    elf[54] = 56;
-    elf[58] = 64;
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().unix_permissions(0o755);
-    archive.start_file("bootstrap", options).unwrap();
-    archive.write_all(&elf).unwrap();
-    let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
-    std::fs::write(file.path(), archive.finish().unwrap().into_inner()).unwrap();
-    file
 }
 
 fn actions(policy: &Value) -> BTreeSet<String> {

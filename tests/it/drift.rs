@@ -1,11 +1,9 @@
 //! Whatever somebody changes behind our back, `status` names it, and `up` repairs it in the fewest calls.
 
 use std::collections::BTreeSet;
-use std::io::{Cursor, Write as _};
 use std::pin::Pin;
 
 use serde_json::Value;
-use zip::write::SimpleFileOptions;
 
 use crate::support::emulator::Emulator;
 use crate::support::proxy::Proxy;
@@ -93,15 +91,6 @@ fn drift(status: &Value) -> BTreeSet<(String, String)> {
         fields.map(move |field| (kind.to_owned(), field["path"].as_str().unwrap().to_owned()))
     });
     fields.collect()
-}
-
-/// A zip with some other `bootstrap`.
-pub(crate) fn another_zip() -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().unix_permissions(0o755);
-    archive.start_file("bootstrap", options).unwrap();
-    archive.write_all(b"#!/bin/sh\n").unwrap();
-    archive.finish().unwrap().into_inner()
 }
 
 fn is_meant(pattern: &str, call: &str) -> bool {

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use serde_json::{Value, json};
 use split_pipeline::spec::Spec;
-use zip::write::SimpleFileOptions;
 
+use crate::support::archive::{ARM64, header_only};
 use crate::support::command::{Run, split_pipeline};
 use crate::support::emulator::Emulator;
 
@@ -179,26 +178,6 @@ async fn an_existing_bucket_is_used_and_never_touched() {
         .unwrap_err();
 }
 
-/// A zip whose `bootstrap` is an ELF header for 64-bit ARM and nothing else.
-fn arm64_zip() -> tempfile::NamedTempFile {
-    let mut elf = [0u8; 64];
-    elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    elf[16] = 3;
-    elf[18] = 183;
-    elf[20] = 1;
-    elf[52] = 64;
-    elf[54] = 56;
-    elf[58] = 64;
-    let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
-    let mut archive = zip::ZipWriter::new(file.reopen().unwrap());
-    archive
-        .start_file("bootstrap", SimpleFileOptions::default().unix_permissions(0o755))
-        .unwrap();
-    archive.write_all(&elf).unwrap();
-    archive.finish().unwrap();
-    file
-}
-
 #[test]
 fn another_architecture_needs_a_handler_for_it() {
     let emulator = Emulator::start();
@@ -217,7 +196,7 @@ fn another_architecture_needs_a_handler_for_it() {
         return;
     }
     run(native, &["up"]).exits_with(0);
-    let zip = arm64_zip();
+    let zip = header_only(ARM64);
     let zip = zip.path().to_str().unwrap();
     run(native, &["up", "--handler", zip]).exits_with(1).says("arm64");
     let planned = plan(run(arm64, &["plan", "--handler", zip, "--output", "json"]));

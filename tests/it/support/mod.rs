@@ -1,5 +1,6 @@
 //! What the tests share: the command, the emulators, and a proxy that writes down every call.
 
+pub(crate) mod archive;
 pub(crate) mod chaos;
 pub(crate) mod command;
 pub(crate) mod emulator;
