@@ -13,6 +13,7 @@ use crate::aws::{Aws, AwsError};
 use crate::log_events;
 use crate::names::Names;
 use crate::results::{LogLine, LogSource};
+use crate::traffic::is_failed_invocation;
 
 /// CloudWatch may show an event this much later than its time says.
 const LATE: Duration = Duration::from_secs(30);
@@ -66,7 +67,7 @@ fn line(source: LogSource, event: FilteredLogEvent) -> LogLine {
         (Some(batch), LogSource::Function) => batch.level,
         // Firehose logs nothing but what it could not deliver.
         (_, LogSource::Delivery) => Level::Error,
-        (None, LogSource::Function) if message.contains("Status: ") => Level::Error,
+        (None, LogSource::Function) if is_failed_invocation(&message) => Level::Error,
         (None, LogSource::Function) => Level::Info,
     };
     let since_1970 = u64::try_from(event.timestamp.unwrap_or_default()).unwrap_or_default();

@@ -42,13 +42,6 @@ pub struct Snapshot {
 
 /// Looks at every resource of `want`; reports every failure, not only the first.
 pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError>> {
-    // The stage belongs to the API, so it is looked for as soon as that is found.
-    let api_and_stage = async {
-        let rest_api = want.rest_api.observe(aws, &()).await?;
-        let id = rest_api.as_ref().map(|api| api.id.clone());
-        let stage = want.stage.observe(aws, &id).await?;
-        Ok::<_, AwsError>((rest_api, stage))
-    };
     let (
         bucket,
         stream,
@@ -68,7 +61,7 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         want.delivery_log_group.observe(aws, &()),
         want.delivery_stream.observe(aws, &()),
         want.function.observe(aws, &()),
-        api_and_stage,
+        webhook(aws, want),
     );
     let mut errors = Vec::new();
     let (rest_api, stage) = take(api.map(Some), &mut errors).unwrap_or_default();
@@ -89,6 +82,17 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
     } else {
         Err(errors)
     }
+}
+
+/// Looks at the REST API and its stage alone: the stage belongs to the API, so it is looked for once that is found.
+pub async fn webhook(
+    aws: &Aws,
+    want: &Desired,
+) -> Result<(Option<Observed<RestApi>>, Option<Observed<Stage>>), AwsError> {
+    let rest_api = want.rest_api.observe(aws, &()).await?;
+    let id = rest_api.as_ref().map(|api| api.id.clone());
+    let stage = want.stage.observe(aws, &id).await?;
+    Ok((rest_api, stage))
 }
 
 fn take<T>(result: Result<Option<T>, AwsError>, errors: &mut Vec<AwsError>) -> Option<T> {

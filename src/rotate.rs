@@ -50,7 +50,7 @@ async fn change_api(
     change: SecretChange,
     step: &Step<'_>,
 ) -> Result<rest_api::Id, AwsError> {
-    want.change_secrets(have, change, step).await?;
+    RestApi::change_secrets(have, change, step).await?;
     let changed = want.observe(step.aws, &()).await?.ok_or_else(gone)?;
     let decision = decide(want, Some(changed), Adoption::Refuse);
     ensure(want, decision, &(), step).await

@@ -32,7 +32,7 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, 
 }
 
 /// Whether a line of Lambda's own says that an invocation died: out of time, of memory, of a bug.
-fn is_failed_invocation(line: &str) -> bool {
+pub(crate) fn is_failed_invocation(line: &str) -> bool {
     line.starts_with("REPORT ") && line.contains("Status: ")
 }
 

@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::observe::webhook;
 use crate::resource::{Action, Adoption, Decision, Resource, decide};
 use crate::resources::rest_api::{self, SecretChange};
 use crate::results;
@@ -32,23 +33,19 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
     };
     let was_rotating = api.old.is_some();
     if args.revoke && api.secrets.old.is_none() {
-        let message = "there is no old path to take away: `split-pipeline rotate` gives the webhook a new one beside it";
-        return nothing_to_revoke(&session, &api, message);
+        context.ui.warn(
+            "there is no old path to take away: `split-pipeline rotate` gives the webhook a new one beside it",
+        );
+        context.ui.result(&urls(&session, &api))?;
+        return Ok(Exit::Done);
     }
     let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
     let Some(api) = rotated.filter(|_| report.is_complete()) else {
         return Err(Failure::of_report("rotate", report));
     };
-    let url = |route: &rest_api::Route| session.url(&api.api, &route.path);
-    let Some(webhook_url) = api.route.as_ref().map(url) else {
-        return Err(Failure::of_report("rotate", report));
-    };
-    wait_until_it_answers(&session, &webhook_url).await?;
-    context.ui.result(&results::Rotate {
-        name: session.spec.name.to_string(),
-        webhook_url,
-        old_webhook_url: api.old.as_ref().map(url),
-    })?;
+    let result = urls(&session, &api);
+    wait_until_it_answers(&session, &result.webhook_url).await?;
+    context.ui.result(&result)?;
     context.ui.note(match change {
         SecretChange::Rotate if was_rotating => {
             "\nThis is the URL of the rotation that is under way; `split-pipeline rotate --revoke` ends it, and the next one gives \
@@ -62,35 +59,29 @@ pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-/// Says so, and gives the URL as it is; changes nothing.
-fn nothing_to_revoke(session: &Session, api: &rest_api::Id, message: &str) -> Result<Exit, Failure> {
-    session.context.ui.warn(message);
-    let route = api.route.as_ref();
-    let url = route.map(|route| session.url(&api.api, &route.path));
-    session.context.ui.result(&results::Rotate {
+/// The URLs that work. A path that is not there has no URL; `rotate` makes it, and `--revoke` refuses without it.
+fn urls(session: &Session, api: &rest_api::Id) -> results::Rotate {
+    let url = |route: &rest_api::Route| session.url(&api.api, &route.path);
+    results::Rotate {
         name: session.spec.name.to_string(),
-        webhook_url: url.unwrap_or_default(),
-        old_webhook_url: None,
-    })?;
-    Ok(Exit::Done)
+        webhook_url: api.route.as_ref().map(url).unwrap_or_default(),
+        old_webhook_url: api.old.as_ref().map(url),
+    }
 }
 
 /// The pipeline's API, whose stage is open, and which is as the spec says but for what `rotate` changes.
 async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Failure> {
-    let have = want.rest_api.observe(&session.aws, &()).await?;
-    let id = have.as_ref().map(|api| api.id.clone());
-    let stage = want.stage.observe(&session.aws, &id).await?;
-    let none = || {
+    let (Some(api), Some(stage)) = webhook(&session.aws, want).await? else {
         let message = format!("{} has no webhook here", session.spec.name);
-        Failure::new(FailureKind::Aws, message).hint("`split-pipeline up` makes it")
+        return Err(Failure::new(FailureKind::Aws, message).hint("`split-pipeline up` makes it"));
     };
-    let (id, Some(stage)) = (id.ok_or_else(none)?, stage) else {
-        return Err(none());
-    };
-    let api = decide(&want.rest_api, have, Adoption::Refuse);
+    let id = api.id.clone();
+    let forgotten = !api.state.path_remembered;
+    let api = decide(&want.rest_api, Some(api), Adoption::Refuse);
     let stage = decide(&want.stage, Some(stage), Adoption::Refuse);
-    // A stage of another name, a path that is to become secret: the URL that Split has would stop working.
-    if is_more(&api) || is_more(&stage) {
+    // A stage of another name, a path that is to become secret: the URL that Split has would stop working. And where
+    // nothing says which path is the old one, there is none to take away.
+    if forgotten || is_more(&api) || is_more(&stage) {
         let message = "the webhook is to change in more than its secret; nothing was changed";
         return Err(Failure::new(FailureKind::Conflict, message).hint("`split-pipeline up` first"));
     }

@@ -1,6 +1,8 @@
 //! `smoke`: sends a batch as Split does and waits until every impression is in S3.
 
+use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -48,18 +50,15 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
             })?
         }
     };
-    let junit = args.junit.as_ref().map(|path| {
-        // Opened before anything is sent: a path that cannot be written should not be found out at the end.
-        let io = |error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display()));
-        std::fs::File::create(path).map(|file| (file, io)).map_err(io)
-    });
-    let junit = junit.transpose()?;
+    // Opened before anything is sent: a path that cannot be written should not be found out at the end.
+    let junit = args.junit.as_deref().map(create).transpose()?;
     let session = Session::open(context).await?;
     let (name, started) = (session.spec.name.to_string(), Instant::now());
     let tested = test(session, &batch, &run, args).await;
-    if let Some((mut file, io)) = junit {
+    if let Some((path, mut file)) = junit {
         let report = junit::report(&name, &tested, started.elapsed());
-        file.write_all(report.as_bytes()).map_err(io)?;
+        let written = file.write_all(report.as_bytes());
+        written.map_err(|error| not_written(path, &error))?;
     }
     let smoke = tested?;
     let lost = smoke.missing;
@@ -75,6 +74,15 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
     Err(Failure::new(FailureKind::Smoke, message)
         .hint("a delivery takes up to `delivery.buffer_seconds` and about a minute more; --timeout waits longer")
         .hint("`split-pipeline status` shows delivery errors"))
+}
+
+fn create(path: &Path) -> Result<(&Path, File), Failure> {
+    let file = File::create(path).map_err(|error| not_written(path, &error))?;
+    Ok((path, file))
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(FailureKind::Io, format!("{}: {error}", path.display()))
 }
 
 async fn test(session: Session, batch: &Batch, run: &str, args: &cli::Smoke) -> Result<Smoke, Failure> {

@@ -42,23 +42,16 @@ pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
         ),
         allow("LogErrors", &["logs:PutLogEvents"], &errors),
     ];
-    if let Encryption::Key(key) = &spec.stream.encryption {
-        statements.push(use_key("UseStreamKey", key, "kinesis", &["kms:Decrypt"], names));
-    }
-    if let BucketEncryption::Key(key) = &spec.delivery.encryption {
-        let actions = &["kms:Decrypt", "kms:GenerateDataKey"];
-        statements.push(use_key("UseBucketKey", key, "s3", actions, names));
-    }
+    let write = ["kms:Decrypt", "kms:GenerateDataKey"];
+    statements.extend(use_own_keys(spec, names, &["kms:Decrypt"], &write));
     // The external id is how Firehose says for which account it acts (AWS: "Grant Firehose access to an Amazon S3
     // destination").
     let condition = json!({ "StringEquals": { "sts:ExternalId": names.account() } });
-    role::State {
-        path: spec.iam.role_path.to_string(),
-        permissions_boundary: spec.iam.permissions_boundary.as_ref().map(PolicyArn::to_string),
-        trust: trust("firehose.amazonaws.com", Some(condition)),
-        policy: document(&statements),
-        other_policies: Vec::new(),
-    }
+    role(
+        spec,
+        trust("firehose.amazonaws.com", Some(condition)),
+        document(&statements),
+    )
 }
 
 /// The role of the function: put records, spill what the stream refuses, log.
@@ -78,29 +71,17 @@ pub(super) fn function_role(spec: &Spec, names: &Names) -> role::State {
         }),
         allow("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], &logs),
     ];
-    if let Encryption::Key(key) = &spec.stream.encryption {
-        statements.push(use_key(
-            "UseStreamKey",
-            key,
-            "kinesis",
-            &["kms:GenerateDataKey"],
-            names,
-        ));
-    }
-    if let BucketEncryption::Key(key) = &spec.delivery.encryption {
-        statements.push(use_key(
-            "UseBucketKey",
-            key,
-            "s3",
-            &["kms:GenerateDataKey"],
-            names,
-        ));
-    }
+    let write = ["kms:GenerateDataKey"];
+    statements.extend(use_own_keys(spec, names, &write, &write));
+    role(spec, trust("lambda.amazonaws.com", None), document(&statements))
+}
+
+fn role(spec: &Spec, trust: Value, policy: Value) -> role::State {
     role::State {
         path: spec.iam.role_path.to_string(),
         permissions_boundary: spec.iam.permissions_boundary.as_ref().map(PolicyArn::to_string),
-        trust: trust("lambda.amazonaws.com", None),
-        policy: document(&statements),
+        trust,
+        policy,
         other_policies: Vec::new(),
     }
 }
@@ -138,6 +119,18 @@ pub(super) fn allow_cidrs(cidrs: &[&str]) -> Value {
     let mut deny = statement("Deny");
     deny["Condition"] = json!({ "NotIpAddress": { "aws:SourceIp": cidrs } });
     document(&[statement("Allow"), deny])
+}
+
+/// What a role needs of the user's own keys: the stream's, and the bucket's.
+fn use_own_keys(spec: &Spec, names: &Names, stream: &[&str], bucket: &[&str]) -> Vec<Value> {
+    let mut statements = Vec::new();
+    if let Encryption::Key(key) = &spec.stream.encryption {
+        statements.push(use_key("UseStreamKey", key, "kinesis", stream, names));
+    }
+    if let BucketEncryption::Key(key) = &spec.delivery.encryption {
+        statements.push(use_key("UseBucketKey", key, "s3", bucket, names));
+    }
+    statements
 }
 
 /// What a service needs of a key of the user's, on behalf of a role; keys that AWS manages need nothing.

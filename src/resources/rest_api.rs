@@ -3,7 +3,7 @@
 //! Its name is not unique, so it is found by its tags; of several, the oldest is ours and the rest are deleted.
 //! Deployed as a part of it: a deployment opens nothing until a stage points to it, which is the stage's business.
 
-use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, Op, PatchOperation, RestApi as Found};
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, RestApi as Found};
 use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,6 +20,7 @@ mod tags;
 
 use deployment::Deployment;
 pub(super) use deployment::delete as delete_deployment;
+pub(super) use patch::replace;
 use route::{Method, Routes};
 pub use route::{Path, Post, Route};
 pub use secrets::Secrets;
@@ -239,7 +240,7 @@ impl Resource for RestApi {
     /// Changes what differs. One call after the other: API Gateway refuses concurrent changes of one API.
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<Id, AwsError> {
         let (aws, mut id) = (step.aws, have.id.clone());
-        self.patch(&id.api, &have.state, step).await?;
+        Self::patch(&id.api, self.operations(&have.state), step).await?;
         let route = match id.route.take() {
             Some(route) => route,
             None => self.make_route(&id, step).await?,
@@ -260,7 +261,7 @@ impl Resource for RestApi {
                 },
                 Path::Fixed(_) => Secrets::generate()?,
             };
-            self.remember(&id.secrets, &id.api, step).await?;
+            Self::remember(&id.secrets, &id.api, step).await?;
         }
         for method in id.methods.drain(..) {
             method.delete(&id.api, step).await?;
@@ -313,12 +314,7 @@ impl RestApi {
     }
 
     /// Gives the API a new secret path beside the valid one, or takes the one before away; `up` then makes it so.
-    pub async fn change_secrets(
-        &self,
-        have: &Id,
-        change: SecretChange,
-        step: &Step<'_>,
-    ) -> Result<(), AwsError> {
+    pub async fn change_secrets(have: &Id, change: SecretChange, step: &Step<'_>) -> Result<(), AwsError> {
         let valid = have.route.as_ref().map(|route| route.path.as_str());
         let secrets = match (change, valid) {
             (SecretChange::Rotate, Some(valid)) if have.old.is_none() => Secrets::rotated(valid)?,
@@ -329,21 +325,13 @@ impl RestApi {
         if secrets == have.secrets {
             return Ok(());
         }
-        self.remember(&secrets, &have.api, step).await
+        Self::remember(&secrets, &have.api, step).await
     }
 
     /// Writes the API's description.
-    async fn remember(&self, secrets: &Secrets, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
-        let description = secrets.description();
-        let operation = PatchOperation::builder().op(Op::Replace).path("/description");
-        let operation = operation.value(description).build();
-        let request = || {
-            let call = step.aws.apigateway.update_rest_api().rest_api_id(api);
-            call.patch_operations(operation.clone()).send()
-        };
-        step.settle(async || step.aws.call("apigateway:UpdateRestApi", request).await)
-            .await
-            .map(drop)
+    async fn remember(secrets: &Secrets, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
+        let description = replace("/description", &secrets.description());
+        Self::patch(api, vec![description], step).await
     }
 
     /// Lists the REST APIs that carry our tags, oldest first.

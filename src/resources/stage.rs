@@ -5,7 +5,7 @@ use aws_sdk_apigateway::types::{AccessLogSettings, MethodSetting, Op, PatchOpera
 use futures_util::{join, try_join};
 use serde::Serialize;
 
-use super::rest_api::{self, delete_deployment, described_tags, read_tags, retag};
+use super::rest_api::{self, delete_deployment, described_tags, read_tags, replace, retag};
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::names::Names;
 use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
@@ -209,7 +209,7 @@ impl Resource for Stage {
         let mut patch = self.throttling(&have.state);
         if have.state.deployment != self.state.deployment {
             deployment_of(&needs.api)?.clone_into(&mut id.deployment);
-            patch.push(replace("/deploymentId", id.deployment.clone()));
+            patch.push(replace("/deploymentId", &id.deployment));
         }
         self.patch(&id, patch, step).await?;
         if id.deployment != have.id.deployment {
@@ -284,11 +284,11 @@ impl Stage {
         let mut operations = Vec::new();
         if (had.rate_limit - want.rate_limit).abs() > f64::EPSILON {
             let value = want.rate_limit.to_string();
-            operations.push(replace("/*/*/throttling/rateLimit", value));
+            operations.push(replace("/*/*/throttling/rateLimit", &value));
         }
         if had.burst_limit != want.burst_limit {
             let value = want.burst_limit.to_string();
-            operations.push(replace("/*/*/throttling/burstLimit", value));
+            operations.push(replace("/*/*/throttling/burstLimit", &value));
         }
         operations
     }
@@ -301,16 +301,11 @@ impl Stage {
                 vec![remove.path("/accessLogSettings").build()]
             }
             Some(log) => vec![
-                replace("/accessLogSettings/destinationArn", log.log_group.clone()),
-                replace("/accessLogSettings/format", log.format.clone()),
+                replace("/accessLogSettings/destinationArn", &log.log_group),
+                replace("/accessLogSettings/format", &log.format),
             ],
         }
     }
-}
-
-fn replace(path: &str, value: String) -> PatchOperation {
-    let operation = PatchOperation::builder().op(Op::Replace);
-    operation.path(path).value(value).build()
 }
 
 fn access_log(settings: &AccessLogSettings) -> Option<AccessLog> {

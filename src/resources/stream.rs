@@ -161,32 +161,34 @@ impl Resource for Stream {
     }
 
     fn caution(&self, have: &State) -> Option<String> {
-        if self.state.retention_hours < have.retention_hours {
-            return Some(format!(
-                "stream {}: retention shrinks from {} to {} hours, and older records are dropped",
-                self.name, have.retention_hours, self.state.retention_hours
+        let (name, want) = (&self.name, &self.state);
+        let mut cautions = Vec::new();
+        if want.retention_hours < have.retention_hours {
+            cautions.push(format!(
+                "stream {name}: retention shrinks from {} to {} hours, and older records are dropped",
+                have.retention_hours, want.retention_hours
             ));
         }
-        let name = &self.name;
         let own_key = have
             .encryption_key
             .as_deref()
             .filter(|key| !key.contains("alias/aws/"));
-        if let Some(key) = own_key.filter(|key| self.state.encryption_key.as_deref() != Some(*key)) {
-            return Some(format!(
+        if let Some(key) = own_key.filter(|key| want.encryption_key.as_deref() != Some(*key)) {
+            cautions.push(format!(
                 "stream {name}: what is in it and not delivered yet was encrypted with {key}, which the delivery stream may \
                  not use any more"
             ));
         }
-        match (have.shards, self.state.shards) {
+        match (have.shards, want.shards) {
             (Some(have), Some(want)) if want < have => {
-                Some(format!("stream {name}: shrinks from {have} to {want} shards"))
+                cautions.push(format!("stream {name}: shrinks from {have} to {want} shards"));
             }
-            (None, Some(want)) => Some(format!(
+            (None, Some(want)) => cautions.push(format!(
                 "stream {name}: shrinks from what AWS scaled it to by the traffic to {want} shards"
             )),
-            _ => None,
+            _ => {}
         }
+        (!cautions.is_empty()).then(|| cautions.join("\n"))
     }
 }
 

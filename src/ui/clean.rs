@@ -17,7 +17,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Spells out control characters, but for the ends of lines, and what turns the direction of text.
-pub(super) fn visible(text: &str) -> String {
+fn visible(text: &str) -> String {
     let is_obeyed = |c: char| {
         (c.is_control() && c != '\n')
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,4 +1,4 @@
-//! The patch operations that bring an API's own settings to where they should be.
+//! Patching an API: the operations that bring its own settings to where they should be, and the call.
 
 use aws_sdk_apigateway::types::{Op, PatchOperation};
 
@@ -7,8 +7,11 @@ use crate::aws::AwsError;
 use crate::resource::Step;
 
 impl RestApi {
-    pub(super) async fn patch(&self, api: &str, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
-        let operations = self.operations(had);
+    pub(super) async fn patch(
+        api: &str,
+        operations: Vec<PatchOperation>,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
         if operations.is_empty() {
             return Ok(());
         }
@@ -21,7 +24,8 @@ impl RestApi {
             .map(drop)
     }
 
-    fn operations(&self, had: &State) -> Vec<PatchOperation> {
+    /// What brings the API's own settings to where they should be.
+    pub(super) fn operations(&self, had: &State) -> Vec<PatchOperation> {
         let want = &self.state;
         let mut operations = Vec::new();
         // A slash in a patch path is written `~1`.
@@ -51,26 +55,26 @@ impl RestApi {
                     .build(),
             );
         }
-        let mut replace = |path: String, value: &str| {
-            let operation = PatchOperation::builder().op(Op::Replace).path(path);
-            operations.push(operation.value(value).build());
-        };
         if had.endpoint != want.endpoint {
             let path = format!("/endpointConfiguration/types/{}", had.endpoint);
-            replace(path, &want.endpoint);
+            operations.push(replace(&path, &want.endpoint));
         }
         if had.disable_execute_api_endpoint != want.disable_execute_api_endpoint {
-            replace("/disableExecuteApiEndpoint".to_owned(), "false");
+            operations.push(replace("/disableExecuteApiEndpoint", "false"));
         }
         if had.policy != want.policy {
             let policy = Some(&want.policy).filter(|policy| !policy.is_null());
-            replace(
-                "/policy".to_owned(),
-                &policy.map(ToString::to_string).unwrap_or_default(),
-            );
+            let policy = policy.map(ToString::to_string);
+            operations.push(replace("/policy", &policy.unwrap_or_default()));
         }
         operations
     }
+}
+
+/// The operation that gives a setting of API Gateway's another value.
+pub(in crate::resources) fn replace(path: &str, value: &str) -> PatchOperation {
+    let operation = PatchOperation::builder().op(Op::Replace);
+    operation.path(path).value(value).build()
 }
 
 #[cfg(test)]
