@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::command::{Run, split_pipeline};
+use crate::support::command::{Run, against, split_pipeline};
 
 const SPEC: &str = "name: it-bad\n";
 
@@ -146,9 +146,7 @@ fn without_usable_credentials_nothing_is_touched() {
 
 #[test]
 fn an_endpoint_that_nobody_listens_on_is_said_so() {
-    let dead = ["--endpoint-url", "http://127.0.0.1:9", "--file", "-", "status"];
-    let failed = split_pipeline(dead)
-        .stdin(SPEC)
+    let failed = against("http://127.0.0.1:9", SPEC, ["status"])
         .credentials("test", "test")
         .exits_with(1);
     failed
@@ -219,9 +217,8 @@ fn an_emulator_that_cannot_be_installed_says_why() {
 #[track_caller]
 fn refused(handler: &Path) -> crate::support::command::Outcome {
     let emulator = crate::support::emulator::Emulator::start();
-    let endpoint = emulator.endpoint();
-    let start = ["--endpoint-url", &endpoint, "--file", "-", "plan", "--handler"];
-    let plan = split_pipeline(start).argument(handler).stdin(SPEC);
+    let arguments = ["plan".as_ref(), "--handler".as_ref(), handler.as_os_str()];
+    let plan = against(&emulator.endpoint(), SPEC, arguments);
     plan.credentials("test", "test").exits_with(1)
 }
 

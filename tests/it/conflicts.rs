@@ -5,7 +5,7 @@ use std::process::Stdio;
 use aws_sdk_iam::types::{AccessKey, Tag};
 use serde_json::json;
 
-use crate::support::command::{read_until, split_pipeline};
+use crate::support::command::{against, read_until};
 use crate::support::emulator::{Emulator, sdk};
 use crate::support::inventory;
 use crate::support::proxy::{Fault, Proxy};
@@ -181,8 +181,7 @@ async fn access_denied_midway_says_what_was_done_and_what_was_not() {
     let key = user_without(&emulator, &["firehose:CreateDeliveryStream"]).await;
     let endpoint = emulator.endpoint();
     let run = |arguments: &[&str]| {
-        let start = ["--endpoint-url", &endpoint, "--file", "-"];
-        let run = split_pipeline(start.iter().chain(arguments)).stdin(SPEC);
+        let run = against(&endpoint, SPEC, arguments);
         run.credentials(key.access_key_id(), key.secret_access_key())
     };
     let failed = run(&["up", "--yes"]).exits_with(1);
@@ -211,8 +210,7 @@ async fn every_failure_is_reported_and_siblings_finish() {
     )
     .await;
     let endpoint = emulator.endpoint();
-    let up = split_pipeline(["--endpoint-url", &endpoint, "--file", "-", "up"]).stdin(SPEC);
-    let up = up
+    let up = against(&endpoint, SPEC, ["up"])
         .credentials(key.access_key_id(), key.secret_access_key())
         .exits_with(1);
     up.says("failed: delivery_stream it-conflict")
@@ -241,8 +239,9 @@ async fn every_failure_is_reported_and_siblings_finish() {
 async fn wrong_credentials_are_told_from_missing_rights() {
     let emulator = Emulator::start();
     let endpoint = emulator.endpoint();
-    let wrong = split_pipeline(["--endpoint-url", &endpoint, "--file", "-", "up"]).stdin(SPEC);
-    let wrong = wrong.credentials("AKIAIOSFODNN7EXAMPLE", "wrong").exits_with(1);
+    let wrong = against(&endpoint, SPEC, ["up"])
+        .credentials("AKIAIOSFODNN7EXAMPLE", "wrong")
+        .exits_with(1);
     wrong.says("hint: check the credentials");
 }
 
@@ -252,17 +251,7 @@ async fn what_is_still_used_is_not_deleted() {
     emulator.local(SPEC, ["up"]).exits_with(0);
     let key = user_without(&emulator, &["firehose:DeleteDeliveryStream"]).await;
     let endpoint = emulator.endpoint();
-    let start = [
-        "--endpoint-url",
-        &endpoint,
-        "--file",
-        "-",
-        "down",
-        "--yes",
-        "--purge-data",
-    ];
-    let down = split_pipeline(start).stdin(SPEC);
-    let down = down
+    let down = against(&endpoint, SPEC, ["down", "--yes", "--purge-data"])
         .credentials(key.access_key_id(), key.secret_access_key())
         .exits_with(1);
     down.says("failed: delivery_stream it-conflict")

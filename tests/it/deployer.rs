@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRul
 use serde_json::{Value, json};
 
 use crate::support::archive::{X86_64, header_only, zip_of};
-use crate::support::command::{Run, split_pipeline};
+use crate::support::command::{Run, against};
 use crate::support::emulator::Emulator;
 
 /// The pipeline before a change and after it; each way of it, other actions are needed.
@@ -79,12 +79,11 @@ impl<'a> Deployer<'a> {
 
     fn run(&self, spec: &str, arguments: &[&str]) -> Run {
         let endpoint = self.emulator.endpoint();
-        let start = ["--endpoint-url", &endpoint, "--file", "-"];
         let handler = ["--handler", self.handler.path().to_str().unwrap()];
         let handler = handler
             .iter()
             .filter(|_| arguments[0] == "up" || arguments[0] == "status");
-        split_pipeline(start.iter().chain(arguments).chain(handler)).stdin(spec)
+        against(&endpoint, spec, arguments.iter().chain(handler))
     }
 
     /// A command of somebody who may do everything.

@@ -5,9 +5,9 @@ use aws_sdk_firehose::types::{DeliveryStreamType, ExtendedS3DestinationConfigura
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, PackageType, Runtime};
 use aws_sdk_s3::types::CreateBucketConfiguration;
-use serde_json::Value;
 
 use crate::support::archive::zip_of;
+use crate::support::command::resource;
 use crate::support::emulator::Emulator;
 use crate::support::proxy::Proxy;
 
@@ -113,12 +113,6 @@ async fn make_delivery_stream(name: &str, config: &SdkConfig) {
     call.tags(tag.build().unwrap()).send().await.unwrap();
 }
 
-/// A field of the resource of a kind in a result.
-fn field<'a>(result: &'a Value, kind: &str, field: &str) -> &'a Value {
-    let resources = result["resources"].as_array().unwrap();
-    &resources.iter().find(|it| it["kind"] == kind).unwrap()[field]
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_of_anybody_elses_is_changed_and_what_fits_is_adopted() {
     let emulator = Emulator::start();
@@ -135,7 +129,7 @@ async fn nothing_of_anybody_elses_is_changed_and_what_fits_is_adopted() {
         make(what, &name, &config).await;
 
         let status = run(&["status", "--output", "json"]).exits_with(3).json();
-        assert_eq!(field(&status, kind, "state"), "foreign", "{what}: {status}");
+        assert_eq!(resource(&status, kind)["state"], "foreign", "{what}: {status}");
         run(&["up", "--yes"]).exits_with(1).says("--adopt").says(kind);
         let down = ["down", "--yes", "--purge-data", "--output", "json"];
         let down = run(&down).exits_with(0).json();
@@ -150,7 +144,7 @@ async fn nothing_of_anybody_elses_is_changed_and_what_fits_is_adopted() {
             continue;
         }
         let up = adopt.exits_with(0).json();
-        assert_eq!(field(&up, kind, "action"), "adopted", "{what}: {up}");
+        assert_eq!(resource(&up, kind)["action"], "adopted", "{what}: {up}");
         run(&["status"]).exits_with(0);
         run(&["down", "--yes", "--purge-data"]).exits_with(0);
         proxy.take_calls();
@@ -202,7 +196,7 @@ async fn a_stage_that_lost_its_tags_is_not_ours_until_it_is_adopted() {
     run(&["up", "--yes"]).exits_with(1).says("--adopt").says("stage");
     assert_eq!(proxy.take_changes(), [""; 0]);
     let up = run(&["up", "--adopt", "--output", "json"]).exits_with(0).json();
-    assert_eq!(field(&up, "stage", "action"), "adopted");
+    assert_eq!(resource(&up, "stage")["action"], "adopted");
     assert_eq!(proxy.take_changes().len(), 1);
     run(&["plan", "--check"]).exits_with(0);
 }

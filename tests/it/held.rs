@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::command::read_until;
+use crate::support::command::{read_until, resource};
 use crate::support::emulator::Emulator;
 use crate::support::pace::Pace;
 use crate::support::proxy::{Fault, Proxy};
@@ -57,9 +57,7 @@ async fn a_delivery_stream_that_aws_could_not_make_is_made_anew() {
     assert!(status.stdout.contains("the key is disabled"), "{}", status.stdout);
     // It never worked, so there is nothing to ask.
     let up = proxy.local(SPEC, ["up", "--output", "json"]).exits_with(0).json();
-    let resources = up["resources"].as_array().unwrap();
-    let delivery = resources.iter().find(|it| it["kind"] == "delivery_stream");
-    assert_eq!(delivery.unwrap()["action"], "replaced", "{up}");
+    assert_eq!(resource(&up, "delivery_stream")["action"], "replaced", "{up}");
     proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
 }
 

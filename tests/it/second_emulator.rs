@@ -3,7 +3,7 @@
 use aws_sdk_apigateway::types::{Op, PatchOperation};
 use serde_json::json;
 
-use crate::support::command::{Run, split_pipeline};
+use crate::support::command::{Run, against, resource};
 use crate::support::emulator::sdk;
 use crate::support::inventory;
 use crate::support::moto::Moto;
@@ -13,11 +13,8 @@ const SPEC: &str = include_str!("../../examples/all-keys.yaml");
 #[tokio::test]
 async fn up_status_and_down_work_on_moto() {
     let moto = Moto::start().await;
-    let run = |arguments: &[&str]| -> Run {
-        let file = ["--endpoint-url", &moto.endpoint, "--file", "-"];
-        let run = split_pipeline(file.iter().chain(arguments)).stdin(SPEC);
-        run.credentials("test", "test")
-    };
+    let run =
+        |arguments: &[&str]| -> Run { against(&moto.endpoint, SPEC, arguments).credentials("test", "test") };
     let config = sdk(&moto.endpoint, "test", "test").await;
     let empty = inventory::of(&config).await;
     let up = run(&["up", "--yes", "--output", "json"]).exits_with(0).json();
@@ -42,17 +39,11 @@ async fn a_stream_changes_its_mode_in_place() {
         ("provisioned", "updated"),
     ] {
         let spec = format!("name: it-mode\nstream: {{mode: {mode}}}\n");
-        let run = |arguments: &[&str]| {
-            let start = ["--endpoint-url", &moto.endpoint, "--file", "-"];
-            let run = split_pipeline(start.iter().chain(arguments)).stdin(&spec);
-            run.credentials("test", "test")
-        };
+        let run = |arguments: &[&str]| against(&moto.endpoint, &spec, arguments).credentials("test", "test");
         let plan = run(&["plan"]).exits_with(0).stdout;
         assert!(action == "created" || plan.contains("mode"), "{plan}");
         let up = run(&["up", "--yes", "--output", "json"]).exits_with(0).json();
-        let resources = up["resources"].as_array().unwrap();
-        let stream = resources.iter().find(|it| it["kind"] == "stream").unwrap();
-        assert_eq!(stream["action"], action, "{up}");
+        assert_eq!(resource(&up, "stream")["action"], action, "{up}");
         run(&["plan", "--check"]).exits_with(0);
     }
 }
@@ -61,9 +52,7 @@ async fn a_stream_changes_its_mode_in_place() {
 async fn an_api_that_reads_gzip_as_text_and_is_made_global_is_repaired() {
     let moto = Moto::start().await;
     let run = |arguments: &[&str]| {
-        let start = ["--endpoint-url", &moto.endpoint, "--file", "-"];
-        let run = split_pipeline(start.iter().chain(arguments)).stdin("name: it-media\n");
-        run.credentials("test", "test")
+        against(&moto.endpoint, "name: it-media\n", arguments).credentials("test", "test")
     };
     run(&["up"]).exits_with(0);
     let apigateway = aws_sdk_apigateway::Client::new(&sdk(&moto.endpoint, "test", "test").await);
@@ -82,13 +71,11 @@ async fn an_api_that_reads_gzip_as_text_and_is_made_global_is_repaired() {
         ));
     call.send().await.unwrap();
     let status = run(&["status", "--output", "json"]).exits_with(3).json();
-    let resources = status["resources"].as_array().unwrap();
-    let api = resources.iter().find(|it| it["kind"] == "rest_api").unwrap();
     let drift = json!([
         {"path": "binary_media_types", "have": [], "want": ["*/*"]},
         {"path": "endpoint", "have": "EDGE", "want": "REGIONAL"},
     ]);
-    assert_eq!(api["drift"], drift);
+    assert_eq!(resource(&status, "rest_api")["drift"], drift);
     run(&["up"]).exits_with(0);
     run(&["status"]).exits_with(0);
 }

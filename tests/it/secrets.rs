@@ -1,6 +1,6 @@
 //! What must not be told: the webhook's path where nobody asked for it, and credentials anywhere.
 
-use crate::support::command::{Outcome, split_pipeline};
+use crate::support::command::{Outcome, against};
 use crate::support::emulator::Emulator;
 
 const SPEC: &str = "name: it-secrets\ndelivery: {buffer_mib: 1, buffer_seconds: 0}\n";
@@ -22,8 +22,7 @@ fn the_path_is_only_told_where_it_is_asked_for_and_credentials_nowhere() {
     let emulator = Emulator::start();
     let endpoint = emulator.endpoint();
     let run = |arguments: &[&str]| {
-        let start = ["--endpoint-url", &endpoint, "--file", "-", "-v"];
-        let run = split_pipeline(start.iter().chain(arguments)).stdin(SPEC);
+        let run = against(&endpoint, SPEC, ["-v"].iter().chain(arguments));
         // MiniStack's root has any secret.
         run.credentials("test", KEY)
     };

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_config::SdkConfig;
+use aws_sdk_apigateway::types::{Op, PatchOperation};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::support::emulator::Emulator;
 use crate::support::objects;
@@ -131,13 +133,18 @@ async fn a_new_path_works_beside_the_old_one_until_that_is_revoked() {
     assert_ne!(text(&rotate(&emulator, &[])["webhook_url"]), new);
 }
 
-/// Posts one impression after the other, to the URL that is valid by then, until it is told to stop.
-async fn send_on(urls: tokio::sync::watch::Receiver<String>, stop: Arc<AtomicBool>) -> usize {
+/// Posts one impression after the other, to the URL that is valid by then, until it is told to stop; says which URL
+/// has answered.
+async fn send_on(
+    urls: watch::Receiver<String>,
+    answered: watch::Sender<String>,
+    stop: Arc<AtomicBool>,
+) -> usize {
     let client = reqwest::Client::new();
     let mut sent = 0;
     while !stop.load(Ordering::Relaxed) {
         let url = urls.borrow().clone();
-        let request = client.post(url).header("content-type", "application/json");
+        let request = client.post(&url).header("content-type", "application/json");
         let answer = request
             .body(impression(&format!("key-{sent}")))
             .send()
@@ -145,6 +152,7 @@ async fn send_on(urls: tokio::sync::watch::Receiver<String>, stop: Arc<AtomicBoo
             .unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         sent += 1;
+        answered.send_replace(url);
     }
     sent
 }
@@ -158,14 +166,15 @@ async fn delivered(config: &SdkConfig, sent: usize) -> usize {
 async fn a_rotation_loses_nothing_of_a_sender_that_never_stops() {
     let emulator = Emulator::start();
     let old = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
-    let (paste, urls) = tokio::sync::watch::channel(old.trim().to_owned());
+    let (paste, urls) = watch::channel(old.trim().to_owned());
+    let (answered, mut seen) = watch::channel(String::new());
     let stop = Arc::new(AtomicBool::new(false));
-    let sender = tokio::spawn(send_on(urls, Arc::clone(&stop)));
+    let sender = tokio::spawn(send_on(urls, answered, Arc::clone(&stop)));
     for _ in 0..3 {
         let new = text(&rotate(&emulator, &[])["webhook_url"]).to_owned();
-        paste.send(new).unwrap();
-        // What is on its way to the old path arrives before that is taken away, as it would with Split.
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        paste.send(new.clone()).unwrap();
+        // By then, nothing is on its way to the old path any more.
+        seen.wait_for(|url| *url == new).await.unwrap();
         rotate(&emulator, &["--revoke"]);
     }
     stop.store(true, Ordering::Relaxed);
@@ -185,8 +194,8 @@ fn a_path_that_is_no_secret_is_warned_of_and_cannot_be_rotated() {
         .says("webhook.secret_path");
 }
 
-#[test]
-fn a_rotation_changes_nothing_else() {
+#[tokio::test]
+async fn a_rotation_changes_nothing_else() {
     let emulator = Emulator::start();
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     for more in ["webhook: {stage: v2}\n", "webhook: {secret_path: false}\n"] {
@@ -204,4 +213,24 @@ fn a_rotation_changes_nothing_else() {
         .says("nothing was changed")
         .says("hint: `split-pipeline up` first");
     emulator.local(open, ["plan", "--check"]).exits_with(0);
+
+    // Where nothing says which of two paths is the old one, neither is taken away.
+    rotate(&emulator, &[]);
+    let apigateway = aws_sdk_apigateway::Client::new(&emulator.sdk().await);
+    let apis = apigateway.get_rest_apis().send().await.unwrap();
+    let api = apis.items().iter().find(|api| api.name() == Some("it-webhook"));
+    let call = apigateway
+        .update_rest_api()
+        .rest_api_id(api.unwrap().id().unwrap());
+    let operation = PatchOperation::builder().op(Op::Replace).path("/description");
+    let call = call.patch_operations(operation.value("somebody's").build());
+    call.send().await.unwrap();
+    let refused = emulator.local(SPEC, ["rotate", "--revoke"]).exits_with(1);
+    refused
+        .says("nothing was changed")
+        .says("hint: `split-pipeline up` first");
+    assert_eq!(
+        request(Method::POST, url.trim(), &impression("k")).await,
+        StatusCode::OK
+    );
 }

@@ -51,6 +51,23 @@ pub(crate) fn split_pipeline<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item 
     }
 }
 
+/// The command on the spec, which it reads from standard input, against an endpoint.
+pub(crate) fn against<A: AsRef<OsStr>>(
+    endpoint: &str,
+    spec: &str,
+    arguments: impl IntoIterator<Item = A>,
+) -> Run {
+    let run = split_pipeline(["--endpoint-url", endpoint, "--file", "-"]);
+    run.arguments(arguments).stdin(spec)
+}
+
+/// The resource of a kind in a result.
+#[track_caller]
+pub(crate) fn resource<'a>(result: &'a Value, kind: &str) -> &'a Value {
+    let mut resources = result["resources"].as_array().unwrap().iter();
+    resources.find(|it| it["kind"] == kind).unwrap()
+}
+
 impl Run {
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
@@ -64,9 +81,9 @@ impl Run {
             .env("AWS_REGION", "us-east-1")
     }
 
-    /// One more argument.
-    pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
-        self.command.arg(argument);
+    /// More arguments.
+    fn arguments<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(arguments);
         self
     }
 
