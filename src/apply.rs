@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
+use futures_util::future::{FutureExt, LocalBoxFuture, Shared, join_all};
 use futures_util::join;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
@@ -14,6 +14,9 @@ use crate::desired::Desired;
 use crate::plan::Plan;
 use crate::progress::Event;
 use crate::resource::{Action, Decision, Kind, Resource, Step, ensure};
+use crate::resources::alarm::Alarm;
+use crate::resources::alarm_topic::AlarmTopic;
+use crate::resources::dashboard::Dashboard;
 use crate::resources::rest_api::Route;
 use crate::resources::{delivery_stream, stage};
 
@@ -124,21 +127,37 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     };
     let stage = run.ensure(&want.stage, plan.stage, needs);
 
+    let watched = watch(&run, want, plan.alarm_topic, plan.alarms, plan.dashboard);
     let (stage, api, ..) = join!(
         stage,
         rest_api.clone(),
         bucket.clone(),
         stream.clone(),
-        function.clone()
+        function.clone(),
+        watched
     );
-    let path = |route: Route| route.path;
     let webhook = stage
         .and(api)
-        .and_then(|api| Some((api.api, api.route.map(path)?)));
+        .and_then(|api| Some((api.api, api.route.map(|route: Route| route.path)?)));
     Applied {
         report: run.take_report(),
         webhook,
     }
+}
+
+/// Brings what watches over the pipeline to where its decisions say; alarms once there is somebody to tell.
+async fn watch(
+    run: &Run<'_>,
+    want: &Desired,
+    topic: Decision<AlarmTopic>,
+    alarms: Vec<Decision<Alarm>>,
+    dashboard: Decision<Dashboard>,
+) {
+    let topic = run.ensure_optional(&want.alarm_topic, topic, none());
+    let alarms = want.alarms.iter().zip(alarms);
+    let alarms = alarms.map(|(want, decision)| run.ensure_optional(want, decision, topic.clone()));
+    let dashboard = run.ensure_optional(&want.dashboard, dashboard, none());
+    join!(topic.clone(), join_all(alarms), dashboard);
 }
 
 /// The needs of what needs nothing.
@@ -185,6 +204,29 @@ impl<'a> Run<'a> {
             self.step(kind, name, action, work, R::display_id).await
         };
         ensured.boxed_local().shared()
+    }
+
+    /// Ensures one resource that the spec may or may not ask for; gives whether it is as it should be, there or not.
+    fn ensure_optional<'f, R: Resource>(
+        &'f self,
+        want: &'f R,
+        decision: Decision<R>,
+        needs: impl Future<Output = Option<R::Needs>> + 'f,
+    ) -> Shared<LocalBoxFuture<'f, Option<()>>> {
+        if want.wanted() {
+            let ensured = self.ensure(want, decision, needs);
+            return ensured.map(|made| made.map(drop)).boxed_local().shared();
+        }
+        let deleted = async move {
+            let Decision { have, action, .. } = decision;
+            let Some(have) = have.filter(|_| action == Action::Delete) else {
+                return Some(());
+            };
+            let work = async |step: &Step<'_>| want.delete(&have.id, step).await;
+            let id = |(): &()| R::display_id(&have.id);
+            self.step(want.kind(), want.name(), action, work, id).await
+        };
+        deleted.boxed_local().shared()
     }
 
     /// Does one resource's work, unless the user interrupted before, and reports how it went.

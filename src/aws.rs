@@ -40,6 +40,8 @@ pub struct Target {
 pub struct Aws {
     /// Amazon API Gateway.
     pub apigateway: aws_sdk_apigateway::Client,
+    /// Amazon CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// Amazon Data Firehose.
     pub firehose: aws_sdk_firehose::Client,
     /// AWS Identity and Access Management.
@@ -52,6 +54,8 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Amazon S3.
     pub s3: aws_sdk_s3::Client,
+    /// Amazon Simple Notification Service.
+    pub sns: aws_sdk_sns::Client,
     /// The twelve-digit account id.
     pub account: String,
     /// The partition, such as `aws` or `aws-cn`.
@@ -89,12 +93,14 @@ impl Aws {
             .build();
         let mut aws = Self {
             apigateway: aws_sdk_apigateway::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             firehose: aws_sdk_firehose::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             kinesis: aws_sdk_kinesis::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            sns: aws_sdk_sns::Client::new(&config),
             account: String::new(),
             partition: String::new(),
             region,

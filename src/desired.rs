@@ -9,7 +9,10 @@ use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
 
 use crate::names::Names;
 use crate::resource::{Kind, Tags};
+use crate::resources::alarm::Alarm;
+use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::bucket::{self, Bucket, Lifecycle, Ownership, PublicAccess};
+use crate::resources::dashboard::Dashboard;
 use crate::resources::delivery_stream::{self, DeliveryStream};
 use crate::resources::function::{self, Function, RUNTIME};
 use crate::resources::log_group::{self, LogGroup};
@@ -20,9 +23,11 @@ use crate::resources::stream::{self, Stream};
 use crate::spec::{Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Spec, StreamMode};
 
 mod deployer;
+mod monitoring;
 mod policies;
 
 pub use deployer::{Purpose, policy as deployer_policy};
+pub(crate) use monitoring::{LATE_SECONDS, Metric};
 
 /// The alias of the KMS key that AWS manages for Kinesis.
 const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";
@@ -78,6 +83,12 @@ pub struct Desired {
     pub rest_api: RestApi,
     /// The stage.
     pub stage: Stage,
+    /// The topic that alarms go to.
+    pub alarm_topic: AlarmTopic,
+    /// Every alarm that there can be.
+    pub alarms: Vec<Alarm>,
+    /// The dashboard.
+    pub dashboard: Dashboard,
 }
 
 /// What the pipeline runs on, where the spec alone does not say.
@@ -144,6 +155,9 @@ impl Desired {
             delivery_stream: delivery_stream(spec, names, &tags),
             function: function(spec, names, platform.architecture, code, &tags),
             stage: stage(spec, names, &tags),
+            alarm_topic: monitoring::topic(spec, names, &tags),
+            alarms: monitoring::alarms(spec, names, &tags),
+            dashboard: monitoring::dashboard(spec, names, &tags),
             rest_api,
         }
     }

@@ -45,6 +45,13 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
         run: Run::new(aws),
         kept: Mutex::default(),
     };
+    let alarms = want.alarms.iter().zip(have.alarms);
+    let alarms = alarms.map(|(want, have)| destroy.delete(want, have, nothing()));
+    let alarms = futures_util::future::join_all(alarms)
+        .map(|uses| every_use(&uses))
+        .shared();
+    let alarm_topic = destroy.delete(&want.alarm_topic, have.alarm_topic, alarms);
+    let dashboard = destroy.delete(&want.dashboard, have.dashboard, nothing());
     // The door closes first, so that nothing is taken which cannot be delivered any more.
     let stage = destroy.delete(&want.stage, have.stage, nothing());
     let rest_api = destroy.delete(&want.rest_api, have.rest_api, stage.clone());
@@ -82,7 +89,9 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
         stream,
         delivery_logs,
         delivery_role,
-        bucket
+        bucket,
+        alarm_topic,
+        dashboard
     );
     destroy.outcome()
 }
@@ -90,6 +99,15 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
 /// What uses a resource that nothing uses.
 fn nothing() -> std::future::Ready<Use> {
     std::future::ready(Use::Over)
+}
+
+/// Whether any of several goes on.
+fn every_use(uses: &[Use]) -> Use {
+    if uses.contains(&Use::GoesOn) {
+        Use::GoesOn
+    } else {
+        Use::Over
+    }
 }
 
 /// Whether something still uses what it needs.

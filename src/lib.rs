@@ -16,7 +16,7 @@
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
-//! emulator), [`smoke`], [`junit`], [`replay`], [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`logs`], [`estimate`],
+//! emulator), [`smoke`], [`junit`], [`replay`], [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
 //! [`athena`], [`results`], [`random`],
 //! [`progress`] and [`ui`] (what the user sees).
 
@@ -30,6 +30,7 @@ pub mod desired;
 pub mod destroy;
 pub mod estimate;
 pub mod failure;
+pub mod health;
 pub mod junit;
 pub mod local;
 pub mod log_events;

@@ -129,6 +129,41 @@ impl Names {
         self.arn("firehose", &format!("deliverystream/{}", self.name))
     }
 
+    /// An alarm, by what it is about.
+    pub fn alarm(&self, about: &str) -> String {
+        format!("{}-{about}", self.name)
+    }
+
+    /// An alarm's ARN.
+    pub fn alarm_arn(&self, alarm: &str) -> String {
+        self.arn("cloudwatch", &format!("alarm:{alarm}"))
+    }
+
+    /// The SNS topic that alarms go to.
+    pub fn alarm_topic(&self) -> String {
+        format!("{}-alarms", self.name)
+    }
+
+    /// The topic's ARN.
+    pub fn alarm_topic_arn(&self) -> String {
+        self.arn("sns", &self.alarm_topic())
+    }
+
+    /// The dashboard. Dashboards are per account, so the region is part of the name.
+    pub fn dashboard(&self) -> String {
+        format!("{}-{}", self.name, self.region)
+    }
+
+    /// The dashboard's ARN.
+    pub fn dashboard_arn(&self) -> String {
+        format!(
+            "arn:{}:cloudwatch::{}:dashboard/{}",
+            self.partition,
+            self.account,
+            self.dashboard()
+        )
+    }
+
     /// The REST API. Its name is not unique; it is found by its tags.
     pub fn rest_api(&self) -> String {
         self.name.clone()

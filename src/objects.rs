@@ -2,6 +2,8 @@
 //!
 //! Must not know what is in them.
 
+use std::time::SystemTime;
+
 use aws_sdk_s3::types::{Object, ObjectVersion};
 
 use crate::aws::{Aws, AwsError, Outcome as _};
@@ -52,4 +54,16 @@ pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, 
             return Ok(objects);
         }
     }
+}
+
+/// Finds the newest object below a prefix, and when it was written; none where there is no bucket.
+pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Object, SystemTime)>, AwsError> {
+    let objects = list(aws, bucket, prefix).await.found()?.unwrap_or_default();
+    let dated = objects.into_iter().filter_map(|object| {
+        let written = object
+            .last_modified()
+            .and_then(|at| SystemTime::try_from(*at).ok());
+        Some((object, written?))
+    });
+    Ok(dated.max_by_key(|(_, written)| *written))
 }

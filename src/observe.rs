@@ -7,7 +7,10 @@ use futures_util::join;
 use crate::aws::{Aws, AwsError};
 use crate::desired::Desired;
 use crate::resource::{Observed, Resource};
+use crate::resources::alarm::{self, Alarm};
+use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::bucket::Bucket;
+use crate::resources::dashboard::Dashboard;
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::function::Function;
 use crate::resources::log_group::LogGroup;
@@ -38,6 +41,12 @@ pub struct Snapshot {
     pub rest_api: Option<Observed<RestApi>>,
     /// The stage.
     pub stage: Option<Observed<Stage>>,
+    /// The topic that alarms go to.
+    pub alarm_topic: Option<Observed<AlarmTopic>>,
+    /// Each alarm, in the order of the desired ones.
+    pub alarms: Vec<Option<Observed<Alarm>>>,
+    /// The dashboard.
+    pub dashboard: Option<Observed<Dashboard>>,
 }
 
 /// Looks at every resource of `want`; reports every failure, not only the first.
@@ -52,6 +61,9 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         delivery_stream,
         function,
         api,
+        alarm_topic,
+        alarms,
+        dashboard,
     ) = join!(
         want.bucket.observe(aws, &()),
         want.stream.observe(aws, &()),
@@ -62,6 +74,9 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         want.delivery_stream.observe(aws, &()),
         want.function.observe(aws, &()),
         webhook(aws, want),
+        want.alarm_topic.observe(aws, &()),
+        alarm::observe_all(aws, &want.alarms),
+        want.dashboard.observe(aws, &()),
     );
     let mut errors = Vec::new();
     let (rest_api, stage) = take(api.map(Some), &mut errors).unwrap_or_default();
@@ -76,6 +91,9 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         function: take(function, &mut errors),
         rest_api,
         stage,
+        alarm_topic: take(alarm_topic, &mut errors),
+        alarms: take(alarms.map(Some), &mut errors).unwrap_or_default(),
+        dashboard: take(dashboard, &mut errors),
     };
     if errors.is_empty() {
         Ok(snapshot)

@@ -5,7 +5,10 @@
 use crate::desired::Desired;
 use crate::observe::Snapshot;
 use crate::resource::{Action, Adoption, Decision, FieldChange, Kind, Owner, Phase, Resource, decide};
+use crate::resources::alarm::Alarm;
+use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::bucket::Bucket;
+use crate::resources::dashboard::Dashboard;
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::function::Function;
 use crate::resources::log_group::LogGroup;
@@ -36,6 +39,12 @@ pub struct Plan {
     pub rest_api: Decision<RestApi>,
     /// The stage.
     pub stage: Decision<Stage>,
+    /// The topic that alarms go to.
+    pub alarm_topic: Decision<AlarmTopic>,
+    /// Each alarm, in the order of the desired ones.
+    pub alarms: Vec<Decision<Alarm>>,
+    /// The dashboard.
+    pub dashboard: Decision<Dashboard>,
 }
 
 /// One decision without its types: for showing, counting and asking.
@@ -76,6 +85,7 @@ impl Plan {
             stage.state.invoke_permission = Permission::Missing;
             stage.state.other_permissions.clear();
         }
+        let alarms = want.alarms.iter().zip(have.alarms);
         Self {
             bucket: decide(&want.bucket, have.bucket, adoption),
             stream: decide(&want.stream, have.stream, adoption),
@@ -87,12 +97,20 @@ impl Plan {
             function,
             rest_api: decide(&want.rest_api, have.rest_api, adoption),
             stage: decide(&want.stage, have.stage, adoption),
+            alarm_topic: decide(&want.alarm_topic, have.alarm_topic, adoption),
+            alarms: alarms.map(|(want, have)| decide(want, have, adoption)).collect(),
+            dashboard: decide(&want.dashboard, have.dashboard, adoption),
         }
     }
 
-    /// Every decision, in the order in which data flows.
+    /// Every decision, in the order in which data flows, but for what is neither wanted nor there.
     pub fn summaries(&self, want: &Desired) -> Vec<Summary> {
-        vec![
+        let alarms = want.alarms.iter().zip(&self.alarms);
+        let watching = alarms.map(|(want, decision)| optional(want, decision)).chain([
+            optional(&want.alarm_topic, &self.alarm_topic),
+            optional(&want.dashboard, &self.dashboard),
+        ]);
+        let mut summaries = vec![
             summary(&want.bucket, &self.bucket),
             summary(&want.stream, &self.stream),
             summary(&want.delivery_role, &self.delivery_role),
@@ -103,8 +121,15 @@ impl Plan {
             summary(&want.function, &self.function),
             summary(&want.rest_api, &self.rest_api),
             summary(&want.stage, &self.stage),
-        ]
+        ];
+        summaries.extend(watching.flatten());
+        summaries
     }
+}
+
+fn optional<R: Resource>(want: &R, decision: &Decision<R>) -> Option<Summary> {
+    let concerns = want.wanted() || decision.action != Action::Keep;
+    concerns.then(|| summary(want, decision))
 }
 
 fn summary<R: Resource>(want: &R, decision: &Decision<R>) -> Summary {

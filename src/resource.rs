@@ -46,6 +46,12 @@ pub enum Kind {
     RestApi,
     /// The stage that opens the REST API to the world.
     Stage,
+    /// The SNS topic that tells people of alarms.
+    AlarmTopic,
+    /// A CloudWatch alarm.
+    Alarm,
+    /// The CloudWatch dashboard.
+    Dashboard,
 }
 
 impl Kind {
@@ -62,6 +68,9 @@ impl Kind {
             Self::Function => "function",
             Self::RestApi => "rest_api",
             Self::Stage => "stage",
+            Self::AlarmTopic => "alarm_topic",
+            Self::Alarm => "alarm",
+            Self::Dashboard => "dashboard",
         }
     }
 }
@@ -128,6 +137,10 @@ pub trait Resource: Sized {
     /// What the user has to agree to before the change is made, if anything: it shrinks or moves something.
     fn caution(&self, _have: &Self::State) -> Option<String> {
         None
+    }
+    /// Whether the spec asks for it; what it no longer asks for is deleted.
+    fn wanted(&self) -> bool {
+        true
     }
     /// Whether it belongs to the user, who made it and keeps it.
     fn external(&self) -> bool {
@@ -302,6 +315,9 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
         caution: None,
         reason: None,
     };
+    if !want.wanted() {
+        return unwanted(want, decision);
+    }
     let Some(have) = decision
         .have
         .as_ref()
@@ -348,6 +364,18 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
     };
     decision.action = action;
     decision.reason = reason;
+    decision
+}
+
+/// Decides about what the spec does not ask for: it goes, if it is ours.
+fn unwanted<R: Resource>(want: &R, mut decision: Decision<R>) -> Decision<R> {
+    if let Some(have) = &decision.have
+        && is_ours(want.tags(), &have.tags)
+    {
+        decision.action = Action::Delete;
+        decision.caution = want.caution(&have.state);
+        decision.reason = Some("the spec does not ask for it".to_owned());
+    }
     decision
 }
 

@@ -2,7 +2,10 @@
 //!
 //! A resource may call AWS about itself only; what it needs of others reaches it as `Needs`.
 
+pub mod alarm;
+pub mod alarm_topic;
 pub mod bucket;
+pub mod dashboard;
 pub mod delivery_stream;
 pub mod function;
 pub mod log_group;

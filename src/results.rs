@@ -11,6 +11,10 @@ use split_pipeline_handler::log::Level;
 use crate::resource::{Action, FieldChange, Kind};
 use crate::spec::StreamMode;
 
+mod status;
+
+pub use status::{AlarmState, Metrics, NewestObject, Problem, Resource, Series, State, Status, Traffic};
+
 /// What `up` gives.
 #[derive(Debug, Serialize)]
 pub struct Up {
@@ -63,84 +67,6 @@ pub struct Change {
     pub fields: Vec<FieldChange>,
     /// Why it is replaced or refused, and what `up` asks about.
     pub notes: Vec<String>,
-}
-
-/// What `status` gives.
-#[derive(Debug, Serialize)]
-pub struct Status {
-    /// The pipeline.
-    pub name: String,
-    /// Whether every resource is as it should be, every batch was stored, and Firehose reports no errors.
-    pub healthy: bool,
-    /// The URL to paste into Split; absent where there is none.
-    pub webhook_url: Option<String>,
-    /// Whether the URL before works too, until `rotate --revoke`.
-    pub rotating: bool,
-    /// Every resource.
-    pub resources: Vec<Resource>,
-    /// What went through.
-    pub traffic: Traffic,
-}
-
-/// One resource as it is.
-#[derive(Debug, Serialize)]
-pub struct Resource {
-    /// Which resource.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
-    /// What AWS calls it; absent where it is missing.
-    pub id: Option<String>,
-    /// How it is.
-    pub state: State,
-    /// Why it is so, where there is more to say: what AWS gives for a failure, what it is doing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// The fields that differ.
-    pub drift: Vec<FieldChange>,
-}
-
-/// How a resource is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// As the spec says.
-    Ok,
-    /// Not there.
-    Missing,
-    /// There, but different.
-    Drifted,
-    /// Being made or changed.
-    Pending,
-    /// AWS could not make it.
-    Failed,
-    /// Somebody else's.
-    Foreign,
-}
-
-/// What went through the webhook in a span of time, from the function's log.
-#[derive(Debug, Default, Serialize)]
-pub struct Traffic {
-    /// The span.
-    pub since_seconds: u64,
-    /// Batches that Split posted.
-    pub batches: u64,
-    /// Batches that could not be stored, or whose invocation died, so that Split had to send them again.
-    pub failed_batches: u64,
-    /// Bodies that were no batch: not JSON, or too large.
-    pub refused_batches: u64,
-    /// Elements that came in.
-    pub received: u64,
-    /// Impressions that went into the stream.
-    pub delivered: u64,
-    /// Impressions that were set aside in the bucket because the stream refused them.
-    pub spilled: u64,
-    /// Elements that were no impressions.
-    pub rejected: u64,
-    /// Records that were sent again.
-    pub retried: u64,
-    /// Errors that Firehose reported when it delivered.
-    pub delivery_errors: u64,
 }
 
 /// What `url` gives.

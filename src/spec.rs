@@ -14,6 +14,7 @@ mod diagnose;
 mod fault;
 mod lists;
 mod locate;
+mod monitoring;
 mod prefix;
 mod problem;
 mod tree;
@@ -26,6 +27,7 @@ mod tests;
 pub use bounded::{Bounded, LogRetentionDays};
 pub use diagnose::Parsed;
 pub use lists::{Fields, Tags};
+pub use monitoring::{Email, Monitoring, TopicArn};
 pub use prefix::{ErrorPrefix, Prefix};
 pub use problem::{Problem, SpecError};
 pub use values::{
@@ -66,6 +68,9 @@ pub struct Spec {
     /// The URL that Split posts to.
     #[serde(default)]
     pub webhook: Webhook,
+    /// What watches over the pipeline: alarms, who is told of them, a dashboard.
+    #[serde(default)]
+    pub monitoring: Monitoring,
 }
 
 /// The roles that the pipeline makes.

@@ -9,26 +9,66 @@ use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 use crate::aws::{Aws, AwsError};
 use crate::log_events;
 use crate::names::Names;
-use crate::results::Traffic;
+use crate::results::{Series, Traffic};
+
+pub mod metrics;
+
+/// In how many parts a span is shown.
+const PARTS: u64 = 30;
 
 /// Reads what happened since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, AwsError> {
     let (function, delivery) = (names.function_log_group(), names.delivery_log_group());
     let start = SystemTime::now().checked_sub(since).unwrap_or(UNIX_EPOCH);
-    let (lines, errors) =
-        futures_util::try_join!(messages(aws, &function, start), messages(aws, &delivery, start))?;
-    let mut traffic = Traffic {
-        since_seconds: since.as_secs(),
-        ..Traffic::default()
-    };
-    for line in &lines {
-        match serde_json::from_str(line) {
-            Ok(line) => add(&mut traffic, &line),
-            Err(_) => traffic.failed_batches += u64::from(is_failed_invocation(line)),
+    let (lines, errors) = futures_util::try_join!(
+        log_events::list(aws, &function, start),
+        log_events::list(aws, &delivery, start)
+    )?;
+    let mut traffic = empty(since);
+    for event in lines {
+        let message = event.message.unwrap_or_default();
+        let late = u64::try_from(event.timestamp.unwrap_or_default()).unwrap_or_default();
+        let after = (UNIX_EPOCH + Duration::from_millis(late)).duration_since(start);
+        let part = after.unwrap_or_default().as_secs() / traffic.series.step_seconds;
+        match serde_json::from_str(&message) {
+            Ok(line) => add(&mut traffic, &line, part),
+            Err(_) if is_failed_invocation(&message) => {
+                traffic.failed_batches += 1;
+                at(&mut traffic.series.failed_batches, part, 1);
+            }
+            Err(_) => {}
         }
     }
     traffic.delivery_errors = count(errors.len());
     Ok(traffic)
+}
+
+/// A span in which nothing has happened.
+fn empty(since: Duration) -> Traffic {
+    let parts = vec![0; usize::try_from(PARTS).unwrap_or_default()];
+    let series = Series {
+        step_seconds: since.as_secs().div_ceil(PARTS).max(1),
+        batches: parts.clone(),
+        failed_batches: parts.clone(),
+        received: parts.clone(),
+        delivered: parts.clone(),
+        spilled: parts.clone(),
+        rejected: parts,
+    };
+    Traffic {
+        since_seconds: since.as_secs(),
+        series,
+        ..Traffic::default()
+    }
+}
+
+/// Adds to a part of a span; what comes in while it is read belongs to the last one.
+fn at(parts: &mut [u64], part: u64, number: u64) {
+    let last = parts.len().saturating_sub(1);
+    let index = usize::try_from(part).unwrap_or(last).min(last);
+    if let Some(part) = parts.get_mut(index) {
+        *part += number;
+    }
 }
 
 /// Whether a line of Lambda's own says that an invocation died: out of time, of memory, of a bug.
@@ -36,27 +76,26 @@ pub(crate) fn is_failed_invocation(line: &str) -> bool {
     line.starts_with("REPORT ") && line.contains("Status: ")
 }
 
-fn add(traffic: &mut Traffic, line: &Line) {
-    if line.message == STARTUP_FAILED {
-        traffic.failed_batches += 1;
-    }
+fn add(traffic: &mut Traffic, line: &Line, part: u64) {
+    let Traffic { series, .. } = traffic;
+    let failed = u64::from(line.message == STARTUP_FAILED || line.message == BATCH && line.status >= 500);
+    traffic.failed_batches += failed;
+    at(&mut series.failed_batches, part, failed);
     if line.message != BATCH {
         return;
     }
-    traffic.batches += 1;
     traffic.refused_batches += u64::from((400..500).contains(&line.status));
-    traffic.failed_batches += u64::from(line.status >= 500);
-    traffic.received += count(line.received);
-    traffic.delivered += count(line.delivered);
-    traffic.spilled += count(line.spilled);
-    traffic.rejected += count(line.rejected);
     traffic.retried += count(line.retried);
-}
-
-/// The messages of a log group.
-async fn messages(aws: &Aws, group: &str, since: SystemTime) -> Result<Vec<String>, AwsError> {
-    let events = log_events::list(aws, group, since).await?;
-    Ok(events.into_iter().filter_map(|event| event.message).collect())
+    for (total, parts, number) in [
+        (&mut traffic.batches, &mut series.batches, 1),
+        (&mut traffic.received, &mut series.received, line.received),
+        (&mut traffic.delivered, &mut series.delivered, line.delivered),
+        (&mut traffic.spilled, &mut series.spilled, line.spilled),
+        (&mut traffic.rejected, &mut series.rejected, line.rejected),
+    ] {
+        *total += count(number);
+        at(parts, part, count(number));
+    }
 }
 
 fn count(number: usize) -> u64 {
@@ -77,7 +116,7 @@ mod tests {
 
     #[test]
     fn only_lines_about_batches_count() {
-        let mut traffic = Traffic::default();
+        let mut traffic = empty(Duration::from_mins(1));
         let batch = Line {
             status: 200,
             received: 5,
@@ -86,28 +125,17 @@ mod tests {
             rejected: 1,
             ..Line::batch("f", "r")
         };
-        add(&mut traffic, &batch);
-        add(
-            &mut traffic,
-            &Line {
-                status: 500,
-                ..Line::batch("f", "r")
-            },
-        );
-        add(
-            &mut traffic,
-            &Line {
-                status: 413,
-                ..Line::batch("f", "r")
-            },
-        );
-        add(
-            &mut traffic,
-            &Line {
-                received: 9,
-                ..Line::default()
-            },
-        );
+        let refused = |status| Line {
+            status,
+            ..Line::batch("f", "r")
+        };
+        let other = Line {
+            received: 9,
+            ..Line::default()
+        };
+        for (part, line) in [(0, batch), (3, refused(500)), (3, refused(413)), (99, other)] {
+            add(&mut traffic, &line, part);
+        }
         let counts = (
             traffic.batches,
             traffic.failed_batches,
@@ -117,5 +145,12 @@ mod tests {
         );
         assert_eq!(counts, (3, 1, 1, 5, 3));
         assert_eq!((traffic.spilled, traffic.rejected), (1, 1));
+        let series = &traffic.series;
+        assert_eq!((series.step_seconds, series.batches.len()), (2, 30));
+        assert_eq!(
+            (series.batches[0], series.batches[3], series.received[0]),
+            (1, 2, 5)
+        );
+        assert_eq!(series.failed_batches[3], 1);
     }
 }

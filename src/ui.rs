@@ -15,6 +15,7 @@ use crate::progress::{Event, Progress};
 
 mod clean;
 mod live;
+mod status;
 mod text;
 
 use clean::{clean, clean_event};
@@ -32,6 +33,18 @@ enum Verbosity {
     Quiet,
     Normal,
     Verbose,
+}
+
+/// Whether standard output is for eyes that see drawings.
+fn draws(color: ColorChoice) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && !is_dumb
+        }
+    }
 }
 
 /// What a question was answered with.
@@ -72,8 +85,8 @@ pub struct Ui {
     verbosity: Verbosity,
     live: Option<Live>,
     plain: live::Plain,
-    /// Whether what is on the screen may be overwritten: not for those who have asked for plain text.
-    in_place: bool,
+    /// Whether results may draw on the screen and overwrite what is there: not for those who have asked for plain text.
+    drawing: bool,
 }
 
 impl Ui {
@@ -94,14 +107,14 @@ impl Ui {
             output: global.output,
             verbosity,
             live: live.then(Live::new),
-            in_place: global.color != ColorChoice::Never && std::env::var_os("NO_COLOR").is_none(),
+            drawing: draws(global.color),
             plain: live::Plain::default(),
         }
     }
 
     /// Makes room for a result that takes the place of the one before, on a terminal; elsewhere they follow each other.
     pub fn clear_screen(&self) {
-        if std::io::stdout().is_terminal() && self.in_place && self.output == Output::Text {
+        if std::io::stdout().is_terminal() && self.drawing && self.output == Output::Text {
             let _ = write!(anstream::stdout(), "\x1b[H\x1b[2J");
         }
     }
@@ -115,7 +128,8 @@ impl Ui {
         self.finish_progress();
         let text = match self.output {
             Output::Json => serde_json::to_string(result).unwrap_or_default() + "\n",
-            Output::Text => result.text(),
+            Output::Text if self.drawing => result.text(),
+            Output::Text => result.plain(),
         };
         let mut stdout = anstream::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -288,12 +288,22 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         | "NoSuchLifecycleConfiguration"
         | "NoSuchPublicAccessBlockConfiguration"
         | "NoSuchTagSet"
+        | "ResourceNotFound"
+        | "DashboardNotFoundError"
         | "OwnershipControlsNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
         "LimitExceededException" if is_quota(call, message) => ErrorKind::Other,
         _ if FAILED.contains(&code) => ErrorKind::Failed,
         _ if THROTTLED.contains(&code) => ErrorKind::Throttled,
-        "AccessDenied" | "AccessDeniedException" | "Forbidden" | "UnauthorizedOperation" => ErrorKind::Denied,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "Forbidden"
+        | "UnauthorizedOperation" => ErrorKind::Denied,
+        // CreateTopic takes one that is there as made, unless its tags or attributes are others.
+        "InvalidParameter" | "InvalidParameterException" if message.contains("already exists") => {
+            ErrorKind::Exists
+        }
         "ExpiredToken"
         | "ExpiredTokenException"
         | "IncompleteSignature"

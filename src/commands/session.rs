@@ -146,7 +146,10 @@ impl Session {
 
     /// What is there.
     pub(super) async fn observe(&self, want: &Desired) -> Result<Snapshot, Failure> {
-        let observed = self.context.unless_interrupted(observe(&self.aws, want)).await?;
+        let observed = self
+            .context
+            .unless_interrupted(Box::pin(observe(&self.aws, want)))
+            .await?;
         observed.map_err(Failure::of_observation)
     }
 

@@ -1,23 +1,34 @@
-//! `status`: how every resource is, what went through, and the webhook URL.
+//! `status`: what is wrong, what went through, how every resource is, and the webhook URL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Context;
 use super::session::Session;
+use crate::aws::AwsError;
 use crate::cli;
+use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
+use crate::health;
 use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Adoption, Phase};
-use crate::results::{self, State};
-use crate::traffic;
+use crate::resources::alarm;
+use crate::results::{self, AlarmState, Metrics, NewestObject, State, Traffic};
+use crate::{objects, prefixes, traffic};
 
 /// How often `--watch` looks again.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
+/// CloudWatch has a value a minute, and asking costs money.
+const MEASURE_EVERY: Duration = Duration::from_mins(1);
+
+/// How many prefixes are searched for the newest object, an hour each with the default: two days.
+const NEWEST_PREFIXES: usize = 48;
+
 pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    let mut measured = None;
     loop {
-        let status = look(&session, args).await?;
+        let status = look(&session, args, &mut measured).await?;
         if args.watch {
             context.ui.clear_screen();
         }
@@ -31,28 +42,100 @@ pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, F
     }
 }
 
-async fn look(session: &Session, args: &cli::Status) -> Result<results::Status, Failure> {
+async fn look(
+    session: &Session,
+    args: &cli::Status,
+    measured: &mut Option<(Instant, Metrics)>,
+) -> Result<results::Status, Failure> {
     let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
-    let (have, traffic) = futures_util::join!(
+    let (have, alarms, traffic) = futures_util::join!(
         session.observe(&want),
+        session.context.unless_interrupted(alarms(session, &want)),
         session
             .context
-            .unless_interrupted(traffic::read(&session.aws, &session.names, args.since)),
+            .unless_interrupted(traffic(session, args.since, measured)),
     );
-    let (have, traffic) = (have?, traffic??);
+    let (have, alarms, traffic) = (have?, alarms??, traffic??);
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
-    let all_ok = resources.iter().all(|resource| resource.state == State::Ok);
+    let problems = health::problems(&session.spec, &resources, &alarms, &traffic);
     Ok(results::Status {
         name: session.spec.name.to_string(),
-        healthy: all_ok && traffic.delivery_errors == 0 && traffic.failed_batches == 0,
+        region: session.aws.region.clone(),
+        healthy: !problems.iter().any(|problem| problem.serious),
+        problems,
         webhook_url,
         rotating,
         resources,
+        alarms,
         traffic,
     })
+}
+
+/// What the alarms say that the spec asks for.
+async fn alarms(session: &Session, want: &Desired) -> Result<Vec<AlarmState>, AwsError> {
+    let wanted = want.alarms.iter().filter(|alarm| alarm.wanted);
+    let names: Vec<_> = wanted.map(|alarm| alarm.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = alarm::describe(&session.aws, &names).await?;
+    let states = found.into_iter().map(|alarm| AlarmState {
+        state: alarm
+            .state_value
+            .map_or_else(String::new, |state| state.as_str().to_owned()),
+        name: alarm.alarm_name.unwrap_or_default(),
+        why: alarm.state_reason.unwrap_or_default(),
+    });
+    Ok(states.collect())
+}
+
+/// What went through in a span, from the logs, CloudWatch and the bucket.
+async fn traffic(
+    session: &Session,
+    since: Duration,
+    measured: &mut Option<(Instant, Metrics)>,
+) -> Result<Traffic, AwsError> {
+    let (aws, names) = (&session.aws, &session.names);
+    let metrics = async {
+        match measured.take().filter(|(when, _)| when.elapsed() < MEASURE_EVERY) {
+            Some(fresh) => Ok(fresh),
+            None => Ok((Instant::now(), traffic::metrics::read(aws, names, since).await?)),
+        }
+    };
+    let (mut traffic, fresh, newest) =
+        futures_util::try_join!(traffic::read(aws, names, since), metrics, newest(session, since))?;
+    traffic.metrics = fresh.1.clone();
+    traffic.newest_object = newest;
+    *measured = Some(fresh);
+    Ok(traffic)
+}
+
+/// The newest object of the span, where the prefix says where to look.
+async fn newest(session: &Session, since: Duration) -> Result<Option<NewestObject>, AwsError> {
+    let (prefix, now) = (session.spec.delivery.prefix.as_str(), SystemTime::now());
+    if prefixes::of(prefix, now).is_err() {
+        return Ok(None);
+    }
+    let bucket = session.names.bucket(&session.spec);
+    let from = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
+    let latest = prefixes::between(prefix, from, now);
+    for prefix in latest.iter().rev().take(NEWEST_PREFIXES) {
+        let Some((object, at)) = objects::newest(&session.aws, &bucket, prefix).await? else {
+            continue;
+        };
+        return Ok(Some(NewestObject {
+            bytes: object
+                .size()
+                .and_then(|size| u64::try_from(size).ok())
+                .unwrap_or_default(),
+            key: object.key.unwrap_or_default(),
+            age_seconds: now.duration_since(at).unwrap_or_default().as_secs(),
+        }));
+    }
+    Ok(None)
 }
 
 fn resource(summary: Summary) -> results::Resource {

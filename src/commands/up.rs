@@ -110,7 +110,9 @@ fn gap_warning(spec: &Spec) -> String {
 async fn decide(aws: &Aws, want: &Desired, adoption: Adoption) -> Result<Plan, Failure> {
     let deadline = Instant::now() + TAGGING;
     loop {
-        let have = observe(aws, want).await.map_err(Failure::of_observation)?;
+        let have = Box::pin(observe(aws, want))
+            .await
+            .map_err(Failure::of_observation)?;
         let plan = Plan::new(want, have, adoption);
         let in_the_way = |one: &Summary| one.action == Action::Refuse && one.owner == Owner::Unknown;
         let summaries = plan.summaries(want);
@@ -130,7 +132,7 @@ async fn decide(aws: &Aws, want: &Desired, adoption: Adoption) -> Result<Plan, F
 
 /// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
 async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption, consent: Consent) -> Applied {
-    let first = apply(aws, want, plan).await;
+    let first = Box::pin(apply(aws, want, plan)).await;
     if !first.report.lost_something() || aws.interrupt.is_cancelled() {
         return first;
     }
@@ -146,7 +148,7 @@ async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption, con
         // What the user has to see first is left to the next run.
         return first;
     }
-    let mut second = apply(aws, want, plan).await;
+    let mut second = Box::pin(apply(aws, want, plan)).await;
     second.report.remember(&first.report);
     second
 }

@@ -62,6 +62,11 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         all_rest_apis(names),
         rest_apis(names),
         api_tags(names),
+        alarms(names),
+        metrics(),
+        alarm_topic(names),
+        subscriptions(),
+        dashboard(names),
     ];
     let mut statements: Vec<_> = needs
         .iter()
@@ -294,6 +299,80 @@ fn function(names: &Names) -> Needs {
             "lambda:UpdateFunctionConfiguration",
         ],
         delete: &["lambda:DeleteFunction"],
+    }
+}
+
+/// Alarms that the spec does not ask for are looked for too, to delete them.
+fn alarms(names: &Names) -> Needs {
+    Needs {
+        sid: "Alarms",
+        resources: vec![names.alarm_arn(&names.alarm("*"))],
+        look: &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
+        make: &[
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:TagResource",
+            "cloudwatch:UntagResource",
+        ],
+        delete: &["cloudwatch:DeleteAlarms"],
+    }
+}
+
+/// CloudWatch has no ARNs of metrics.
+fn metrics() -> Needs {
+    Needs {
+        sid: "Metrics",
+        resources: vec!["*".to_owned()],
+        look: &["cloudwatch:GetMetricData"],
+        make: &[],
+        delete: &[],
+    }
+}
+
+fn alarm_topic(names: &Names) -> Needs {
+    Needs {
+        sid: "AlarmTopic",
+        resources: vec![names.alarm_topic_arn()],
+        look: &[
+            "sns:GetTopicAttributes",
+            "sns:ListSubscriptionsByTopic",
+            "sns:ListTagsForResource",
+        ],
+        make: &[
+            "sns:CreateTopic",
+            "sns:DeleteTopic",
+            "sns:SetTopicAttributes",
+            "sns:Subscribe",
+            "sns:TagResource",
+            "sns:UntagResource",
+        ],
+        delete: &["sns:DeleteTopic"],
+    }
+}
+
+/// A subscription's ARN is AWS's own, and policies cannot name it.
+fn subscriptions() -> Needs {
+    Needs {
+        sid: "Subscriptions",
+        resources: vec!["*".to_owned()],
+        look: &[],
+        make: &["sns:Unsubscribe"],
+        delete: &[],
+    }
+}
+
+fn dashboard(names: &Names) -> Needs {
+    Needs {
+        sid: "Dashboard",
+        resources: vec![names.dashboard_arn()],
+        look: &["cloudwatch:GetDashboard"],
+        make: &[
+            "cloudwatch:DeleteDashboards",
+            "cloudwatch:PutDashboard",
+            // To create with tags, besides the call itself.
+            "cloudwatch:TagResource",
+        ],
+        delete: &["cloudwatch:DeleteDashboards"],
     }
 }
 

@@ -121,6 +121,18 @@ pub(super) fn allow_cidrs(cidrs: &[&str]) -> Value {
     document(&[statement("Allow"), deny])
 }
 
+/// The policy of the topic that lets the account's alarms publish, and nobody else.
+pub(super) fn alarms_publish(names: &Names) -> Value {
+    document(&[json!({
+        "Sid": "Alarms",
+        "Effect": "Allow",
+        "Principal": { "Service": "cloudwatch.amazonaws.com" },
+        "Action": "sns:Publish",
+        "Resource": names.alarm_topic_arn(),
+        "Condition": { "StringEquals": { "aws:SourceAccount": names.account() } },
+    })])
+}
+
 /// What a role needs of the user's own keys: the stream's, and the bucket's.
 fn use_own_keys(spec: &Spec, names: &Names, stream: &[&str], bucket: &[&str]) -> Vec<Value> {
     let mut statements = Vec::new();

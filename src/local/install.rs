@@ -8,10 +8,10 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::state::{State, last_lines};
-use super::{LocalError, MINISTACK_VERSION};
+use super::{CBOR2_VERSION, LocalError, MINISTACK_VERSION};
 
-/// Prints the version of the MiniStack that a Python has.
-const VERSION_OF: &str = "import importlib.metadata as m; print(m.version('ministack'))";
+/// Prints the version of the MiniStack that a Python has, if it has what MiniStack needs besides.
+const VERSION_OF: &str = "import cbor2, importlib.metadata as m; print(m.version('ministack'))";
 
 /// Fails on a Python that MiniStack does not run on.
 const PYTHON_IS_RECENT: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
@@ -38,8 +38,9 @@ pub(super) async fn command(state: &State, progress: &(dyn Fn(&str) + Sync)) -> 
         return Ok(run);
     }
     if let Ok(uvx) = which::which("uvx") {
-        let package = format!("ministack=={MINISTACK_VERSION}");
-        let arguments = ["--from", &package, "ministack"].map(Into::into).to_vec();
+        let [ministack, cbor2] = packages();
+        let arguments = ["--from", &ministack, "--with", &cbor2, "ministack"];
+        let arguments = arguments.map(Into::into).to_vec();
         return Ok(Run {
             program: uvx,
             arguments,
@@ -71,6 +72,14 @@ fn interpreter(script: &str) -> Option<PathBuf> {
     (line.contains("python") && !line.contains(' ')).then(|| PathBuf::from(line))
 }
 
+/// What is installed.
+fn packages() -> [String; 2] {
+    [
+        format!("ministack=={MINISTACK_VERSION}"),
+        format!("cbor2=={CBOR2_VERSION}"),
+    ]
+}
+
 async fn install(environment: &Path) -> Result<(), LocalError> {
     let python = which::which("python3").map_err(|_| LocalError::NoPython)?;
     if output(&python, &["-c".as_ref(), PYTHON_IS_RECENT.as_ref()])
@@ -89,14 +98,15 @@ async fn install(environment: &Path) -> Result<(), LocalError> {
         &["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
     )
     .await?;
-    let package = format!("ministack=={MINISTACK_VERSION}");
+    let [ministack, cbor2] = packages();
     let pip = [
         "-m",
         "pip",
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        &package,
+        &ministack,
+        &cbor2,
     ];
     output(&environment.join("bin/python"), &pip.map(AsRef::as_ref))
         .await

@@ -42,6 +42,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Parsed, SpecError> {
     let (tree, spec) = read_spec(text, tree, &mut problems);
     if let Some(spec) = &spec {
         problems.extend(check_together(text, spec, &tree));
+        problems.extend(check_monitoring(text, spec));
     }
     match spec {
         Some(spec) if problems.is_empty() => Ok(finish(text, origin, spec)),
@@ -169,6 +170,33 @@ fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
     }
     if delivery.versioning {
         complain("versioning", never_changed);
+    }
+    problems
+}
+
+/// Checks that whoever is to be told of alarms can be.
+fn check_monitoring(text: &str, spec: &Spec) -> Vec<Problem> {
+    let monitoring = &spec.monitoring;
+    let mut problems = Vec::new();
+    let mut complain = |key: &str, message: &str| {
+        let path = steps(&["monitoring", key]);
+        problems.push(Problem::new(locate(text, &path, Place::Value), &path, message));
+    };
+    if !monitoring.emails.is_empty() && monitoring.topic_arn.is_some() {
+        complain(
+            "emails",
+            "cannot go with `monitoring.topic_arn`: subscribe the addresses to that topic, which is yours",
+        );
+    }
+    if monitoring.alarms {
+        return problems;
+    }
+    let alarms = "needs `monitoring.alarms: true`: there are no alarms to be told of otherwise";
+    if !monitoring.emails.is_empty() {
+        complain("emails", alarms);
+    }
+    if monitoring.topic_arn.is_some() {
+        complain("topic_arn", alarms);
     }
     problems
 }

@@ -7,12 +7,13 @@ mod lists;
 mod problems;
 mod values;
 
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("quickstart", include_str!("../../examples/quickstart.yaml")),
     ("all-keys", include_str!("../../examples/all-keys.yaml")),
     ("high-volume", include_str!("../../examples/high-volume.yaml")),
     ("locked-down", include_str!("../../examples/locked-down.yaml")),
     ("raw-records", include_str!("../../examples/raw-records.yaml")),
+    ("watched", include_str!("../../examples/watched.yaml")),
 ];
 
 fn parse(text: &str) -> Result<Parsed, SpecError> {
@@ -30,6 +31,7 @@ fn default_spec(name: &str) -> Spec {
         delivery: Delivery::default(),
         handler: Handler::default(),
         webhook: Webhook::default(),
+        monitoring: Monitoring::default(),
     }
 }
 

@@ -10,13 +10,13 @@ use super::clean::clean;
 use crate::resource::{Action, FieldChange};
 use crate::results::{
     Athena, Build, Change, Down, Estimate, Init, Local, LogLine, LogSource, Permissions, Plan, Prices,
-    Replay, Rotate, Sizing, Smoke, State, Status, Text, Up, Url, Validate,
+    Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
 };
 
-const ADD: Style = AnsiColor::Green.on_default();
-const CHANGE: Style = AnsiColor::Yellow.on_default();
-const REMOVE: Style = AnsiColor::Red.on_default();
-const BOLD: Style = Style::new().bold();
+pub(super) const ADD: Style = AnsiColor::Green.on_default();
+pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
+pub(super) const REMOVE: Style = AnsiColor::Red.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
 
 /// The longest value that a plan shows in full.
 const LONGEST_VALUE: usize = 160;
@@ -25,6 +25,11 @@ const LONGEST_VALUE: usize = 160;
 pub trait Show {
     /// The result as text, with its last newline.
     fn text(&self) -> String;
+
+    /// The same for whoever has it read out, or has only letters.
+    fn plain(&self) -> String {
+        self.text()
+    }
 }
 
 impl Show for Up {
@@ -201,12 +206,13 @@ impl Show for Plan {
         };
         let _ = writeln!(
             text,
-            "{BOLD}{}:{BOLD:#} {} to create, {} to update, {} to replace, {} to adopt, {} in the way",
+            "{BOLD}{}:{BOLD:#} {} to create, {} to update, {} to replace, {} to adopt, {} to delete, {} in the way",
             self.name,
             count(Action::Create),
             count(Action::Update),
             count(Action::Replace),
             count(Action::Adopt),
+            count(Action::Delete),
             count(Action::Refuse),
         );
         if self
@@ -248,7 +254,7 @@ fn show_change(text: &mut String, change: &Change) {
     }
 }
 
-fn show_fields(text: &mut String, fields: &[FieldChange]) {
+pub(super) fn show_fields(text: &mut String, fields: &[FieldChange]) {
     for field in fields {
         let _ = writeln!(
             text,
@@ -270,63 +276,6 @@ fn value(value: &Value) -> String {
     match text.char_indices().nth(LONGEST_VALUE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
-    }
-}
-
-impl Show for Status {
-    fn text(&self) -> String {
-        let mut text = String::new();
-        for resource in &self.resources {
-            let (style, word) = match resource.state {
-                State::Ok => (ADD, "ok"),
-                State::Missing => (REMOVE, "missing"),
-                State::Drifted => (CHANGE, "drifted"),
-                State::Pending => (CHANGE, "pending"),
-                State::Failed => (REMOVE, "failed"),
-                State::Foreign => (REMOVE, "foreign"),
-            };
-            let _ = writeln!(
-                text,
-                "{style}{word:<8}{style:#} {:<18} {}",
-                resource.kind, resource.name
-            );
-            if let Some(why) = &resource.why {
-                let _ = writeln!(text, "    {}", clean(why));
-            }
-            if resource.state != State::Missing {
-                show_fields(&mut text, &resource.drift);
-            }
-        }
-        let traffic = &self.traffic;
-        let span = humantime::format_duration(std::time::Duration::from_secs(traffic.since_seconds));
-        let _ = writeln!(
-            text,
-            "last {span}: {} batches ({} failed, {} refused), {} received, {} delivered, {} spilled, {} rejected, {} retried, \
-             {} delivery errors",
-            traffic.batches,
-            traffic.failed_batches,
-            traffic.refused_batches,
-            traffic.received,
-            traffic.delivered,
-            traffic.spilled,
-            traffic.rejected,
-            traffic.retried,
-            traffic.delivery_errors,
-        );
-        let _ = writeln!(text, "webhook: {}", self.webhook_url.as_deref().unwrap_or("none"));
-        if self.rotating {
-            let _ = writeln!(
-                text,
-                "         the URL before works too, until `split-pipeline rotate --revoke`"
-            );
-        }
-        let _ = writeln!(
-            text,
-            "{BOLD}{}:{BOLD:#} {}",
-            self.name,
-            if self.healthy { "healthy" } else { "not healthy" }
-        );
-        text
     }
 }
 

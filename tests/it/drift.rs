@@ -10,6 +10,7 @@ use crate::support::proxy::Proxy;
 
 mod api;
 mod data;
+mod monitoring;
 mod roles;
 
 pub(crate) use data::by_kms;
@@ -20,7 +21,8 @@ const SPEC: &str = "name: it-drift\n\
     iam: {permissions_boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}\n\
     delivery: {expire_days: 30, versioning: true}\n\
     handler: {reserved_concurrency: 5}\n\
-    webhook: {allow_cidrs: [192.0.2.0/24], access_log: true}\n";
+    webhook: {allow_cidrs: [192.0.2.0/24], access_log: true}\n\
+    monitoring: {alarms: true, emails: [on-call@example.com], dashboard: true}\n";
 
 /// The pipeline's name, and that of most of its resources.
 const NAME: &str = "it-drift";
@@ -117,11 +119,8 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
     let emulator = Emulator::start();
     let config = emulator.sdk().await;
     let proxy = Proxy::start(emulator.port).await;
-    let plan = proxy
-        .local(SPEC, ["plan", "--output", "json"])
-        .exits_with(0)
-        .json();
-    let mut untested = every_field(&plan);
+    let plan = proxy.local(SPEC, ["plan", "--output", "json"]).exits_with(0);
+    let mut untested = every_field(&plan.json());
     untested.retain(|(kind, path)| {
         !OTHERS
             .iter()
@@ -129,14 +128,16 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
     });
     proxy.local(SPEC, ["up"]).exits_with(0);
 
-    let (data, roles, api) = (
+    let (data, roles, api, monitoring) = (
         data::Clients::new(&config),
         roles::Clients::new(&config),
         api::Clients::new(&config).await,
+        monitoring::Clients::new(&config),
     );
     let mut rows = data.drifts();
     rows.extend(roles.drifts());
     rows.extend(api.drifts());
+    rows.extend(monitoring.drifts());
     let mut failures = Vec::new();
     for row in rows {
         row.change.await;

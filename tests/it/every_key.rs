@@ -45,17 +45,22 @@ fn changes() -> Vec<(&'static str, Value)> {
         ("webhook.burst_limit", json!(60)),
         ("webhook.allow_cidrs", json!(["192.0.2.0/24", "2001:db8::/32"])),
         ("webhook.secret_path", json!(false)),
+        ("monitoring.alarms", json!(true)),
+        ("monitoring.emails", json!(["on-call@example.com"])),
+        ("monitoring.quiet_minutes", json!(30)),
+        ("monitoring.dashboard", json!(true)),
     ]
 }
 
 /// Keys whose change needs more than a line of `changes`; each has a test of its own, `stream.mode` on the emulator that knows it.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "stream.mode",
     "name",
     "region",
     "delivery.existing_bucket",
     "iam.role_path",
     "protect",
+    "monitoring.topic_arn",
     "handler.architecture",
 ];
 
@@ -89,8 +94,8 @@ fn plan(run: Run) -> String {
 #[test]
 fn every_key_is_planned_and_applied_in_place() {
     let emulator = Emulator::start();
-    let mut spec =
-        json!({"name": "it-keys", "iam": {}, "stream": {}, "delivery": {}, "handler": {}, "webhook": {}});
+    let mut spec = json!({"name": "it-keys", "iam": {}, "stream": {}, "delivery": {}, "handler": {}, "webhook": {},
+        "monitoring": {}});
     emulator.local(&spec.to_string(), ["up"]).exits_with(0);
     let mut table = String::new();
     for (key, value) in changes() {

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod athena;
 mod bad_input;
 mod cli;
 mod conflicts;
@@ -30,4 +31,5 @@ mod running;
 mod second_emulator;
 mod secrets;
 mod support;
+mod watched;
 mod webhook;

@@ -1,8 +1,10 @@
-//! Everything that an account holds, to see what a command left behind.
+//! Everything that an account holds, to see what a command left behind; but for dashboards, of which MiniStack's list is not
+//! to be read.
 
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
+use aws_sdk_s3::error::SdkError;
 
 /// Lists what every service that we use has, as `kind name`.
 pub(crate) async fn of(config: &SdkConfig) -> BTreeSet<String> {
@@ -15,6 +17,8 @@ pub(crate) async fn of(config: &SdkConfig) -> BTreeSet<String> {
         ("function", functions(config).await),
         ("log group", log_groups(config).await),
         ("REST API", rest_apis(config).await),
+        ("alarm", alarms(config).await),
+        ("topic", topics(config).await),
     ] {
         found.extend(names.into_iter().map(|name| format!("{kind} {name}")));
     }
@@ -86,4 +90,36 @@ async fn rest_apis(config: &SdkConfig) -> Vec<String> {
         .await
         .unwrap();
     listed.items().iter().filter_map(|it| it.name.clone()).collect()
+}
+
+async fn alarms(config: &SdkConfig) -> Vec<String> {
+    let client = aws_sdk_cloudwatch::Client::new(config);
+    let listed = or_none(client.describe_alarms().send().await);
+    let alarms = listed.and_then(|listed| listed.metric_alarms).unwrap_or_default();
+    alarms.into_iter().filter_map(|it| it.alarm_name).collect()
+}
+
+async fn topics(config: &SdkConfig) -> Vec<String> {
+    let client = aws_sdk_sns::Client::new(config);
+    let listed = client.list_topics().send().await.unwrap();
+    listed
+        .topics()
+        .iter()
+        .filter_map(|it| it.topic_arn.clone())
+        .collect()
+}
+
+/// The answer, unless the emulator is one that does not know the service: moto has no CloudWatch that the SDK can talk to.
+fn or_none<T, E: std::error::Error + 'static>(answer: Result<T, SdkError<E>>) -> Option<T> {
+    match answer {
+        Ok(listed) => Some(listed),
+        Err(error)
+            if error
+                .raw_response()
+                .is_some_and(|raw| raw.status().as_u16() == 404) =>
+        {
+            None
+        }
+        Err(error) => panic!("{error:?}"),
+    }
 }

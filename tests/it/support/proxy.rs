@@ -259,7 +259,9 @@ fn take_fault(shared: &Shared, call: &Call) -> Option<Fault> {
 fn call(method: &Method, path: &str, target: Option<&str>, body: &[u8]) -> Call {
     let form = std::str::from_utf8(body).unwrap_or_default();
     let action = form.split('&').find_map(|field| field.strip_prefix("Action="));
-    if let Some(operation) = target.and_then(|target| target.rsplit('.').next()).or(action) {
+    let target = target.and_then(|target| target.rsplit('.').next());
+    let operation = path.split_once("/operation/").map(|(_, operation)| operation);
+    if let Some(operation) = target.or(action).or(operation) {
         let reads = ["Describe", "Filter", "Get", "List"];
         return Call {
             name: operation.to_owned(),

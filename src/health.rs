@@ -1,0 +1,280 @@
+//! What is wrong with a pipeline or worth knowing, out of what `status` found; each with what to do about it.
+//!
+//! Pure: values in, values out.
+
+use crate::desired::LATE_SECONDS;
+use crate::results::{AlarmState, Problem, Resource, State, Traffic};
+use crate::spec::Spec;
+
+/// Lists the problems, the worst first.
+pub fn problems(
+    spec: &Spec,
+    resources: &[Resource],
+    alarms: &[AlarmState],
+    traffic: &Traffic,
+) -> Vec<Problem> {
+    let all_missing = resources.iter().all(|it| it.state == State::Missing);
+    if all_missing {
+        return vec![serious(
+            "it is not there".to_owned(),
+            "`split-pipeline up` makes it",
+        )];
+    }
+    let mut problems = of_resources(resources);
+    problems.extend(of_alarms(alarms));
+    problems.extend(of_traffic(traffic));
+    problems.extend(of_delivery(spec, traffic));
+    problems.sort_by_key(|problem| !problem.serious);
+    problems
+}
+
+fn serious(message: String, hint: &str) -> Problem {
+    Problem {
+        serious: true,
+        message,
+        hint: hint.to_owned(),
+    }
+}
+
+fn notable(message: String, hint: &str) -> Problem {
+    Problem {
+        serious: false,
+        ..serious(message, hint)
+    }
+}
+
+fn of_resources(resources: &[Resource]) -> Vec<Problem> {
+    let states = [
+        (
+            State::Failed,
+            "could not be made",
+            "`split-pipeline up` makes it anew",
+        ),
+        (State::Missing, "is missing", "`split-pipeline up` makes it"),
+        (
+            State::Foreign,
+            "is not tagged as this pipeline's",
+            "`split-pipeline up --adopt` takes it over; or choose another `name`",
+        ),
+        (
+            State::Drifted,
+            "is not as the spec says",
+            "see below what differs; `split-pipeline up` repairs it",
+        ),
+        (
+            State::Pending,
+            "is being changed by AWS",
+            "look again in a minute",
+        ),
+    ];
+    let problems = states.iter().filter_map(|(state, what, hint)| {
+        let names: Vec<_> = resources
+            .iter()
+            .filter(|resource| resource.state == *state)
+            .map(|resource| format!("{} {}", resource.kind, resource.name))
+            .collect();
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(serious(format!("{one} {what}"), hint)),
+            [first, rest @ ..] => {
+                let more = rest.len();
+                Some(serious(
+                    format!("{first} {what}, and so {} {more} more", are(more)),
+                    hint,
+                ))
+            }
+        }
+    });
+    problems.collect()
+}
+
+fn are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+fn of_alarms(alarms: &[AlarmState]) -> Vec<Problem> {
+    let going_off = alarms.iter().filter(|alarm| alarm.state == "ALARM");
+    let problems = going_off.map(|alarm| {
+        serious(
+            format!("alarm {} goes off: {}", alarm.name, alarm.why),
+            "its description in CloudWatch links to what to do",
+        )
+    });
+    problems.collect()
+}
+
+fn of_traffic(traffic: &Traffic) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut some = |count: u64, problem: Problem| {
+        if count > 0 {
+            problems.push(problem);
+        }
+    };
+    let failed = traffic.failed_batches;
+    some(
+        failed,
+        serious(
+            format!("{failed} batches failed, so Split had to send them again"),
+            "`split-pipeline logs` says why",
+        ),
+    );
+    let errors = traffic.delivery_errors;
+    some(
+        errors,
+        serious(
+            format!("Firehose reported {errors} errors when it delivered"),
+            "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
+        ),
+    );
+    let throttles = traffic.metrics.throttles.unwrap_or_default();
+    some(
+        throttles,
+        notable(
+            format!("Lambda refused {throttles} calls, since too many were running"),
+            "raise `handler.reserved_concurrency`, or the account's limit",
+        ),
+    );
+    let spilled = traffic.spilled;
+    some(
+        spilled,
+        notable(
+            format!("{spilled} impressions were set aside in spill/, since the stream refused them"),
+            "`split-pipeline replay` sends them again; more of `stream.shards` keeps it from happening",
+        ),
+    );
+    let refused = traffic.refused_batches;
+    some(
+        refused,
+        notable(
+            format!("{refused} bodies were no batch: not JSON, or too large"),
+            "`split-pipeline logs` says which; does something else than Split know the URL?",
+        ),
+    );
+    let rejected = traffic.rejected;
+    some(
+        rejected,
+        notable(
+            format!("{rejected} elements were no impressions"),
+            "they are in rejected/ in the bucket, as they came in",
+        ),
+    );
+    problems
+}
+
+fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let late = u64::from(LATE_SECONDS);
+    let metrics = &traffic.metrics;
+    if let Some(age) = metrics
+        .iterator_age_ms
+        .map(|ms| ms / 1000)
+        .filter(|age| *age >= late)
+    {
+        problems.push(notable(
+            format!("the delivery stream is {} minutes behind the stream", age / 60),
+            "`split-pipeline logs` says whether it fails; it loses nothing for `stream.retention_hours`",
+        ));
+    }
+    let buffer = u64::from(spec.delivery.buffer_seconds.get());
+    if let Some(age) = metrics.freshness_seconds.filter(|age| *age >= buffer + late) {
+        problems.push(notable(
+            format!("the oldest record that is not in S3 is {} minutes old", age / 60),
+            "`split-pipeline logs` says whether the delivery fails",
+        ));
+    }
+    if traffic.batches == 0 {
+        problems.push(notable(
+            "nobody sends to it".to_owned(),
+            "paste the webhook URL into Split; `split-pipeline smoke` tries the whole way",
+        ));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Kind;
+    use crate::results::Metrics;
+
+    fn spec() -> Spec {
+        Spec::parse("name: it\n", "test").unwrap().spec
+    }
+
+    fn resource(kind: Kind, state: State) -> Resource {
+        Resource {
+            kind,
+            name: "it".to_owned(),
+            id: None,
+            state,
+            why: None,
+            drift: Vec::new(),
+        }
+    }
+
+    fn messages(problems: &[Problem]) -> Vec<&str> {
+        problems.iter().map(|problem| problem.message.as_str()).collect()
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_like_things_together() {
+        let resources = [
+            resource(Kind::Bucket, State::Ok),
+            resource(Kind::Stream, State::Drifted),
+            resource(Kind::Function, State::Missing),
+            resource(Kind::Stage, State::Missing),
+        ];
+        let alarm = AlarmState {
+            name: "it-spilled".to_owned(),
+            state: "ALARM".to_owned(),
+            why: "1 is over 0".to_owned(),
+        };
+        let traffic = Traffic {
+            batches: 9,
+            spilled: 7,
+            delivery_errors: 1,
+            ..Traffic::default()
+        };
+        let problems = problems(&spec(), &resources, &[alarm], &traffic);
+        let want = [
+            "function it is missing, and so is 1 more",
+            "stream it is not as the spec says",
+            "alarm it-spilled goes off: 1 is over 0",
+            "Firehose reported 1 errors when it delivered",
+            "7 impressions were set aside in spill/, since the stream refused them",
+        ];
+        assert_eq!(messages(&problems), want);
+        let serious = problems.iter().filter(|problem| problem.serious).count();
+        assert_eq!(serious, 4);
+    }
+
+    #[test]
+    fn what_is_late_is_said_only_beyond_what_the_buffer_explains() {
+        let resources = [resource(Kind::Bucket, State::Ok)];
+        let at = |age: u64, freshness: u64| {
+            let metrics = Metrics {
+                iterator_age_ms: Some(age * 1000),
+                freshness_seconds: Some(freshness),
+                ..Metrics::default()
+            };
+            let traffic = Traffic {
+                batches: 1,
+                metrics,
+                ..Traffic::default()
+            };
+            problems(&spec(), &resources, &[], &traffic).len()
+        };
+        assert_eq!([at(599, 899), at(600, 899), at(600, 900)], [0, 1, 2]);
+    }
+
+    #[test]
+    fn silence_and_absence_are_said() {
+        let nothing = Traffic::default();
+        let one = problems(&spec(), &[resource(Kind::Bucket, State::Ok)], &[], &nothing);
+        assert_eq!(messages(&one), ["nobody sends to it"]);
+        assert!(!one[0].serious);
+        let absent = problems(&spec(), &[resource(Kind::Bucket, State::Missing)], &[], &nothing);
+        assert_eq!(messages(&absent), ["it is not there"]);
+        assert!(absent[0].serious);
+    }
+}

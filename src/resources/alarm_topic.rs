@@ -1,0 +1,256 @@
+//! The SNS topic that tells people of alarms, with its e-mail subscriptions.
+//!
+//! Subscriptions of another sort, such as a chat's, are whoever's made them, and left alone.
+
+use std::collections::HashMap;
+
+use aws_sdk_sns::types::{Subscription, Tag};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{policy_value, retag, tags_from};
+use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+/// A topic as it should be.
+#[derive(Clone, Debug)]
+pub struct AlarmTopic {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Whether the spec asks for it.
+    pub wanted: bool,
+    /// What is compared.
+    pub state: State,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// Who may publish.
+    pub policy: Value,
+    /// The KMS key that encrypts it; absent where none does.
+    pub encryption_key: Option<String>,
+    /// Who gets an e-mail, in order.
+    pub emails: Vec<String>,
+}
+
+/// What stands for a subscription's ARN until its owner has confirmed it; it cannot be taken back before.
+const PENDING: &str = "PendingConfirmation";
+
+/// What stands for it for some time after its owner took it back.
+const DELETED: &str = "Deleted";
+
+impl Resource for AlarmTopic {
+    type State = State;
+    type Id = String;
+    type Parent = ();
+    type Needs = ();
+
+    fn kind(&self) -> Kind {
+        Kind::AlarmTopic
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &String) -> String {
+        id.clone()
+    }
+
+    fn parent((): &()) {}
+
+    fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        let lost = !self.wanted && !have.emails.is_empty();
+        lost.then(|| {
+            let Self { name, .. } = self;
+            format!(
+                "alarm_topic {name} is deleted, with its subscriptions, which their owners have confirmed"
+            )
+        })
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let request = || aws.sns.get_topic_attributes().topic_arn(&self.arn).send();
+        let Some(answer) = aws.call("sns:GetTopicAttributes", request).await.found()? else {
+            return Ok(None);
+        };
+        let tags = || aws.sns.list_tags_for_resource().resource_arn(&self.arn).send();
+        let (tags, mails) = futures_util::join!(aws.call("sns:ListTagsForResource", tags), self.mails(aws));
+        let (Some(tags), Some(mails)) = (tags.found()?, mails.found()?) else {
+            return Ok(None);
+        };
+        let pairs = tags.tags().iter().map(|tag| (tag.key(), tag.value()));
+        let attributes = answer.attributes.unwrap_or_default();
+        Ok(Some(Observed {
+            id: self.arn.clone(),
+            state: self.state_of(&attributes, &mails),
+            tags: tags_from(pairs),
+            phase: Phase::Ready,
+        }))
+    }
+
+    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let request = || {
+            let call = step.aws.sns.create_topic().name(&self.name);
+            call.attributes("Policy", self.state.policy.to_string())
+                .set_tags(Some(sdk_tags(&self.tags)))
+                .send()
+        };
+        let create = async || step.aws.call("sns:CreateTopic", request).await;
+        step.settle(create).await?;
+        let state = State {
+            emails: Vec::new(),
+            ..self.state.clone()
+        };
+        Ok(Observed {
+            id: self.arn.clone(),
+            state,
+            tags: self.tags.clone(),
+            phase: Phase::Ready,
+        })
+    }
+
+    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+        self.retag(&have.tags, step.aws).await?;
+        if have.state.policy != self.state.policy {
+            self.set(step, "Policy", self.state.policy.to_string()).await?;
+        }
+        if have.state.encryption_key != self.state.encryption_key {
+            let key = self.state.encryption_key.clone().unwrap_or_default();
+            self.set(step, "KmsMasterKeyId", key).await?;
+        }
+        if have.state.emails != self.state.emails {
+            self.subscribe(&have.state.emails, step).await?;
+        }
+        Ok(self.arn.clone())
+    }
+
+    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.sns.delete_topic().topic_arn(&self.arn).send();
+        let deleted = step.aws.call("sns:DeleteTopic", request).await;
+        deleted.found().map(drop)
+    }
+}
+
+impl AlarmTopic {
+    /// The subscriptions by e-mail.
+    async fn mails(&self, aws: &Aws) -> Result<Vec<Subscription>, AwsError> {
+        let (mut mails, mut token) = (Vec::new(), None);
+        loop {
+            let request = || {
+                let call = aws.sns.list_subscriptions_by_topic().topic_arn(&self.arn);
+                call.set_next_token(token.clone()).send()
+            };
+            let page = aws.call("sns:ListSubscriptionsByTopic", request).await?;
+            let all = page.subscriptions.unwrap_or_default().into_iter();
+            mails.extend(
+                all.filter(|it| it.protocol() == Some("email") && it.subscription_arn() != Some(DELETED)),
+            );
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(mails);
+            }
+        }
+    }
+
+    fn state_of(&self, attributes: &HashMap<String, String>, mails: &[Subscription]) -> State {
+        let key = attributes.get("KmsMasterKeyId").filter(|key| !key.is_empty());
+        let policy = attributes
+            .get("Policy")
+            .map_or(Value::Null, |text| policy_value(text));
+        let is_wanted = |mail: &&Subscription| {
+            let known = |address: &str| self.state.emails.iter().any(|want| want == address);
+            mail.endpoint().is_some_and(known)
+        };
+        // What nobody has confirmed cannot be taken back, and is gone by itself after three days.
+        let counts = |mail: &&Subscription| is_wanted(mail) || mail.subscription_arn() != Some(PENDING);
+        let addresses = mails.iter().filter(counts);
+        let mut emails: Vec<_> = addresses
+            .filter_map(|mail| mail.endpoint().map(str::to_owned))
+            .collect();
+        emails.sort();
+        emails.dedup();
+        State {
+            policy,
+            encryption_key: key.cloned(),
+            emails,
+        }
+    }
+
+    /// Gets the e-mail subscriptions from `have` to what the spec says.
+    async fn subscribe(&self, have: &[String], step: &Step<'_>) -> Result<(), AwsError> {
+        for address in self.state.emails.iter().filter(|it| !have.contains(it)) {
+            let request = || {
+                let call = step.aws.sns.subscribe().topic_arn(&self.arn);
+                call.protocol("email").endpoint(address).send()
+            };
+            step.settle(async || step.aws.call("sns:Subscribe", request).await)
+                .await?;
+        }
+        if have.iter().all(|address| self.state.emails.contains(address)) {
+            return Ok(());
+        }
+        for mail in self.mails(step.aws).await? {
+            let unwanted = mail
+                .endpoint()
+                .is_some_and(|it| !self.state.emails.iter().any(|want| want == it));
+            let Some(arn) = mail.subscription_arn().filter(|arn| unwanted && *arn != PENDING) else {
+                continue;
+            };
+            let request = || step.aws.sns.unsubscribe().subscription_arn(arn).send();
+            step.aws.call("sns:Unsubscribe", request).await.found()?;
+        }
+        Ok(())
+    }
+
+    async fn set(&self, step: &Step<'_>, attribute: &str, value: String) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.sns.set_topic_attributes().topic_arn(&self.arn);
+            call.attribute_name(attribute).attribute_value(&value).send()
+        };
+        let set = async || step.aws.call("sns:SetTopicAttributes", request).await;
+        step.settle(set).await.map(drop)
+    }
+
+    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+        let set = async |tags: Tags| {
+            let request = || {
+                let call = aws.sns.tag_resource().resource_arn(&self.arn);
+                call.set_tags(Some(sdk_tags(&tags))).send()
+            };
+            aws.call("sns:TagResource", request).await.map(drop)
+        };
+        let remove = async |keys: Vec<String>| {
+            let request = || {
+                let call = aws.sns.untag_resource().resource_arn(&self.arn);
+                call.set_tag_keys(Some(keys.clone())).send()
+            };
+            aws.call("sns:UntagResource", request).await.map(drop)
+        };
+        retag(&self.tags, have, set, remove).await
+    }
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    let tags = tags
+        .iter()
+        .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
+    tags.collect()
+}

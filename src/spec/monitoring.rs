@@ -1,0 +1,97 @@
+//! What watches over the pipeline: alarms, who is told of them, and a dashboard.
+//!
+//! Owns the keys below `monitoring` and their texts. It must not know which alarms there are.
+
+use schemars::{JsonSchema, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::bounded::Bounded;
+use super::values::{Checked, text_value};
+
+/// What watches over the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "keys and values, such as `alarms: true`"
+)]
+pub struct Monitoring {
+    /// Whether CloudWatch alarms watch the webhook, the function, the stream and the delivery.
+    pub alarms: bool,
+    /// Who gets an e-mail when an alarm goes off or is over; AWS asks each address to confirm first.
+    pub emails: Vec<Email>,
+    /// The ARN of an SNS topic of yours that alarms go to, in place of one that the pipeline makes. Default: none.
+    pub topic_arn: Option<TopicArn>,
+    /// After how many minutes without a post an alarm goes off; null: never.
+    pub quiet_minutes: Option<Bounded<5, 1440>>,
+    /// Whether there is a CloudWatch dashboard.
+    pub dashboard: bool,
+}
+
+impl Default for Monitoring {
+    fn default() -> Self {
+        Self {
+            alarms: false,
+            emails: Vec::new(),
+            topic_arn: None,
+            quiet_minutes: Some(Bounded::of::<60>()),
+            dashboard: false,
+        }
+    }
+}
+
+const EMAIL: &str = "an e-mail address, such as on-call@example.com";
+
+text_value! {
+    /// An e-mail address.
+    Email, check: check_email, allowed: EMAIL, schema: {
+        "type": "string",
+        "pattern": "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$",
+        "maxLength": 320
+    }
+}
+
+fn check_email(text: &str) -> Checked {
+    let is_part = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@');
+    let fits = text.split_once('@').is_some_and(|(local, domain)| {
+        let labels = domain.rsplit_once('.');
+        is_part(local) && labels.is_some_and(|(host, top)| is_part(host) && is_part(top))
+    });
+    if fits && text.len() <= 320 {
+        Ok(())
+    } else {
+        Err(format!("must be {EMAIL}"))
+    }
+}
+
+const TOPIC_ARN: &str = "the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:on-call";
+
+text_value! {
+    /// The ARN of an SNS topic.
+    TopicArn, check: check_topic_arn, allowed: TOPIC_ARN, schema: {
+        "type": "string",
+        "pattern": "^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$"
+    }
+}
+
+fn check_topic_arn(text: &str) -> Checked {
+    let is_name = |name: &str| {
+        (1..=256).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if partition.starts_with("aws")
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && is_name(name) =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("must be {TOPIC_ARN}")),
+    }
+}
