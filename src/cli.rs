@@ -5,10 +5,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::spec::Architecture;
+
+mod examples;
 
 /// Split (Harness FME) impressions into your own S3, with one command.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +26,7 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The spec; `-` reads standard input
     #[arg(
@@ -31,6 +34,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "PATH",
+        value_hint = ValueHint::FilePath,
         default_value = "split-pipeline.yaml"
     )]
     pub file: PathBuf,
@@ -73,42 +77,59 @@ pub enum Output {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Write a commented starter spec
+    #[command(after_help = examples::INIT)]
     Init(Init),
     /// Check the spec offline, and report every problem at once
     Validate,
     /// Show what `up` would do, field by field; changes nothing
+    #[command(after_help = examples::PLAN)]
     Plan(Plan),
     /// Make AWS match the spec, and print the webhook URL
+    #[command(after_help = examples::UP)]
     Up(Up),
     /// Show each resource's state and drift, traffic, delivery health and the webhook URL
+    #[command(after_help = examples::STATUS)]
     Status(Status),
     /// Print the webhook URL alone
     Url,
     /// Send a batch as Split does, wait until every impression is in S3, report latency and loss
+    #[command(after_help = examples::SMOKE)]
     Smoke(Smoke),
     /// Delete what `up` made; the data stays unless told otherwise
+    #[command(after_help = examples::DOWN)]
     Down(Down),
     /// Build the handler and write the deployment zip
+    #[command(after_help = examples::BUILD)]
     Build(Build),
     /// Send impressions that were spilled to S3 again; with --stream, copy what the stream still keeps to S3
+    #[command(after_help = examples::REPLAY)]
     Replay(Replay),
     /// Show the handler's log and the delivery stream's errors, newest last
+    #[command(after_help = examples::LOGS)]
     Logs(Logs),
     /// Say what a rate of impressions needs and costs: shards, headroom to every limit, money by service
+    #[command(after_help = examples::ESTIMATE)]
     Estimate(Estimate),
     /// Print `CREATE EXTERNAL TABLE` for Athena, with partition projection, and example queries
+    #[command(after_help = examples::ATHENA)]
     Athena,
     /// Give the webhook a new secret path; the old one works until it is revoked
+    #[command(after_help = examples::ROTATE)]
     Rotate(Rotate),
     /// Print the IAM policy that whoever runs `up`, `status` and `down` needs
+    #[command(after_help = examples::PERMISSIONS)]
     Permissions(Permissions),
     /// Print the spec's JSON Schema, for editors
+    #[command(after_help = examples::SCHEMA)]
     Schema,
     /// Start, stop or look at the local emulator
+    #[command(after_help = examples::LOCAL)]
     Local(Local),
     /// Print a completion script
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),
     /// Print the manual page, or that of one command
+    #[command(after_help = examples::MAN)]
     Man(Man),
 }
 
@@ -116,6 +137,7 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct Init {
     /// Where to write it; default: what `--file` says
+    #[arg(value_hint = ValueHint::FilePath)]
     pub path: Option<PathBuf>,
     /// Overwrite an existing file
     #[arg(long)]
@@ -129,7 +151,7 @@ pub struct Plan {
     #[arg(long)]
     pub check: bool,
     /// Compare with this deployment zip of the handler
-    #[arg(long, value_name = "ZIP")]
+    #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
     pub handler: Option<PathBuf>,
 }
 
@@ -143,7 +165,7 @@ pub struct Up {
     #[arg(long)]
     pub adopt: bool,
     /// Deploy this zip of the handler instead of building one
-    #[arg(long, value_name = "ZIP")]
+    #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
     pub handler: Option<PathBuf>,
     /// The longest that the whole command may take; what is under way then is finished, and nothing new is started
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
@@ -157,7 +179,7 @@ pub struct Status {
     #[arg(long)]
     pub watch: bool,
     /// Compare with this deployment zip of the handler
-    #[arg(long, value_name = "ZIP")]
+    #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
     pub handler: Option<PathBuf>,
     /// The span to report traffic for
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
@@ -177,10 +199,10 @@ pub struct Smoke {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
     /// Send the JSON array of impressions in this file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "count")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "count")]
     pub payload: Option<PathBuf>,
     /// Write the outcome as `JUnit` XML, for CI systems
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub junit: Option<PathBuf>,
 }
 
@@ -202,7 +224,7 @@ pub struct Build {
     #[arg(long, value_name = "ARCH", value_parser = architecture)]
     pub arch: Option<Architecture>,
     /// Where to write the zip
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 }
 
@@ -316,6 +338,7 @@ pub enum LocalCommand {
     /// Stop it; its state goes with it
     Stop,
     /// Say whether it runs, and where
+    #[command(after_help = "Examples:\n  split-pipeline status --since 24h\n  split-pipeline status --watch")]
     Status,
 }
 

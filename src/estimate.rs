@@ -2,6 +2,7 @@
 //!
 //! Pure: values in, values out. Owns the limits and the prices, each with its source.
 
+use crate::desired::alarms_wanted;
 use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
 use crate::spec::{Architecture, Spec, StreamMode};
 
@@ -61,6 +62,10 @@ mod price {
     pub(super) const ON_DEMAND_IN_GB: f64 = 0.08;
     pub(super) const ON_DEMAND_OUT_GB: f64 = 0.04;
     pub(super) const FIREHOSE_GB: f64 = 0.029;
+    /// An alarm on one metric, a month.
+    pub(super) const ALARM: f64 = 0.10;
+    /// A month.
+    pub(super) const DASHBOARD: f64 = 3.0;
     pub(super) const LAMBDA_REQUESTS: f64 = 0.20;
     pub(super) const LAMBDA_X86_GB_SECOND: f64 = 0.000_016_666_7;
     pub(super) const LAMBDA_ARM_GB_SECOND: f64 = 0.000_013_333_4;
@@ -222,8 +227,18 @@ fn costs(
             "S3",
             objects_per_day * MONTH_HOURS / 24.0 / 1000.0 * price::S3_PUTS + stored_gb * price::S3_GB_MONTH,
         ),
-        both("CloudWatch", log_gb * price::LOGS_GB + METRICS * price::METRIC),
+        both(
+            "CloudWatch",
+            log_gb * price::LOGS_GB + METRICS * price::METRIC + watching(spec),
+        ),
     ]
+}
+
+/// Alarms and dashboard; the first ten alarms and three dashboards of an account are free, which others may have used.
+fn watching(spec: &Spec) -> f64 {
+    let alarms = u32::try_from(alarms_wanted(spec)).map_or(0.0, f64::from);
+    let dashboards = if spec.monitoring.dashboard { 1.0 } else { 0.0 };
+    alarms * price::ALARM + dashboards * price::DASHBOARD
 }
 
 fn invocation_seconds(spec: &Spec, post: f64) -> f64 {
@@ -349,6 +364,17 @@ mod tests {
         );
         // 8,760 objects; 97.5 GB of text are 9.75 GB.
         near(cost(&estimate, "S3").packed, 0.0438 + 9.75 * 0.023);
+    }
+
+    #[test]
+    fn alarms_and_a_dashboard_are_in_the_price() {
+        let cost = |monitoring: &str| {
+            let spec = format!("name: abc\nmonitoring: {{{monitoring}}}");
+            cost(&of(&spec, 100.0), "CloudWatch").packed
+        };
+        let without = cost("");
+        near(cost("alarms: true, dashboard: true") - without, 3.8);
+        near(cost("alarms: true, quiet_minutes: null") - without, 0.7);
     }
 
     #[test]

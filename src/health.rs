@@ -198,7 +198,7 @@ mod tests {
     use crate::results::Metrics;
 
     fn spec() -> Spec {
-        Spec::parse("name: it\n", "test").unwrap().spec
+        Spec::parse("name: abc\n", "test").unwrap().spec
     }
 
     fn resource(kind: Kind, state: State) -> Resource {

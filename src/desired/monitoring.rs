@@ -57,6 +57,13 @@ pub(super) fn alarms(spec: &Spec, names: &Names, tags: &Tags) -> Vec<Alarm> {
     watches.collect()
 }
 
+/// How many alarms a spec asks for.
+pub(crate) fn alarms_wanted(spec: &Spec) -> usize {
+    let anywhere = Names::new(spec.name.as_str(), "", "aws", "us-east-1");
+    let alarms = alarms(spec, &anywhere, &Tags::new());
+    alarms.iter().filter(|alarm| alarm.wanted).count()
+}
+
 /// The dashboard: what comes in, what goes wrong, how late it is, what is set aside.
 pub(super) fn dashboard(spec: &Spec, names: &Names, tags: &Tags) -> Dashboard {
     Dashboard {

@@ -12,6 +12,7 @@ use crate::results::{
     Athena, Build, Change, Down, Estimate, Init, Local, LogLine, LogSource, Permissions, Plan, Prices,
     Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
 };
+use crate::traffic::is_failed_invocation;
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -55,10 +56,24 @@ impl Show for LogLine {
             LogSource::Function => "function",
             LogSource::Delivery => "delivery",
         };
+        if is_routine(&self.message) {
+            return String::new();
+        }
         let time = humantime::format_rfc3339_millis(self.time);
         let message = log_message(&self.message);
         format!("{time} {source} {style}{level:<5}{style:#} {message}\n")
     }
+}
+
+/// Whether a line is one of the three that Lambda writes about every invocation, whatever became of it.
+fn is_routine(message: &str) -> bool {
+    let about_every = [
+        "INIT_START ",
+        "START RequestId: ",
+        "END RequestId: ",
+        "REPORT RequestId: ",
+    ];
+    about_every.iter().any(|start| message.starts_with(start)) && !is_failed_invocation(message)
 }
 
 /// What a line of the handler's says, in fewer words; other lines as they are.

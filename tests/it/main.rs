@@ -11,6 +11,7 @@ mod bad_input;
 mod cli;
 mod conflicts;
 mod deployer;
+mod docs;
 mod drift;
 mod every_key;
 mod examples;

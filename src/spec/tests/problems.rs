@@ -87,7 +87,7 @@ fn hints_for_unknown_keys() {
     assert_shown(
         "name: abc\nzzz: 1\nhandler: {region: x, Memory-MiB: 1}\nstream: {memory_mib: 1}\n",
         &[
-            "2:1: zzz: unknown key `zzz` [the keys here are name, region, tags, protect, iam, stream, delivery, handler, webhook]",
+            "2:1: zzz: unknown key `zzz` [the keys here are name, region, tags, protect, iam, stream, delivery, handler, webhook, monitoring]",
             "3:11: handler.region: unknown key `region` [`region` belongs to the top level]",
             "3:22: handler.Memory-MiB: unknown key `Memory-MiB` [did you mean `memory_mib`?]",
             "4:10: stream.memory_mib: unknown key `memory_mib` [`memory_mib` belongs under `handler`]",
