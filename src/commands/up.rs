@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::observe;
 use crate::plan::{Plan, Summary};
 use crate::progress::Event;
-use crate::resource::{Action, Adoption, Owner, Phase};
+use crate::resource::{Action, Adoption, Kind, Owner, Phase};
 use crate::results::{self, Made};
 use crate::spec::Spec;
 use crate::ui::Answer;
@@ -41,6 +41,11 @@ async fn up(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let result = bring_up(&session, args.handler.as_deref(), adoption, consent).await?;
     context.ui.result(&result)?;
     context.ui.note(&next_steps(&session, &result.webhook_url));
+    if to_be_confirmed(&session.spec, &result) {
+        context
+            .ui
+            .note("\nAWS mails every new address in `monitoring.emails` a link; alarms reach it once that is followed.");
+    }
     Ok(Exit::Done)
 }
 
@@ -224,6 +229,12 @@ async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
             Err(Failure::new(FailureKind::Usage, message).hint("--yes agrees to it"))
         }
     }
+}
+
+/// Whether there are new e-mail subscriptions, which count only once their owners have said so.
+fn to_be_confirmed(spec: &Spec, up: &results::Up) -> bool {
+    let is_new = |made: &Made| made.kind == Kind::AlarmTopic && made.action != Action::Keep.done();
+    !spec.monitoring.emails.is_empty() && up.resources.iter().any(is_new)
 }
 
 fn next_steps(session: &Session, url: &str) -> String {

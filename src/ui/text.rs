@@ -213,23 +213,21 @@ impl Show for Plan {
         for change in &self.changes {
             show_change(&mut text, change);
         }
-        let count = |action| {
-            self.changes
-                .iter()
-                .filter(|change| change.action == action)
-                .count()
-        };
-        let _ = writeln!(
-            text,
-            "{BOLD}{}:{BOLD:#} {} to create, {} to update, {} to replace, {} to adopt, {} to delete, {} in the way",
-            self.name,
-            count(Action::Create),
-            count(Action::Update),
-            count(Action::Replace),
-            count(Action::Adopt),
-            count(Action::Delete),
-            count(Action::Refuse),
-        );
+        let counts = [
+            (Action::Create, "to create"),
+            (Action::Update, "to update"),
+            (Action::Replace, "to replace"),
+            (Action::Adopt, "to adopt"),
+            (Action::Delete, "to delete"),
+            (Action::Refuse, "in the way"),
+        ];
+        let counts = counts.iter().filter_map(|(action, words)| {
+            let same = self.changes.iter().filter(|change| change.action == *action);
+            let count = same.count();
+            (count > 0).then(|| format!("{count} {words}"))
+        });
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "{BOLD}{}:{BOLD:#} {counts}", self.name);
         if self
             .changes
             .iter()
