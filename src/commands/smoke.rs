@@ -23,7 +23,7 @@ use crate::results::Smoke;
 use crate::smoke::delivered::SearchError;
 use crate::smoke::post::Header;
 use crate::smoke::{Batch, Poster, Search, SmokeError};
-use crate::spec::{Bounded, Name, Spec};
+use crate::spec::{Bounded, Monitoring, Name, Spec};
 
 /// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
 pub(super) const RUN_BYTES: usize = 4;
@@ -250,10 +250,12 @@ pub(super) fn ephemeral_base(spec: &Spec) -> &str {
     name[..name.len().min(LONGEST_BASE)].trim_end_matches('-')
 }
 
-/// What a spec says of an ephemeral pipeline: a bucket of its own, the smallest buffer, nothing that outlives the test.
+/// What a spec says of an ephemeral pipeline: a bucket of its own, the smallest buffer, nothing that outlives
+/// the test, and nobody who is told of it.
 pub(super) fn ephemeral_settings(spec: &Spec) -> Spec {
     let mut spec = Spec {
         protect: false,
+        monitoring: Monitoring::default(),
         ..spec.clone()
     };
     spec.delivery.bucket = None;

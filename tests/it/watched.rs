@@ -117,6 +117,19 @@ async fn status_says_what_is_wrong_first_and_what_to_do() {
     assert_eq!(second, "problem  alarm it-watched-spilled goes off: 7 is over 0");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nobody_is_mailed_about_a_pipeline_for_a_test_alone() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::start(emulator.port).await;
+    proxy
+        .local(WATCHED, ["smoke", "--ephemeral", "--count", "10"])
+        .exits_with(0);
+    let calls = proxy.take_changes();
+    assert!(calls.iter().any(|call| call == "CreateStream"), "{calls:?}");
+    let watching = |call: &&String| ["Subscribe", "PutMetricAlarm", "PutDashboard"].contains(&call.as_str());
+    assert_eq!(calls.iter().find(watching), None);
+}
+
 #[tokio::test]
 async fn an_alarm_of_somebody_elses_is_left_alone() {
     let emulator = Emulator::start();
