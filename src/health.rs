@@ -11,6 +11,7 @@ pub fn problems(
     spec: &Spec,
     resources: &[Resource],
     alarms: &[AlarmState],
+    unconfirmed: &[String],
     traffic: &Traffic,
 ) -> Vec<Problem> {
     let all_missing = resources.iter().all(|it| it.state == State::Missing);
@@ -22,6 +23,12 @@ pub fn problems(
     }
     let mut problems = of_resources(resources);
     problems.extend(of_alarms(alarms));
+    problems.extend(unconfirmed.iter().map(|address| {
+        notable(
+            format!("alarms do not reach {address} yet"),
+            "AWS has mailed a link to it that has to be followed within three days; after that, `split-pipeline up` asks again",
+        )
+    }));
     problems.extend(of_traffic(traffic));
     problems.extend(of_delivery(spec, traffic));
     problems.sort_by_key(|problem| !problem.serious);
@@ -235,7 +242,7 @@ mod tests {
             delivery_errors: 1,
             ..Traffic::default()
         };
-        let problems = problems(&spec(), &resources, &[alarm], &traffic);
+        let problems = problems(&spec(), &resources, &[alarm], &[], &traffic);
         let want = [
             "function it is missing, and so is 1 more",
             "stream it is not as the spec says",
@@ -262,7 +269,7 @@ mod tests {
                 metrics,
                 ..Traffic::default()
             };
-            problems(&spec(), &resources, &[], &traffic).len()
+            problems(&spec(), &resources, &[], &[], &traffic).len()
         };
         assert_eq!([at(599, 899), at(600, 899), at(600, 900)], [0, 1, 2]);
     }
@@ -270,10 +277,25 @@ mod tests {
     #[test]
     fn silence_and_absence_are_said() {
         let nothing = Traffic::default();
-        let one = problems(&spec(), &[resource(Kind::Bucket, State::Ok)], &[], &nothing);
-        assert_eq!(messages(&one), ["nobody sends to it"]);
+        let one = problems(
+            &spec(),
+            &[resource(Kind::Bucket, State::Ok)],
+            &[],
+            &["a@example.com".to_owned()],
+            &nothing,
+        );
+        assert_eq!(
+            messages(&one),
+            ["alarms do not reach a@example.com yet", "nobody sends to it"]
+        );
         assert!(!one[0].serious);
-        let absent = problems(&spec(), &[resource(Kind::Bucket, State::Missing)], &[], &nothing);
+        let absent = problems(
+            &spec(),
+            &[resource(Kind::Bucket, State::Missing)],
+            &[],
+            &[],
+            &nothing,
+        );
         assert_eq!(messages(&absent), ["it is not there"]);
         assert!(absent[0].serious);
     }

@@ -55,12 +55,12 @@ async fn look(
             .context
             .unless_interrupted(traffic(session, args.since, measured)),
     );
-    let (have, alarms, traffic) = (have?, alarms??, traffic??);
+    let (have, (alarms, unconfirmed), traffic) = (have?, alarms??, traffic??);
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
-    let problems = health::problems(&session.spec, &resources, &alarms, &traffic);
+    let problems = health::problems(&session.spec, &resources, &alarms, &unconfirmed, &traffic);
     Ok(results::Status {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
@@ -74,14 +74,15 @@ async fn look(
     })
 }
 
-/// What the alarms say that the spec asks for.
-async fn alarms(session: &Session, want: &Desired) -> Result<Vec<AlarmState>, AwsError> {
+/// What the alarms say that the spec asks for, and which addresses they do not reach yet.
+async fn alarms(session: &Session, want: &Desired) -> Result<(Vec<AlarmState>, Vec<String>), AwsError> {
     let wanted = want.alarms.iter().filter(|alarm| alarm.wanted);
     let names: Vec<_> = wanted.map(|alarm| alarm.name.clone()).collect();
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
-    let found = alarm::describe(&session.aws, &names).await?;
+    let found = alarm::describe(&session.aws, &names);
+    let (found, unconfirmed) = futures_util::try_join!(found, want.alarm_topic.unconfirmed(&session.aws))?;
     let states = found.into_iter().map(|alarm| AlarmState {
         state: alarm
             .state_value
@@ -89,7 +90,7 @@ async fn alarms(session: &Session, want: &Desired) -> Result<Vec<AlarmState>, Aw
         name: alarm.alarm_name.unwrap_or_default(),
         why: alarm.state_reason.unwrap_or_default(),
     });
-    Ok(states.collect())
+    Ok((states.collect(), unconfirmed))
 }
 
 /// What went through in a span, from the logs, CloudWatch and the bucket.

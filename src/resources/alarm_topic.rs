@@ -149,7 +149,26 @@ impl Resource for AlarmTopic {
     }
 }
 
+/// The addresses that AWS has mailed, and whose owners have not followed the link.
+fn pending(mails: &[Subscription]) -> Vec<String> {
+    let pending = mails
+        .iter()
+        .filter(|mail| mail.subscription_arn() == Some(PENDING));
+    pending
+        .filter_map(|mail| mail.endpoint().map(str::to_owned))
+        .collect()
+}
+
 impl AlarmTopic {
+    /// The addresses that alarms do not reach, since nobody has confirmed them; none where there is to be no topic.
+    pub async fn unconfirmed(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
+        if !self.wanted {
+            return Ok(Vec::new());
+        }
+        let mails = self.mails(aws).await.found()?;
+        Ok(pending(&mails.unwrap_or_default()))
+    }
+
     /// The subscriptions by e-mail.
     async fn mails(&self, aws: &Aws) -> Result<Vec<Subscription>, AwsError> {
         let (mut mails, mut token) = (Vec::new(), None);
@@ -253,4 +272,43 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
         .iter()
         .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
     tags.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(address: &str, arn: &str) -> Subscription {
+        let mail = Subscription::builder().protocol("email");
+        mail.endpoint(address).subscription_arn(arn).build()
+    }
+
+    #[test]
+    fn addresses_are_pending_until_they_are_confirmed() {
+        let mails = [
+            mail("a@example.com", PENDING),
+            mail("b@example.com", "arn:aws:sns:b"),
+        ];
+        assert_eq!(pending(&mails), ["a@example.com"]);
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_is_no_drift() {
+        let topic = AlarmTopic {
+            name: "it".to_owned(),
+            arn: "arn:aws:sns:it".to_owned(),
+            wanted: true,
+            state: State {
+                policy: Value::Null,
+                encryption_key: None,
+                emails: vec!["a@example.com".to_owned()],
+            },
+            tags: Tags::new(),
+        };
+        let emails = |mails: &[Subscription]| topic.state_of(&HashMap::new(), mails).emails;
+        let (ours, theirs) = (mail("a@example.com", PENDING), mail("b@example.com", PENDING));
+        assert_eq!(emails(&[ours.clone(), theirs]), ["a@example.com"]);
+        let confirmed = mail("b@example.com", "arn:aws:sns:b");
+        assert_eq!(emails(&[confirmed, ours]), ["a@example.com", "b@example.com"]);
+    }
 }
