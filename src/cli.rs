@@ -338,7 +338,6 @@ pub enum LocalCommand {
     /// Stop it; its state goes with it
     Stop,
     /// Say whether it runs, and where
-    #[command(after_help = "Examples:\n  split-pipeline status --since 24h\n  split-pipeline status --watch")]
     Status,
 }
 

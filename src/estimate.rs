@@ -46,6 +46,8 @@ const GZIP: f64 = 10.0;
 const MONTH_HOURS: f64 = 730.0;
 const MONTH_SECONDS: f64 = MONTH_HOURS * 3600.0;
 const DAY_SECONDS: f64 = 86_400.0;
+const DAY_HOURS: f64 = 24.0;
+const WEEK_HOURS: f64 = 168.0;
 const KIB: f64 = 1024.0;
 const GB: f64 = 1e9;
 
@@ -61,6 +63,12 @@ mod price {
     pub(super) const ON_DEMAND_HOUR: f64 = 0.04;
     pub(super) const ON_DEMAND_IN_GB: f64 = 0.08;
     pub(super) const ON_DEMAND_OUT_GB: f64 = 0.04;
+    /// What a shard keeps beyond a day, up to a week.
+    pub(super) const EXTENDED_SHARD_HOUR: f64 = 0.020;
+    /// The same on demand, a month.
+    pub(super) const EXTENDED_GB_MONTH: f64 = 0.10;
+    /// What is kept beyond a week.
+    pub(super) const LONG_TERM_GB_MONTH: f64 = 0.023;
     pub(super) const FIREHOSE_GB: f64 = 0.029;
     /// An alarm on one metric, a month.
     pub(super) const ALARM: f64 = 0.10;
@@ -166,6 +174,19 @@ fn objects_a_day(spec: &Spec, per_second: f64) -> f64 {
     (DAY_SECONDS / every).ceil()
 }
 
+/// What it costs that the stream keeps records for more than a day.
+fn retention(spec: &Spec, records: Records, shards: f64) -> f64 {
+    let hours = f64::from(spec.stream.retention_hours.get());
+    let kept_gb =
+        |from: f64, to: f64| (hours.min(to) - from).max(0.0) * 3600.0 * records.rate * records.bytes / GB;
+    let extended = match spec.stream.mode {
+        StreamMode::OnDemand => kept_gb(DAY_HOURS, WEEK_HOURS) * price::EXTENDED_GB_MONTH,
+        StreamMode::Provisioned if hours > DAY_HOURS => shards * MONTH_HOURS * price::EXTENDED_SHARD_HOUR,
+        StreamMode::Provisioned => 0.0,
+    };
+    extended + kept_gb(WEEK_HOURS, f64::INFINITY) * price::LONG_TERM_GB_MONTH
+}
+
 fn shards_cost(shards: f64, records: Records) -> f64 {
     let units = (records.bytes / (25.0 * KIB)).ceil() * records.rate * MONTH_SECONDS / 1e6;
     shards * MONTH_HOURS * price::SHARD_HOUR + units * price::PUT_UNITS
@@ -186,10 +207,10 @@ fn costs(
     unpacked: Records,
 ) -> Vec<Cost> {
     let stream = |records: Records| match spec.stream.mode {
-        StreamMode::OnDemand => on_demand(records),
+        StreamMode::OnDemand => on_demand(records) + retention(spec, records, 0.0),
         StreamMode::Provisioned => {
-            let shards_there = f64::from(spec.stream.shards());
-            shards_cost(shards(records).max(shards_there), records)
+            let shards = shards(records).max(f64::from(spec.stream.shards()));
+            shards_cost(shards, records) + retention(spec, records, shards)
         }
     };
     let both = |service, cost: f64| Cost {
@@ -364,6 +385,23 @@ mod tests {
         );
         // 8,760 objects; 97.5 GB of text are 9.75 GB.
         near(cost(&estimate, "S3").packed, 0.0438 + 9.75 * 0.023);
+    }
+
+    #[test]
+    fn what_the_stream_keeps_beyond_a_day_is_in_the_price() {
+        let cost = |stream: &str| {
+            let spec = format!("name: abc\nstream: {{{stream}}}");
+            cost(&of(&spec, 1000.0), "Kinesis").packed
+        };
+        let without = cost("");
+        near(cost("retention_hours: 72") - without, 730.0 * 0.02);
+        // 371 KB a second: 1.336 GB an hour, for the 24 hours after a week.
+        near(cost("retention_hours: 192") - without, 14.6 + 32.05 * 0.023);
+        let without = cost("mode: on_demand");
+        near(
+            cost("mode: on_demand, retention_hours: 72") - without,
+            64.1 * 0.10,
+        );
     }
 
     #[test]

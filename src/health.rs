@@ -146,7 +146,7 @@ fn of_traffic(traffic: &Traffic) -> Vec<Problem> {
         spilled,
         notable(
             format!("{spilled} impressions were set aside in spill/, since the stream refused them"),
-            "`split-pipeline replay` sends them again; more of `stream.shards` keeps it from happening",
+            "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
         ),
     );
     let refused = traffic.refused_batches;

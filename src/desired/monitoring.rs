@@ -119,15 +119,10 @@ impl Metric {
         Self::new(NAMESPACE, name, [("function", names.function())], "Sum")
     }
 
-    /// How far the delivery is behind the stream, in milliseconds.
+    /// How far the delivery is behind the stream, in milliseconds: the age that its iterator has, and no other reader's.
     pub(crate) fn iterator_age(names: &Names) -> Self {
-        let dimensions = [("StreamName", names.stream())];
-        Self::new(
-            "AWS/Kinesis",
-            "GetRecords.IteratorAgeMilliseconds",
-            dimensions,
-            "Maximum",
-        )
+        let dimensions = [("DeliveryStreamName", names.delivery_stream())];
+        Self::new("AWS/Firehose", "KinesisMillisBehindLatest", dimensions, "Maximum")
     }
 
     /// How old the oldest record is that is not in S3 yet, in seconds.

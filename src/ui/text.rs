@@ -255,7 +255,7 @@ fn show_change(text: &mut String, change: &Change) {
         change.kind, change.name
     );
     for note in &change.notes {
-        let _ = writeln!(text, "    {}", clean(note));
+        let _ = writeln!(text, "    {}", clean(note).replace('\n', "\n    "));
     }
     if change.action == Action::Create {
         let is_set = |field: &&FieldChange| !field.want.is_null() && field.want != serde_json::json!([]);
