@@ -17,7 +17,8 @@ const SLOW: Pace = Pace {
     call: Duration::from_millis(4),
     stream: Duration::from_millis(1500),
     stream_change: Duration::from_millis(300),
-    role: Duration::from_millis(800),
+    // Longer than a busy machine takes from the role to the function.
+    role: Duration::from_secs(4),
     delivery_stream: Duration::from_secs(2),
     function: Duration::from_millis(400),
     delivery_fails: None,
