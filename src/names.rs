@@ -217,6 +217,13 @@ impl Names {
         tags
     }
 
+    /// The tags of the same pipeline in another tool's hands: not ours, so that `up` and `down` leave it alone.
+    pub fn tags_of(tool: &str, ours: &Tags) -> Tags {
+        let mut tags = ours.clone();
+        tags.insert(MANAGED_BY.to_owned(), tool.to_owned());
+        tags
+    }
+
     fn arn(&self, service: &str, resource: &str) -> String {
         format!(
             "arn:{}:{service}:{}:{}:{resource}",
