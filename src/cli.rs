@@ -115,6 +115,7 @@ pub enum Command {
     #[command(after_help = examples::ATHENA)]
     Athena,
     /// Print the same pipeline for Terraform or CloudFormation
+    #[command(after_help = examples::EXPORT)]
     Export(Export),
     /// Give the webhook a new secret path; the old one works until it is revoked
     #[command(after_help = examples::ROTATE)]

@@ -8,12 +8,17 @@ use serde::Serialize;
 
 use crate::desired::Desired;
 use crate::names::Names;
-use crate::resource::{Kind, Tags};
+use crate::resource::Tags;
+use crate::resources::alarm::Alarm;
 use crate::resources::bucket::Ownership;
+use crate::resources::rest_api::Path;
 use crate::spec::Spec;
 
 mod cloudformation;
 mod terraform;
+
+/// How the policy of an API names the API that it is on.
+const OWN_API: &str = "execute-api:";
 
 /// The tool that a pipeline is written down for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -42,7 +47,21 @@ pub struct Pipeline<'a> {
     want: &'a Desired,
     spec: &'a Spec,
     names: &'a Names,
-    arns: Vec<(&'a str, Kind)>,
+    arns: Vec<(&'a str, Referent)>,
+}
+
+/// A resource that others refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Referent {
+    Bucket,
+    Stream,
+    DeliveryRole,
+    FunctionRole,
+    FunctionLogGroup,
+    DeliveryLogGroup,
+    Function,
+    RestApi,
+    AlarmTopic,
 }
 
 /// A part of a text.
@@ -50,22 +69,26 @@ pub struct Pipeline<'a> {
 enum Piece<'a> {
     /// Text as it stands.
     Text(&'a str),
-    /// The ARN of a resource of the pipeline.
-    Arn(Kind, &'a str),
+    /// The ARN of a resource of the pipeline, and that ARN.
+    Arn(Referent, &'a str),
 }
 
 impl<'a> Pipeline<'a> {
     /// The pipeline of a spec, with what follows from it.
     pub fn new(spec: &'a Spec, names: &'a Names, want: &'a Desired) -> Self {
-        let arns = vec![
-            (want.delivery_stream.state.bucket.as_str(), Kind::Bucket),
-            (want.stream.arn.as_str(), Kind::Stream),
-            (want.delivery_role.arn.as_str(), Kind::DeliveryRole),
-            (want.function_role.arn.as_str(), Kind::FunctionRole),
-            (want.function_log_group.arn.as_str(), Kind::FunctionLogGroup),
-            (want.delivery_log_group.arn.as_str(), Kind::DeliveryLogGroup),
-            (want.function.arn.as_str(), Kind::Function),
+        let mut arns = vec![
+            (OWN_API, Referent::RestApi),
+            (want.delivery_stream.state.bucket.as_str(), Referent::Bucket),
+            (want.stream.arn.as_str(), Referent::Stream),
+            (want.delivery_role.arn.as_str(), Referent::DeliveryRole),
+            (want.function_role.arn.as_str(), Referent::FunctionRole),
+            (want.function_log_group.arn.as_str(), Referent::FunctionLogGroup),
+            (want.delivery_log_group.arn.as_str(), Referent::DeliveryLogGroup),
+            (want.function.arn.as_str(), Referent::Function),
         ];
+        if want.alarm_topic.wanted {
+            arns.push((want.alarm_topic.arn.as_str(), Referent::AlarmTopic));
+        }
         Self {
             want,
             spec,
@@ -91,14 +114,30 @@ impl<'a> Pipeline<'a> {
         self.want.bucket.ownership == Ownership::Pipeline
     }
 
+    /// The secret path is asked for, so that it is in no file.
+    fn has_secret_path(&self) -> bool {
+        self.want.rest_api.path == Path::Secret
+    }
+
+    /// The alarms that the spec asks for, with what each is about.
+    fn alarms(&self) -> impl Iterator<Item = &'a Alarm> {
+        self.want.alarms.iter().filter(|alarm| alarm.wanted)
+    }
+
+    /// What an alarm is about, which is its name without the pipeline's.
+    fn about<'t>(&self, alarm: &'t Alarm) -> &'t str {
+        let about = alarm.name.strip_prefix(self.spec.name.as_str());
+        about.map_or(&alarm.name, |about| about.trim_start_matches('-'))
+    }
+
     /// Takes a text apart, so that a tool can put a reference in place of an ARN: then it knows what has to be first.
     fn pieces<'t>(&'t self, text: &'t str) -> Vec<Piece<'t>> {
         let (mut pieces, mut rest) = (Vec::new(), text);
-        while let Some((at, arn, kind)) = self.first_arn(rest) {
+        while let Some((at, arn, referent)) = self.first_arn(rest) {
             if at > 0 {
                 pieces.push(Piece::Text(&rest[..at]));
             }
-            pieces.push(Piece::Arn(kind, arn));
+            pieces.push(Piece::Arn(referent, arn));
             rest = &rest[at + arn.len()..];
         }
         if !rest.is_empty() {
@@ -107,11 +146,11 @@ impl<'a> Pipeline<'a> {
         pieces
     }
 
-    fn first_arn(&self, text: &str) -> Option<(usize, &'a str, Kind)> {
+    fn first_arn(&self, text: &str) -> Option<(usize, &'a str, Referent)> {
         let found = self
             .arns
             .iter()
-            .filter_map(|(arn, kind)| Some((find(text, arn)?, *arn, *kind)));
+            .filter_map(|(arn, referent)| Some((find(text, arn)?, *arn, *referent)));
         found.min_by_key(|(at, ..)| *at)
     }
 }
@@ -147,11 +186,11 @@ mod tests {
             pipeline.pieces(&format!("path/{function}/invocations")),
             [
                 Piece::Text("path/"),
-                Piece::Arn(Kind::Function, function),
+                Piece::Arn(Referent::Function, function),
                 Piece::Text("/invocations")
             ]
         );
-        assert_eq!(pipeline.pieces(bucket), [Piece::Arn(Kind::Bucket, bucket)]);
+        assert_eq!(pipeline.pieces(bucket), [Piece::Arn(Referent::Bucket, bucket)]);
         for other in [format!("{bucket}-2"), format!("{function}2"), "*".to_owned()] {
             assert_eq!(pipeline.pieces(&other), [Piece::Text(&other)]);
         }

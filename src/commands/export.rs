@@ -13,9 +13,10 @@ pub(super) async fn run(context: &Context, args: &cli::Export) -> Result<Exit, F
     let pipeline = Pipeline::new(&session.spec, &session.names, &want);
     let text = pipeline
         .text(args.format)
-        .map_err(|error| Failure::new(FailureKind::Other, error.to_string()))?;
+        .map_err(|error| Failure::new(FailureKind::Io, error.to_string()))?;
     if session.aws.is_emulator() {
-        let warning = "this is for the emulator: it has its account, and a bucket policy that allows plain HTTP";
+        let warning =
+            "this is for the emulator: it has its account, and a bucket policy that allows plain HTTP";
         context.ui.warn(warning);
     }
     context.ui.result(&results::Export {

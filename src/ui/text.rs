@@ -9,8 +9,8 @@ use split_pipeline_handler::log::{BATCH, Level, Line};
 use super::clean::clean;
 use crate::resource::{Action, FieldChange};
 use crate::results::{
-    Athena, Build, Change, Down, Estimate, Export, Init, Local, LogLine, LogSource, Permissions, Plan, Prices,
-    Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
+    Athena, Build, Change, Down, Estimate, Export, Init, Local, LogLine, LogSource, Permissions, Plan,
+    Prices, Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
 };
 use crate::traffic::is_failed_invocation;
 

@@ -1,0 +1,5 @@
+//! stub
+use super::{ExportError, Pipeline};
+pub(super) fn text(_pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
+    Ok(String::new())
+}
