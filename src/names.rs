@@ -36,6 +36,11 @@ impl Names {
         &self.account
     }
 
+    /// The partition, such as `aws`.
+    pub fn partition(&self) -> &str {
+        &self.partition
+    }
+
     /// The region.
     pub fn region(&self) -> &str {
         &self.region
