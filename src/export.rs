@@ -24,9 +24,9 @@ const OWN_API: &str = "execute-api:";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// HCL, for Terraform 1.5 and newer, or `OpenTofu`.
+    /// HCL, for Terraform 1.5 and newer, or OpenTofu.
     Terraform,
-    /// A template in JSON, for AWS `CloudFormation`.
+    /// A template in JSON, for AWS CloudFormation.
     #[value(name = "cloudformation")]
     CloudFormation,
 }

@@ -74,7 +74,7 @@ fn alarm(pipeline: &Pipeline<'_>, want: &Alarm) -> Block {
         .add_attribute(("alarm_description", state.description.as_str()))
         .add_attribute(("namespace", state.namespace.as_str()))
         .add_attribute(("metric_name", state.metric.as_str()))
-        .add_attribute(("dimensions", Expression::from_iter(dimensions)))
+        .add_attribute(("dimensions", dimensions.collect::<Expression>()))
         .add_attribute(("statistic", state.statistic.as_str()))
         .add_attributes(state.unit.as_deref().map(|unit| ("unit", unit)))
         .add_attribute(("period", state.period_seconds))

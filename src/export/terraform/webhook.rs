@@ -20,7 +20,7 @@ pub(super) fn function(pipeline: &Pipeline<'_>) -> Section {
         .environment
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()));
-    let variables = Expression::from_iter(environment);
+    let variables: Expression = environment.collect();
     let reserved = state.reserved_concurrency;
     // Otherwise Lambda makes the log group, without a retention, and the role is of use only with its policy.
     let after = references(["aws_cloudwatch_log_group.handler", "aws_iam_role_policy.handler"]);
