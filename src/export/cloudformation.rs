@@ -47,27 +47,31 @@ fn how_to_use(pipeline: &Pipeline<'_>) -> Vec<String> {
     let zip = file_name(&pipeline.want.function.state.architecture);
     let name = &pipeline.spec.name;
     let secret = if pipeline.has_secret_path() {
-        " SecretPath=$(openssl rand -hex 16)"
+        " SecretPath=$SECRET"
     } else {
         ""
     };
-    let mut lines = vec![
-        "split-pipeline build".to_owned(),
+    let mut lines = vec!["split-pipeline build".to_owned()];
+    if pipeline.has_secret_path() {
+        let secret = "SECRET=$(openssl rand -hex 16)   # keep it: it is the end of the webhook's URL";
+        lines.push(secret.to_owned());
+    }
+    lines.extend([
         format!("aws s3 cp {zip} s3://BUCKET/{zip}"),
         format!(
             "aws cloudformation deploy --stack-name {name} --template-file template.json --capabilities \
              CAPABILITY_NAMED_IAM --parameter-overrides HandlerBucket=BUCKET HandlerKey={zip}{secret}"
         ),
-        format!("aws cloudformation describe-stacks --stack-name {name} --query Stacks[].Outputs"),
+        format!("aws cloudformation describe-stacks --stack-name {name} --query 'Stacks[].Outputs'"),
         "Another handler needs another key: CloudFormation does not look into the zip.".to_owned(),
         "Everything is tagged managed-by=cloudformation, so `split-pipeline up` and `down` take it for somebody else's and \
          leave it alone."
             .to_owned(),
-    ];
+    ]);
     lines.extend(about_data(pipeline));
     if pipeline.has_secret_path() {
         let path = "Another SecretPath is served once there is a new deployment: give the resource WebhookDeployment... \
-                    another name in the template, everywhere. The stack's output has the path in it.";
+                    another name in the template, everywhere.";
         lines.push(path.to_owned());
     }
     if pipeline.want.stage.state.access_log.is_some() {
@@ -137,7 +141,8 @@ fn parameters(pipeline: &Pipeline<'_>) -> Value {
 
 fn outputs(pipeline: &Pipeline<'_>) -> Value {
     let path = match &pipeline.want.rest_api.path {
-        Path::Secret => "${SecretPath}",
+        // Whoever may look at the stack may read its outputs, so the secret is in none of them.
+        Path::Secret => "",
         Path::Fixed(path) => path,
     };
     let (names, stage) = (pipeline.names, pipeline.want.stage.state.name.as_str());
@@ -149,8 +154,13 @@ fn outputs(pipeline: &Pipeline<'_>) -> Value {
         stage,
         path,
     );
+    let description = if pipeline.has_secret_path() {
+        "The URL to paste into Split, once the SecretPath is put behind it."
+    } else {
+        "The URL to paste into Split."
+    };
     json!({
-        "WebhookUrl": { "Description": "The URL to paste into Split.", "Value": { "Fn::Sub": url } },
+        "WebhookUrl": { "Description": description, "Value": { "Fn::Sub": url } },
     })
 }
 
