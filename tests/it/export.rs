@@ -1,8 +1,9 @@
 //! What `export` prints, given to the tools that it is for: they make a webhook that delivers, and find nothing to do
 //! after that.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use flate2::Compression;
@@ -97,6 +98,39 @@ fn ours_leave_it_alone(emulator: &Emulator, spec: &str) {
     assert_eq!(down["deleted"], json!([]), "{down}");
 }
 
+/// What `plan` finds to be different from what `up` would make, but for the tags: kind and field. It finds the API by its tags, so
+/// that and its stage are not in it.
+fn differences(emulator: &Emulator, spec: &str, handler: &Path) -> BTreeSet<String> {
+    let plan = ["plan", "--output", "json", "--handler", handler.to_str().unwrap()];
+    let plan = emulator.local(spec, plan).exits_with(0).json();
+    let changes = plan["changes"].as_array().unwrap();
+    let made: Vec<_> = changes.iter().filter(|it| it["action"] != "create").collect();
+    assert_eq!(made.len(), 18, "{plan}");
+    let fields = made.iter().flat_map(|it| {
+        let fields = it["fields"].as_array().unwrap().iter();
+        fields.map(|field| {
+            format!(
+                "{} {}",
+                it["kind"].as_str().unwrap(),
+                field["path"].as_str().unwrap()
+            )
+        })
+    });
+    fields.filter(|field| !field.contains(" tags.")).collect()
+}
+
+/// What MiniStack's CloudFormation does not take from a template.
+const NOT_TAKEN: [&str; 8] = [
+    "bucket lifecycle.abort_uploads_days",
+    "bucket lifecycle.expire_days",
+    "bucket lifecycle.expire_prefix",
+    "bucket lifecycle.expire_versions_days",
+    "delivery_role permissions_boundary",
+    "function reserved_concurrency",
+    "function_role permissions_boundary",
+    "stream encryption_key",
+];
+
 /// What makes a stack of a template, with the handler's zip in a bucket, and prints its outputs.
 const DEPLOY: &str = r#"
 import json, sys, time
@@ -146,25 +180,49 @@ async fn cloudformation_makes_a_pipeline_that_delivers() {
     let outputs: Value = serde_json::from_slice(&ran.stdout).unwrap();
     // The output is without the secret, which whoever may look at the stack could read there.
     let url = format!("{}{SECRET}", outputs["WebhookUrl"].as_str().unwrap());
+    let differences = differences(&emulator, &spec, handler.path());
+    assert_eq!(differences, NOT_TAKEN.map(str::to_owned).into());
     ours_leave_it_alone(&emulator, &spec);
     posted_impressions_reach_the_bucket(&emulator, NAME, &url).await;
+}
+
+/// Specs that ask for everything that a text can have, by name: the examples, and what is in none of them.
+fn specs() -> Vec<(String, String)> {
+    let examples = crate::examples::examples().into_iter().map(|example| {
+        let name = example.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read_to_string(&example).unwrap())
+    });
+    let elsewhere = json!({
+        "name": "it-elsewhere",
+        "region": "eu-west-1",
+        "protect": true,
+        "stream": {"mode": "on_demand", "encryption": "none"},
+        "delivery": {"bucket": "it-mine", "existing_bucket": true, "compression": "zip"},
+        "handler": {"architecture": "arm64"},
+        "webhook": {"secret_path": false},
+        "monitoring": {"alarms": true, "topic_arn": "arn:aws:sns:eu-west-1:123456789012:on-call"},
+    });
+    let keys = json!({
+        "name": "it-own-keys",
+        "protect": true,
+        "stream": {"encryption": "alias/ours"},
+        "delivery": {"encryption": "alias/ours", "versioning": true, "prefix": "views/", "expire_days": 7},
+    });
+    let others = [everything("it-everything"), elsewhere, keys];
+    let others = others.map(|spec| (spec["name"].as_str().unwrap().to_owned(), spec.to_string()));
+    examples.chain(others).collect()
 }
 
 #[test]
 fn the_linter_of_cloudformation_finds_nothing() {
     let linter = installed("cfn-lint", &["cfn-lint==1.51.0"]).join("bin/cfn-lint");
     let scratch = tempfile::tempdir().unwrap();
-    let mut templates: Vec<PathBuf> = Vec::new();
-    let mut keep = |name: &str, spec: &str| {
+    let templates = specs().into_iter().map(|(name, spec)| {
         let path = scratch.path().join(format!("{name}.json"));
-        std::fs::write(&path, exported(spec, Format::CloudFormation)).unwrap();
-        templates.push(path);
-    };
-    for example in crate::examples::examples() {
-        let name = example.file_stem().unwrap().to_str().unwrap();
-        keep(name, &std::fs::read_to_string(&example).unwrap());
-    }
-    keep("everything", &everything("it-everything").to_string());
+        std::fs::write(&path, exported(&spec, Format::CloudFormation)).unwrap();
+        path
+    });
+    let templates: Vec<_> = templates.collect();
     let ran = Command::new(linter).args(&templates).output().unwrap();
     let found = String::from_utf8_lossy(&ran.stdout);
     let stderr = String::from_utf8_lossy(&ran.stderr);

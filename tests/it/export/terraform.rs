@@ -7,8 +7,12 @@ use std::process::{Command, Output};
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde_json::{Value, json};
+use split_pipeline::export::Format;
 
-use super::{SECRET, everything, handler, ours_leave_it_alone, posted_impressions_reach_the_bucket};
+use super::{
+    SECRET, differences, everything, exported, handler, ours_leave_it_alone,
+    posted_impressions_reach_the_bucket, specs,
+};
 use crate::support::emulator::{ACCOUNT, Emulator};
 use crate::support::inventory;
 use crate::support::objects;
@@ -57,14 +61,19 @@ impl Module {
             endpoint,
             handler: handler.to_owned(),
         };
-        module.write("main.tf", text);
-        module.write("override.tf", &(PROVIDER.to_owned() + &forgotten(text)));
+        module.write_pipeline(text);
         let mirror = format!("filesystem_mirror {{\n path = \"{}\"\n }}", plugins.display());
         module.write(
             "terraform.rc",
             &format!("provider_installation {{\n {mirror}\n}}\n"),
         );
         module
+    }
+
+    /// Puts a pipeline in place of the one that is there.
+    fn write_pipeline(&self, text: &str) {
+        self.write("main.tf", text);
+        self.write("override.tf", &(PROVIDER.to_owned() + &forgotten(text)));
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -134,6 +143,21 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
     found.map(|terraform| (terraform, plugins))
 }
 
+#[test]
+fn every_text_is_valid_and_laid_out_as_terraform_does() {
+    let Some((terraform, plugins)) = installed() else {
+        return;
+    };
+    let module = Module::new(terraform, &plugins, "", String::new(), Path::new(""));
+    module.exits_with(0, &["init", "-input=false", "-no-color"]);
+    for (name, spec) in specs() {
+        module.write_pipeline(&exported(&spec, Format::Terraform));
+        let layout = module.exits_with(0, &["fmt", "-check", "-diff", "main.tf"]);
+        assert_eq!(layout, "", "{name}");
+        module.exits_with(0, &["validate", "-no-color"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
     const NAME: &str = "it-terraform";
@@ -144,17 +168,16 @@ async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
     let config = emulator.sdk().await;
     let empty = inventory::of(&config).await;
     let handler = handler().await;
-    let exported = |spec: &Value| {
+    let text_of = |spec: &Value| {
         let exported = emulator.local(&spec.to_string(), ["export", "terraform"]);
         exported.exits_with(0).stdout
     };
     let mut spec = everything(NAME);
-    let with_alarms = exported(&spec);
+    let with_alarms = text_of(&spec);
     spec["monitoring"]["alarms"] = false.into();
     spec["monitoring"]["emails"] = json!([]);
-    let text = exported(&spec);
+    let text = text_of(&spec);
     let module = Module::new(terraform, &plugins, &text, emulator.endpoint(), handler.path());
-    module.exits_with(0, &["fmt", "-check", "-diff", "main.tf"]);
     module.exits_with(0, &["init", "-input=false", "-no-color"]);
     module.exits_with(0, &APPLY);
     module.exits_with(0, &PLAN);
@@ -163,9 +186,12 @@ async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
     posted_impressions_reach_the_bucket(&emulator, NAME, &url).await;
     module.exits_with(0, &PLAN);
 
-    module.write("main.tf", &with_alarms);
-    module.exits_with(0, &["fmt", "-check", "-diff", "main.tf"]);
+    module.write_pipeline(&with_alarms);
     module.exits_with(0, &APPLY);
+    assert_eq!(
+        differences(&emulator, &everything(NAME).to_string(), handler.path()),
+        [].into()
+    );
     let plan = module.exits_with(2, &PLAN);
     assert!(plan.contains(ALARMS_ONLY), "{plan}");
 
