@@ -131,6 +131,11 @@ impl ArtifactError {
     }
 }
 
+/// What the file of a deployment zip is called where nobody gives it another name.
+pub fn file_name(architecture: &str) -> String {
+    format!("handler-{architecture}.zip")
+}
+
 /// Finds the sources of the handler: above the current directory, else where this program was built.
 pub fn workspace() -> Option<PathBuf> {
     let here = std::env::current_dir().ok();

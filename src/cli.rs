@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::export::Format;
 use crate::spec::Architecture;
 
 mod examples;
@@ -113,6 +114,9 @@ pub enum Command {
     /// Print `CREATE EXTERNAL TABLE` for Athena, with partition projection, and example queries
     #[command(after_help = examples::ATHENA)]
     Athena,
+    /// Print the same pipeline for Terraform or CloudFormation
+    #[command(after_help = examples::EXPORT)]
+    Export(Export),
     /// Give the webhook a new secret path; the old one works until it is revoked
     #[command(after_help = examples::ROTATE)]
     Rotate(Rotate),
@@ -271,6 +275,14 @@ pub struct Estimate {
     /// How far back to look at the running pipeline
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = some_time)]
     pub since: Duration,
+}
+
+/// Options of `export`.
+#[derive(Args, Clone, Debug)]
+pub struct Export {
+    /// The tool to print it for
+    #[arg(value_enum)]
+    pub format: Format,
 }
 
 /// Options of `man`.

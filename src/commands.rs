@@ -7,6 +7,7 @@ mod build;
 mod completions;
 mod down;
 mod estimate;
+mod export;
 mod init;
 mod local;
 mod logs;
@@ -76,6 +77,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Logs(args) => logs::run(context, &args).await,
         Command::Estimate(args) => estimate::run(context, &args).await,
         Command::Athena => athena::run(context).await,
+        Command::Export(args) => export::run(context, &args).await,
         Command::Man(args) => man::run(context, &args),
         Command::Schema => schema::run(context),
         Command::Local(args) => local::run(context, &args).await,

@@ -17,7 +17,7 @@
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
 //! emulator), [`smoke`], [`junit`], [`replay`], [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
-//! [`athena`], [`results`], [`random`],
+//! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`],
 //! [`progress`] and [`ui`] (what the user sees).
 
 pub mod apply;
@@ -29,6 +29,7 @@ pub mod commands;
 pub mod desired;
 pub mod destroy;
 pub mod estimate;
+pub mod export;
 pub mod failure;
 pub mod health;
 pub mod junit;

@@ -36,6 +36,11 @@ impl Names {
         &self.account
     }
 
+    /// The partition, such as `aws`.
+    pub fn partition(&self) -> &str {
+        &self.partition
+    }
+
     /// The region.
     pub fn region(&self) -> &str {
         &self.region
@@ -214,6 +219,13 @@ impl Names {
         let mut tags = users.clone();
         tags.insert(MANAGED_BY.to_owned(), "split-pipeline".to_owned());
         tags.insert(PIPELINE.to_owned(), self.name.clone());
+        tags
+    }
+
+    /// The tags of the same pipeline in another tool's hands: not ours, so that `up` and `down` leave it alone.
+    pub fn tags_of(tool: &str, ours: &Tags) -> Tags {
+        let mut tags = ours.clone();
+        tags.insert(MANAGED_BY.to_owned(), tool.to_owned());
         tags
     }
 

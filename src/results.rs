@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use split_pipeline_handler::log::Level;
 
+use crate::export::Format;
 use crate::resource::{Action, FieldChange, Kind};
 use crate::spec::StreamMode;
 
@@ -199,6 +200,15 @@ pub struct Query {
     pub about: &'static str,
     /// The query.
     pub sql: String,
+}
+
+/// What `export` gives.
+#[derive(Debug, Serialize)]
+pub struct Export {
+    /// The tool that it is for.
+    pub format: Format,
+    /// The pipeline in that tool's language.
+    pub text: String,
 }
 
 /// What `rotate` gives.

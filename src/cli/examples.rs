@@ -56,6 +56,11 @@ pub(super) const ATHENA: &str = "\
 Examples:
   split-pipeline athena > table.sql";
 
+pub(super) const EXPORT: &str = "\
+Examples:
+  split-pipeline export terraform > main.tf
+  split-pipeline export cloudformation > template.json";
+
 pub(super) const ROTATE: &str = "\
 Examples:
   split-pipeline rotate                       # then paste the new URL into Split

@@ -21,7 +21,7 @@ pub(super) async fn run(context: &Context, args: &cli::Build) -> Result<Exit, Fa
     let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
     let build = artifact::build(&workspace, architecture, Profile::Deployment, &progress);
     let built = context.unless_interrupted(build).await??;
-    let default = format!("handler-{}.zip", architecture.as_str()).into();
+    let default = artifact::file_name(architecture.as_str()).into();
     let path = args.out.clone().unwrap_or(default);
     std::fs::write(&path, &built.zip)
         .map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;

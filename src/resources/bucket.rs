@@ -12,7 +12,7 @@ use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
 mod settings;
 
-pub use settings::{Encryption, Lifecycle, PublicAccess};
+pub use settings::{ABORT, EXPIRE, Encryption, Lifecycle, PublicAccess};
 
 /// The bucket as it should be.
 #[derive(Clone, Debug)]

@@ -18,6 +18,9 @@ use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, 
 /// What Lambda calls the custom runtime that our binary is.
 pub const RUNTIME: &str = "provided.al2023";
 
+/// What such a runtime starts, and so the name of our binary in the zip.
+pub const HANDLER: &str = "bootstrap";
+
 /// The function as it should be.
 #[derive(Clone, Debug)]
 pub struct Function {
@@ -125,7 +128,7 @@ impl Resource for Function {
                 let call = step.aws.lambda.create_function().function_name(&self.name);
                 let call = call
                     .runtime(Runtime::from(self.state.runtime.as_str()))
-                    .handler("bootstrap");
+                    .handler(HANDLER);
                 let call = call
                     .architectures(self.architecture())
                     .code(code)

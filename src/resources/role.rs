@@ -8,7 +8,7 @@ use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
 
 /// The name of the one inline policy.
-const POLICY: &str = "split-pipeline";
+pub const POLICY: &str = "split-pipeline";
 
 /// A role as it should be.
 #[derive(Clone, Debug)]

@@ -12,8 +12,7 @@ use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, 
 
 mod permission;
 
-pub use permission::Permission;
-use permission::STATEMENT;
+pub use permission::{ACTION, PRINCIPAL, Permission, STATEMENT};
 
 /// The stage as it should be.
 #[derive(Clone, Debug)]

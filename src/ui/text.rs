@@ -9,8 +9,8 @@ use split_pipeline_handler::log::{BATCH, Level, Line};
 use super::clean::clean;
 use crate::resource::{Action, FieldChange};
 use crate::results::{
-    Athena, Build, Change, Down, Estimate, Init, Local, LogLine, LogSource, Permissions, Plan, Prices,
-    Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
+    Athena, Build, Change, Down, Estimate, Export, Init, Local, LogLine, LogSource, Permissions, Plan,
+    Prices, Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
 };
 use crate::traffic::is_failed_invocation;
 
@@ -105,6 +105,12 @@ impl Show for Athena {
             let _ = write!(text, "\n-- {}\n{}\n", query.about, query.sql);
         }
         text
+    }
+}
+
+impl Show for Export {
+    fn text(&self) -> String {
+        self.text.clone()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::support::command::{Run, against};
 use crate::support::emulator::Emulator;
 
 /// Each key with another value than the one it had before.
-fn changes() -> Vec<(&'static str, Value)> {
+pub(crate) fn changes() -> Vec<(&'static str, Value)> {
     vec![
         ("tags", json!({"team": "growth"})),
         (
@@ -64,7 +64,7 @@ const OTHERS: [&str; 8] = [
     "handler.architecture",
 ];
 
-fn set(spec: &mut Value, key: &str, value: Value) {
+pub(crate) fn set(spec: &mut Value, key: &str, value: Value) {
     let place = key.split('.').fold(spec, |place, part| &mut place[part]);
     assert_ne!(*place, value, "{key} would not change");
     *place = value;

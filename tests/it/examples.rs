@@ -6,7 +6,7 @@ use crate::support::command::{root, split_pipeline};
 use crate::support::emulator::Emulator;
 use crate::support::proxy::Proxy;
 
-fn examples() -> Vec<PathBuf> {
+pub(crate) fn examples() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join("examples")).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));

@@ -15,6 +15,7 @@ mod docs;
 mod drift;
 mod every_key;
 mod examples;
+mod export;
 mod faults;
 mod foreign;
 mod held;

@@ -12,8 +12,10 @@ use serde::Serialize;
 use super::Bucket;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 
-const EXPIRE: &str = "split-pipeline-expire";
-const ABORT: &str = "split-pipeline-abort-uploads";
+/// The id of the lifecycle rule that deletes delivered objects.
+pub const EXPIRE: &str = "split-pipeline-expire";
+/// The id of the lifecycle rule that deletes the parts of unfinished uploads.
+pub const ABORT: &str = "split-pipeline-abort-uploads";
 
 /// The four settings of a public access block; all of them are off where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

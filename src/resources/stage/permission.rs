@@ -9,13 +9,13 @@ use crate::resource::Step;
 use crate::resources::{canonical, rest_api};
 
 /// The id of our statement in the function's policy.
-pub(super) const STATEMENT: &str = "split-pipeline-webhook";
+pub const STATEMENT: &str = "split-pipeline-webhook";
 
 /// What it allows.
-const ACTION: &str = "lambda:InvokeFunction";
+pub const ACTION: &str = "lambda:InvokeFunction";
 
 /// Whom it allows that.
-const PRINCIPAL: &str = "apigateway.amazonaws.com";
+pub const PRINCIPAL: &str = "apigateway.amazonaws.com";
 
 /// Whether the API may invoke the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

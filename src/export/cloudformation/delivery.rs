@@ -1,0 +1,102 @@
+//! The stream and its delivery into the bucket; what the delivery has in common with the function.
+
+use serde_json::{Value, json};
+
+use super::super::Pipeline;
+use super::{Resources, after, resource, retained};
+use crate::resources::log_group::LogGroup;
+use crate::resources::role::{POLICY, Role};
+
+/// The stream, the delivery stream, its role, and where it logs its errors.
+pub(super) fn delivery(pipeline: &Pipeline<'_>) -> Resources {
+    let want = pipeline.want;
+    let mut resources = vec![
+        ("Stream".to_owned(), retained(stream(pipeline))),
+        (
+            "DeliveryLogGroup".to_owned(),
+            log_group(pipeline, &want.delivery_log_group),
+        ),
+        ("DeliveryRole".to_owned(), role(pipeline, &want.delivery_role)),
+    ];
+    let mut needs = vec!["DeliveryLogGroup"];
+    if let Some(name) = &want.delivery_log_group.state.log_stream {
+        let properties = json!({ "LogGroupName": { "Ref": "DeliveryLogGroup" }, "LogStreamName": name });
+        resources.push((
+            "DeliveryLogStream".to_owned(),
+            resource("AWS::Logs::LogStream", &properties),
+        ));
+        needs = vec!["DeliveryLogStream"];
+    }
+    resources.push((
+        "DeliveryStream".to_owned(),
+        after(&needs, delivery_stream(pipeline)),
+    ));
+    resources
+}
+
+fn stream(pipeline: &Pipeline<'_>) -> Value {
+    let want = &pipeline.want.stream;
+    let state = &want.state;
+    let encryption = state.encryption_key.as_ref();
+    let properties = json!({
+        "Name": want.name,
+        "StreamModeDetails": { "StreamMode": state.mode },
+        "ShardCount": state.shards,
+        "RetentionPeriodHours": state.retention_hours,
+        "StreamEncryption": encryption.map(|key| json!({ "EncryptionType": "KMS", "KeyId": key })),
+        "Tags": pipeline.template_tags(),
+    });
+    resource("AWS::Kinesis::Stream", &properties)
+}
+
+fn delivery_stream(pipeline: &Pipeline<'_>) -> Value {
+    let want = &pipeline.want.delivery_stream;
+    let state = &want.state;
+    let logs = state.error_log.as_ref();
+    let properties = json!({
+        "DeliveryStreamName": want.name,
+        "DeliveryStreamType": "KinesisStreamAsSource",
+        "KinesisStreamSourceConfiguration": {
+            "KinesisStreamARN": pipeline.template_text(&state.source),
+            "RoleARN": pipeline.template_text(&state.source_role),
+        },
+        "ExtendedS3DestinationConfiguration": {
+            "BucketARN": pipeline.template_text(&state.bucket),
+            "RoleARN": pipeline.template_text(&state.role),
+            "Prefix": state.prefix,
+            "ErrorOutputPrefix": state.error_prefix,
+            "CompressionFormat": state.compression,
+            "FileExtension": state.file_extension,
+            "BufferingHints": { "SizeInMBs": state.buffer_mib, "IntervalInSeconds": state.buffer_seconds },
+            "CloudWatchLoggingOptions": logs.map(|(group, stream)| {
+                json!({ "Enabled": true, "LogGroupName": group, "LogStreamName": stream })
+            }),
+        },
+        "Tags": pipeline.template_tags(),
+    });
+    resource("AWS::KinesisFirehose::DeliveryStream", &properties)
+}
+
+/// A role with its policy.
+pub(super) fn role(pipeline: &Pipeline<'_>, want: &Role) -> Value {
+    let state = &want.state;
+    let properties = json!({
+        "RoleName": want.name,
+        "Path": state.path,
+        "PermissionsBoundary": state.permissions_boundary,
+        "AssumeRolePolicyDocument": state.trust,
+        "Policies": [{ "PolicyName": POLICY, "PolicyDocument": pipeline.template_value(&state.policy) }],
+        "Tags": pipeline.template_tags(),
+    });
+    resource("AWS::IAM::Role", &properties)
+}
+
+/// A log group.
+pub(super) fn log_group(pipeline: &Pipeline<'_>, want: &LogGroup) -> Value {
+    let properties = json!({
+        "LogGroupName": want.name,
+        "RetentionInDays": want.state.retention_days,
+        "Tags": pipeline.template_tags(),
+    });
+    resource("AWS::Logs::LogGroup", &properties)
+}
