@@ -9,7 +9,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::export::Format;
-use crate::spec::Architecture;
+use crate::spec::{Architecture, Region};
 
 mod examples;
 
@@ -49,7 +49,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The AWS region; overrides the spec's
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = region)]
     pub region: Option<String>,
     /// The format of the result on standard output
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
@@ -88,7 +88,7 @@ pub enum Command {
     /// Make AWS match the spec, and print the webhook URL
     #[command(after_help = examples::UP)]
     Up(Up),
-    /// Show each resource's state and drift, traffic, delivery health and the webhook URL
+    /// Show what is wrong and what to do, traffic, each resource's state and the webhook URL; exits with 3 if something is wrong
     #[command(after_help = examples::STATUS)]
     Status(Status),
     /// Print the webhook URL alone
@@ -120,7 +120,7 @@ pub enum Command {
     /// Give the webhook a new secret path; the old one works until it is revoked
     #[command(after_help = examples::ROTATE)]
     Rotate(Rotate),
-    /// Print the IAM policy that whoever runs `up`, `status` and `down` needs
+    /// Print the IAM policy that whoever runs `up`, `status`, `down` and `smoke` needs
     #[command(after_help = examples::PERMISSIONS)]
     Permissions(Permissions),
     /// Print the spec's JSON Schema, for editors
@@ -172,7 +172,7 @@ pub struct Up {
     #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
     pub handler: Option<PathBuf>,
     /// The longest that the whole command may take; what is under way then is finished, and nothing new is started
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
     pub timeout: Duration,
 }
 
@@ -186,7 +186,7 @@ pub struct Status {
     #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
     pub handler: Option<PathBuf>,
     /// The span to report traffic for
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = span)]
     pub since: Duration,
 }
 
@@ -200,12 +200,12 @@ pub struct Smoke {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
     /// The longest to wait for delivery
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
     pub timeout: Duration,
     /// Send the JSON array of impressions in this file instead
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "count")]
     pub payload: Option<PathBuf>,
-    /// Write the outcome as `JUnit` XML, for CI systems
+    /// Write the outcome as JUnit XML, for CI systems
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub junit: Option<PathBuf>,
 }
@@ -256,7 +256,7 @@ pub struct Logs {
     #[arg(long)]
     pub follow: bool,
     /// How far back to start
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
     pub since: Duration,
 }
 
@@ -264,10 +264,10 @@ pub struct Logs {
 #[derive(Args, Clone, Debug)]
 pub struct Estimate {
     /// Impressions a second; without it, what the running pipeline receives
-    #[arg(long, value_name = "N", value_parser = rate, conflicts_with = "per_day")]
+    #[arg(long, value_name = "N", value_parser = rate, conflicts_with = "per_day", allow_negative_numbers = true)]
     pub per_second: Option<f64>,
     /// Impressions a day
-    #[arg(long, value_name = "N", value_parser = rate)]
+    #[arg(long, value_name = "N", value_parser = rate, allow_negative_numbers = true)]
     pub per_day: Option<f64>,
     /// With a rate: how many environments post to the webhook, each every 10 seconds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -377,11 +377,18 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+fn span(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "must be a span such as 30m or 24h".to_owned())
+}
+
+fn region(text: &str) -> Result<String, String> {
+    Region::new(text).map(|region| region.to_string())
+}
+
 fn some_time(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(time) if !time.is_zero() => Ok(time),
-        Ok(_) => Err("must be more than nothing".to_owned()),
-        Err(error) => Err(error.to_string()),
+    match span(text)? {
+        time if !time.is_zero() => Ok(time),
+        _ => Err("must be more than nothing".to_owned()),
     }
 }
 

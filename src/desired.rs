@@ -27,7 +27,7 @@ mod monitoring;
 mod policies;
 
 pub use deployer::{Purpose, policy as deployer_policy};
-pub(crate) use monitoring::{LATE_SECONDS, Metric, alarms_wanted};
+pub(crate) use monitoring::{LATE_SECONDS, Metric, alarms_wanted, what_to_do};
 
 /// The alias of the KMS key that AWS manages for Kinesis.
 const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";

@@ -292,7 +292,7 @@ fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> 
             "impressions in a post, of those that fit Lambda's 6 MB",
             post,
             POST_IMPRESSIONS.floor(),
-            "a pipeline, and so a webhook, for each environment: Split posts those apart",
+            "a pipeline, and so a webhook, for each environment: Split posts those apart (`--environments` says how many there are)",
         ),
         headroom(
             "posts a second, of `webhook.rate_limit`",

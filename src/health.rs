@@ -2,7 +2,7 @@
 //!
 //! Pure: values in, values out.
 
-use crate::desired::LATE_SECONDS;
+use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::results::{AlarmState, Problem, Resource, State, Traffic};
 use crate::spec::Spec;
 
@@ -21,8 +21,8 @@ pub fn problems(
             "`split-pipeline up` makes it",
         )];
     }
-    let mut problems = of_resources(resources);
-    problems.extend(of_alarms(alarms));
+    let mut problems = of_alarms(spec, alarms);
+    problems.extend(of_resources(resources));
     problems.extend(unconfirmed.iter().map(|address| {
         notable(
             format!("alarms do not reach {address} yet"),
@@ -99,70 +99,108 @@ fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
-fn of_alarms(alarms: &[AlarmState]) -> Vec<Problem> {
+fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Problem> {
     let going_off = alarms.iter().filter(|alarm| alarm.state == "ALARM");
     let problems = going_off.map(|alarm| {
+        let about = alarm.name.strip_prefix(spec.name.as_str());
+        let about = about.unwrap_or_default().trim_start_matches('-');
         serious(
-            format!("alarm {} goes off: {}", alarm.name, alarm.why),
-            "its description in CloudWatch links to what to do",
+            format!("alarm {} is going off: {}", alarm.name, alarm.why),
+            &format!("what to do: {}", what_to_do(about)),
         )
     });
     problems.collect()
 }
 
+/// A count of things, in words that fit it.
+fn some(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn of_traffic(traffic: &Traffic) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut some = |count: u64, problem: Problem| {
+    let mut add = |count: u64, problem: Problem| {
         if count > 0 {
             problems.push(problem);
         }
     };
     let failed = traffic.failed_batches;
-    some(
+    add(
         failed,
         serious(
-            format!("{failed} batches failed, so Split had to send them again"),
+            format!(
+                "{} failed, so Split had to send it again",
+                some(failed, "batch", "batches")
+            ),
             "`split-pipeline logs` says why",
         ),
     );
     let errors = traffic.delivery_errors;
-    some(
+    add(
         errors,
         serious(
-            format!("Firehose reported {errors} errors when it delivered"),
+            format!(
+                "Firehose reported {} when it delivered",
+                some(errors, "error", "errors")
+            ),
             "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
         ),
     );
+    problems.extend(set_aside(traffic));
+    problems
+}
+
+/// What was not taken, or not where it belongs.
+fn set_aside(traffic: &Traffic) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut add = |count: u64, problem: Problem| {
+        if count > 0 {
+            problems.push(problem);
+        }
+    };
     let throttles = traffic.metrics.throttles.unwrap_or_default();
-    some(
+    add(
         throttles,
         notable(
-            format!("Lambda refused {throttles} calls, since too many were running"),
+            format!(
+                "Lambda refused {}, since too many were running",
+                some(throttles, "call", "calls")
+            ),
             "raise `handler.reserved_concurrency`, or the account's limit",
         ),
     );
     let spilled = traffic.spilled;
-    some(
+    add(
         spilled,
         notable(
-            format!("{spilled} impressions were set aside in spill/, since the stream refused them"),
+            format!(
+                "the stream refused {}, set aside in spill/",
+                some(spilled, "impression", "impressions")
+            ),
             "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
         ),
     );
     let refused = traffic.refused_batches;
-    some(
+    add(
         refused,
         notable(
-            format!("{refused} bodies were no batch: not JSON, or too large"),
+            format!(
+                "{}: not JSON, or too large",
+                some(refused, "body was no batch", "bodies were no batches")
+            ),
             "`split-pipeline logs` says which; does something else than Split know the URL?",
         ),
     );
     let rejected = traffic.rejected;
-    some(
+    add(
         rejected,
         notable(
-            format!("{rejected} elements were no impressions"),
-            "they are in rejected/ in the bucket, as they came in",
+            some(
+                rejected,
+                "element was no impression",
+                "elements were no impressions",
+            ),
+            "what was rejected is in rejected/ in the bucket, as it came in",
         ),
     );
     problems
@@ -191,7 +229,7 @@ fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
     }
     if traffic.batches == 0 {
         problems.push(notable(
-            "nobody sends to it".to_owned(),
+            "nobody has sent anything in this time".to_owned(),
             "paste the webhook URL into Split; `split-pipeline smoke` tries the whole way",
         ));
     }
@@ -232,7 +270,7 @@ mod tests {
             resource(Kind::Stage, State::Missing),
         ];
         let alarm = AlarmState {
-            name: "it-spilled".to_owned(),
+            name: "abc-spilled".to_owned(),
             state: "ALARM".to_owned(),
             why: "1 is over 0".to_owned(),
         };
@@ -244,11 +282,11 @@ mod tests {
         };
         let problems = problems(&spec(), &resources, &[alarm], &[], &traffic);
         let want = [
+            "alarm abc-spilled is going off: 1 is over 0",
             "function it is missing, and so is 1 more",
             "stream it is not as the spec says",
-            "alarm it-spilled goes off: 1 is over 0",
-            "Firehose reported 1 errors when it delivered",
-            "7 impressions were set aside in spill/, since the stream refused them",
+            "Firehose reported 1 error when it delivered",
+            "the stream refused 7 impressions, set aside in spill/",
         ];
         assert_eq!(messages(&problems), want);
         let serious = problems.iter().filter(|problem| problem.serious).count();
@@ -286,7 +324,10 @@ mod tests {
         );
         assert_eq!(
             messages(&one),
-            ["alarms do not reach a@example.com yet", "nobody sends to it"]
+            [
+                "alarms do not reach a@example.com yet",
+                "nobody has sent anything in this time"
+            ]
         );
         assert!(!one[0].serious);
         let absent = problems(

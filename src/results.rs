@@ -14,7 +14,9 @@ use crate::spec::StreamMode;
 
 mod status;
 
-pub use status::{AlarmState, Metrics, NewestObject, Problem, Resource, Series, State, Status, Traffic};
+pub use status::{
+    AlarmState, Detail, Metrics, NewestObject, Problem, Resource, Series, State, Status, Traffic,
+};
 
 /// What `up` gives.
 #[derive(Debug, Serialize)]

@@ -165,7 +165,11 @@ impl AwsError {
             ErrorKind::Failed => "AWS failed, not the spec; run the command again later".to_owned(),
             _ => return Vec::new(),
         };
-        vec![hint]
+        let mut hints = vec![hint];
+        if self.kind == ErrorKind::Denied {
+            hints.push("`split-pipeline permissions` prints a policy with all that is needed".to_owned());
+        }
+        hints
     }
 }
 

@@ -7,6 +7,7 @@ use super::session::{Session, read_spec};
 use crate::cli;
 use crate::estimate::{POST_EVERY_SECONDS, estimate};
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::results::Series;
 use crate::spec::Spec;
 use crate::traffic;
 
@@ -25,6 +26,13 @@ pub(super) async fn run(context: &Context, args: &cli::Estimate) -> Result<Exit,
     Ok(Exit::Done)
 }
 
+/// How long it is since the first batch: before, there may have been no pipeline.
+fn busy_seconds(series: &Series) -> u64 {
+    let before = series.batches.iter().take_while(|batches| **batches == 0).count();
+    let parts = series.batches.len() - before;
+    u64::try_from(parts).unwrap_or_default().max(1) * series.step_seconds
+}
+
 /// The rates at which the pipeline takes impressions, and posts.
 async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64, f64), Failure> {
     let session = Session::open(context).await?;
@@ -37,7 +45,7 @@ async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64, f64)
         return Err(failure.hint("--per-second or --per-day says a rate; --since looks further back"));
     }
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let a_second = |count: u64| count as f64 / since.as_secs_f64();
+    let a_second = |count: u64| count as f64 / busy_seconds(&traffic.series) as f64;
     let (received, batches) = (a_second(traffic.received), a_second(traffic.batches.max(1)));
     Ok((session.spec, received, batches))
 }

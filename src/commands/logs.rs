@@ -17,10 +17,17 @@ pub(super) async fn run(context: &Context, args: &cli::Logs) -> Result<Exit, Fai
     let mut reader = Reader::new(since);
     loop {
         let read = reader.read(&session.aws, &session.names);
-        for line in context.unless_interrupted(read).await?? {
-            context.ui.result(&line)?;
+        let lines = context.unless_interrupted(read).await??;
+        for line in &lines {
+            context.ui.result(line)?;
         }
         if !args.follow {
+            if lines.is_empty() {
+                let span = humantime::format_duration(args.since);
+                context.ui.note(&format!(
+                    "no lines in the last {span}: --since looks further back, and `split-pipeline status` says whether there is a pipeline"
+                ));
+            }
             return Ok(Exit::Done);
         }
         context.unless_interrupted(tokio::time::sleep(LOOK_AGAIN)).await?;

@@ -12,7 +12,7 @@ use crate::health;
 use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Adoption, Phase};
 use crate::resources::alarm;
-use crate::results::{self, AlarmState, Metrics, NewestObject, State, Traffic};
+use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
 use crate::{objects, prefixes, traffic};
 
 /// How often `--watch` looks again.
@@ -64,6 +64,12 @@ async fn look(
     Ok(results::Status {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
+        time: SystemTime::now(),
+        detail: if args.watch {
+            Detail::Differing
+        } else {
+            Detail::Every
+        },
         healthy: !problems.iter().any(|problem| problem.serious),
         problems,
         webhook_url,

@@ -137,6 +137,14 @@ impl Metric {
     }
 }
 
+/// Where it is written what to do about an alarm.
+pub(crate) fn what_to_do(about: &str) -> String {
+    format!(
+        "{}/blob/main/docs/operations.md#{about}",
+        env!("CARGO_PKG_REPOSITORY")
+    )
+}
+
 /// What an alarm watches for.
 struct Watch {
     about: &'static str,
@@ -176,12 +184,7 @@ impl Watch {
             _ => "GreaterThanOrEqualToThreshold",
         };
         alarm::State {
-            description: format!(
-                "{} What to do: {}/blob/main/docs/operations.md#{}",
-                self.what,
-                env!("CARGO_PKG_REPOSITORY"),
-                self.about
-            ),
+            description: format!("{} What to do: {}", self.what, what_to_do(self.about)),
             namespace: self.metric.namespace.to_owned(),
             metric: self.metric.name.to_owned(),
             dimensions: self.metric.dimensions.clone(),

@@ -81,7 +81,7 @@ impl Resource for AlarmTopic {
         lost.then(|| {
             let Self { name, .. } = self;
             format!(
-                "alarm_topic {name} is deleted, with its subscriptions, which their owners have confirmed"
+                "alarm_topic {name} is deleted with its subscriptions: whoever is to be told again has to confirm again"
             )
         })
     }

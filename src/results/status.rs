@@ -2,6 +2,8 @@
 //!
 //! Must not compute or print.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
 use crate::resource::{FieldChange, Kind};
@@ -13,6 +15,12 @@ pub struct Status {
     pub name: String,
     /// Its region.
     pub region: String,
+    /// When it was looked at.
+    #[serde(serialize_with = "super::as_rfc3339")]
+    pub time: SystemTime,
+    /// How much people are told of it.
+    #[serde(skip)]
+    pub detail: Detail,
     /// Whether every resource is as it should be, every batch was stored, Firehose reports no errors, and no alarm goes off.
     pub healthy: bool,
     /// What is wrong or worth knowing, the worst first.
@@ -27,6 +35,15 @@ pub struct Status {
     pub alarms: Vec<AlarmState>,
     /// What went through.
     pub traffic: Traffic,
+}
+
+/// How much people are told of the resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Each of them.
+    Every,
+    /// Those that are not as they should be.
+    Differing,
 }
 
 /// Something that is wrong or worth knowing.
@@ -52,7 +69,7 @@ pub struct AlarmState {
 }
 
 /// One resource as it is.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Resource {
     /// Which resource.
     pub kind: Kind,

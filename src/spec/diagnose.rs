@@ -188,10 +188,18 @@ fn check_monitoring(text: &str, spec: &Spec) -> Vec<Problem> {
             "cannot go with `monitoring.topic_arn`: subscribe the addresses to that topic, which is yours",
         );
     }
+    if let (Some(region), Some(topic)) = (&spec.region, &monitoring.topic_arn)
+        && topic.region() != region.as_str()
+    {
+        complain(
+            "topic_arn",
+            "must be of a topic in the pipeline's region, where CloudWatch can reach it",
+        );
+    }
     if monitoring.alarms {
         return problems;
     }
-    let alarms = "needs `monitoring.alarms: true`: there are no alarms to be told of otherwise";
+    let alarms = "needs `monitoring.alarms: true`: without alarms there is nothing to tell anybody";
     if !monitoring.emails.is_empty() {
         complain("emails", alarms);
     }

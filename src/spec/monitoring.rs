@@ -64,13 +64,21 @@ fn check_email(text: &str) -> Checked {
     }
 }
 
-const TOPIC_ARN: &str = "the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:on-call";
+const TOPIC_ARN: &str = "the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:on-call";
 
 text_value! {
     /// The ARN of an SNS topic.
     TopicArn, check: check_topic_arn, allowed: TOPIC_ARN, schema: {
         "type": "string",
         "pattern": "^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$"
+    }
+}
+
+impl TopicArn {
+    /// Gives the region that the topic is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.as_str().split(':').nth(3).unwrap_or_default()
     }
 }
 

@@ -1,13 +1,12 @@
 //! A pipeline's status on one screen: what is wrong, what went through, how each resource is.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::clean::clean;
 use super::text::{ADD, BOLD, CHANGE, REMOVE, Show, show_fields};
 use super::{DIM, HINT};
 use crate::resource::Kind;
-use crate::results::{NewestObject, Resource, State, Status, Traffic};
+use crate::results::{Detail, NewestObject, Resource, State, Status, Traffic};
 
 /// How the course of a count over time is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +36,10 @@ fn screen(status: &Status, course: Course) -> String {
     };
     let _ = writeln!(
         text,
-        "{BOLD}{}:{BOLD:#} {style}{word}{style:#} in {}",
-        status.name, status.region
+        "{BOLD}{}:{BOLD:#} {style}{word}{style:#} in {} {DIM}at {}{DIM:#}",
+        status.name,
+        status.region,
+        humantime::format_rfc3339_seconds(status.time)
     );
     for problem in &status.problems {
         let (style, word) = if problem.serious {
@@ -52,7 +53,10 @@ fn screen(status: &Status, course: Course) -> String {
     text.push('\n');
     traffic(&mut text, &status.traffic, course);
     text.push('\n');
-    resources(&mut text, &status.resources);
+    match status.detail {
+        Detail::Every => resources(&mut text, &status.resources),
+        Detail::Differing => differing(&mut text, &status.resources),
+    }
     let judging = status
         .alarms
         .iter()
@@ -183,6 +187,16 @@ fn resources(text: &mut String, resources: &[Resource]) {
     }
 }
 
+/// The resources that are not as they should be, and how many are: so that all of it stays on a screen.
+fn differing(text: &mut String, all: &[Resource]) {
+    let others: Vec<_> = all.iter().filter(|it| it.state != State::Ok).cloned().collect();
+    resources(text, &others);
+    let fine = all.len() - others.len();
+    if fine > 0 {
+        let _ = writeln!(text, "{ADD}ok{ADD:#}       {fine} of {} resources", all.len());
+    }
+}
+
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Counts as bars; nothing is as low as a bar gets, and anything is higher than nothing.
@@ -200,13 +214,11 @@ fn told(parts: &[u64], step_seconds: u64) -> String {
     let most = parts.iter().enumerate().rev().max_by_key(|(_, count)| **count);
     match most {
         Some((index, most)) if *most > 0 => {
-            let ago = u64::try_from(parts.len() - index).unwrap_or_default() * step_seconds;
-            format!(
-                "most {} in {}, {} ago",
-                grouped(*most),
-                duration(step_seconds),
-                duration(ago)
-            )
+            let (most, step) = (grouped(*most), duration(step_seconds));
+            match u64::try_from(parts.len() - 1 - index).unwrap_or_default() * step_seconds {
+                0 => format!("most {most} in the last {step}"),
+                ago => format!("most {most} in {step}, {} ago", duration(ago)),
+            }
         }
         _ => String::new(),
     }
@@ -214,9 +226,19 @@ fn told(parts: &[u64], step_seconds: u64) -> String {
 
 /// A time in its two largest units.
 fn duration(seconds: u64) -> String {
-    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
-    let parts: Vec<_> = text.split(' ').take(2).collect();
-    parts.join(" ")
+    let units = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
+    let mut rest = seconds;
+    let parts = units.iter().filter_map(|(unit, length)| {
+        let count = rest / length;
+        rest %= length;
+        (count > 0).then(|| format!("{count}{unit}"))
+    });
+    let parts: Vec<_> = parts.take(2).collect();
+    if parts.is_empty() {
+        "0s".to_owned()
+    } else {
+        parts.join(" ")
+    }
 }
 
 /// A number with its thousands apart.
@@ -245,9 +267,15 @@ mod tests {
 
     #[test]
     fn the_course_is_told_by_its_peak() {
-        assert_eq!(told(&[0, 1200, 3], 120), "most 1,200 in 2m, 4m ago");
-        assert_eq!(told(&[5, 0, 5], 60), "most 5 in 1m, 3m ago");
+        assert_eq!(told(&[0, 1200, 3], 120), "most 1,200 in 2m, 2m ago");
+        assert_eq!(told(&[5, 0, 5], 60), "most 5 in 1m, 2m ago");
+        assert_eq!(told(&[0, 7], 60), "most 7 in the last 1m");
         assert_eq!(told(&[0, 0], 60), "");
+    }
+
+    #[test]
+    fn times_are_told_in_their_two_largest_units() {
+        assert_eq!([0, 59, 3600, 90_061].map(duration), ["0s", "59s", "1h", "1d 1h"]);
     }
 
     #[test]

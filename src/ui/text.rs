@@ -100,7 +100,10 @@ fn log_message(message: &str) -> String {
 
 impl Show for Athena {
     fn text(&self) -> String {
-        let mut text = format!("{}\n", self.create);
+        let mut text = format!(
+            "-- Athena runs one statement at a time: this one first.\n{}\n",
+            self.create
+        );
         for query in &self.queries {
             let _ = write!(text, "\n-- {}\n{}\n", query.about, query.sql);
         }
@@ -288,6 +291,7 @@ pub(super) fn show_fields(text: &mut String, fields: &[FieldChange]) {
 fn value(value: &Value) -> String {
     let text = match value {
         Value::Null => "none".to_owned(),
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };

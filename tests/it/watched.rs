@@ -94,7 +94,7 @@ async fn status_says_what_is_wrong_first_and_what_to_do() {
     let silent = status(0);
     let problems = silent["problems"].as_array().unwrap();
     assert_eq!(problems.len(), 1, "{silent}");
-    assert_eq!(problems[0]["message"], "nobody sends to it");
+    assert_eq!(problems[0]["message"], "nobody has sent anything in this time");
     assert_eq!(silent["alarms"].as_array().unwrap().len(), 8, "{silent}");
     assert_eq!(silent["traffic"]["newest_object"], Value::Null);
 
@@ -114,7 +114,10 @@ async fn status_says_what_is_wrong_first_and_what_to_do() {
     call.send().await.unwrap();
     let alarmed = emulator.local(WATCHED, ["status"]).exits_with(3).stdout;
     let second = alarmed.lines().nth(1).unwrap();
-    assert_eq!(second, "problem  alarm it-watched-spilled goes off: 7 is over 0");
+    assert_eq!(
+        second,
+        "problem  alarm it-watched-spilled is going off: 7 is over 0"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
