@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn the_layout_is_that_of_terraform_fmt() {
         let text = "a {\n  b = 1\n  \"c = \\\" d\" = \"e = f\"\n  g = {\n    hh = 2\n  }\n  i = [\n    1,\n    2\n  ]\n\n  jj {  }\n}\n";
-        let want = "a {\n  b            = 1\n  \"c = \\\" d\" = \"e = f\"\n  g = {\n    hh = 2\n  }\n  i = [1, 2]\n\n  jj {}\n}\n";
+        let want = "a {\n  b          = 1\n  \"c = \\\" d\" = \"e = f\"\n  g = {\n    hh = 2\n  }\n  i = [1, 2]\n\n  jj {}\n}\n";
         assert_eq!(laid_out(text), want);
         let long = format!("a = [\n  \"{}\",\n  \"b\"\n]\n", "x".repeat(WIDTH));
         assert_eq!(laid_out(&long), long);
