@@ -6,14 +6,19 @@ use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::results::{AlarmState, Problem, Resource, State, Traffic};
 use crate::spec::Spec;
 
+/// What is known of the alarms that the spec asks for, and of whom they reach.
+#[derive(Clone, Debug, Default)]
+pub struct Watching {
+    /// What each alarm says.
+    pub alarms: Vec<AlarmState>,
+    /// The addresses that have not confirmed yet.
+    pub unconfirmed: Vec<String>,
+    /// The user's own topic, if it is not there.
+    pub lost_topic: Option<String>,
+}
+
 /// Lists the problems, the worst first.
-pub fn problems(
-    spec: &Spec,
-    resources: &[Resource],
-    alarms: &[AlarmState],
-    unconfirmed: &[String],
-    traffic: &Traffic,
-) -> Vec<Problem> {
+pub fn problems(spec: &Spec, resources: &[Resource], watching: &Watching, traffic: &Traffic) -> Vec<Problem> {
     let all_missing = resources.iter().all(|it| it.state == State::Missing);
     if all_missing {
         return vec![serious(
@@ -21,9 +26,15 @@ pub fn problems(
             "`split-pipeline up` makes it",
         )];
     }
-    let mut problems = of_alarms(spec, alarms);
+    let mut problems = of_alarms(spec, &watching.alarms);
+    problems.extend(watching.lost_topic.iter().map(|topic| {
+        serious(
+            format!("alarms reach nobody: there is no topic {topic}"),
+            "`monitoring.topic_arn` has to be the ARN of a topic that is there",
+        )
+    }));
     problems.extend(of_resources(resources));
-    problems.extend(unconfirmed.iter().map(|address| {
+    problems.extend(watching.unconfirmed.iter().map(|address| {
         notable(
             format!("alarms do not reach {address} yet"),
             "AWS has mailed a link to it that has to be followed within three days; after that, `split-pipeline up` asks again",
@@ -274,13 +285,17 @@ mod tests {
             state: "ALARM".to_owned(),
             why: "1 is over 0".to_owned(),
         };
+        let watching = Watching {
+            alarms: vec![alarm],
+            ..Watching::default()
+        };
         let traffic = Traffic {
             batches: 9,
             spilled: 7,
             delivery_errors: 1,
             ..Traffic::default()
         };
-        let problems = problems(&spec(), &resources, &[alarm], &[], &traffic);
+        let problems = problems(&spec(), &resources, &watching, &traffic);
         let want = [
             "alarm abc-spilled is going off: 1 is over 0",
             "function it is missing, and so is 1 more",
@@ -307,7 +322,7 @@ mod tests {
                 metrics,
                 ..Traffic::default()
             };
-            problems(&spec(), &resources, &[], &[], &traffic).len()
+            problems(&spec(), &resources, &Watching::default(), &traffic).len()
         };
         assert_eq!([at(599, 899), at(600, 899), at(600, 900)], [0, 1, 2]);
     }
@@ -318,23 +333,26 @@ mod tests {
         let one = problems(
             &spec(),
             &[resource(Kind::Bucket, State::Ok)],
-            &[],
-            &["a@example.com".to_owned()],
+            &Watching {
+                unconfirmed: vec!["a@example.com".to_owned()],
+                lost_topic: Some("arn:aws:sns:t".to_owned()),
+                ..Watching::default()
+            },
             &nothing,
         );
         assert_eq!(
             messages(&one),
             [
+                "alarms reach nobody: there is no topic arn:aws:sns:t",
                 "alarms do not reach a@example.com yet",
                 "nobody has sent anything in this time"
             ]
         );
-        assert!(!one[0].serious);
+        assert_eq!(one.iter().filter(|problem| problem.serious).count(), 1);
         let absent = problems(
             &spec(),
             &[resource(Kind::Bucket, State::Missing)],
-            &[],
-            &[],
+            &Watching::default(),
             &nothing,
         );
         assert_eq!(messages(&absent), ["it is not there"]);

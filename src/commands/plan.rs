@@ -10,6 +10,7 @@ use crate::results::{self, Change};
 
 pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    session.topic_is_near()?;
     let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
     let have = session.observe(&want).await?;
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);

@@ -15,7 +15,7 @@ use crate::local;
 use crate::names::{Names, webhook_url};
 use crate::observe::{Snapshot, observe};
 use crate::progress::{Event, Progress as _};
-use crate::spec::{Architecture, MAX_BYTES, Spec};
+use crate::spec::{Architecture, MAX_BYTES, Spec, TopicArn};
 
 /// The region of the emulator, where nothing else names one.
 const LOCAL_REGION: &str = "us-east-1";
@@ -142,6 +142,20 @@ impl Session {
             transport: self.transport(),
         };
         Desired::new(&self.spec, &self.names, platform, code)
+    }
+
+    /// Insists that the user's topic is where alarms can reach it, before anything is made; an emulator has no other regions.
+    pub(super) fn topic_is_near(&self) -> Result<(), Failure> {
+        let region = self.aws.region.as_str();
+        let topic = self.spec.monitoring.topic_arn.as_ref();
+        match topic.map(TopicArn::region) {
+            Some(other) if other != region && !self.aws.is_emulator() => {
+                let message = format!("`monitoring.topic_arn` is in {other}, and the pipeline in {region}");
+                Err(Failure::new(FailureKind::Spec, message)
+                    .hint("CloudWatch tells topics of its own region alone"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is there.

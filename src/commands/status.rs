@@ -8,11 +8,12 @@ use crate::aws::AwsError;
 use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
-use crate::health;
+use crate::health::{self, Watching};
 use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Adoption, Phase};
-use crate::resources::alarm;
+use crate::resources::{alarm, alarm_topic};
 use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
+use crate::spec::TopicArn;
 use crate::{objects, prefixes, traffic};
 
 /// How often `--watch` looks again.
@@ -48,19 +49,19 @@ async fn look(
     measured: &mut Option<(Instant, Metrics)>,
 ) -> Result<results::Status, Failure> {
     let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
-    let (have, alarms, traffic) = futures_util::join!(
+    let (have, watching, traffic) = futures_util::join!(
         session.observe(&want),
-        session.context.unless_interrupted(alarms(session, &want)),
+        session.context.unless_interrupted(watching(session, &want)),
         session
             .context
             .unless_interrupted(traffic(session, args.since, measured)),
     );
-    let (have, (alarms, unconfirmed), traffic) = (have?, alarms??, traffic??);
+    let (have, watching, traffic) = (have?, watching??, traffic??);
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
-    let problems = health::problems(&session.spec, &resources, &alarms, &unconfirmed, &traffic);
+    let problems = health::problems(&session.spec, &resources, &watching, &traffic);
     Ok(results::Status {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
@@ -75,28 +76,43 @@ async fn look(
         webhook_url,
         rotating,
         resources,
-        alarms,
+        alarms: watching.alarms,
         traffic,
     })
 }
 
-/// What the alarms say that the spec asks for, and which addresses they do not reach yet.
-async fn alarms(session: &Session, want: &Desired) -> Result<(Vec<AlarmState>, Vec<String>), AwsError> {
+/// What the alarms say that the spec asks for, and whom they do not reach.
+async fn watching(session: &Session, want: &Desired) -> Result<Watching, AwsError> {
     let wanted = want.alarms.iter().filter(|alarm| alarm.wanted);
     let names: Vec<_> = wanted.map(|alarm| alarm.name.clone()).collect();
     if names.is_empty() {
-        return Ok(Default::default());
+        return Ok(Watching::default());
     }
-    let found = alarm::describe(&session.aws, &names);
-    let (found, unconfirmed) = futures_util::try_join!(found, want.alarm_topic.unconfirmed(&session.aws))?;
-    let states = found.into_iter().map(|alarm| AlarmState {
+    let users = session.spec.monitoring.topic_arn.as_ref().map(TopicArn::as_str);
+    let (found, unconfirmed, lost_topic) = futures_util::try_join!(
+        alarm::describe(&session.aws, &names),
+        want.alarm_topic.unconfirmed(&session.aws),
+        lost_topic(session, users),
+    )?;
+    let alarms = found.into_iter().map(|alarm| AlarmState {
         state: alarm
             .state_value
             .map_or_else(String::new, |state| state.as_str().to_owned()),
         name: alarm.alarm_name.unwrap_or_default(),
         why: alarm.state_reason.unwrap_or_default(),
     });
-    Ok((states.collect(), unconfirmed))
+    Ok(Watching {
+        alarms: alarms.collect(),
+        unconfirmed,
+        lost_topic,
+    })
+}
+
+/// The user's own topic, if it is known not to be there.
+async fn lost_topic(session: &Session, topic: Option<&str>) -> Result<Option<String>, AwsError> {
+    let Some(topic) = topic else { return Ok(None) };
+    let is_lost = !alarm_topic::is_there(&session.aws, topic).await?;
+    Ok(is_lost.then(|| topic.to_owned()))
 }
 
 /// What went through in a span, from the logs, CloudWatch and the bucket.

@@ -66,6 +66,7 @@ pub(super) async fn bring_up(
     consent: Consent,
 ) -> Result<results::Up, Failure> {
     let started = Instant::now();
+    session.topic_is_near()?;
     let code = session.code_to_deploy(handler).await?;
     let want = session.desired(Some(code));
     let deciding = decide(&session.aws, &want, adoption);

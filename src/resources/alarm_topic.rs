@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{policy_value, retag, tags_from};
-use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
 /// A topic as it should be.
@@ -146,6 +146,15 @@ impl Resource for AlarmTopic {
         let request = || step.aws.sns.delete_topic().topic_arn(&self.arn).send();
         let deleted = step.aws.call("sns:DeleteTopic", request).await;
         deleted.found().map(drop)
+    }
+}
+
+/// Whether a topic of the user's own is there, as far as one may look: it needs none of our permissions.
+pub async fn is_there(aws: &Aws, topic: &str) -> Result<bool, AwsError> {
+    let request = || aws.sns.get_topic_attributes().topic_arn(topic).send();
+    match aws.call("sns:GetTopicAttributes", request).await.found() {
+        Err(error) if error.kind == ErrorKind::Denied => Ok(true),
+        found => found.map(|found| found.is_some()),
     }
 }
 

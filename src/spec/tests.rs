@@ -4,6 +4,7 @@
 use super::*;
 
 mod lists;
+mod monitoring;
 mod problems;
 mod values;
 

@@ -57,13 +57,13 @@ async fn the_log_says_what_came_in_and_what_was_refused() {
         .stdout;
     assert_eq!(old, "");
 
-    // Three received in a day.
+    // Three received, in the last thirtieth of a day: before, there was nothing.
     let estimate = emulator
         .local(SPEC, ["estimate", "--output", "json"])
         .exits_with(0)
         .json();
     let per_second = estimate["per_second"].as_f64().unwrap();
-    assert!((per_second - 3.0 / 86_400.0).abs() < 1e-9, "{per_second}");
+    assert!((per_second - 3.0 / 2880.0).abs() < 1e-9, "{per_second}");
     // In two batches, of which one was none.
     let a_post = estimate["impressions_a_post"].as_f64().unwrap();
     assert!((a_post - 1.5).abs() < 1e-9, "{a_post}");

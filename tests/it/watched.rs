@@ -73,6 +73,16 @@ async fn alarms_topic_and_dashboard_come_and_go_with_the_spec() {
     assert_eq!(changes(&plan(ELSEWHERE)), others);
     proxy.local(ELSEWHERE, ["up"]).exits_with(0);
     proxy.local(ELSEWHERE, ["plan", "--check"]).exits_with(0);
+    let lost = proxy.local(ELSEWHERE, ["status"]).exits_with(3).stdout;
+    assert!(
+        lost.contains("alarms reach nobody: there is no topic arn:aws:sns:us-east-1"),
+        "{lost}"
+    );
+    let sns = aws_sdk_sns::Client::new(&config);
+    let topic = sns.create_topic().name("on-call").send().await.unwrap();
+    proxy.local(ELSEWHERE, ["status"]).exits_with(0);
+    let call = sns.delete_topic().topic_arn(topic.topic_arn().unwrap());
+    call.send().await.unwrap();
 
     proxy
         .local(ELSEWHERE, ["down", "--yes", "--purge-data"])
