@@ -137,7 +137,7 @@ pub fn estimate(spec: &Spec, per_second: f64, posts: f64) -> Estimate {
             shards_needed: needed,
             shards: provisioned(spec),
             mode: spec.stream.mode,
-            on_demand_is_cheaper: on_demand(records) < shards_cost(needed, records),
+            on_demand_is_cheaper: on_demand(spec, records) < provisioned_cost(spec, needed, records),
         },
         objects_per_day,
         problems: problems(&limits),
@@ -174,12 +174,12 @@ fn objects_a_day(spec: &Spec, per_second: f64) -> f64 {
     (DAY_SECONDS / every).ceil()
 }
 
-/// What it costs that the stream keeps records for more than a day.
-fn retention(spec: &Spec, records: Records, shards: f64) -> f64 {
+/// What it costs that a stream of so many shards, where it has any to choose, keeps records for more than a day.
+fn retention(mode: StreamMode, spec: &Spec, records: Records, shards: f64) -> f64 {
     let hours = f64::from(spec.stream.retention_hours.get());
     let kept_gb =
         |from: f64, to: f64| (hours.min(to) - from).max(0.0) * 3600.0 * records.rate * records.bytes / GB;
-    let extended = match spec.stream.mode {
+    let extended = match mode {
         StreamMode::OnDemand => kept_gb(DAY_HOURS, WEEK_HOURS) * price::EXTENDED_GB_MONTH,
         StreamMode::Provisioned if hours > DAY_HOURS => shards * MONTH_HOURS * price::EXTENDED_SHARD_HOUR,
         StreamMode::Provisioned => 0.0,
@@ -187,14 +187,19 @@ fn retention(spec: &Spec, records: Records, shards: f64) -> f64 {
     extended + kept_gb(WEEK_HOURS, f64::INFINITY) * price::LONG_TERM_GB_MONTH
 }
 
-fn shards_cost(shards: f64, records: Records) -> f64 {
+/// Shards by the hour, what is put into them, and what they keep.
+fn provisioned_cost(spec: &Spec, shards: f64, records: Records) -> f64 {
     let units = (records.bytes / (25.0 * KIB)).ceil() * records.rate * MONTH_SECONDS / 1e6;
-    shards * MONTH_HOURS * price::SHARD_HOUR + units * price::PUT_UNITS
+    shards * MONTH_HOURS * price::SHARD_HOUR
+        + units * price::PUT_UNITS
+        + retention(StreamMode::Provisioned, spec, records, shards)
 }
 
-fn on_demand(records: Records) -> f64 {
+fn on_demand(spec: &Spec, records: Records) -> f64 {
     let gb = records.rounded_gb_a_month(KIB);
-    MONTH_HOURS * price::ON_DEMAND_HOUR + gb * (price::ON_DEMAND_IN_GB + price::ON_DEMAND_OUT_GB)
+    MONTH_HOURS * price::ON_DEMAND_HOUR
+        + gb * (price::ON_DEMAND_IN_GB + price::ON_DEMAND_OUT_GB)
+        + retention(StreamMode::OnDemand, spec, records, 0.0)
 }
 
 fn costs(
@@ -207,10 +212,10 @@ fn costs(
     unpacked: Records,
 ) -> Vec<Cost> {
     let stream = |records: Records| match spec.stream.mode {
-        StreamMode::OnDemand => on_demand(records) + retention(spec, records, 0.0),
+        StreamMode::OnDemand => on_demand(spec, records),
         StreamMode::Provisioned => {
             let shards = shards(records).max(f64::from(spec.stream.shards()));
-            shards_cost(shards, records) + retention(spec, records, shards)
+            provisioned_cost(spec, shards, records)
         }
     };
     let both = |service, cost: f64| Cost {

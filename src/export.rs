@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::desired::Desired;
-use crate::names::Names;
+use crate::names::{Names, alarm_about};
 use crate::resource::Tags;
 use crate::resources::alarm::Alarm;
 use crate::resources::bucket::Ownership;
@@ -126,8 +126,7 @@ impl<'a> Pipeline<'a> {
 
     /// What an alarm is about, which is its name without the pipeline's.
     fn about<'t>(&self, alarm: &'t Alarm) -> &'t str {
-        let about = alarm.name.strip_prefix(self.spec.name.as_str());
-        about.map_or(&alarm.name, |about| about.trim_start_matches('-'))
+        alarm_about(self.spec.name.as_str(), &alarm.name)
     }
 
     /// Takes a text apart, so that a tool can put a reference in place of an ARN: then it knows what has to be first.

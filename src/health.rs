@@ -3,6 +3,7 @@
 //! Pure: values in, values out.
 
 use crate::desired::{LATE_SECONDS, what_to_do};
+use crate::names::alarm_about;
 use crate::results::{AlarmState, Problem, Resource, State, Traffic};
 use crate::spec::Spec;
 
@@ -37,7 +38,7 @@ pub fn problems(spec: &Spec, resources: &[Resource], watching: &Watching, traffi
     problems.extend(watching.unconfirmed.iter().map(|address| {
         notable(
             format!("alarms do not reach {address} yet"),
-            "AWS has mailed a link to it that has to be followed within three days; after that, `split-pipeline up` asks again",
+            "AWS has mailed a link to it that has to be followed within two days; after that, `split-pipeline up` asks again",
         )
     }));
     problems.extend(of_traffic(traffic));
@@ -113,8 +114,7 @@ fn are(count: usize) -> &'static str {
 fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Problem> {
     let going_off = alarms.iter().filter(|alarm| alarm.state == "ALARM");
     let problems = going_off.map(|alarm| {
-        let about = alarm.name.strip_prefix(spec.name.as_str());
-        let about = about.unwrap_or_default().trim_start_matches('-');
+        let about = alarm_about(spec.name.as_str(), &alarm.name);
         serious(
             format!("alarm {} is going off: {}", alarm.name, alarm.why),
             &format!("what to do: {}", what_to_do(about)),
@@ -128,93 +128,86 @@ fn some(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Of counts, those that are more than nothing.
 fn of_traffic(traffic: &Traffic) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut add = |count: u64, problem: Problem| {
-        if count > 0 {
-            problems.push(problem);
-        }
-    };
-    let failed = traffic.failed_batches;
-    add(
-        failed,
-        serious(
-            format!(
-                "{} failed, so Split had to send it again",
-                some(failed, "batch", "batches")
+    let counted = failures(traffic).into_iter().chain(set_aside(traffic));
+    let problems = counted.filter(|(count, _)| *count > 0);
+    problems.map(|(_, problem)| problem).collect()
+}
+
+fn failures(traffic: &Traffic) -> [(u64, Problem); 2] {
+    let (failed, errors) = (traffic.failed_batches, traffic.delivery_errors);
+    [
+        (
+            failed,
+            serious(
+                format!(
+                    "{} failed, so Split had to send it again",
+                    some(failed, "batch", "batches")
+                ),
+                "`split-pipeline logs` says why",
             ),
-            "`split-pipeline logs` says why",
         ),
-    );
-    let errors = traffic.delivery_errors;
-    add(
-        errors,
-        serious(
-            format!(
-                "Firehose reported {} when it delivered",
-                some(errors, "error", "errors")
+        (
+            errors,
+            serious(
+                format!(
+                    "Firehose reported {} when it delivered",
+                    some(errors, "error", "errors")
+                ),
+                "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
             ),
-            "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
         ),
-    );
-    problems.extend(set_aside(traffic));
-    problems
+    ]
 }
 
 /// What was not taken, or not where it belongs.
-fn set_aside(traffic: &Traffic) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut add = |count: u64, problem: Problem| {
-        if count > 0 {
-            problems.push(problem);
-        }
-    };
+fn set_aside(traffic: &Traffic) -> [(u64, Problem); 4] {
     let throttles = traffic.metrics.throttles.unwrap_or_default();
-    add(
-        throttles,
-        notable(
-            format!(
-                "Lambda refused {}, since too many were running",
-                some(throttles, "call", "calls")
+    let (spilled, refused, rejected) = (traffic.spilled, traffic.refused_batches, traffic.rejected);
+    [
+        (
+            throttles,
+            notable(
+                format!(
+                    "Lambda refused {}, since too many were running",
+                    some(throttles, "call", "calls")
+                ),
+                "raise `handler.reserved_concurrency`, or the account's limit",
             ),
-            "raise `handler.reserved_concurrency`, or the account's limit",
         ),
-    );
-    let spilled = traffic.spilled;
-    add(
-        spilled,
-        notable(
-            format!(
-                "the stream refused {}, set aside in spill/",
-                some(spilled, "impression", "impressions")
+        (
+            spilled,
+            notable(
+                format!(
+                    "the stream refused {}, set aside in spill/",
+                    some(spilled, "impression", "impressions")
+                ),
+                "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
             ),
-            "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
         ),
-    );
-    let refused = traffic.refused_batches;
-    add(
-        refused,
-        notable(
-            format!(
-                "{}: not JSON, or too large",
-                some(refused, "body was no batch", "bodies were no batches")
+        (
+            refused,
+            notable(
+                format!(
+                    "{}: not JSON, or too large",
+                    some(refused, "body was no batch", "bodies were no batches")
+                ),
+                "`split-pipeline logs` says which; does something else than Split know the URL?",
             ),
-            "`split-pipeline logs` says which; does something else than Split know the URL?",
         ),
-    );
-    let rejected = traffic.rejected;
-    add(
-        rejected,
-        notable(
-            some(
-                rejected,
-                "element was no impression",
-                "elements were no impressions",
+        (
+            rejected,
+            notable(
+                some(
+                    rejected,
+                    "element was no impression",
+                    "elements were no impressions",
+                ),
+                "what was rejected is in rejected/ in the bucket, as it came in",
             ),
-            "what was rejected is in rejected/ in the bucket, as it came in",
         ),
-    );
-    problems
+    ]
 }
 
 fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {

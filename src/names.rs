@@ -237,6 +237,14 @@ impl Names {
     }
 }
 
+/// What an alarm of a pipeline is about: its name without the pipeline's.
+pub fn alarm_about<'a>(pipeline: &str, alarm: &'a str) -> &'a str {
+    let about = alarm
+        .strip_prefix(pipeline)
+        .and_then(|about| about.strip_prefix('-'));
+    about.unwrap_or(alarm)
+}
+
 /// The URL to paste into Split.
 pub fn webhook_url(
     endpoint: Option<&str>,
@@ -277,6 +285,13 @@ mod tests {
             names.stage_arn("abc", "prod"),
             "arn:aws:apigateway:eu-west-1::/restapis/abc/stages/prod"
         );
+    }
+
+    #[test]
+    fn an_alarm_is_about_what_its_name_ends_in() {
+        let names = Names::new("flags", "123456789012", "aws", "eu-west-1");
+        assert_eq!(alarm_about("flags", &names.alarm("iterator-age")), "iterator-age");
+        assert_eq!(alarm_about("flags", "other"), "other");
     }
 
     #[test]

@@ -153,6 +153,7 @@ struct Watch {
     period_seconds: i32,
     periods: i32,
     threshold: f64,
+    comparison: &'static str,
     missing_data: &'static str,
     wanted: bool,
 }
@@ -167,6 +168,7 @@ impl Watch {
             period_seconds: PERIOD_SECONDS,
             periods: 1,
             threshold: f64::from(threshold),
+            comparison: "GreaterThanOrEqualToThreshold",
             missing_data: "notBreaching",
             wanted: true,
         }
@@ -178,11 +180,6 @@ impl Watch {
     }
 
     fn state(&self, topic: &str) -> alarm::State {
-        // Silence is told by a sum that is too small, everything else by what is too large.
-        let comparison = match self.missing_data {
-            "breaching" => "LessThanThreshold",
-            _ => "GreaterThanOrEqualToThreshold",
-        };
         alarm::State {
             description: format!("{} What to do: {}", self.what, what_to_do(self.about)),
             namespace: self.metric.namespace.to_owned(),
@@ -193,7 +190,7 @@ impl Watch {
             period_seconds: self.period_seconds,
             evaluation_periods: self.periods,
             datapoints_to_alarm: None,
-            comparison: comparison.to_owned(),
+            comparison: self.comparison.to_owned(),
             threshold: self.threshold,
             missing_data: self.missing_data.to_owned(),
             actions_enabled: true,
@@ -260,14 +257,15 @@ fn watches(spec: &Spec, names: &Names) -> Vec<Watch> {
 fn quiet(spec: &Spec, names: &Names) -> Watch {
     let minutes = spec.monitoring.quiet_minutes.map(Bounded::get);
     let period = minutes.unwrap_or_default().max(1) * 60;
+    let what = format!("Nobody has posted to the webhook for {} minutes.", period / 60);
+    // Whoever guesses at URLs does not reach the function, so this counts Split alone.
+    let posts = Metric::function("Invocations", names);
     Watch {
-        what: format!("Nobody has posted to the webhook for {} minutes.", period / 60),
-        // Whoever guesses at URLs does not reach the function, so this counts Split alone.
-        metric: Metric::function("Invocations", names),
         period_seconds: super::signed(period),
+        comparison: "LessThanThreshold",
         missing_data: "breaching",
         wanted: minutes.is_some(),
-        ..Watch::at_least("quiet", "", Metric::function("Invocations", names), 1)
+        ..Watch::at_least("quiet", &what, posts, 1)
     }
 }
 

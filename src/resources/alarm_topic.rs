@@ -158,16 +158,6 @@ pub async fn is_there(aws: &Aws, topic: &str) -> Result<bool, AwsError> {
     }
 }
 
-/// The addresses that AWS has mailed, and whose owners have not followed the link.
-fn pending(mails: &[Subscription]) -> Vec<String> {
-    let pending = mails
-        .iter()
-        .filter(|mail| mail.subscription_arn() == Some(PENDING));
-    pending
-        .filter_map(|mail| mail.endpoint().map(str::to_owned))
-        .collect()
-}
-
 impl AlarmTopic {
     /// The addresses that alarms do not reach, since nobody has confirmed them; none where there is to be no topic.
     pub async fn unconfirmed(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
@@ -175,7 +165,23 @@ impl AlarmTopic {
             return Ok(Vec::new());
         }
         let mails = self.mails(aws).await.found()?;
-        Ok(pending(&mails.unwrap_or_default()))
+        Ok(self.pending(&mails.unwrap_or_default()))
+    }
+
+    /// The addresses of the spec that AWS has mailed, and whose owners have not followed the link.
+    fn pending(&self, mails: &[Subscription]) -> Vec<String> {
+        let pending = mails
+            .iter()
+            .filter(|mail| self.wants(mail) && mail.subscription_arn() == Some(PENDING));
+        pending
+            .filter_map(|mail| mail.endpoint().map(str::to_owned))
+            .collect()
+    }
+
+    /// Whether a subscription is of an address of the spec.
+    fn wants(&self, mail: &Subscription) -> bool {
+        let known = |address: &str| self.state.emails.iter().any(|want| want == address);
+        mail.endpoint().is_some_and(known)
     }
 
     /// The subscriptions by e-mail.
@@ -203,12 +209,8 @@ impl AlarmTopic {
         let policy = attributes
             .get("Policy")
             .map_or(Value::Null, |text| policy_value(text));
-        let is_wanted = |mail: &&Subscription| {
-            let known = |address: &str| self.state.emails.iter().any(|want| want == address);
-            mail.endpoint().is_some_and(known)
-        };
-        // What nobody has confirmed cannot be taken back, and is gone by itself after three days.
-        let counts = |mail: &&Subscription| is_wanted(mail) || mail.subscription_arn() != Some(PENDING);
+        // What nobody has confirmed cannot be taken back, and is gone by itself after two days.
+        let counts = |mail: &&Subscription| self.wants(mail) || mail.subscription_arn() != Some(PENDING);
         let addresses = mails.iter().filter(counts);
         let mut emails: Vec<_> = addresses
             .filter_map(|mail| mail.endpoint().map(str::to_owned))
@@ -236,10 +238,8 @@ impl AlarmTopic {
             return Ok(());
         }
         for mail in self.mails(step.aws).await? {
-            let unwanted = mail
-                .endpoint()
-                .is_some_and(|it| !self.state.emails.iter().any(|want| want == it));
-            let Some(arn) = mail.subscription_arn().filter(|arn| unwanted && *arn != PENDING) else {
+            let is_extra = |arn: &&str| !self.wants(&mail) && *arn != PENDING;
+            let Some(arn) = mail.subscription_arn().filter(is_extra) else {
                 continue;
             };
             let request = || step.aws.sns.unsubscribe().subscription_arn(arn).send();
@@ -292,18 +292,9 @@ mod tests {
         mail.endpoint(address).subscription_arn(arn).build()
     }
 
-    #[test]
-    fn addresses_are_pending_until_they_are_confirmed() {
-        let mails = [
-            mail("a@example.com", PENDING),
-            mail("b@example.com", "arn:aws:sns:b"),
-        ];
-        assert_eq!(pending(&mails), ["a@example.com"]);
-    }
-
-    #[test]
-    fn what_cannot_be_taken_back_is_no_drift() {
-        let topic = AlarmTopic {
+    /// A topic that mails one address.
+    fn topic() -> AlarmTopic {
+        AlarmTopic {
             name: "it".to_owned(),
             arn: "arn:aws:sns:it".to_owned(),
             wanted: true,
@@ -313,7 +304,20 @@ mod tests {
                 emails: vec!["a@example.com".to_owned()],
             },
             tags: Tags::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn addresses_are_pending_until_they_are_confirmed() {
+        let confirmed = mail("a@example.com", "arn:aws:sns:a");
+        let (ours, theirs) = (mail("a@example.com", PENDING), mail("b@example.com", PENDING));
+        assert_eq!(topic().pending(&[ours, theirs]), ["a@example.com"]);
+        assert_eq!(topic().pending(&[confirmed]), [""; 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_is_no_drift() {
+        let topic = topic();
         let emails = |mails: &[Subscription]| topic.state_of(&HashMap::new(), mails).emails;
         let (ours, theirs) = (mail("a@example.com", PENDING), mail("b@example.com", PENDING));
         assert_eq!(emails(&[ours.clone(), theirs]), ["a@example.com"]);
