@@ -21,7 +21,7 @@ use state::State;
 pub const MINISTACK_VERSION: &str = "1.5.33";
 
 /// The version of the package that it needs to answer in CBOR, as the SDK asks CloudWatch to; it does not name it itself.
-pub(crate) const CBOR2_VERSION: &str = "5.9.0";
+pub const CBOR2_VERSION: &str = "5.9.0";
 
 /// How long a start may take: `uvx` downloads first.
 const STARTING: Duration = Duration::from_mins(3);

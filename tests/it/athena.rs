@@ -3,21 +3,17 @@
 use std::process::Command;
 
 use serde_json::Value;
+use split_pipeline::local::{CBOR2_VERSION, MINISTACK_VERSION};
 
 use crate::support::emulator::Emulator;
-use crate::support::python::installed;
+use crate::support::python::{CLIENT_OF, installed};
 
-/// The emulator, what it needs to answer the SDK, and what makes its Athena run queries.
-const PACKAGES: [&str; 3] = ["ministack==1.5.33", "cbor2==5.9.0", "duckdb==1.4.1"];
+/// What makes MiniStack's Athena run queries.
+const DUCKDB: &str = "duckdb==1.4.1";
 
 /// Runs one statement after the other and prints the rows of each that has some, as JSON.
 const RUN: &str = r#"
 import json, sys, time
-import botocore.session
-
-def client_of(service):
-    return botocore.session.Session().create_client(service, region_name="us-east-1", endpoint_url=sys.argv[1],
-        aws_access_key_id="test", aws_secret_access_key="test")
 
 client, glue = client_of("athena"), client_of("glue")
 # Every account has this database, but for an emulated one.
@@ -45,7 +41,12 @@ const LATELY: &str = "date_format(current_timestamp - interval '7' day, '%Y-%m-%
 
 #[test]
 fn the_table_holds_what_smoke_sent() {
-    let environment = installed("athena", &PACKAGES);
+    let packages = [
+        format!("ministack=={MINISTACK_VERSION}"),
+        format!("cbor2=={CBOR2_VERSION}"),
+        DUCKDB.to_owned(),
+    ];
+    let environment = installed("athena", &packages.each_ref().map(String::as_str));
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", environment.join("bin").display());
     let emulator = Emulator::start_with("PATH", &path);
@@ -90,7 +91,7 @@ fn answers(sql: &Value, python: &std::path::Path, endpoint: &str) -> Value {
     let input = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(input.path(), statements.to_string()).unwrap();
     let ran = Command::new(python)
-        .args(["-c", RUN, endpoint])
+        .args(["-c", &(CLIENT_OF.to_owned() + RUN), endpoint])
         .stdin(std::fs::File::open(input.path()).unwrap())
         .output()
         .unwrap();

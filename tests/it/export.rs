@@ -18,7 +18,7 @@ use split_pipeline::spec::{Architecture, Spec};
 use crate::every_key::{changes, set};
 use crate::support::emulator::{ACCOUNT, Emulator};
 use crate::support::objects;
-use crate::support::python::installed;
+use crate::support::python::{CLIENT_OF, installed};
 
 mod terraform;
 
@@ -134,14 +134,8 @@ const NOT_TAKEN: [&str; 8] = [
 /// What makes a stack of a template, with the handler's zip in a bucket, and prints its outputs.
 const DEPLOY: &str = r#"
 import json, sys, time
-import botocore.session
 
-endpoint, template, handler, stack, secret = sys.argv[1:]
-
-def client_of(service):
-    return botocore.session.Session().create_client(service, region_name="us-east-1", endpoint_url=endpoint,
-        aws_access_key_id="test", aws_secret_access_key="test")
-
+_, template, handler, stack, secret = sys.argv[1:]
 s3, cloudformation = client_of("s3"), client_of("cloudformation")
 s3.create_bucket(Bucket="it-handlers")
 with open(handler, "rb") as zip:
@@ -171,7 +165,7 @@ async fn cloudformation_makes_a_pipeline_that_delivers() {
     let handler = handler().await;
     let python = installed("botocore", &["botocore==1.43.106"]).join("bin/python");
     let ran = Command::new(python)
-        .args(["-c", DEPLOY, &emulator.endpoint()])
+        .args(["-c", &(CLIENT_OF.to_owned() + DEPLOY), &emulator.endpoint()])
         .args([template.path(), handler.path()])
         .args([NAME, SECRET])
         .output()
