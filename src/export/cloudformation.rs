@@ -59,7 +59,7 @@ fn how_to_use(pipeline: &Pipeline<'_>) -> Vec<String> {
     lines.extend([
         format!("aws s3 cp {zip} s3://BUCKET/{zip}"),
         format!(
-            "aws cloudformation deploy --stack-name {name} --template-file template.json --capabilities \
+            "aws cloudformation deploy --stack-name {name} --template-file template.json --s3-bucket BUCKET --capabilities \
              CAPABILITY_NAMED_IAM --parameter-overrides HandlerBucket=BUCKET HandlerKey={zip}{secret}"
         ),
         format!("aws cloudformation describe-stacks --stack-name {name} --query 'Stacks[].Outputs'"),
@@ -93,8 +93,10 @@ fn about_data(pipeline: &Pipeline<'_>) -> [String; 2] {
     let (kept, import) = if pipeline.makes_bucket() {
         (
             "the bucket with every impression in it",
-            "create the stack with a change set of the type IMPORT that has the resource Bucket alone, and update it with the \
-             whole template",
+            "create the stack with a change set of the type IMPORT that has the resource Bucket alone, with nothing but its \
+             BucketName and DeletionPolicy, and update it with the whole template, which then gives the bucket its tags: \
+             `aws s3api get-bucket-tagging` has to say managed-by=cloudformation, or `split-pipeline down --purge-data` \
+             would still delete it",
         )
     } else {
         ("your bucket", "create the stack")

@@ -47,7 +47,7 @@ fn public_access(pipeline: &Pipeline<'_>) -> Block {
 
 fn policy(pipeline: &Pipeline<'_>) -> [Block; 2] {
     let policy = pipeline.hcl_value(&pipeline.want.bucket.state.policy);
-    // S3 refuses one of two changes to a bucket that are made at once.
+    // S3 may refuse a policy while public access is being blocked.
     let after = references(["aws_s3_bucket_public_access_block.impressions"]);
     let resource = resource("aws_s3_bucket_policy", "impressions")
         .add_attribute(("bucket", reference(ID)))

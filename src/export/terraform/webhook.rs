@@ -126,8 +126,11 @@ fn method(pipeline: &Pipeline<'_>, post: &Post) -> [Block; 2] {
 fn deployment(pipeline: &Pipeline<'_>) -> [Block; 2] {
     let mut definition = vec![
         reference("aws_api_gateway_rest_api.webhook.binary_media_types"),
+        reference("aws_api_gateway_rest_api.webhook.disable_execute_api_endpoint"),
         reference("aws_api_gateway_resource.webhook.path_part"),
         reference("aws_api_gateway_method.webhook.authorization"),
+        reference("aws_api_gateway_method.webhook.api_key_required"),
+        reference("aws_api_gateway_integration.webhook.type"),
         reference("aws_api_gateway_integration.webhook.uri"),
         reference("aws_api_gateway_integration.webhook.timeout_milliseconds"),
     ];
