@@ -56,7 +56,7 @@ impl Report {
         errors.any(|kind| kind == ErrorKind::NotFound)
     }
 
-    /// Takes over what an earlier round did to the resources that this one found as they should be.
+    /// Takes over what an earlier round did to the resources that this one found as they should be, or not at all.
     pub fn remember(&mut self, earlier: &Self) {
         for done in self.done.iter_mut().filter(|done| done.action == Action::Keep) {
             let before = earlier
@@ -65,6 +65,8 @@ impl Report {
                 .find(|before| before.kind == done.kind && before.id == done.id);
             done.action = before.map_or(done.action, |before| before.action);
         }
+        let deleted = earlier.done.iter().filter(|done| done.action == Action::Delete);
+        self.done.extend(deleted.cloned());
     }
 }
 
@@ -145,7 +147,8 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     }
 }
 
-/// Brings what watches over the pipeline to where its decisions say; alarms once there is somebody to tell.
+/// Brings what watches over the pipeline to where its decisions say: alarms once there is somebody to tell, and a topic goes
+/// once no alarm tells it any more.
 async fn watch(
     run: &Run<'_>,
     want: &Desired,
@@ -153,11 +156,22 @@ async fn watch(
     alarms: Vec<Decision<Alarm>>,
     dashboard: Decision<Dashboard>,
 ) {
-    let topic = run.ensure_optional(&want.alarm_topic, topic, none());
-    let alarms = want.alarms.iter().zip(alarms);
-    let alarms = alarms.map(|(want, decision)| run.ensure_optional(want, decision, topic.clone()));
+    let alarms = async |needs: Shared<LocalBoxFuture<'_, Option<()>>>| {
+        let alarms = want.alarms.iter().zip(alarms);
+        let made = alarms.map(|(want, decision)| run.ensure_optional(want, decision, needs.clone()));
+        join_all(made).await.into_iter().collect::<Option<()>>()
+    };
     let dashboard = run.ensure_optional(&want.dashboard, dashboard, none());
-    join!(topic.clone(), join_all(alarms), dashboard);
+    let told = async {
+        if want.alarm_topic.wanted {
+            let topic = run.ensure_optional(&want.alarm_topic, topic, none());
+            join!(topic.clone(), alarms(topic));
+        } else {
+            let moved = alarms(none().boxed_local().shared());
+            run.ensure_optional(&want.alarm_topic, topic, moved).await;
+        }
+    };
+    join!(told, dashboard);
 }
 
 /// The needs of what needs nothing.
@@ -206,7 +220,8 @@ impl<'a> Run<'a> {
         ensured.boxed_local().shared()
     }
 
-    /// Ensures one resource that the spec may or may not ask for; gives whether it is as it should be, there or not.
+    /// Ensures one resource that the spec may or may not ask for, once its needs are there, or what uses it no longer does;
+    /// gives whether it is as it should be, there or not.
     fn ensure_optional<'f, R: Resource>(
         &'f self,
         want: &'f R,
@@ -218,13 +233,19 @@ impl<'a> Run<'a> {
             return ensured.map(|made| made.map(drop)).boxed_local().shared();
         }
         let deleted = async move {
+            let needs = needs.await;
             let Decision { have, action, .. } = decision;
             let Some(have) = have.filter(|_| action == Action::Delete) else {
                 return Some(());
             };
+            let (kind, name) = (want.kind(), want.name());
+            if needs.is_none() {
+                self.not_started(kind, name, "what uses it is not as it should be".to_owned());
+                return None;
+            }
             let work = async |step: &Step<'_>| want.delete(&have.id, step).await;
             let id = |(): &()| R::display_id(&have.id);
-            self.step(want.kind(), want.name(), action, work, id).await
+            self.step(kind, name, action, work, id).await
         };
         deleted.boxed_local().shared()
     }

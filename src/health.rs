@@ -31,7 +31,7 @@ pub fn problems(spec: &Spec, resources: &[Resource], watching: &Watching, traffi
     problems.extend(watching.lost_topic.iter().map(|topic| {
         serious(
             format!("alarms reach nobody: there is no topic {topic}"),
-            "`monitoring.topic_arn` has to be the ARN of a topic that is there",
+            "`monitoring.topic_arn` has to be the ARN of a topic that is there, in the pipeline's region",
         )
     }));
     problems.extend(of_resources(resources));

@@ -16,8 +16,8 @@ pub mod stream;
 
 use serde_json::{Value, json};
 
-use crate::aws::AwsError;
-use crate::resource::Tags;
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::resource::{Resource, Tags};
 
 /// Gets the tags of a resource from `have` to `want`, by the calls that set tags and remove them by key.
 async fn retag(
@@ -39,6 +39,18 @@ async fn retag(
         remove(extra).await?;
     }
     Ok(())
+}
+
+/// Insists that there is nothing, before a call that would take the place of what is there instead of refusing.
+async fn unless_there<R: Resource<Parent = ()>>(
+    want: &R,
+    aws: &Aws,
+    call: &'static str,
+) -> Result<(), AwsError> {
+    match want.observe(aws, &()).await? {
+        None => Ok(()),
+        Some(_) => Err(AwsError::own(call, ErrorKind::Exists, "it exists by now")),
+    }
 }
 
 /// Tags as they come from AWS, without those that AWS sets itself and nobody else may change.

@@ -254,6 +254,7 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("iam:", "ConcurrentModification", ""),
     ("s3:", "OperationAborted", ""),
     ("logs:", "OperationAbortedException", ""),
+    ("sns:", "ConcurrentAccess", ""),
 ];
 
 /// What an error code means; nothing where it is none that we know.
@@ -305,7 +306,9 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         | "Forbidden"
         | "UnauthorizedOperation" => ErrorKind::Denied,
         // CreateTopic takes one that is there as made, unless its tags or attributes are others.
-        "InvalidParameter" | "InvalidParameterException" if message.contains("already exists") => {
+        "InvalidParameter" | "InvalidParameterException"
+            if call == "sns:CreateTopic" && message.contains("already exists") =>
+        {
             ErrorKind::Exists
         }
         "ExpiredToken"
@@ -436,6 +439,22 @@ mod tests {
     use super::*;
 
     const CLASSES: &[(&str, &str, &str, ErrorKind)] = &[
+        ("sns:TagResource", "ConcurrentAccess", "", NotYet),
+        (
+            "sns:CreateTopic",
+            "InvalidParameter",
+            "Topic already exists with different tags",
+            Exists,
+        ),
+        ("sns:Subscribe", "InvalidParameter", "it already exists", Other),
+        ("sns:CreateTopic", "AuthorizationError", "", Denied),
+        ("cloudwatch:GetDashboard", "ResourceNotFound", "", NotFound),
+        (
+            "cloudwatch:DeleteDashboards",
+            "DashboardNotFoundError",
+            "",
+            NotFound,
+        ),
         (
             "lambda:CreateFunction",
             "InvalidParameterValueException",

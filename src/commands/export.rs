@@ -9,6 +9,7 @@ use crate::results;
 
 pub(super) async fn run(context: &Context, args: &cli::Export) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    session.topic_is_near()?;
     let want = session.desired(None);
     let pipeline = Pipeline::new(&session.spec, &session.names, &want);
     let text = pipeline

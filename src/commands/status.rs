@@ -111,7 +111,8 @@ async fn watching(session: &Session, want: &Desired) -> Result<Watching, AwsErro
 /// The user's own topic, if it is known not to be there.
 async fn lost_topic(session: &Session, topic: Option<&str>) -> Result<Option<String>, AwsError> {
     let Some(topic) = topic else { return Ok(None) };
-    let is_lost = !alarm_topic::is_there(&session.aws, topic).await?;
+    // SNS knows topics of its own region alone.
+    let is_lost = session.topic_is_near().is_err() || !alarm_topic::is_there(&session.aws, topic).await?;
     Ok(is_lost.then(|| topic.to_owned()))
 }
 

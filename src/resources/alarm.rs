@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic, Tag};
 use serde::{Serialize, Serializer};
 
-use super::{retag, tags_from};
+use super::{retag, tags_from, unless_there};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
@@ -111,6 +111,7 @@ impl Resource for Alarm {
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        unless_there(self, step.aws, "cloudwatch:PutMetricAlarm").await?;
         self.put(step).await?;
         Ok(Observed {
             id: self.arn.clone(),

@@ -1,6 +1,6 @@
 //! The SNS topic that tells people of alarms, with its e-mail subscriptions.
 //!
-//! Subscriptions of another sort, such as a chat's, are whoever's made them, and left alone.
+//! Subscriptions of another sort, such as a chat's, are whoever's made them, and left alone for as long as the topic is there.
 
 use std::collections::HashMap;
 
@@ -76,9 +76,9 @@ impl Resource for AlarmTopic {
         self.wanted
     }
 
-    fn caution(&self, have: &State) -> Option<String> {
-        let lost = !self.wanted && !have.emails.is_empty();
-        lost.then(|| {
+    fn caution(&self, _have: &State) -> Option<String> {
+        // Whether it has others than by e-mail or not, they go with it.
+        (!self.wanted).then(|| {
             let Self { name, .. } = self;
             format!(
                 "alarm_topic {name} is deleted with its subscriptions: whoever is to be told again has to confirm again"
@@ -128,7 +128,7 @@ impl Resource for AlarmTopic {
     }
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        self.retag(&have.tags, step.aws).await?;
+        self.retag(&have.tags, step).await?;
         if have.state.policy != self.state.policy {
             self.set(step, "Policy", self.state.policy.to_string()).await?;
         }
@@ -257,20 +257,23 @@ impl AlarmTopic {
         step.settle(set).await.map(drop)
     }
 
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
+    async fn retag(&self, have: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let sns = &step.aws.sns;
         let set = async |tags: Tags| {
             let request = || {
-                let call = aws.sns.tag_resource().resource_arn(&self.arn);
+                let call = sns.tag_resource().resource_arn(&self.arn);
                 call.set_tags(Some(sdk_tags(&tags))).send()
             };
-            aws.call("sns:TagResource", request).await.map(drop)
+            let tag = async || step.aws.call("sns:TagResource", request).await;
+            step.settle(tag).await.map(drop)
         };
         let remove = async |keys: Vec<String>| {
             let request = || {
-                let call = aws.sns.untag_resource().resource_arn(&self.arn);
+                let call = sns.untag_resource().resource_arn(&self.arn);
                 call.set_tag_keys(Some(keys.clone())).send()
             };
-            aws.call("sns:UntagResource", request).await.map(drop)
+            let untag = async || step.aws.call("sns:UntagResource", request).await;
+            step.settle(untag).await.map(drop)
         };
         retag(&self.tags, have, set, remove).await
     }

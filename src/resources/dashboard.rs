@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::alarm::sdk_tags;
+use super::unless_there;
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
 
@@ -79,6 +80,7 @@ impl Resource for Dashboard {
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        unless_there(self, step.aws, "cloudwatch:PutDashboard").await?;
         self.put(step).await?;
         Ok(Observed {
             id: self.arn.clone(),

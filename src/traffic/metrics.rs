@@ -19,6 +19,9 @@ const RETENTION: [(Duration, i32); 3] = [
     (Duration::from_hours(455 * 24), 3600),
 ];
 
+/// What was measured so long ago says nothing of how it is; older spans have a value an hour.
+const CURRENT: Duration = Duration::from_mins(75);
+
 /// Reads what was measured since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, AwsError> {
     let (throttles, age, freshness) = (
@@ -47,21 +50,24 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, 
     // An emulator without CloudWatch has no values.
     let answer = aws.call("cloudwatch:GetMetricData", request).await.found()?;
     let results = answer.and_then(|answer| answer.metric_data_results);
-    Ok(metrics(&results.unwrap_or_default()))
+    Ok(metrics(&results.unwrap_or_default(), now))
 }
 
-fn metrics(results: &[MetricDataResult]) -> Metrics {
-    let values = |id: &str| {
-        let result = results.iter().find(|result| result.id() == Some(id));
-        result
-            .map(MetricDataResult::values)
-            .filter(|values| !values.is_empty())
+fn metrics(results: &[MetricDataResult], now: SystemTime) -> Metrics {
+    let result = |id: &str| results.iter().find(|result| result.id() == Some(id));
+    let throttles = result("throttles").filter(|result| !result.values().is_empty());
+    let current = |id: &str| {
+        let result = result(id)?;
+        let (value, at) = (result.values().first()?, result.timestamps().first()?);
+        let age = now
+            .duration_since(SystemTime::try_from(*at).ok()?)
+            .unwrap_or_default();
+        (age <= CURRENT).then(|| whole(*value))
     };
-    let newest = |id: &str| values(id).map(|values| whole(values[0]));
     Metrics {
-        throttles: values("throttles").map(|values| whole(values.iter().sum())),
-        iterator_age_ms: newest("age"),
-        freshness_seconds: newest("freshness"),
+        throttles: throttles.map(|result| whole(result.values().iter().sum())),
+        iterator_age_ms: current("age"),
+        freshness_seconds: current("freshness"),
     }
 }
 
@@ -104,18 +110,27 @@ mod tests {
 
     #[test]
     fn counts_are_summed_up_and_delays_are_the_newest() {
-        let result = |id: &str, values: &[f64]| {
-            let values = Some(values.to_vec());
-            MetricDataResult::builder().id(id).set_values(values).build()
+        let now = UNIX_EPOCH + Duration::from_hours(500_000);
+        let result = |id: &str, values: &[f64], minutes_ago: u64| {
+            let at = now - Duration::from_mins(minutes_ago);
+            let result = MetricDataResult::builder().id(id);
+            let result = values.iter().fold(result, |result, value| {
+                result.values(*value).timestamps(DateTime::from(at))
+            });
+            result.build()
         };
-        let some = metrics(&[
-            result("throttles", &[1.0, 0.0, 2.0]),
-            result("age", &[1200.4, 9.0]),
-            result("freshness", &[]),
+        let read = |results: &[MetricDataResult]| metrics(results, now);
+        let some = read(&[
+            result("throttles", &[1.0, 0.0, 2.0], 600),
+            result("age", &[1200.4, 9.0], 2),
+            result("freshness", &[], 0),
         ]);
         assert_eq!(some.throttles, Some(3));
         assert_eq!(some.iterator_age_ms, Some(1200));
         assert_eq!(some.freshness_seconds, None);
+        // What was late hours ago need not be late.
+        let old = read(&[result("age", &[1_200_000.0], 600)]);
+        assert_eq!(old.iterator_age_ms, None);
     }
 
     #[test]

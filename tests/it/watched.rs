@@ -90,6 +90,20 @@ async fn alarms_topic_and_dashboard_come_and_go_with_the_spec() {
     assert_eq!(inventory::of(&config).await, empty);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn alarms_leave_a_topic_before_it_goes() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::start(emulator.port).await;
+    proxy.local(WATCHED, ["up"]).exits_with(0);
+    proxy.take_calls();
+    proxy.local(ELSEWHERE, ["up", "--yes"]).exits_with(0);
+    let changes = proxy.take_changes();
+    let topic = changes.iter().position(|call| call == "DeleteTopic").unwrap();
+    let alarms = changes[..topic].iter().filter(|call| *call == "PutMetricAlarm");
+    assert_eq!(alarms.count(), 8, "{changes:?}");
+    proxy.local(ELSEWHERE, ["plan", "--check"]).exits_with(0);
+}
+
 #[tokio::test]
 async fn status_says_what_is_wrong_first_and_what_to_do() {
     let emulator = Emulator::start();
