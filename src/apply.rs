@@ -20,6 +20,10 @@ use crate::resources::dashboard::Dashboard;
 use crate::resources::rest_api::Route;
 use crate::resources::{delivery_stream, stage};
 
+mod order;
+
+use order::{Base, First, in_order};
+
 /// A resource that is as it should be.
 #[derive(Clone, Debug)]
 pub struct Done {
@@ -78,44 +82,33 @@ pub struct Applied {
     pub webhook: Option<(String, String)>,
 }
 
+/// What becomes of a resource: what AWS calls it, or nothing where it is not as it should be.
+type Making<'a, T = String> = Shared<LocalBoxFuture<'a, Option<T>>>;
+
 /// Brings every resource to where `plan` says.
 pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let run = Run::new(aws);
-    let bucket = run.ensure(&want.bucket, plan.bucket, none());
-    let stream = run.ensure(&want.stream, plan.stream, none());
-    let delivery_role = run.ensure(&want.delivery_role, plan.delivery_role, none());
-    let function_role = run.ensure(&want.function_role, plan.function_role, none());
-    let delivery_logs = run.ensure(&want.delivery_log_group, plan.delivery_log_group, none());
-    let function_logs = run.ensure(&want.function_log_group, plan.function_log_group, none());
+    let first = First::of(want, &plan);
     let rest_api = run.ensure(&want.rest_api, plan.rest_api, none());
-
-    let needs = async {
-        let (role, stream, bucket, log_group) = join!(
-            delivery_role.clone(),
-            stream.clone(),
-            bucket.clone(),
-            delivery_logs.clone()
-        );
-        Some(delivery_stream::Needs {
-            role: role?,
-            stream: stream?,
-            bucket: bucket?,
-            log_group: log_group?,
-        })
+    let database = run.ensure_optional(&want.database, plan.database, none());
+    let base = Base {
+        bucket: run.ensure(&want.bucket, plan.bucket, none()),
+        stream: run.ensure(&want.stream, plan.stream, none()),
+        table: run.ensure_optional(&want.table, plan.table, database),
+        delivery_role: run.ensure(&want.delivery_role, plan.delivery_role, none()),
+        function_role: run.ensure(&want.function_role, plan.function_role, none()),
+        delivery_logs: run.ensure(&want.delivery_log_group, plan.delivery_log_group, none()),
+        function_logs: run.ensure(&want.function_log_group, plan.function_log_group, none()),
+        is_called: plan.function.have.is_some(),
     };
-    let delivery_stream = run.ensure(&want.delivery_stream, plan.delivery_stream, needs);
-
-    // Lambda makes a log group without retention on the first line, so ours has to be there before; and a function
-    // that is called already must not be sent to spill into a bucket that is not there.
-    let is_called = plan.function.have.is_some();
-    let needs = async {
-        let (role, logs) = join!(function_role.clone(), function_logs.clone());
-        if is_called {
-            bucket.clone().await?;
-        }
-        logs.and(role)
-    };
-    let function = run.ensure(&want.function, plan.function, needs);
+    let (delivery_stream, function) = in_order(
+        first,
+        |before| {
+            let needs = base.for_delivery_stream(before);
+            run.ensure(&want.delivery_stream, plan.delivery_stream, needs)
+        },
+        |before| run.ensure(&want.function, plan.function, base.for_function(before)),
+    );
 
     // What the stream takes before the delivery stream is ACTIVE never reaches S3, so the door opens last.
     let needs = async {
@@ -133,8 +126,8 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let (stage, api, ..) = join!(
         stage,
         rest_api.clone(),
-        bucket.clone(),
-        stream.clone(),
+        base.bucket.clone(),
+        base.stream.clone(),
         function.clone(),
         watched
     );
@@ -156,7 +149,7 @@ async fn watch(
     alarms: Vec<Decision<Alarm>>,
     dashboard: Decision<Dashboard>,
 ) {
-    let alarms = async |needs: Shared<LocalBoxFuture<'_, Option<()>>>| {
+    let alarms = async |needs: Making<'_, ()>| {
         let alarms = want.alarms.iter().zip(alarms);
         let made = alarms.map(|(want, decision)| run.ensure_optional(want, decision, needs.clone()));
         join_all(made).await.into_iter().collect::<Option<()>>()
@@ -167,7 +160,7 @@ async fn watch(
             let topic = run.ensure_optional(&want.alarm_topic, topic, none());
             join!(topic.clone(), alarms(topic));
         } else {
-            let moved = alarms(none().boxed_local().shared());
+            let moved = alarms(at_once());
             run.ensure_optional(&want.alarm_topic, topic, moved).await;
         }
     };
@@ -177,6 +170,11 @@ async fn watch(
 /// The needs of what needs nothing.
 fn none() -> std::future::Ready<Option<()>> {
     std::future::ready(Some(()))
+}
+
+/// The same for what has to be done before something, where there is nothing.
+fn at_once<'a>() -> Making<'a, ()> {
+    none().boxed_local().shared()
 }
 
 /// One apply under way: where outcomes are gathered.
@@ -206,7 +204,7 @@ impl<'a> Run<'a> {
         want: &'f R,
         decision: Decision<R>,
         needs: impl Future<Output = Option<R::Needs>> + 'f,
-    ) -> Shared<LocalBoxFuture<'f, Option<R::Id>>> {
+    ) -> Making<'f, R::Id> {
         let ensured = async move {
             let (kind, name) = (want.kind(), want.name());
             let Some(needs) = needs.await else {
@@ -227,7 +225,7 @@ impl<'a> Run<'a> {
         want: &'f R,
         decision: Decision<R>,
         needs: impl Future<Output = Option<R::Needs>> + 'f,
-    ) -> Shared<LocalBoxFuture<'f, Option<()>>> {
+    ) -> Making<'f, ()> {
         if want.wanted() {
             let ensured = self.ensure(want, decision, needs);
             return ensured.map(|made| made.map(drop)).boxed_local().shared();

@@ -44,6 +44,8 @@ pub struct Aws {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// Amazon Data Firehose.
     pub firehose: aws_sdk_firehose::Client,
+    /// AWS Glue, whose catalog has the tables.
+    pub glue: aws_sdk_glue::Client,
     /// AWS Identity and Access Management.
     pub iam: aws_sdk_iam::Client,
     /// Amazon Kinesis Data Streams.
@@ -95,6 +97,7 @@ impl Aws {
             apigateway: aws_sdk_apigateway::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             firehose: aws_sdk_firehose::Client::new(&config),
+            glue: aws_sdk_glue::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             kinesis: aws_sdk_kinesis::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
+use split_pipeline_handler::settings::{Fields as KeptFields, RecordFormat, Settings};
 
 use crate::names::Names;
 use crate::resource::{Kind, Tags};
@@ -13,6 +13,7 @@ use crate::resources::alarm::Alarm;
 use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::bucket::{self, Bucket, Lifecycle, Ownership, PublicAccess};
 use crate::resources::dashboard::Dashboard;
+use crate::resources::database::Database;
 use crate::resources::delivery_stream::{self, DeliveryStream};
 use crate::resources::function::{self, Function, RUNTIME};
 use crate::resources::log_group::{self, LogGroup};
@@ -20,8 +21,12 @@ use crate::resources::rest_api::{self, Path, Post, RestApi};
 use crate::resources::role::Role;
 use crate::resources::stage::{self, AccessLog, Deployment, Permission, Stage};
 use crate::resources::stream::{self, Stream};
-use crate::spec::{Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Spec, StreamMode};
+use crate::resources::table::Table;
+use crate::spec::{
+    Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Format, Spec, StreamMode,
+};
 
+mod catalog;
 mod deployer;
 mod monitoring;
 mod policies;
@@ -75,6 +80,10 @@ pub struct Desired {
     pub function_log_group: LogGroup,
     /// The delivery stream's log group.
     pub delivery_log_group: LogGroup,
+    /// The database of the table.
+    pub database: Database,
+    /// The table of what is delivered.
+    pub table: Table,
     /// The delivery stream.
     pub delivery_stream: DeliveryStream,
     /// The function.
@@ -152,6 +161,8 @@ impl Desired {
                 names,
                 &tags,
             ),
+            database: catalog::database(spec, names, &tags),
+            table: catalog::table(spec, names),
             delivery_stream: delivery_stream(spec, names, &tags),
             function: function(spec, names, platform.architecture, code, &tags),
             stage: stage(spec, names, &tags),
@@ -255,11 +266,13 @@ fn log_group(
 }
 
 fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
-    let (compression, extension) = match spec.delivery.compression {
-        Compression::Gzip => ("GZIP", ".ndjson.gz"),
-        Compression::Snappy => ("Snappy", ".ndjson.snappy"),
-        Compression::Zip => ("ZIP", ".ndjson.zip"),
-        Compression::None => ("UNCOMPRESSED", ".ndjson"),
+    let (compression, extension) = match (spec.delivery.format, spec.delivery.compression) {
+        // Parquet is compressed within.
+        (Format::Parquet, _) => ("UNCOMPRESSED", ".parquet"),
+        (Format::Json, Compression::Gzip) => ("GZIP", ".ndjson.gz"),
+        (Format::Json, Compression::Snappy) => ("Snappy", ".ndjson.snappy"),
+        (Format::Json, Compression::Zip) => ("ZIP", ".ndjson.zip"),
+        (Format::Json, Compression::None) => ("UNCOMPRESSED", ".ndjson"),
     };
     let role = names.delivery_role_arn(spec);
     let state = delivery_stream::State {
@@ -274,6 +287,7 @@ fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
         buffer_mib: signed(spec.delivery.buffer_mib.get()),
         buffer_seconds: signed(spec.delivery.buffer_seconds.get()),
         processors: Vec::new(),
+        conversion: catalog::conversion(spec, names),
         error_log: Some((names.delivery_log_group(), names.delivery_log_stream())),
     };
     DeliveryStream {
@@ -322,7 +336,16 @@ fn settings(spec: &Spec, names: &Names) -> Settings {
         stream: names.stream(),
         bucket: names.bucket(spec),
         record_kib: spec.handler.record_kib.get(),
+        record_format: record_format(spec),
         fields: kept_fields(&spec.handler.fields),
+    }
+}
+
+/// How records are to look, so that the delivery stream can do with them what the spec asks for.
+pub fn record_format(spec: &Spec) -> RecordFormat {
+    match spec.delivery.format {
+        Format::Json => RecordFormat::Ndjson,
+        Format::Parquet => RecordFormat::ConcatenatedJson,
     }
 }
 

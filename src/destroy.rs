@@ -14,6 +14,7 @@ use crate::desired::Desired;
 use crate::observe::Snapshot;
 use crate::resource::{Action, Kind, Observed, Phase, Resource, Step, is_ours};
 use crate::resources::bucket::Bucket;
+use crate::resources::database::Database;
 
 /// What happens to the impressions in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
     };
     let delivery_stream = destroy.delete(&want.delivery_stream, have.delivery_stream, drained);
     let stream = destroy.delete(&want.stream, have.stream, delivery_stream.clone());
+    let table = destroy.delete(&want.table, have.table, delivery_stream.clone());
+    let database = destroy.delete_database(&want.database, have.database, table);
     let delivery_logs = &want.delivery_log_group;
     let delivery_logs = destroy.delete(delivery_logs, have.delivery_log_group, delivery_stream.clone());
     let delivery_role = destroy.delete(&want.delivery_role, have.delivery_role, delivery_stream.clone());
@@ -90,6 +93,7 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
         delivery_logs,
         delivery_role,
         bucket,
+        database,
         alarm_topic,
         dashboard
     );
@@ -174,6 +178,32 @@ impl Destroy<'_> {
                 );
             }
             _ => drop(self.delete(want, have, unused).await),
+        }
+    }
+
+    /// Deletes the database, unless somebody keeps tables or views of their own in it.
+    async fn delete_database(
+        &self,
+        want: &Database,
+        have: Option<Observed<Database>>,
+        unused: impl Future<Output = Use>,
+    ) {
+        let user = unused.await;
+        let others = match &have {
+            Some(found) if user == Use::Over && is_ours(&want.tags, &found.tags) => {
+                // What fails here fails again, and is reported, when it is to be deleted.
+                want.tables(self.run.aws).await.unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        if others.is_empty() {
+            self.delete(want, have, std::future::ready(user)).await;
+        } else {
+            let others = others.join(", ");
+            self.keep(
+                want,
+                &format!("it has tables or views that are not the pipeline's: {others}"),
+            );
         }
     }
 

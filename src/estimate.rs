@@ -4,7 +4,7 @@
 
 use crate::desired::alarms_wanted;
 use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
-use crate::spec::{Architecture, Spec, StreamMode};
+use crate::spec::{Architecture, Format, Spec, StreamMode};
 
 /// An impression as Split sends it, with the end of its line.
 pub const IMPRESSION_BYTES: f64 = 371.0;
@@ -70,6 +70,8 @@ mod price {
     /// What is kept beyond a week.
     pub(super) const LONG_TERM_GB_MONTH: f64 = 0.023;
     pub(super) const FIREHOSE_GB: f64 = 0.029;
+    /// What is converted to Parquet, besides.
+    pub(super) const CONVERSION_GB: f64 = 0.018;
     /// An alarm on one metric, a month.
     pub(super) const ALARM: f64 = 0.10;
     /// A month.
@@ -245,8 +247,8 @@ fn costs(
         },
         Cost {
             service: "Firehose",
-            packed: packed.rounded_gb_a_month(5.0 * KIB) * price::FIREHOSE_GB,
-            unpacked: unpacked.rounded_gb_a_month(5.0 * KIB) * price::FIREHOSE_GB,
+            packed: delivery(spec, packed),
+            unpacked: delivery(spec, unpacked),
         },
         // What came in during a month stays; each month adds as much again.
         both(
@@ -258,6 +260,15 @@ fn costs(
             log_gb * price::LOGS_GB + METRICS * price::METRIC + watching(spec),
         ),
     ]
+}
+
+/// What is delivered, each record rounded up, and converted if the spec asks for that.
+fn delivery(spec: &Spec, records: Records) -> f64 {
+    let conversion = match spec.delivery.format {
+        Format::Json => 0.0,
+        Format::Parquet => price::CONVERSION_GB,
+    };
+    records.rounded_gb_a_month(5.0 * KIB) * (price::FIREHOSE_GB + conversion)
 }
 
 /// Alarms and dashboard; the first ten alarms and three dashboards of an account are free, which others may have used.
@@ -407,6 +418,14 @@ mod tests {
             cost("mode: on_demand, retention_hours: 72") - without,
             64.1 * 0.10,
         );
+    }
+
+    #[test]
+    fn conversion_is_in_the_price() {
+        // 97.5 GB packed and 1,345.5 GB unpacked, as above.
+        let parquet = of("name: abc\ndelivery: {format: parquet}", 100.0);
+        near(cost(&parquet, "Firehose").packed, 97.5 * 0.047);
+        near(cost(&parquet, "Firehose").unpacked, 1345.5 * 0.047);
     }
 
     #[test]

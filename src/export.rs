@@ -60,6 +60,8 @@ enum Referent {
     FunctionLogGroup,
     DeliveryLogGroup,
     Function,
+    Database,
+    Table,
     RestApi,
     AlarmTopic,
 }
@@ -86,6 +88,10 @@ impl<'a> Pipeline<'a> {
             (want.delivery_log_group.arn.as_str(), Referent::DeliveryLogGroup),
             (want.function.arn.as_str(), Referent::Function),
         ];
+        if want.table.wanted {
+            arns.push((want.database.arn.as_str(), Referent::Database));
+            arns.push((want.table.arn.as_str(), Referent::Table));
+        }
         if want.alarm_topic.wanted {
             arns.push((want.alarm_topic.arn.as_str(), Referent::AlarmTopic));
         }

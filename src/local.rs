@@ -20,8 +20,9 @@ use state::State;
 /// The version that all of this is tested with.
 pub const MINISTACK_VERSION: &str = "1.5.33";
 
-/// The version of the package that it needs to answer in CBOR, as the SDK asks CloudWatch to; it does not name it itself.
-pub const CBOR2_VERSION: &str = "5.9.0";
+/// What it needs besides, and does not name itself: to answer in CBOR, as the SDK asks CloudWatch to, and to write Parquet and
+/// run SQL.
+pub const BESIDES: [&str; 2] = ["cbor2==5.9.0", "duckdb==1.4.1"];
 
 /// How long a start may take: `uvx` downloads first.
 const STARTING: Duration = Duration::from_mins(3);

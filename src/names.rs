@@ -134,6 +134,46 @@ impl Names {
         self.arn("firehose", &format!("deliverystream/{}", self.name))
     }
 
+    /// The Glue database of the table; Athena takes no hyphen in its name.
+    pub fn database(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// The Glue database's ARN.
+    pub fn database_arn(&self) -> String {
+        self.arn("glue", &format!("database/{}", self.database()))
+    }
+
+    /// The Glue table of what is delivered, as it is called within its database.
+    pub fn table_in_database(&self) -> String {
+        "impressions".to_owned()
+    }
+
+    /// The Glue table, with its database's name.
+    pub fn table(&self) -> String {
+        format!("{}.{}", self.database(), self.table_in_database())
+    }
+
+    /// The Glue table's ARN.
+    pub fn table_arn(&self) -> String {
+        self.any_table_arn(&self.table_in_database())
+    }
+
+    /// The ARN of a table in the pipeline's database.
+    pub fn any_table_arn(&self, table: &str) -> String {
+        self.arn("glue", &format!("table/{}/{table}", self.database()))
+    }
+
+    /// The ARN of every function of the pipeline's database, which Glue deletes with it.
+    pub fn any_database_function_arn(&self) -> String {
+        self.arn("glue", &format!("userDefinedFunction/{}/*", self.database()))
+    }
+
+    /// The ARN of the catalog that all databases are in, which Glue checks besides them.
+    pub fn catalog_arn(&self) -> String {
+        self.arn("glue", "catalog")
+    }
+
     /// An alarm, by what it is about.
     pub fn alarm(&self, about: &str) -> String {
         format!("{}-{about}", self.name)

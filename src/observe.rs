@@ -11,6 +11,7 @@ use crate::resources::alarm::{self, Alarm};
 use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::bucket::Bucket;
 use crate::resources::dashboard::Dashboard;
+use crate::resources::database::Database;
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::function::Function;
 use crate::resources::log_group::LogGroup;
@@ -18,6 +19,7 @@ use crate::resources::rest_api::RestApi;
 use crate::resources::role::Role;
 use crate::resources::stage::Stage;
 use crate::resources::stream::Stream;
+use crate::resources::table::Table;
 
 /// What is there of a pipeline.
 pub struct Snapshot {
@@ -33,6 +35,10 @@ pub struct Snapshot {
     pub function_log_group: Option<Observed<LogGroup>>,
     /// The delivery stream's log group.
     pub delivery_log_group: Option<Observed<LogGroup>>,
+    /// The database of the table, where the spec asks for one.
+    pub database: Option<Observed<Database>>,
+    /// The table of what is delivered, where the spec asks for one.
+    pub table: Option<Observed<Table>>,
     /// The delivery stream.
     pub delivery_stream: Option<Observed<DeliveryStream>>,
     /// The function.
@@ -58,6 +64,7 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         function_role,
         function_logs,
         delivery_logs,
+        catalog,
         delivery_stream,
         function,
         api,
@@ -71,6 +78,7 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         want.function_role.observe(aws, &()),
         want.function_log_group.observe(aws, &()),
         want.delivery_log_group.observe(aws, &()),
+        catalog(aws, want),
         want.delivery_stream.observe(aws, &()),
         want.function.observe(aws, &()),
         webhook(aws, want),
@@ -80,6 +88,7 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
     );
     let mut errors = Vec::new();
     let (rest_api, stage) = take(api.map(Some), &mut errors).unwrap_or_default();
+    let (database, table) = take(catalog.map(Some), &mut errors).unwrap_or_default();
     let snapshot = Snapshot {
         bucket: take(bucket, &mut errors),
         stream: take(stream, &mut errors),
@@ -87,6 +96,8 @@ pub async fn observe(aws: &Aws, want: &Desired) -> Result<Snapshot, Vec<AwsError
         function_role: take(function_role, &mut errors),
         function_log_group: take(function_logs, &mut errors),
         delivery_log_group: take(delivery_logs, &mut errors),
+        database,
+        table,
         delivery_stream: take(delivery_stream, &mut errors),
         function: take(function, &mut errors),
         rest_api,
@@ -111,6 +122,34 @@ pub async fn webhook(
     let id = rest_api.as_ref().map(|api| api.id.clone());
     let stage = want.stage.observe(aws, &id).await?;
     Ok((rest_api, stage))
+}
+
+/// What Glue's catalog has of a pipeline.
+type Catalog = (Option<Observed<Database>>, Option<Observed<Table>>);
+
+/// Looks at the table and its database, where the spec asks for them.
+async fn catalog(aws: &Aws, want: &Desired) -> Result<Catalog, AwsError> {
+    if want.table.wanted {
+        any_catalog(aws, want).await
+    } else {
+        Ok((None, None))
+    }
+}
+
+/// Looks at the table and its database, whether the spec asks for them or not.
+async fn any_catalog(aws: &Aws, want: &Desired) -> Result<Catalog, AwsError> {
+    futures_util::try_join!(want.database.observe(aws, &()), want.table.observe(aws, &()))
+}
+
+impl Snapshot {
+    /// Looks at a table that the spec asks for no more as well: it has stayed for what was delivered before.
+    pub async fn with_former_table(mut self, aws: &Aws, want: &Desired) -> Result<Self, AwsError> {
+        let delivery = self.delivery_stream.as_ref();
+        if !want.table.wanted && delivery.is_some_and(|found| found.id.knows_a_table()) {
+            (self.database, self.table) = any_catalog(aws, want).await?;
+        }
+        Ok(self)
+    }
 }
 
 fn take<T>(result: Result<Option<T>, AwsError>, errors: &mut Vec<AwsError>) -> Option<T> {

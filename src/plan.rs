@@ -9,6 +9,7 @@ use crate::resources::alarm::Alarm;
 use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::bucket::Bucket;
 use crate::resources::dashboard::Dashboard;
+use crate::resources::database::Database;
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::function::Function;
 use crate::resources::log_group::LogGroup;
@@ -16,6 +17,7 @@ use crate::resources::rest_api::RestApi;
 use crate::resources::role::Role;
 use crate::resources::stage::{Permission, Stage};
 use crate::resources::stream::Stream;
+use crate::resources::table::Table;
 
 /// The decisions about every resource of a pipeline.
 pub struct Plan {
@@ -31,6 +33,10 @@ pub struct Plan {
     pub function_log_group: Decision<LogGroup>,
     /// The delivery stream's log group.
     pub delivery_log_group: Decision<LogGroup>,
+    /// The database of the table.
+    pub database: Decision<Database>,
+    /// The table of what is delivered.
+    pub table: Decision<Table>,
     /// The delivery stream.
     pub delivery_stream: Decision<DeliveryStream>,
     /// The function.
@@ -93,6 +99,8 @@ impl Plan {
             function_role,
             function_log_group: decide(&want.function_log_group, have.function_log_group, adoption),
             delivery_log_group: decide(&want.delivery_log_group, have.delivery_log_group, adoption),
+            database: decide(&want.database, have.database, adoption),
+            table: decide(&want.table, have.table, adoption),
             delivery_stream: decide(&want.delivery_stream, have.delivery_stream, adoption),
             function,
             rest_api: decide(&want.rest_api, have.rest_api, adoption),
@@ -110,6 +118,10 @@ impl Plan {
             optional(&want.alarm_topic, &self.alarm_topic),
             optional(&want.dashboard, &self.dashboard),
         ]);
+        let catalog = [
+            optional(&want.database, &self.database),
+            optional(&want.table, &self.table),
+        ];
         let mut summaries = vec![
             summary(&want.bucket, &self.bucket),
             summary(&want.stream, &self.stream),
@@ -117,11 +129,14 @@ impl Plan {
             summary(&want.function_role, &self.function_role),
             summary(&want.delivery_log_group, &self.delivery_log_group),
             summary(&want.function_log_group, &self.function_log_group),
+        ];
+        summaries.extend(catalog.into_iter().flatten());
+        summaries.extend([
             summary(&want.delivery_stream, &self.delivery_stream),
             summary(&want.function, &self.function),
             summary(&want.rest_api, &self.rest_api),
             summary(&want.stage, &self.stage),
-        ];
+        ]);
         summaries.extend(watching.flatten());
         summaries
     }

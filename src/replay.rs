@@ -8,15 +8,18 @@ use std::time::SystemTime;
 use aws_sdk_s3::primitives::ByteStream;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use split_pipeline_handler::settings::RecordFormat;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::prefixes;
+use crate::rows::{self, documents, row};
+use crate::table::Column;
 
 pub mod spilled;
 pub mod stream;
 
-/// What the names of gzipped NDJSON end with.
-const EXTENSION: &str = ".ndjson.gz";
+/// What the names of spilled objects end with: they are gzipped NDJSON.
+const NDJSON_GZ: &str = ".ndjson.gz";
 
 /// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
@@ -31,6 +34,10 @@ pub struct Place {
     pub prefix: String,
     /// The size of the records that impressions are packed into.
     pub record_kib: u32,
+    /// How they are told apart in there.
+    pub record_format: RecordFormat,
+    /// The columns of the table that objects are to fit; none where they are NDJSON.
+    pub columns: Option<Vec<Column>>,
 }
 
 /// Whether to do it.
@@ -87,22 +94,42 @@ impl Place {
         })
     }
 
-    /// Writes impressions to S3 directly, gzipped.
-    async fn put(&self, key: &str, ndjson: &[u8], aws: &Aws) -> Result<(), AwsError> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        let gzip = encoder.write_all(ndjson).and_then(|()| encoder.finish());
-        let gzip = gzip.map_err(|error| AwsError::own("gzip", ErrorKind::Other, error.to_string()))?;
-        let request = || {
-            let call = aws.s3.put_object().bucket(&self.bucket).key(key);
-            call.content_type("application/gzip")
-                .body(ByteStream::from(gzip.clone()))
-                .send()
+    /// What the names of objects end with that are put where Firehose would have delivered them.
+    fn extension(&self) -> &'static str {
+        match self.columns {
+            Some(_) => ".parquet",
+            None => NDJSON_GZ,
+        }
+    }
+
+    /// Writes impressions to S3 directly, as what is delivered there is: gzipped NDJSON, or Parquet. Gives how many they are.
+    async fn put(&self, key: &str, json: &[u8], mode: Mode, aws: &Aws) -> Result<usize, AwsError> {
+        let broken = |why: String| AwsError::own("replay", ErrorKind::Other, why);
+        let (count, object, content_type) = if let Some(columns) = &self.columns {
+            let text = String::from_utf8_lossy(json);
+            let rows: Vec<_> = documents(&text).filter_map(|json| row(columns, json)).collect();
+            let parquet = rows::write(columns, &rows).map_err(|error| broken(error.to_string()))?;
+            (rows.len(), parquet, "application/vnd.apache.parquet")
+        } else {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            let gzip = encoder.write_all(json).and_then(|()| encoder.finish());
+            let gzip = gzip.map_err(|error| broken(error.to_string()))?;
+            (lines(json), gzip, "application/gzip")
         };
-        aws.call("s3:PutObject", request).await.map(drop)
+        if mode == Mode::Do {
+            let request = || {
+                let call = aws.s3.put_object().bucket(&self.bucket).key(key);
+                call.content_type(content_type)
+                    .body(ByteStream::from(object.clone()))
+                    .send()
+            };
+            aws.call("s3:PutObject", request).await?;
+        }
+        Ok(count)
     }
 }
 
 /// How many impressions NDJSON holds.
-fn count(ndjson: &[u8]) -> usize {
+fn lines(ndjson: &[u8]) -> usize {
     ndjson.split_inclusive(|byte| *byte == b'\n').count()
 }

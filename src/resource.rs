@@ -38,6 +38,10 @@ pub enum Kind {
     FunctionLogGroup,
     /// Where the delivery stream logs its errors.
     DeliveryLogGroup,
+    /// The Glue database that the table is in.
+    Database,
+    /// The Glue table of what is delivered, by which Firehose converts it.
+    Table,
     /// The Firehose delivery stream from the stream to the bucket.
     DeliveryStream,
     /// The Lambda function behind the webhook.
@@ -64,6 +68,8 @@ impl Kind {
             Self::FunctionRole => "function_role",
             Self::FunctionLogGroup => "function_log_group",
             Self::DeliveryLogGroup => "delivery_log_group",
+            Self::Database => "database",
+            Self::Table => "table",
             Self::DeliveryStream => "delivery_stream",
             Self::Function => "function",
             Self::RestApi => "rest_api",

@@ -6,6 +6,7 @@ pub mod alarm;
 pub mod alarm_topic;
 pub mod bucket;
 pub mod dashboard;
+pub mod database;
 pub mod delivery_stream;
 pub mod function;
 pub mod log_group;
@@ -13,6 +14,7 @@ pub mod rest_api;
 pub mod role;
 pub mod stage;
 pub mod stream;
+pub mod table;
 
 use serde_json::{Value, json};
 

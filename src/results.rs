@@ -189,8 +189,9 @@ pub struct Prices {
 pub struct Athena {
     /// The table's name.
     pub table: String,
-    /// `CREATE EXTERNAL TABLE`.
-    pub create: String,
+    /// `CREATE EXTERNAL TABLE`; absent where the pipeline has made the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create: Option<String>,
     /// Example queries.
     pub queries: Vec<Query>,
 }

@@ -3,10 +3,16 @@
 //! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
 //! call AWS.
 
-use crate::elements::Impression;
-use crate::settings::MAX_RECORD_KIB;
+use std::borrow::Cow;
+use std::fmt;
 
-/// The largest record, newline included, that Firehose takes from a stream.
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+
+use crate::elements::Impression;
+use crate::settings::{MAX_RECORD_KIB, NUMBER_FIELDS, RecordFormat};
+
+/// The largest record, newlines included, that Firehose takes from a stream.
 pub const MAX_RECORD_BYTES: usize = MAX_RECORD_KIB as usize * 1024;
 
 /// The most records in one `PutRecords` request (Kinesis API reference, `PutRecords`).
@@ -21,14 +27,16 @@ pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// Counted in UTF-16 units, because the reference does not say what a character is and these are never fewer.
 const MAX_PARTITION_KEY: usize = 256;
 
-/// A Kinesis record: one or more impressions, each followed by a newline.
+/// A Kinesis record: one or more impressions.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// The key whose hash chooses the shard.
     pub partition_key: String,
     /// The impressions.
     pub impressions: &'a [Impression<'a>],
-    /// The size of the impressions as NDJSON.
+    /// How they are told apart.
+    pub format: RecordFormat,
+    /// The size of the impressions in this format.
     pub bytes: usize,
 }
 
@@ -43,19 +51,23 @@ pub struct Packed<'a> {
 
 /// Packs impressions into records of at most `record_kib` KiB, or one a record if that is 0.
 ///
-/// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`].
+/// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`]; so has one that Firehose cannot convert,
+/// since a record is converted whole or not at all.
 #[must_use]
-pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32) -> Packed<'a> {
+pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32, format: RecordFormat) -> Packed<'a> {
     let target = record_kib as usize * 1024;
     let mut packed = Packed::default();
     let (mut start, mut bytes) = (0, 0);
+    let mut was_misfit = false;
     for (index, impression) in impressions.iter().enumerate() {
-        let size = impression.line.len() + 1;
+        let size = impression.line.len() + format.end().len();
         let is_oversized = size > MAX_RECORD_BYTES;
-        if is_oversized || bytes + size > target {
-            packed.close(&impressions[start..index], bytes, record_kib);
+        let is_misfit = format == RecordFormat::ConcatenatedJson && !fits_columns(&impression.line);
+        if is_oversized || is_misfit || was_misfit || bytes + size > target {
+            packed.close(&impressions[start..index], bytes, record_kib, format);
             (start, bytes) = (index, 0);
         }
+        was_misfit = is_misfit;
         if is_oversized {
             packed.oversized.push(&impression.line);
             start = index + 1;
@@ -63,13 +75,19 @@ pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32) -> Packed<'a
             bytes += size;
         }
     }
-    packed.close(&impressions[start..], bytes, record_kib);
+    packed.close(&impressions[start..], bytes, record_kib, format);
     packed
 }
 
 impl<'a> Packed<'a> {
     /// Makes a record of these impressions, if there are any.
-    fn close(&mut self, impressions: &'a [Impression<'a>], bytes: usize, record_kib: u32) {
+    fn close(
+        &mut self,
+        impressions: &'a [Impression<'a>],
+        bytes: usize,
+        record_kib: u32,
+        format: RecordFormat,
+    ) {
         let Some(first) = impressions.first() else { return };
         let partition_key = match record_kib {
             0 => partition_key(first.key),
@@ -78,9 +96,40 @@ impl<'a> Packed<'a> {
         self.records.push(Record {
             partition_key,
             impressions,
+            format,
             bytes,
         });
     }
+}
+
+/// Whether an impression has a whole number in each of the columns that take nothing else, or nothing at all.
+fn fits_columns(line: &str) -> bool {
+    struct Numbers;
+    impl<'de> Visitor<'de> for Numbers {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an impression")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+                // Firehose does not have case either.
+                if NUMBER_FIELDS
+                    .iter()
+                    .any(|number| name.eq_ignore_ascii_case(number))
+                {
+                    map.next_value::<Option<i64>>()?;
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_str(line)
+        .deserialize_map(Numbers)
+        .is_ok()
 }
 
 /// Splits records into requests that `PutRecords` takes, in order.
@@ -111,12 +160,12 @@ pub fn random_key() -> String {
 }
 
 impl Record<'_> {
-    /// Appends the impressions as NDJSON.
-    pub fn write_to(&self, ndjson: &mut Vec<u8>) {
-        ndjson.reserve(self.bytes);
+    /// Appends the impressions in the record's format.
+    pub fn write_to(&self, json: &mut Vec<u8>) {
+        json.reserve(self.bytes);
         for impression in self.impressions {
-            ndjson.extend_from_slice(impression.line.as_bytes());
-            ndjson.push(b'\n');
+            json.extend_from_slice(impression.line.as_bytes());
+            json.extend_from_slice(self.format.end());
         }
     }
 

@@ -64,15 +64,15 @@ fn write(body: &mut Vec<u8>, stream: &str, records: &[Record<'_>]) {
     body.extend_from_slice(b"{\"StreamName\":");
     push_string(body, stream);
     body.extend_from_slice(b",\"Records\":[");
-    let mut ndjson = Vec::new();
+    let mut data = Vec::new();
     for (index, record) in records.iter().enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        ndjson.clear();
-        record.write_to(&mut ndjson);
+        data.clear();
+        record.write_to(&mut data);
         body.extend_from_slice(b"{\"Data\":\"");
-        base64_simd::STANDARD.encode_append(&ndjson, body);
+        base64_simd::STANDARD.encode_append(&data, body);
         body.extend_from_slice(b"\",\"PartitionKey\":");
         push_string(body, &record.partition_key);
         body.push(b'}');

@@ -14,6 +14,8 @@ pub const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
 pub const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
 /// The environment variable that holds [`Settings::record_kib`].
 pub const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
+/// The environment variable that holds [`Settings::record_format`]; absent means NDJSON.
+pub const ENV_RECORD_FORMAT: &str = "SPLIT_PIPELINE_RECORD_FORMAT";
 /// The environment variable that holds the fields to keep, a JSON array of names; absent means all.
 pub const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
 
@@ -33,8 +35,43 @@ pub struct Settings {
     pub bucket: String,
     /// The size to which impressions are packed into one record, in KiB; 0 means one impression a record.
     pub record_kib: u32,
+    /// How the impressions of a record are told apart.
+    pub record_format: RecordFormat,
     /// The fields of an impression that are passed on.
     pub fields: Fields,
+}
+
+/// The fields of an impression that are whole numbers where it is converted; every other one may be anything, as text.
+///
+/// The number of a flag's version is none of them: it is an identifier, of any length.
+pub const NUMBER_FIELDS: [&str; 1] = ["time"];
+
+/// How the impressions of a record are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordFormat {
+    /// Each ends with a newline, so that records one after the other are NDJSON.
+    #[default]
+    Ndjson,
+    /// Nothing is between them, which is what Firehose's format conversion takes ("Convert input data format").
+    ConcatenatedJson,
+}
+
+impl RecordFormat {
+    /// What an impression ends with.
+    #[must_use]
+    pub const fn end(self) -> &'static [u8] {
+        match self {
+            Self::Ndjson => b"\n",
+            Self::ConcatenatedJson => b"",
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::ConcatenatedJson => "concatenated_json",
+        }
+    }
 }
 
 /// Which fields of an impression are passed on.
@@ -63,6 +100,12 @@ pub enum SettingsError {
         /// The text that was found.
         value: String,
     },
+    /// The record format is none that there is.
+    #[error("{ENV_RECORD_FORMAT} is {value:?}, expected \"ndjson\" or \"concatenated_json\"")]
+    RecordFormat {
+        /// The text that was found.
+        value: String,
+    },
     /// The fields are not a JSON array of strings.
     #[error("{ENV_FIELDS} is not a JSON array of field names")]
     Fields(#[source] serde_json::Error),
@@ -80,6 +123,10 @@ impl Settings {
             (ENV_BUCKET.to_owned(), self.bucket.clone()),
             (ENV_RECORD_KIB.to_owned(), self.record_kib.to_string()),
         ]);
+        if self.record_format != RecordFormat::default() {
+            let format = self.record_format.as_str().to_owned();
+            env.insert(ENV_RECORD_FORMAT.to_owned(), format);
+        }
         if let Fields::Keep(names) = &self.fields {
             let names = serde_json::Value::from(names.as_slice());
             env.insert(ENV_FIELDS.to_owned(), names.to_string());
@@ -102,6 +149,7 @@ impl Settings {
             stream: required(ENV_STREAM)?,
             bucket: required(ENV_BUCKET)?,
             record_kib: get(ENV_RECORD_KIB).map_or(Ok(DEFAULT_RECORD_KIB), parse_record_kib)?,
+            record_format: get(ENV_RECORD_FORMAT).map_or(Ok(RecordFormat::default()), parse_record_format)?,
             fields: get(ENV_FIELDS).map_or(Ok(Fields::All), |text| parse_fields(&text))?,
         })
     }
@@ -112,6 +160,12 @@ fn parse_record_kib(value: String) -> Result<u32, SettingsError> {
         Ok(kib) if kib <= MAX_RECORD_KIB => Ok(kib),
         _ => Err(SettingsError::RecordKib { value }),
     }
+}
+
+fn parse_record_format(value: String) -> Result<RecordFormat, SettingsError> {
+    let known = [RecordFormat::Ndjson, RecordFormat::ConcatenatedJson];
+    let found = known.into_iter().find(|format| format.as_str() == value);
+    found.ok_or(SettingsError::RecordFormat { value })
 }
 
 fn parse_fields(text: &str) -> Result<Fields, SettingsError> {
@@ -142,6 +196,7 @@ mod tests {
             stream: "s".to_owned(),
             bucket: "b".to_owned(),
             record_kib: DEFAULT_RECORD_KIB,
+            record_format: RecordFormat::Ndjson,
             fields: Fields::All,
         };
         assert_eq!(have, want);
@@ -159,6 +214,10 @@ mod tests {
             (
                 &[base[0], base[1], (ENV_RECORD_KIB, "1001")],
                 r#"SPLIT_PIPELINE_RECORD_KIB is "1001", expected a whole number from 0 to 1000"#,
+            ),
+            (
+                &[base[0], base[1], (ENV_RECORD_FORMAT, "csv")],
+                r#"SPLIT_PIPELINE_RECORD_FORMAT is "csv", expected "ndjson" or "concatenated_json""#,
             ),
             (
                 &[base[0], base[1], (ENV_FIELDS, "key,split")],
@@ -180,10 +239,11 @@ mod tests {
             stream in ".+",
             bucket in ".+",
             record_kib in 0..=MAX_RECORD_KIB,
+            record_format in prop_oneof![Just(RecordFormat::Ndjson), Just(RecordFormat::ConcatenatedJson)],
             names in prop::option::of(prop::collection::vec(any::<String>(), 1..5)),
         ) {
             let fields = names.map_or(Fields::All, Fields::Keep);
-            let want = Settings { stream, bucket, record_kib, fields };
+            let want = Settings { stream, bucket, record_kib, record_format, fields };
             let env = want.to_env();
             let have = Settings::from_env(|name| env.get(name).cloned()).unwrap();
             prop_assert_eq!(have, want);

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::elements::Impression;
 use crate::pack::Record;
+use crate::settings::RecordFormat;
 
 pub(crate) type S3Answer = MockResponse<PutObjectOutput, PutObjectError>;
 
@@ -165,6 +166,7 @@ pub(crate) fn record(lines: &[&str]) -> Record<'static> {
     Record {
         partition_key: "k".to_owned(),
         impressions: impressions.leak(),
+        format: RecordFormat::Ndjson,
         bytes,
     }
 }

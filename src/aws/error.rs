@@ -162,6 +162,11 @@ impl AwsError {
                  leave `webhook.access_log` out"
                     .to_owned()
             }
+            ErrorKind::Other if self.message.contains(LAKE_FORMATION) => {
+                "Lake Formation rules over tables in this account: grant the delivery role DESCRIBE and SELECT on the table with \
+                 `aws lakeformation grant-permissions`, and run the command again"
+                    .to_owned()
+            }
             ErrorKind::Failed => "AWS failed, not the spec; run the command again later".to_owned(),
             _ => return Vec::new(),
         };
@@ -210,6 +215,9 @@ impl Error for AwsError {
     }
 }
 
+/// Whose permissions come on top of IAM's, in accounts that use it.
+const LAKE_FORMATION: &str = "Lake Formation";
+
 /// Answers that mean "not yet": the call, the error code, and what the message contains.
 ///
 /// From the AWS provider of Terraform and the services' documentation; an empty part matches anything.
@@ -236,6 +244,7 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ),
     ("firehose:", "InvalidArgumentException", "is not authorized to"),
     ("firehose:", "InvalidArgumentException", "Access was denied"),
+    ("glue:", "ConcurrentModificationException", ""),
     (
         "firehose:",
         "InvalidArgumentException",
@@ -257,12 +266,18 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ("sns:", "ConcurrentAccess", ""),
 ];
 
+fn is_not_yet(call: &str, code: &str, message: &str) -> bool {
+    // What Lake Formation has to grant does not come by waiting.
+    let comes = !message.contains(LAKE_FORMATION);
+    let mut known = NOT_YET.iter();
+    comes
+        && known
+            .any(|(calls, codes, part)| call.starts_with(calls) && code == *codes && message.contains(part))
+}
+
 /// What an error code means; nothing where it is none that we know.
 fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
-    let not_yet = NOT_YET
-        .iter()
-        .any(|(calls, codes, part)| call.starts_with(calls) && code == *codes && message.contains(part));
-    if not_yet {
+    if is_not_yet(call, code, message) {
         return Some(ErrorKind::NotYet);
     }
     Some(match code {
@@ -277,6 +292,7 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         // The same for a function that is Pending, or has an update in progress.
         "ResourceConflictException" if !message.contains("already exist") => ErrorKind::NotYet,
         "BucketAlreadyOwnedByYou"
+        | "AlreadyExistsException"
         | "ConflictException"
         | "EntityAlreadyExists"
         | "EntityAlreadyExistsException"
@@ -295,6 +311,7 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         | "NoSuchTagSet"
         | "ResourceNotFound"
         | "DashboardNotFoundError"
+        | "EntityNotFoundException"
         | "OwnershipControlsNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
         "LimitExceededException" if is_quota(call, message) => ErrorKind::Other,
@@ -449,6 +466,21 @@ mod tests {
         ("sns:Subscribe", "InvalidParameter", "it already exists", Other),
         ("sns:CreateTopic", "AuthorizationError", "", Denied),
         ("cloudwatch:GetDashboard", "ResourceNotFound", "", NotFound),
+        ("glue:GetTable", "EntityNotFoundException", "", NotFound),
+        ("glue:CreateTable", "AlreadyExistsException", "", Exists),
+        ("glue:UpdateTable", "ConcurrentModificationException", "", NotYet),
+        (
+            "firehose:CreateDeliveryStream",
+            "InvalidArgumentException",
+            "Access was denied when calling Glue. Please ensure that the role has the necessary permissions.",
+            NotYet,
+        ),
+        (
+            "firehose:CreateDeliveryStream",
+            "InvalidArgumentException",
+            "Access was denied when calling Glue. Insufficient Lake Formation permission(s): Required Describe on impressions",
+            Other,
+        ),
         (
             "cloudwatch:DeleteDashboards",
             "DashboardNotFoundError",

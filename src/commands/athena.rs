@@ -8,8 +8,7 @@ use crate::results::{self, Query};
 
 pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
-    let bucket = session.names.bucket(&session.spec);
-    let sql = sql(&session.spec, &bucket).map_err(|error| {
+    let sql = sql(&session.spec, &session.names).map_err(|error| {
         Failure::new(FailureKind::Spec, error.to_string())
             .hint("`gzip` or `none`, and a prefix of dates and fixed text, can be queried")
     })?;

@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
 pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::Down, Failure> {
     let want = session.desired(None);
     let have = session.observe(&want).await?;
+    let have = have.with_former_table(&session.aws, &want).await?;
     let (report, kept) = destroy(&session.aws, &want, have, data).await;
     if !report.is_complete() {
         return Err(Failure::of_report("down", report));

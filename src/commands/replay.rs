@@ -5,8 +5,10 @@ use std::time::SystemTime;
 use super::Context;
 use super::session::Session;
 use crate::cli;
+use crate::desired::record_format;
 use crate::failure::{Exit, Failure};
 use crate::replay::{Mode, Place, Span, spilled, stream};
+use crate::table::delivered_columns;
 
 pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -16,6 +18,8 @@ pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, F
         bucket: session.names.bucket(&session.spec),
         prefix: session.spec.delivery.prefix.as_str().to_owned(),
         record_kib: session.spec.handler.record_kib.get(),
+        record_format: record_format(&session.spec),
+        columns: delivered_columns(&session.spec),
     };
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Do };
     let result = match args.since {

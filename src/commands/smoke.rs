@@ -20,10 +20,11 @@ use crate::progress::{Event, Progress as _};
 use crate::random;
 use crate::resource::Adoption;
 use crate::results::Smoke;
-use crate::smoke::delivered::SearchError;
+use crate::smoke::delivered::{SearchError, Shape};
 use crate::smoke::post::Header;
 use crate::smoke::{Batch, Poster, Search, SmokeError};
-use crate::spec::{Bounded, Monitoring, Name, Spec};
+use crate::spec::{Bounded, Format, Monitoring, Name, Spec};
+use crate::table::delivered_columns;
 
 /// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
 pub(super) const RUN_BYTES: usize = 4;
@@ -152,19 +153,8 @@ async fn send_and_find(
     batch: &Batch,
     timeout: Duration,
 ) -> Result<Smoke, Failure> {
-    let (context, delivery) = (&session.context, &session.spec.delivery);
-    let lines = batch.lines(&kept_fields(&session.spec.handler.fields));
-    let bucket = session.names.bucket(&session.spec);
-    let slowest = Duration::from_secs(delivery.buffer_seconds.get().into()) + DELIVERY_SLACK;
-    if timeout < slowest && !session.aws.is_emulator() {
-        context.ui.warn(&format!(
-            "a delivery may take up to {}, and --timeout is {}",
-            humantime::format_duration(slowest),
-            humantime::format_duration(timeout)
-        ));
-    }
-    let search = Search::start(&session.aws, &bucket, delivery.prefix.as_str(), slowest, lines);
-    let mut search = context.unless_interrupted(search).await?.map_err(search_failed)?;
+    let context = &session.context;
+    let mut search = start_search(session, batch, timeout).await?;
     let started = Instant::now();
     context
         .ui
@@ -177,6 +167,7 @@ async fn send_and_find(
         let message = format!(
             "{rejected} of {all} elements of the payload are no impressions: objects with a `key` and a `split`"
         );
+        let bucket = session.names.bucket(&session.spec);
         return Err(Failure::new(FailureKind::Smoke, message).hint(format!(
             "they are below `rejected/` in {bucket}, each with the reason"
         )));
@@ -204,6 +195,24 @@ async fn send_and_find(
     };
     search.report(&mut result);
     Ok(result)
+}
+
+/// Gets ready to find a batch again, which is what it finds before anything is sent.
+async fn start_search(session: &Session, batch: &Batch, timeout: Duration) -> Result<Search, Failure> {
+    let (context, spec) = (&session.context, &session.spec);
+    let lines = batch.lines(&kept_fields(&spec.handler.fields));
+    let slowest = Duration::from_secs(spec.delivery.buffer_seconds.get().into()) + DELIVERY_SLACK;
+    if timeout < slowest && !session.aws.is_emulator() {
+        context.ui.warn(&format!(
+            "a delivery may take up to {}, and --timeout is {}",
+            humantime::format_duration(slowest),
+            humantime::format_duration(timeout)
+        ));
+    }
+    let (bucket, prefix) = (session.names.bucket(spec), spec.delivery.prefix.as_str());
+    let shape = delivered_columns(spec).map_or(Shape::Lines, Shape::Rows);
+    let search = Search::start(&session.aws, &bucket, prefix, slowest, shape, &lines);
+    context.unless_interrupted(search).await?.map_err(search_failed)
 }
 
 async fn post_all(poster: &mut Poster, batch: &Batch) -> Result<(), SmokeError> {
@@ -260,7 +269,10 @@ pub(super) fn ephemeral_settings(spec: &Spec) -> Spec {
     };
     spec.delivery.bucket = None;
     spec.delivery.existing_bucket = false;
-    spec.delivery.buffer_mib = Bounded::of::<1>();
+    spec.delivery.buffer_mib = match spec.delivery.format {
+        Format::Json => Bounded::of::<1>(),
+        Format::Parquet => Bounded::of::<64>(),
+    };
     spec.delivery.buffer_seconds = Bounded::of::<0>();
     spec
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::policies::{allow, document, use_key};
 use crate::names::Names;
-use crate::spec::{BucketEncryption, Spec};
+use crate::spec::{BucketEncryption, Format, Spec};
 
 /// A command that needs permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         roles(spec, names),
         any_log_group(names),
         log_groups(names),
+        catalog(spec, names),
         delivery_stream(names),
         function(names),
         all_rest_apis(names),
@@ -259,6 +260,34 @@ fn log_groups(names: &Names) -> Needs {
         ],
         delete: &["logs:DeleteLogGroup"],
     }
+}
+
+/// Glue checks the catalog besides what is in it, and everything that a database has when it is deleted.
+fn catalog(spec: &Spec, names: &Names) -> Needs {
+    let mut needs = Needs {
+        sid: "Catalog",
+        resources: vec![
+            names.catalog_arn(),
+            names.database_arn(),
+            names.any_table_arn("*"),
+            names.any_database_function_arn(),
+        ],
+        look: &[],
+        make: &[],
+        delete: &[],
+    };
+    if spec.delivery.format == Format::Parquet {
+        needs.look = &["glue:GetDatabase", "glue:GetTable", "glue:GetTags"];
+        needs.make = &[
+            "glue:CreateDatabase",
+            "glue:CreateTable",
+            "glue:TagResource",
+            "glue:UntagResource",
+            "glue:UpdateTable",
+        ];
+        needs.delete = &["glue:DeleteDatabase", "glue:DeleteTable", "glue:GetTables"];
+    }
+    needs
 }
 
 fn delivery_stream(names: &Names) -> Needs {

@@ -41,6 +41,7 @@ pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
             &format!("{bucket}/*"),
         ),
         allow("LogErrors", &["logs:PutLogEvents"], &errors),
+        read_table(names),
     ];
     let write = ["kms:Decrypt", "kms:GenerateDataKey"];
     statements.extend(use_own_keys(spec, names, &["kms:Decrypt"], &write));
@@ -52,6 +53,17 @@ pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
         trust("firehose.amazonaws.com", Some(condition)),
         document(&statements),
     )
+}
+
+/// What a conversion takes. Firehose may go on with one for minutes after it was told not to, so this is not taken away with it.
+fn read_table(names: &Names) -> Value {
+    let mut statement = allow(
+        "ReadTable",
+        &["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
+        "",
+    );
+    statement["Resource"] = json!([names.catalog_arn(), names.database_arn(), names.table_arn()]);
+    statement
 }
 
 /// The role of the function: put records, spill what the stream refuses, log.

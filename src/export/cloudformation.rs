@@ -259,7 +259,12 @@ fn attribute(pipeline: &Pipeline<'_>, referent: Referent) -> Option<&'static str
         Referent::FunctionRole => Some("HandlerRole.Arn"),
         Referent::Function => Some("Handler.Arn"),
         Referent::AlarmTopic => Some("AlarmTopic"),
-        // CloudFormation's ARN of a log group ends with `:*`, and a policy within an API cannot refer to that API.
-        Referent::FunctionLogGroup | Referent::DeliveryLogGroup | Referent::RestApi => None,
+        // CloudFormation's ARN of a log group ends with `:*`, a policy within an API cannot refer to that API, and Glue's resources
+        // have no ARN there.
+        Referent::FunctionLogGroup
+        | Referent::DeliveryLogGroup
+        | Referent::RestApi
+        | Referent::Database
+        | Referent::Table => None,
     }
 }

@@ -10,6 +10,7 @@ use crate::artifact::file_name;
 use crate::resources::rest_api::Path;
 
 mod access;
+mod catalog;
 mod delivery;
 mod monitoring;
 mod storage;
@@ -22,14 +23,18 @@ pub(super) fn text(pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
         settings(pipeline),
         storage::bucket(pipeline),
         delivery::stream(pipeline),
+    ];
+    let others = [
         delivery::delivery(pipeline),
         webhook::function(pipeline),
         webhook::api(pipeline),
         webhook::stage(pipeline),
     ];
+    let catalog = catalog::catalog(pipeline);
     let monitoring = monitoring::monitoring(pipeline);
+    let sections = sections.into_iter().chain(catalog).chain(others);
     let mut text = head(pipeline);
-    for section in sections.into_iter().chain(monitoring).chain([output(pipeline)]) {
+    for section in sections.chain(monitoring).chain([output(pipeline)]) {
         text.push('\n');
         text += &section.text()?;
     }
@@ -172,6 +177,8 @@ fn address(pipeline: &Pipeline<'_>, referent: Referent) -> &'static str {
         Referent::FunctionLogGroup => "aws_cloudwatch_log_group.handler.arn",
         Referent::DeliveryLogGroup => "aws_cloudwatch_log_group.delivery.arn",
         Referent::Function => "aws_lambda_function.handler.arn",
+        Referent::Database => "aws_glue_catalog_database.impressions.arn",
+        Referent::Table => "aws_glue_catalog_table.impressions.arn",
         Referent::RestApi => "aws_api_gateway_rest_api.webhook.execution_arn",
         Referent::AlarmTopic => "aws_sns_topic.alarms.arn",
     }

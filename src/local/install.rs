@@ -8,10 +8,10 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::state::{State, last_lines};
-use super::{CBOR2_VERSION, LocalError, MINISTACK_VERSION};
+use super::{BESIDES, LocalError, MINISTACK_VERSION};
 
 /// Prints the version of the MiniStack that a Python has, if it has what MiniStack needs besides.
-const VERSION_OF: &str = "import cbor2, importlib.metadata as m; print(m.version('ministack'))";
+const VERSION_OF: &str = "import cbor2, duckdb, importlib.metadata as m; print(m.version('ministack'))";
 
 /// Fails on a Python that MiniStack does not run on.
 const PYTHON_IS_RECENT: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
@@ -38,9 +38,11 @@ pub(super) async fn command(state: &State, progress: &(dyn Fn(&str) + Sync)) -> 
         return Ok(run);
     }
     if let Ok(uvx) = which::which("uvx") {
-        let [ministack, cbor2] = packages();
-        let arguments = ["--from", &ministack, "--with", &cbor2, "ministack"];
-        let arguments = arguments.map(Into::into).to_vec();
+        let mut arguments = vec!["--from".into(), ministack().into()];
+        for package in BESIDES {
+            arguments.extend(["--with".into(), package.into()]);
+        }
+        arguments.push("ministack".into());
         return Ok(Run {
             program: uvx,
             arguments,
@@ -72,12 +74,9 @@ fn interpreter(script: &str) -> Option<PathBuf> {
     (line.contains("python") && !line.contains(' ')).then(|| PathBuf::from(line))
 }
 
-/// What is installed.
-fn packages() -> [String; 2] {
-    [
-        format!("ministack=={MINISTACK_VERSION}"),
-        format!("cbor2=={CBOR2_VERSION}"),
-    ]
+/// The package that is MiniStack.
+fn ministack() -> String {
+    format!("ministack=={MINISTACK_VERSION}")
 }
 
 async fn install(environment: &Path) -> Result<(), LocalError> {
@@ -98,19 +97,11 @@ async fn install(environment: &Path) -> Result<(), LocalError> {
         &["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
     )
     .await?;
-    let [ministack, cbor2] = packages();
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        &ministack,
-        &cbor2,
-    ];
-    output(&environment.join("bin/python"), &pip.map(AsRef::as_ref))
-        .await
-        .map(drop)
+    let ministack = ministack();
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let pip = pip.into_iter().chain([ministack.as_str()]).chain(BESIDES);
+    let pip: Vec<_> = pip.map(AsRef::as_ref).collect();
+    output(&environment.join("bin/python"), &pip).await.map(drop)
 }
 
 async fn output(program: &Path, arguments: &[&std::ffi::OsStr]) -> Result<String, LocalError> {

@@ -61,11 +61,9 @@ impl State {
 
     /// The Python environment that the emulator is installed in, whatever the port.
     pub(super) fn environment(&self) -> PathBuf {
-        self.directory.join(format!(
-            "ministack-{}-cbor2-{}",
-            super::MINISTACK_VERSION,
-            super::CBOR2_VERSION
-        ))
+        let besides = super::BESIDES.join("-").replace("==", "-");
+        let version = super::MINISTACK_VERSION;
+        self.directory.join(format!("ministack-{version}-{besides}"))
     }
 
     /// Waits until no other command starts or stops the emulator.

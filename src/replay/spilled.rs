@@ -11,7 +11,7 @@ use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
 
-use super::{EXTENSION, Mode, Place, ReplayError};
+use super::{Mode, NDJSON_GZ, Place, ReplayError};
 use crate::aws::Aws;
 use crate::objects;
 use crate::progress::Event;
@@ -59,7 +59,7 @@ async fn send(
     result: &mut Replay,
 ) -> Result<(), ReplayError> {
     let impressions = stored(ndjson);
-    let packed = pack(&impressions, place.record_kib);
+    let packed = pack(&impressions, place.record_kib, place.record_format);
     result.copied += packed.oversized.len();
     result.delivered += impressions.len() - packed.oversized.len();
     if mode == Mode::DryRun {
@@ -68,10 +68,10 @@ async fn send(
     if !packed.oversized.is_empty() {
         // No record holds them, so they are put where they would have been delivered.
         let name = key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
-        let name = format!("oversized-{}", name.trim_end_matches(EXTENSION));
+        let name = format!("oversized-{}", name.trim_end_matches(NDJSON_GZ));
         let lines = packed.oversized.join("\n") + "\n";
-        let target = place.prefix_at(SystemTime::now())? + &name + EXTENSION;
-        place.put(&target, lines.as_bytes(), aws).await?;
+        let target = place.prefix_at(SystemTime::now())? + &name + place.extension();
+        place.put(&target, lines.as_bytes(), mode, aws).await?;
     }
     let deadline = Instant::now() + SENDING;
     let (bodies, requests) = (Bodies::default(), requests(packed.records));

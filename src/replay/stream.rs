@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 
-use super::{EXTENSION, Mode, Place, ReplayError, Span, count};
+use super::{Mode, Place, ReplayError, Span};
 use crate::aws::{Aws, AwsError};
 use crate::progress::Event;
 use crate::results::Replay;
@@ -51,7 +51,7 @@ struct Copy<'a> {
 struct Gathered {
     prefix: String,
     name: String,
-    ndjson: Vec<u8>,
+    json: Vec<u8>,
 }
 
 impl Copy<'_> {
@@ -88,27 +88,29 @@ impl Copy<'_> {
         arrival: SystemTime,
     ) -> Result<(), ReplayError> {
         let prefix = self.place.prefix_at(arrival)?;
-        if gathered.ndjson.len() >= OBJECT_BYTES || gathered.prefix != prefix {
+        if gathered.json.len() >= OBJECT_BYTES || gathered.prefix != prefix {
             self.put(gathered).await?;
         }
-        if gathered.ndjson.is_empty() {
-            gathered.name = format!("replay-{shard}-{}{EXTENSION}", record.sequence_number());
+        if gathered.json.is_empty() {
+            let (number, extension) = (record.sequence_number(), self.place.extension());
+            gathered.name = format!("replay-{shard}-{number}{extension}");
             gathered.prefix = prefix;
         }
-        gathered.ndjson.extend_from_slice(record.data().as_ref());
+        gathered.json.extend_from_slice(record.data().as_ref());
+        if self.place.columns.is_some() {
+            // A record ends with its line, so that one that cannot be read takes no other with it.
+            gathered.json.push(b'\n');
+        }
         Ok(())
     }
 
     async fn put(&mut self, gathered: &mut Gathered) -> Result<(), ReplayError> {
-        let Gathered { prefix, name, ndjson } = std::mem::take(gathered);
-        if ndjson.is_empty() {
+        let Gathered { prefix, name, json } = std::mem::take(gathered);
+        if json.is_empty() {
             return Ok(());
         }
         let key = prefix + &name;
-        if self.mode == Mode::Do {
-            self.place.put(&key, &ndjson, self.aws).await?;
-        }
-        self.result.copied += count(&ndjson);
+        self.result.copied += self.place.put(&key, &json, self.mode, self.aws).await?;
         self.result.objects.push(key);
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! The Firehose delivery stream from the Kinesis stream to the bucket.
 
 use aws_sdk_firehose::types::{
-    BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DeliveryStreamDescription,
-    DeliveryStreamStatus, DeliveryStreamType, ExtendedS3DestinationConfiguration,
-    ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate, FailureDescription,
-    KinesisStreamSourceConfiguration, ProcessingConfiguration, Tag,
+    BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DataFormatConversionConfiguration,
+    DeliveryStreamDescription, DeliveryStreamStatus, DeliveryStreamType, Deserializer,
+    ExtendedS3DestinationConfiguration, ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate,
+    FailureDescription, InputFormatConfiguration, KinesisStreamSourceConfiguration, OpenXJsonSerDe,
+    OutputFormatConfiguration, ParquetCompression, ParquetSerDe, ProcessingConfiguration,
+    SchemaConfiguration, Serializer, Tag,
 };
 use serde::Serialize;
 
@@ -52,9 +54,36 @@ pub struct State {
     pub buffer_seconds: i32,
     /// What changes the records on their way, such as `Lambda`: nothing should.
     pub processors: Vec<String>,
+    /// What records are converted to; absent where they are delivered as they are.
+    pub conversion: Option<Conversion>,
     /// Where errors are logged: log group and log stream.
     pub error_log: Option<(String, String)>,
 }
+
+/// A conversion of JSON to Parquet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conversion {
+    /// The database of the table that says which columns there are.
+    pub database: String,
+    /// That table.
+    pub table: String,
+    /// The region of both.
+    pub region: String,
+    /// The role with which the table is read.
+    pub role: String,
+    /// What reads the records.
+    pub deserializer: String,
+    /// What writes the objects.
+    pub serializer: String,
+    /// `GZIP`, `SNAPPY` or `UNCOMPRESSED`.
+    pub compression: String,
+}
+
+/// What reads JSON of any case and with more fields than there are columns.
+pub const OPENX_JSON: &str = "OpenXJsonSerDe";
+
+/// What writes Parquet.
+pub const PARQUET: &str = "ParquetSerDe";
 
 /// What there is to know of an existing one to change it.
 #[derive(Clone, Debug)]
@@ -62,6 +91,15 @@ pub struct Id {
     arn: String,
     destination: String,
     version: String,
+    conversion: Option<DataFormatConversionConfiguration>,
+}
+
+impl Id {
+    /// Whether it converts by a table, or did once: Firehose keeps that in mind.
+    pub fn knows_a_table(&self) -> bool {
+        let schema = self.conversion.as_ref().and_then(|it| it.schema_configuration());
+        schema.is_some_and(|schema| schema.table_name().is_some())
+    }
 }
 
 /// What must exist first: who reads and writes, from where, and where to.
@@ -75,6 +113,8 @@ pub struct Needs {
     pub bucket: String,
     /// The log group for errors.
     pub log_group: String,
+    /// The table to convert by, if there is to be one.
+    pub table: (),
 }
 
 impl Resource for DeliveryStream {
@@ -139,14 +179,13 @@ impl Resource for DeliveryStream {
         let described = answer
             .delivery_stream_description()
             .ok_or_else(|| AwsError::incomplete(call, "description"))?;
+        let destination = described.destinations().first();
+        let s3 = destination.and_then(|it| it.extended_s3_destination_description());
         let id = Id {
             arn: described.delivery_stream_arn().to_owned(),
             version: described.version_id().to_owned(),
-            destination: described
-                .destinations()
-                .first()
-                .map_or("", |first| first.destination_id())
-                .to_owned(),
+            destination: destination.map_or("", |it| it.destination_id()).to_owned(),
+            conversion: s3.and_then(|s3| s3.data_format_conversion_configuration().cloned()),
         };
         let phase = match described.delivery_stream_status() {
             DeliveryStreamStatus::Active => Phase::Ready,
@@ -198,7 +237,7 @@ impl Resource for DeliveryStream {
                 let call = call
                     .current_delivery_stream_version_id(&id.version)
                     .destination_id(&id.destination);
-                call.extended_s3_destination_update(self.destination_update())
+                call.extended_s3_destination_update(self.destination_update(&id))
                     .send()
             };
             step.aws.call("firehose:UpdateDestination", request).await
@@ -228,10 +267,22 @@ impl Resource for DeliveryStream {
     }
 
     fn caution(&self, have: &State) -> Option<String> {
-        (have.bucket != self.state.bucket).then(|| {
+        let (Self { name, .. }, want) = (self, &self.state);
+        if have.bucket != want.bucket {
+            return Some(format!(
+                "delivery stream {name}: delivers to {} from now on; {} stays with what is in it, and `down` will not know it",
+                want.bucket, have.bucket
+            ));
+        }
+        let other_format = have.conversion.is_some() != want.conversion.is_some();
+        (other_format && have.prefix == want.prefix).then(|| {
+            let [before, after] = [have, want].map(|state| match state.conversion {
+                Some(_) => "Parquet",
+                None => "JSON",
+            });
             format!(
-                "delivery stream {}: delivers to {} from now on; {} stays with what is in it, and `down` will not know it",
-                self.name, self.state.bucket, have.bucket
+                "delivery stream {name}: delivers {after} from now on, to where there is {before}, and no table can read both: \
+                 another `delivery.prefix` keeps them apart"
             )
         })
     }
@@ -282,6 +333,10 @@ impl DeliveryStream {
                 .iter()
                 .map(|processor| processor.r#type().as_str().to_owned())
                 .collect(),
+            conversion: s3
+                .and_then(ExtendedS3DestinationDescription::data_format_conversion_configuration)
+                .filter(|conversion| conversion.enabled() != Some(false))
+                .map(Conversion::of),
             error_log: log.map(|log| (owned(log.log_group_name()), owned(log.log_stream_name()))),
         }
     }
@@ -304,14 +359,18 @@ impl DeliveryStream {
             .compression_format(CompressionFormat::from(self.state.compression.as_str()))
             .cloud_watch_logging_options(self.error_log())
             .set_file_extension(self.state.file_extension.clone())
+            .set_data_format_conversion_configuration(
+                self.state.conversion.as_ref().map(Conversion::configuration),
+            )
             .build()
             .map_err(AwsError::from)
     }
 
-    fn destination_update(&self) -> ExtendedS3DestinationUpdate {
+    fn destination_update(&self, have: &Id) -> ExtendedS3DestinationUpdate {
         let untouched = ProcessingConfiguration::builder().enabled(false).build();
         ExtendedS3DestinationUpdate::builder()
             .processing_configuration(untouched)
+            .data_format_conversion_configuration(self.conversion(have))
             .role_arn(&self.state.role)
             .bucket_arn(&self.state.bucket)
             .prefix(&self.state.prefix)
@@ -321,6 +380,29 @@ impl DeliveryStream {
             .cloud_watch_logging_options(self.error_log())
             .set_file_extension(self.state.file_extension.clone())
             .build()
+    }
+
+    /// What to convert to; to convert no longer is said too, since Firehose keeps what an update does not mention, and then
+    /// the table by which that was done stays known.
+    fn conversion(&self, have: &Id) -> DataFormatConversionConfiguration {
+        let off = || {
+            let had = have.conversion.clone();
+            let (schema, input, output) = had.map_or((None, None, None), |had| {
+                (
+                    had.schema_configuration,
+                    had.input_format_configuration,
+                    had.output_format_configuration,
+                )
+            });
+            DataFormatConversionConfiguration::builder()
+                .enabled(false)
+                .set_schema_configuration(schema)
+                .set_input_format_configuration(input)
+                .set_output_format_configuration(output)
+                .build()
+        };
+        let on = self.state.conversion.as_ref().map(Conversion::configuration);
+        on.unwrap_or_else(off)
     }
 
     fn buffering(&self) -> BufferingHints {
@@ -361,6 +443,53 @@ impl DeliveryStream {
             aws.call("firehose:UntagDeliveryStream", request).await.map(drop)
         };
         retag(&self.tags, have, set, remove).await
+    }
+}
+
+impl Conversion {
+    fn of(configuration: &DataFormatConversionConfiguration) -> Self {
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let schema = configuration.schema_configuration();
+        let input = configuration.input_format_configuration();
+        let deserializer = input.and_then(InputFormatConfiguration::deserializer);
+        let output = configuration.output_format_configuration();
+        let serializer = output.and_then(OutputFormatConfiguration::serializer);
+        let parquet = serializer.and_then(Serializer::parquet_ser_de);
+        let open_x = deserializer.and_then(Deserializer::open_x_json_ser_de);
+        Self {
+            database: owned(schema.and_then(SchemaConfiguration::database_name)),
+            table: owned(schema.and_then(SchemaConfiguration::table_name)),
+            region: owned(schema.and_then(SchemaConfiguration::region)),
+            role: owned(schema.and_then(SchemaConfiguration::role_arn)),
+            deserializer: owned(open_x.map(|_| OPENX_JSON)),
+            serializer: owned(parquet.map(|_| PARQUET)),
+            compression: owned(
+                parquet
+                    .and_then(ParquetSerDe::compression)
+                    .map(ParquetCompression::as_str),
+            ),
+        }
+    }
+
+    fn configuration(&self) -> DataFormatConversionConfiguration {
+        let schema = SchemaConfiguration::builder()
+            .database_name(&self.database)
+            .table_name(&self.table)
+            .region(&self.region)
+            .role_arn(&self.role)
+            .build();
+        let deserializer = Deserializer::builder().open_x_json_ser_de(OpenXJsonSerDe::builder().build());
+        let input = InputFormatConfiguration::builder().deserializer(deserializer.build());
+        let compression = ParquetCompression::from(self.compression.as_str());
+        let parquet = ParquetSerDe::builder().compression(compression).build();
+        let serializer = Serializer::builder().parquet_ser_de(parquet).build();
+        let output = OutputFormatConfiguration::builder().serializer(serializer);
+        DataFormatConversionConfiguration::builder()
+            .enabled(true)
+            .schema_configuration(schema)
+            .input_format_configuration(input.build())
+            .output_format_configuration(output.build())
+            .build()
     }
 }
 

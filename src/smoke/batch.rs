@@ -31,7 +31,7 @@ const LABELS: [&str; 6] = [
 /// Values that a careless number or object type breaks.
 const PROPERTIES: [&str; 4] = [
     "null",
-    r#"{"plan":"pro","seats":12345678901234567890,"ratio":0.1000,"nested":{"a":[1,{"b":null}]}}"#,
+    r#"{"plan":"pro","seats":12345678901234567890,"ratio":0.1000,"nested":{"a":[{"b":null}],"c":[1]}}"#,
     r#"{"order":-1.5e+300,"empty":{},"list":[]}"#,
     r#"{"text":"}, {","deep":[[[["x"]]]]}"#,
 ];

@@ -1,9 +1,10 @@
-//! Finding impressions in S3: every new object is read, and every line of it counted.
+//! Finding impressions in S3: every new object is read, and every impression in it counted.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures_util::future::try_join_all;
 use split_pipeline_handler::spill::SPILL_PREFIX;
@@ -11,22 +12,60 @@ use split_pipeline_handler::spill::SPILL_PREFIX;
 use super::SmokeError;
 use crate::aws::{Aws, AwsError};
 use crate::results::Smoke;
+use crate::rows::{self, Cell, PARQUET_MAGIC, Row, documents, row};
+use crate::table::Column;
 use crate::{objects, prefixes};
 
 /// How many objects are read at once.
 const CONCURRENT_READS: usize = 16;
 
-/// A search for lines in a bucket.
+/// A search for impressions in a bucket.
 pub struct Search {
     bucket: String,
     prefix: String,
     from: SystemTime,
-    lines: HashMap<String, Tally>,
+    shape: Shape,
+    impressions: HashMap<Impression, Tally>,
     seen: HashSet<String>,
     objects: Vec<String>,
 }
 
-/// How often a line was sent and found; a payload may have the same impression twice.
+/// What becomes of impressions on their way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// They are lines, as they were sent.
+    Lines,
+    /// They are rows of a table with these columns.
+    Rows(Vec<Column>),
+}
+
+/// An impression, as it is known again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Impression {
+    /// As a line.
+    Line(String),
+    /// As a row, without what was no text or number: how the conversion writes such is its own affair.
+    Row(Row),
+}
+
+impl Shape {
+    /// How an impression in JSON is known again; not at all where it is none.
+    fn of(&self, json: &str) -> Option<Impression> {
+        match self {
+            Self::Lines => Some(Impression::Line(json.to_owned())),
+            Self::Rows(columns) => row(columns, json).map(Impression::of),
+        }
+    }
+}
+
+impl Impression {
+    fn of(mut row: Row) -> Self {
+        row.retain(|_, cell| !matches!(cell, Cell::Text(text) if text.starts_with(['{', '['])));
+        Self::Row(row)
+    }
+}
+
+/// How often an impression was sent and found; a payload may have the same one twice.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     sent: usize,
@@ -49,7 +88,7 @@ impl From<AwsError> for SearchError {
 }
 
 impl Search {
-    /// Starts a search for `lines`; objects that are there already do not count.
+    /// Starts a search for impressions that are sent as `lines`; objects that are there already do not count.
     ///
     /// Firehose puts an object where the arrival of its oldest record says, so up to `gathered` ago.
     pub async fn start(
@@ -57,17 +96,19 @@ impl Search {
         bucket: &str,
         prefix: &str,
         gathered: Duration,
-        lines: Vec<String>,
+        shape: Shape,
+        lines: &[String],
     ) -> Result<Self, SearchError> {
-        let mut tallies = HashMap::<_, Tally>::new();
-        for line in lines {
-            tallies.entry(line).or_default().sent += 1;
+        let mut impressions = HashMap::<_, Tally>::new();
+        for impression in lines.iter().filter_map(|line| shape.of(line)) {
+            impressions.entry(impression).or_default().sent += 1;
         }
         let mut search = Self {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             from: SystemTime::now() - gathered,
-            lines: tallies,
+            shape,
+            impressions,
             seen: HashSet::new(),
             objects: Vec::new(),
         };
@@ -84,35 +125,35 @@ impl Search {
             .filter(|key| !self.seen.contains(key))
             .collect();
         for keys in keys.chunks(CONCURRENT_READS) {
-            let texts = try_join_all(keys.iter().map(|key| self.read(key, aws))).await?;
-            for (key, text) in keys.iter().zip(texts) {
-                self.count(key, &text);
+            let objects = try_join_all(keys.iter().map(|key| self.read(key, aws))).await?;
+            for (key, impressions) in keys.iter().zip(objects) {
+                self.count(key, &impressions);
             }
         }
         Ok(())
     }
 
-    /// Whether every line was found.
+    /// Whether every impression was found.
     pub fn is_complete(&self) -> bool {
-        self.lines.values().all(|line| line.found >= line.sent)
+        self.impressions.values().all(|it| it.found >= it.sent)
     }
 
     /// Writes what was found into a result.
     pub fn report(self, result: &mut Smoke) {
-        for line in self.lines.values() {
-            result.delivered += line.found.min(line.sent);
-            result.missing += line.sent.saturating_sub(line.found);
-            result.duplicated += line.found.saturating_sub(line.sent);
+        for it in self.impressions.values() {
+            result.delivered += it.found.min(it.sent);
+            result.missing += it.sent.saturating_sub(it.found);
+            result.duplicated += it.found.saturating_sub(it.sent);
         }
         result.bucket = self.bucket;
         result.objects = self.objects;
     }
 
-    fn count(&mut self, key: &str, text: &str) {
+    fn count(&mut self, key: &str, impressions: &[Impression]) {
         self.seen.insert(key.to_owned());
         let mut holds_ours = false;
-        for line in text.lines() {
-            if let Some(tally) = self.lines.get_mut(line) {
+        for impression in impressions {
+            if let Some(tally) = self.impressions.get_mut(impression) {
                 tally.found += 1;
                 holds_ours = true;
             }
@@ -134,7 +175,7 @@ impl Search {
         Ok(keys)
     }
 
-    async fn read(&self, key: &str, aws: &Aws) -> Result<String, SearchError> {
+    async fn read(&self, key: &str, aws: &Aws) -> Result<Vec<Impression>, SearchError> {
         let request = || aws.s3.get_object().bucket(&self.bucket).key(key).send();
         let object = aws.call("s3:GetObject", request).await?;
         let broken = |source| {
@@ -148,7 +189,22 @@ impl Search {
             .collect()
             .await
             .map_err(|error| broken(io::Error::other(error)))?;
-        decompress(&bytes.into_bytes()).map_err(broken)
+        self.shape.read(bytes.into_bytes()).map_err(broken)
+    }
+}
+
+impl Shape {
+    /// The impressions of an object, whatever it is: what was spilled is in lines, always.
+    fn read(&self, object: Bytes) -> io::Result<Vec<Impression>> {
+        if object.starts_with(PARQUET_MAGIC) {
+            let rows = rows::read(object).map_err(io::Error::other)?;
+            return Ok(rows.into_iter().map(Impression::of).collect());
+        }
+        let text = decompress(&object)?;
+        Ok(match self {
+            Self::Lines => text.lines().filter_map(|line| self.of(line)).collect(),
+            Self::Rows(_) => documents(&text).filter_map(|json| self.of(json)).collect(),
+        })
     }
 }
 
@@ -195,6 +251,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::table::BIGINT;
 
     #[test]
     fn every_compression_is_undone() {
@@ -225,23 +282,54 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_counted_once_each_and_copies_apart() {
+    fn impressions_are_counted_once_each_and_copies_apart() {
+        let line = |line: &str| Impression::Line(line.to_owned());
         let mut search = Search {
             bucket: "b".into(),
             prefix: String::new(),
             from: SystemTime::now(),
-            lines: [("a", 1), ("b", 2), ("c", 1)]
-                .map(|(line, sent)| (line.to_owned(), Tally { sent, found: 0 }))
+            shape: Shape::Lines,
+            impressions: [("a", 1), ("b", 2), ("c", 1)]
+                .map(|(it, sent)| (line(it), Tally { sent, found: 0 }))
                 .into(),
             seen: HashSet::new(),
             objects: Vec::new(),
         };
-        search.count("one", "a\nb\na\n");
-        search.count("two", "somebody else's\n");
+        search.count("one", &["a", "b", "a"].map(line));
+        search.count("two", &[line("somebody else's")]);
         assert!(!search.is_complete());
         let mut result = Smoke::default();
         search.report(&mut result);
         assert_eq!((result.delivered, result.missing, result.duplicated), (2, 2, 1));
         assert_eq!(result.objects, ["one"]);
+    }
+
+    #[test]
+    fn rows_are_known_again_in_parquet_and_in_json() {
+        let column = |name: &str, kind| Column {
+            name: name.to_owned(),
+            kind,
+        };
+        let columns = vec![
+            column("key", "string"),
+            column("time", BIGINT),
+            column("properties", "string"),
+        ];
+        let sent = [
+            r#"{"key":"a","time":1,"properties":{"x": 1},"more":true}"#,
+            r#"{"Key":"b","time":"2","properties":null}"#,
+        ];
+        let shape = Shape::Rows(columns.clone());
+        let want: Vec<_> = sent.iter().filter_map(|json| shape.of(json)).collect();
+        assert_eq!(want.len(), 2);
+        let rows: Vec<_> = sent.iter().filter_map(|json| row(&columns, json)).collect();
+        let parquet = rows::write(&columns, &rows).unwrap();
+        for object in [
+            parquet,
+            sent.concat().into_bytes(),
+            (sent.join("\n") + "\n").into_bytes(),
+        ] {
+            assert_eq!(shape.read(object.into()).unwrap(), want);
+        }
     }
 }

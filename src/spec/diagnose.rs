@@ -9,7 +9,7 @@ use super::fault::{Fault, FaultKind, Place};
 use super::locate::locate;
 use super::problem::{Problem, SpecError, hint, nearest};
 use super::tree::{Node, Step};
-use super::{Fields, Spec, StreamMode, yaml};
+use super::{Compression, Fields, Format, Spec, StreamMode, yaml};
 
 /// After so many problems, more of them help nobody, and finding each costs a walk through the text.
 const MAX_PROBLEMS: usize = 50;
@@ -42,6 +42,7 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Parsed, SpecError> {
     let (tree, spec) = read_spec(text, tree, &mut problems);
     if let Some(spec) = &spec {
         problems.extend(check_together(text, spec, &tree));
+        problems.extend(check_parquet(text, spec));
         problems.extend(check_monitoring(text, spec));
     }
     match spec {
@@ -174,6 +175,42 @@ fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
     problems
 }
 
+/// The least that Firehose gathers to convert ("Enable record format conversion" in its guide).
+const PARQUET_BUFFER_MIB: u32 = 64;
+
+/// Checks what Firehose asks of a delivery that it converts, and that its table can be told its partitions.
+fn check_parquet(text: &str, spec: &Spec) -> Vec<Problem> {
+    let delivery = &spec.delivery;
+    let mut problems = Vec::new();
+    if delivery.format != Format::Parquet {
+        return problems;
+    }
+    let mut complain = |key: &str, message: &str| {
+        let path = steps(&["delivery", key]);
+        problems.push(Problem::new(locate(text, &path, Place::Value), &path, message));
+    };
+    if delivery.compression == Compression::Zip {
+        complain(
+            "compression",
+            "must be `gzip`, `snappy` or `none` where `delivery.format` is `parquet`",
+        );
+    }
+    if delivery.buffer_mib.get() < PARQUET_BUFFER_MIB {
+        complain(
+            "buffer_mib",
+            "must be at least 64 where `delivery.format` is `parquet`; `delivery.buffer_seconds` delivers earlier",
+        );
+    }
+    if delivery.prefix.folders().contains("!{firehose:") {
+        complain(
+            "prefix",
+            "cannot have folders of `!{firehose:random-string}` where `delivery.format` is `parquet`: its table could not tell \
+             what partitions there are",
+        );
+    }
+    problems
+}
+
 /// Checks that whoever is to be told of alarms can be.
 fn check_monitoring(text: &str, spec: &Spec) -> Vec<Problem> {
     let monitoring = &spec.monitoring;
@@ -210,7 +247,7 @@ fn check_monitoring(text: &str, spec: &Spec) -> Vec<Problem> {
 }
 
 /// The fields of an impression (Harness: "Webhook for Impressions").
-const IMPRESSION_FIELDS: [&str; 14] = [
+pub const IMPRESSION_FIELDS: [&str; 14] = [
     "key",
     "split",
     "environmentId",

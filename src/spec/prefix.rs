@@ -53,6 +53,12 @@ impl Prefix {
         fixed_part(&self.0)
     }
 
+    /// Gives the folders that objects are in, without what their own names start with.
+    #[must_use]
+    pub fn folders(&self) -> &str {
+        self.0.rfind('/').map_or("", |end| &self.0[..=end])
+    }
+
     /// Finds what else in the bucket has keys that start like those of delivered objects, given the error prefix.
     pub(super) fn covers<'a>(&self, errors: &'a ErrorPrefix) -> Option<&'a str> {
         let others = HANDLERS_OWN.into_iter().chain([fixed_part(&errors.0)]);

@@ -100,10 +100,13 @@ fn log_message(message: &str) -> String {
 
 impl Show for Athena {
     fn text(&self) -> String {
-        let mut text = format!(
-            "-- Athena runs one statement at a time: this one first.\n{}\n",
-            self.create
-        );
+        let mut text = match &self.create {
+            Some(create) => format!("-- Athena runs one statement at a time: this one first.\n{create}\n"),
+            None => format!(
+                "-- `up` has made the table {}. Athena runs one statement at a time.\n",
+                self.table
+            ),
+        };
         for query in &self.queries {
             let _ = write!(text, "\n-- {}\n{}\n", query.about, query.sql);
         }

@@ -1,15 +1,11 @@
-//! What `athena` prints, on an engine: MiniStack's Athena, which runs SQL by `DuckDB` over the objects that are there.
+//! What `athena` prints, on an engine: MiniStack's Athena, which runs SQL by `DuckDB` over the objects that are there; and what is
+//! delivered as Parquet, which MiniStack converts by `DuckDB` too.
 
 use std::process::Command;
 
-use serde_json::Value;
-use split_pipeline::local::{CBOR2_VERSION, MINISTACK_VERSION};
-
 use crate::support::emulator::Emulator;
 use crate::support::python::{CLIENT_OF, installed};
-
-/// What makes MiniStack's Athena run queries.
-const DUCKDB: &str = "duckdb==1.4.1";
+use serde_json::Value;
 
 /// Runs one statement after the other and prints the rows of each that has some, as JSON.
 const RUN: &str = r#"
@@ -41,21 +37,19 @@ const LATELY: &str = "date_format(current_timestamp - interval '7' day, '%Y-%m-%
 
 #[test]
 fn the_table_holds_what_smoke_sent() {
-    let packages = [
-        format!("ministack=={MINISTACK_VERSION}"),
-        format!("cbor2=={CBOR2_VERSION}"),
-        DUCKDB.to_owned(),
-    ];
-    let environment = installed("athena", &packages.each_ref().map(String::as_str));
-    let path = std::env::var("PATH").unwrap();
-    let path = format!("{}:{path}", environment.join("bin").display());
-    let emulator = Emulator::start_with("PATH", &path);
+    let python = installed("botocore", &["botocore==1.43.106"]).join("bin/python");
+    let emulator = Emulator::start();
     // MiniStack's Firehose names objects `.gz` without compressing them, which DuckDB takes at their word.
     for (name, delivery) in [
         ("it-athena", "compression: none, buffer_seconds: 0"),
         (
             "it-athena-days",
             "compression: none, buffer_seconds: 0, prefix: \"views/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/\"",
+        ),
+        ("it-athena-parquet", "format: parquet, buffer_seconds: 0"),
+        (
+            "it-athena-parquet-days",
+            "format: parquet, compression: snappy, prefix: \"views/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/\"",
         ),
     ] {
         let spec = format!("name: {name}\ndelivery: {{{delivery}}}\n");
@@ -65,31 +59,31 @@ fn the_table_holds_what_smoke_sent() {
             .local(&spec, ["athena", "--output", "json"])
             .exits_with(0)
             .json();
-        let answers = answers(&sql, &environment.join("bin/python"), &emulator.endpoint());
-        let by_split = &answers[1].as_array().unwrap()[1..];
-        let impressions = by_split.iter().map(|row| row[2].as_str().unwrap());
+        let answers = answers(&sql, &python, &emulator.endpoint());
+        let [.., by_split, counts] = &answers[..] else {
+            panic!("{answers:?}");
+        };
+        let impressions = by_split[1..].iter().map(|row| row[2].as_str().unwrap());
         let impressions: u64 = impressions.map(|count| count.parse::<u64>().unwrap()).sum();
         assert_eq!(impressions, 700, "{by_split:?}");
-        let counts = answers[2].as_array().unwrap().last().unwrap();
-        assert_eq!(
-            (&counts[0], &counts[1]),
-            (&"700".into(), &"700".into()),
-            "{answers}"
-        );
+        assert_eq!(counts.last().unwrap()[..2], ["700", "700"], "{answers:?}");
     }
 }
 
-/// The rows that the table, the first and the last query give.
-fn answers(sql: &Value, python: &std::path::Path, endpoint: &str) -> Value {
+/// The rows of an answer.
+type Rows = Vec<Vec<Value>>;
+
+/// The rows that the table's definition, where it has to be defined, the first and the last query give.
+fn answers(sql: &Value, python: &std::path::Path, endpoint: &str) -> Vec<Rows> {
     let query = |index: usize| {
         let sql = sql["queries"][index]["sql"].as_str().unwrap();
         sql.replace(LATELY, "'2000-01-01'")
             .replace("year(current_date - interval '7' day)", "2000")
     };
-    let create = sql["create"].as_str().unwrap();
-    let statements = serde_json::json!([create, query(0), query(2)]);
+    let create = sql["create"].as_str().map(str::to_owned);
+    let statements: Vec<_> = create.into_iter().chain([query(0), query(2)]).collect();
     let input = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(input.path(), statements.to_string()).unwrap();
+    std::fs::write(input.path(), serde_json::json!(statements).to_string()).unwrap();
     let ran = Command::new(python)
         .args(["-c", &(CLIENT_OF.to_owned() + RUN), endpoint])
         .stdin(std::fs::File::open(input.path()).unwrap())

@@ -9,6 +9,7 @@ use crate::support::emulator::Emulator;
 use crate::support::proxy::Proxy;
 
 mod api;
+mod catalog;
 mod data;
 mod monitoring;
 mod roles;
@@ -19,7 +20,7 @@ pub(crate) use data::by_kms;
 const SPEC: &str = "name: it-drift\n\
     tags: {team: growth}\n\
     iam: {permissions_boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}\n\
-    delivery: {expire_days: 30, versioning: true}\n\
+    delivery: {format: parquet, expire_days: 30, versioning: true}\n\
     handler: {reserved_concurrency: 5}\n\
     webhook: {allow_cidrs: [192.0.2.0/24], access_log: true}\n\
     monitoring: {alarms: true, emails: [on-call@example.com], dashboard: true}\n";
@@ -128,13 +129,15 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
     });
     proxy.local(SPEC, ["up"]).exits_with(0);
 
-    let (data, roles, api, monitoring) = (
+    let (data, catalog, roles, api, monitoring) = (
         data::Clients::new(&config),
+        catalog::Clients::new(&config),
         roles::Clients::new(&config),
         api::Clients::new(&config).await,
         monitoring::Clients::new(&config),
     );
     let mut rows = data.drifts();
+    rows.extend(catalog.drifts());
     rows.extend(roles.drifts());
     rows.extend(api.drifts());
     rows.extend(monitoring.drifts());

@@ -16,6 +16,7 @@ use split_pipeline::names::Names;
 use split_pipeline::spec::{Architecture, Spec};
 
 use crate::every_key::{changes, set};
+use crate::parquet;
 use crate::support::emulator::{ACCOUNT, Emulator};
 use crate::support::objects;
 use crate::support::python::{CLIENT_OF, installed};
@@ -33,11 +34,19 @@ fn everything(name: &str) -> Value {
         "tags": {"team": "growth"},
         "iam": {"role_path": "/pipes/", "permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess"},
         "stream": {"retention_hours": 48},
-        "delivery": {"buffer_mib": 1, "buffer_seconds": 0, "expire_days": 30},
+        "delivery": {"buffer_seconds": 0, "expire_days": 30},
         "handler": {"reserved_concurrency": 5},
         "webhook": {"access_log": true, "allow_cidrs": ["0.0.0.0/0"]},
         "monitoring": {"alarms": true, "emails": ["on-call@example.com"], "dashboard": true},
     })
+}
+
+/// The same, delivered as Parquet to a place of its own.
+fn everything_as_parquet(name: &str) -> Value {
+    let mut spec = everything(name);
+    spec["delivery"]["format"] = "parquet".into();
+    spec["delivery"]["prefix"] = "rows/".into();
+    spec
 }
 
 /// The file that has the deployment zip of this machine's handler.
@@ -54,7 +63,7 @@ async fn handler() -> tempfile::NamedTempFile {
 }
 
 /// Posts impressions as Split does, gzipped, to the emulator's form of a URL of AWS, and waits for them in the bucket.
-async fn posted_impressions_reach_the_bucket(emulator: &Emulator, name: &str, url: &str) {
+async fn posted_impressions_reach_the_bucket(emulator: &Emulator, spec: &Value, url: &str) {
     let url = url.strip_prefix("https://").unwrap();
     let (host, path) = url.split_once('/').unwrap();
     let (api, domain) = host.split_once('.').unwrap();
@@ -79,7 +88,16 @@ async fn posted_impressions_reach_the_bucket(emulator: &Emulator, name: &str, ur
     let (status, text) = (answer.status(), answer.text().await.unwrap());
     assert_eq!(status, 200, "{text}");
 
+    let name = spec["name"].as_str().unwrap();
     let (config, bucket) = (emulator.sdk().await, format!("{name}-{ACCOUNT}-us-east-1"));
+    if spec["delivery"]["format"] == "parquet" {
+        let rows = parquet::delivered(&config, &bucket, "rows/", keys.len()).await;
+        assert_eq!(
+            (rows.len(), parquet::keys(&rows)),
+            (keys.len(), keys.into_iter().collect())
+        );
+        return;
+    }
     let complete = |lines: &[String]| lines.len() >= keys.len();
     let lines = objects::lines(&config, &bucket, "impressions/", complete).await;
     let key = |line: &String| serde_json::from_str::<Value>(line).unwrap()["key"].clone();
@@ -105,7 +123,8 @@ fn differences(emulator: &Emulator, spec: &str, handler: &Path) -> BTreeSet<Stri
     let plan = emulator.local(spec, plan).exits_with(0).json();
     let changes = plan["changes"].as_array().unwrap();
     let made: Vec<_> = changes.iter().filter(|it| it["action"] != "create").collect();
-    assert_eq!(made.len(), 18, "{plan}");
+    let catalog = if spec.contains("parquet") { 2 } else { 0 };
+    assert_eq!(made.len(), 18 + catalog, "{plan}");
     let fields = made.iter().flat_map(|it| {
         let fields = it["fields"].as_array().unwrap().iter();
         fields.map(|field| {
@@ -158,7 +177,8 @@ print(json.dumps({output["OutputKey"]: output["OutputValue"] for output in found
 async fn cloudformation_makes_a_pipeline_that_delivers() {
     const NAME: &str = "it-cloudformation";
     let emulator = Emulator::start();
-    let spec = everything(NAME).to_string();
+    let everything = everything_as_parquet(NAME);
+    let spec = everything.to_string();
     let template = tempfile::NamedTempFile::new().unwrap();
     let exported = emulator.local(&spec, ["export", "cloudformation"]).exits_with(0);
     std::fs::write(template.path(), exported.stdout).unwrap();
@@ -177,7 +197,7 @@ async fn cloudformation_makes_a_pipeline_that_delivers() {
     let differences = differences(&emulator, &spec, handler.path());
     assert_eq!(differences, NOT_TAKEN.map(str::to_owned).into());
     ours_leave_it_alone(&emulator, &spec);
-    posted_impressions_reach_the_bucket(&emulator, NAME, &url).await;
+    posted_impressions_reach_the_bucket(&emulator, &everything, &url).await;
 }
 
 /// Specs that ask for everything that a text can have, by name: the examples, and what is in none of them.
@@ -202,7 +222,12 @@ fn specs() -> Vec<(String, String)> {
         "stream": {"encryption": "alias/ours"},
         "delivery": {"encryption": "alias/ours", "versioning": true, "prefix": "views/", "expire_days": 7},
     });
-    let others = [everything("it-everything"), elsewhere, keys];
+    let others = [
+        everything("it-everything"),
+        everything_as_parquet("it-parquet"),
+        elsewhere,
+        keys,
+    ];
     let others = others.map(|spec| (spec["name"].as_str().unwrap().to_owned(), spec.to_string()));
     examples.chain(others).collect()
 }

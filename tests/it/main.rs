@@ -25,6 +25,7 @@ mod linter;
 mod load;
 mod loss;
 mod not_yet;
+mod parquet;
 mod permissions;
 mod pipeline;
 mod races;

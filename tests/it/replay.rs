@@ -13,11 +13,12 @@ fn bucket() -> String {
 }
 
 /// Forbids the function to put records; the next `up` allows it again.
-async fn forbid_put_records(config: &SdkConfig) {
+pub(crate) async fn forbid_put_records(config: &SdkConfig, pipeline: &str) {
     let deny = json!({"Version": "2012-10-17", "Statement":
         [{"Effect": "Deny", "Action": "kinesis:PutRecords", "Resource": "*"}]});
     let iam = aws_sdk_iam::Client::new(config);
-    let put = iam.put_role_policy().role_name("it-replay-handler-us-east-1");
+    let role = format!("{pipeline}-handler-us-east-1");
+    let put = iam.put_role_policy().role_name(role);
     let put = put.policy_name("deny").policy_document(deny.to_string());
     put.send().await.unwrap();
 }
@@ -41,7 +42,7 @@ async fn what_was_spilled_is_delivered_once_and_then_gone() {
     let large = format!(r#"{{"key":"large","split":"{}"}}"#, "x".repeat(1024 * 1000));
     let mut impressions: Vec<_> = (0..20).map(impression).collect();
     impressions.push(large);
-    forbid_put_records(&config).await;
+    forbid_put_records(&config, "it-replay").await;
     assert_eq!(post(url.trim(), &impressions).await["spilled"], 21);
 
     let replay = |arguments: &[&'static str]| {
@@ -76,7 +77,7 @@ async fn a_spilled_object_stays_until_all_of_it_is_stored() {
     let emulator = Emulator::start();
     let config = emulator.sdk().await;
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
-    forbid_put_records(&config).await;
+    forbid_put_records(&config, "it-replay").await;
     post(url.trim(), &[impression(1)]).await;
     let kinesis = aws_sdk_kinesis::Client::new(&config);
     kinesis

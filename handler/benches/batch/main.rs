@@ -16,7 +16,7 @@ use split_pipeline_handler::decode::{Decoder, Encoding};
 use split_pipeline_handler::elements::parse;
 use split_pipeline_handler::pack::{pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::settings::{Fields, Settings};
+use split_pipeline_handler::settings::{Fields, RecordFormat, Settings};
 use split_pipeline_handler::webhook::Webhook;
 
 mod impressions;
@@ -30,6 +30,7 @@ fn settings() -> Settings {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib: 100,
+        record_format: RecordFormat::Ndjson,
         fields: Fields::All,
     }
 }
@@ -66,7 +67,7 @@ fn bodies(criterion: &mut Criterion) {
                 let event: Event<'_> = serde_json::from_str(event).unwrap();
                 let text = decoder.decode(event.body, Encoding::Base64).unwrap();
                 let elements = parse(text, &Fields::All).unwrap();
-                let packed = pack(&elements.impressions, 100);
+                let packed = pack(&elements.impressions, 100, RecordFormat::Ndjson);
                 for request in requests(packed.records) {
                     black_box(bodies.write("stream", &request));
                 }

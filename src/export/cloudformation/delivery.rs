@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::super::Pipeline;
 use super::{Resources, after, resource, retained};
+use crate::names::Names;
+use crate::resources::delivery_stream::{Conversion, OPENX_JSON, PARQUET};
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{POLICY, Role};
+use crate::resources::table::Column;
 
 /// The stream, the delivery stream, its role, and where it logs its errors.
 pub(super) fn delivery(pipeline: &Pipeline<'_>) -> Resources {
@@ -27,6 +30,7 @@ pub(super) fn delivery(pipeline: &Pipeline<'_>) -> Resources {
         ));
         needs = vec!["DeliveryLogStream"];
     }
+    resources.extend(catalog(pipeline));
     resources.push((
         "DeliveryStream".to_owned(),
         after(&needs, delivery_stream(pipeline)),
@@ -71,10 +75,68 @@ fn delivery_stream(pipeline: &Pipeline<'_>) -> Value {
             "CloudWatchLoggingOptions": logs.map(|(group, stream)| {
                 json!({ "Enabled": true, "LogGroupName": group, "LogStreamName": stream })
             }),
+            "DataFormatConversionConfiguration": state.conversion.as_ref().map(|it| conversion(pipeline, it)),
         },
         "Tags": pipeline.template_tags(),
     });
     resource("AWS::KinesisFirehose::DeliveryStream", &properties)
+}
+
+fn conversion(pipeline: &Pipeline<'_>, want: &Conversion) -> Value {
+    json!({
+        "Enabled": true,
+        "InputFormatConfiguration": { "Deserializer": { (OPENX_JSON): {} } },
+        "OutputFormatConfiguration": { "Serializer": { (PARQUET): { "Compression": want.compression } } },
+        "SchemaConfiguration": {
+            "DatabaseName": { "Ref": "Database" },
+            "TableName": { "Ref": "Table" },
+            "Region": want.region,
+            "RoleARN": pipeline.template_text(&want.role),
+        },
+    })
+}
+
+/// The table of what is delivered and its database, where it has one.
+fn catalog(pipeline: &Pipeline<'_>) -> Resources {
+    let (database, table) = (&pipeline.want.database, &pipeline.want.table);
+    if !table.wanted {
+        return Resources::new();
+    }
+    let state = &table.state;
+    let catalog = pipeline.names.account();
+    let tags = Names::tags_of("cloudformation", &table.tags);
+    let mut parameters = json!(state.parameters);
+    for (key, value) in tags {
+        parameters[key] = json!(value);
+    }
+    let columns = |columns: &[Column]| -> Value {
+        let columns = columns
+            .iter()
+            .map(|it| json!({ "Name": it.name, "Type": it.kind }));
+        columns.collect()
+    };
+    let table = json!({
+        "CatalogId": catalog,
+        "DatabaseName": { "Ref": "Database" },
+        "TableInput": {
+            "Name": table.name_in_database,
+            "TableType": state.table_type,
+            "Parameters": parameters,
+            "PartitionKeys": columns(&state.partitions),
+            "StorageDescriptor": {
+                "Columns": columns(&state.columns),
+                "Location": state.location,
+                "InputFormat": state.storage.input_format,
+                "OutputFormat": state.storage.output_format,
+                "SerdeInfo": { "SerializationLibrary": state.storage.serde },
+            },
+        },
+    });
+    let database = json!({ "CatalogId": catalog, "DatabaseInput": { "Name": database.name } });
+    vec![
+        ("Database".to_owned(), resource("AWS::Glue::Database", &database)),
+        ("Table".to_owned(), resource("AWS::Glue::Table", &table)),
+    ]
 }
 
 /// A role with its policy.

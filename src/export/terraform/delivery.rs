@@ -5,6 +5,7 @@ use hcl::{Block, Expression};
 use super::super::Pipeline;
 use super::access::{log_group, role};
 use super::writing::{Section, block, reference, references, resource};
+use crate::resources::delivery_stream::Conversion;
 
 /// The Kinesis stream.
 pub(super) fn stream(pipeline: &Pipeline<'_>) -> Section {
@@ -85,5 +86,36 @@ fn destination(pipeline: &Pipeline<'_>) -> Block {
         .add_attribute(("buffering_size", state.buffer_mib))
         .add_attribute(("buffering_interval", state.buffer_seconds))
         .add_blocks(logs)
+        .add_blocks(state.conversion.as_ref().map(|it| conversion(pipeline, it)))
+        .build()
+}
+
+fn conversion(pipeline: &Pipeline<'_>, want: &Conversion) -> Block {
+    let nested = |outer: &str, inner: &str, block: Block| {
+        let inner = Block::builder(inner).add_block(block).build();
+        Block::builder(outer).add_block(inner).build()
+    };
+    let compression = [("compression", want.compression.as_str().into())];
+    let schema = [
+        (
+            "database_name",
+            reference("aws_glue_catalog_database.impressions.name"),
+        ),
+        ("table_name", reference("aws_glue_catalog_table.impressions.name")),
+        ("region", want.region.as_str().into()),
+        ("role_arn", pipeline.hcl_text(&want.role)),
+    ];
+    Block::builder("data_format_conversion_configuration")
+        .add_block(nested(
+            "input_format_configuration",
+            "deserializer",
+            block("open_x_json_ser_de", []),
+        ))
+        .add_block(nested(
+            "output_format_configuration",
+            "serializer",
+            block("parquet_ser_de", compression),
+        ))
+        .add_block(block("schema_configuration", schema))
         .build()
 }

@@ -158,6 +158,33 @@ fn expiry_must_not_reach_what_is_not_delivered() {
 }
 
 #[test]
+fn parquet_is_what_firehose_converts_to_and_a_table_can_find() {
+    let of = |more: &str| format!("name: abc\ndelivery: {{format: parquet, {more}}}\n");
+    for (more, want) in [
+        (
+            "compression: zip",
+            "2:42: delivery.compression: must be `gzip`, `snappy` or `none` where `delivery.format` is `parquet`",
+        ),
+        (
+            "buffer_mib: 63",
+            "2:41: delivery.buffer_mib: must be at least 64 where `delivery.format` is `parquet`; `delivery.buffer_seconds` delivers earlier",
+        ),
+        (
+            "prefix: 'a/!{firehose:random-string}/'",
+            "2:37: delivery.prefix: cannot have folders of `!{firehose:random-string}` where `delivery.format` is `parquet`: its table could not tell what partitions there are",
+        ),
+    ] {
+        assert_shown(&of(more), &[want]);
+    }
+    for fine in [
+        "compression: snappy, buffer_mib: 64",
+        "prefix: 'a/!{timestamp:yyyy}/b-!{firehose:random-string}'",
+    ] {
+        parse(&of(fine)).unwrap();
+    }
+}
+
+#[test]
 fn empty_texts() {
     for text in ["", "\n\n", "# only a comment\n", "---\n", "~", "\u{feff}"] {
         assert_shown(
@@ -219,7 +246,7 @@ fn anchors_are_read_and_merge_keys_are_not() {
     assert_shown(
         "name: abc\nstream: &s {shards: 1}\ndelivery:\n  <<: *s\n",
         &[
-            "4:3: delivery.<<: unknown key `<<` [the keys here are bucket, existing_bucket, prefix, error_prefix, compression, buffer_mib, buffer_seconds, encryption, versioning, expire_days]",
+            "4:3: delivery.<<: unknown key `<<` [the keys here are bucket, existing_bucket, prefix, error_prefix, format, compression, buffer_mib, buffer_seconds, encryption, versioning, expire_days]",
         ],
     );
 }

@@ -2,9 +2,9 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_firehose::types::{
-    BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DeliveryStreamType,
-    ExtendedS3DestinationConfiguration, ExtendedS3DestinationUpdate, ProcessingConfiguration, Processor,
-    ProcessorType,
+    BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DataFormatConversionConfiguration,
+    DeliveryStreamType, ExtendedS3DestinationConfiguration, ExtendedS3DestinationUpdate,
+    ProcessingConfiguration, Processor, ProcessorType,
 };
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType};
 use aws_sdk_s3::types::{
@@ -15,6 +15,17 @@ use aws_sdk_s3::types::{
 };
 
 use super::{Drift, NAME};
+
+/// The fields of a conversion.
+const CONVERSION: [&str; 7] = [
+    "conversion.compression",
+    "conversion.database",
+    "conversion.deserializer",
+    "conversion.region",
+    "conversion.role",
+    "conversion.serializer",
+    "conversion.table",
+];
 
 const BUCKET: &str = "it-drift-000000000000-us-east-1";
 
@@ -214,16 +225,20 @@ impl Clients {
             Drift::new(
                 "delivery_stream",
                 [
-                    "bucket",
-                    "buffer_mib",
-                    "buffer_seconds",
-                    "compression",
-                    "error_log",
-                    "error_prefix",
-                    "prefix",
-                    "processors",
-                    "role",
-                ],
+                    &CONVERSION[..],
+                    &[
+                        "bucket",
+                        "buffer_mib",
+                        "buffer_seconds",
+                        "compression",
+                        "error_log",
+                        "error_prefix",
+                        "prefix",
+                        "processors",
+                        "role",
+                    ],
+                ]
+                .concat(),
                 ["UpdateDestination"],
                 self.another_destination(),
             ),
@@ -238,7 +253,11 @@ impl Clients {
             ),
             Drift::new(
                 "delivery_stream",
-                ["error_log", "processors", "source", "source_role"],
+                [
+                    &CONVERSION[..],
+                    &["error_log", "processors", "source", "source_role"],
+                ]
+                .concat(),
                 ["DeleteDeliveryStream", "CreateDeliveryStream"],
                 self.another_source(),
             ),
@@ -264,7 +283,12 @@ impl Clients {
                     .interval_in_seconds(0)
                     .build(),
             )
-            .compression_format(CompressionFormat::Uncompressed)
+            .compression_format(CompressionFormat::Gzip)
+            .data_format_conversion_configuration(
+                DataFormatConversionConfiguration::builder()
+                    .enabled(false)
+                    .build(),
+            )
             .cloud_watch_logging_options(CloudWatchLoggingOptions::builder().enabled(false).build())
             .processing_configuration(processing.build());
         let call = firehose.update_destination().delivery_stream_name(NAME);

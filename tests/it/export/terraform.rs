@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use split_pipeline::export::Format;
 
 use super::{
-    SECRET, differences, everything, exported, handler, ours_leave_it_alone,
+    SECRET, differences, everything, everything_as_parquet, exported, handler, ours_leave_it_alone,
     posted_impressions_reach_the_bucket, specs,
 };
 use crate::support::emulator::{ACCOUNT, Emulator};
@@ -183,7 +183,7 @@ async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
     module.exits_with(0, &PLAN);
     let url = module.exits_with(0, &["output", "-raw", "webhook_url"]);
     ours_leave_it_alone(&emulator, &spec.to_string());
-    posted_impressions_reach_the_bucket(&emulator, NAME, &url).await;
+    posted_impressions_reach_the_bucket(&emulator, &spec, &url).await;
     module.exits_with(0, &PLAN);
 
     module.write_pipeline(&with_alarms);
@@ -194,6 +194,17 @@ async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
     );
     let plan = module.exits_with(2, &PLAN);
     assert!(plan.contains(ALARMS_ONLY), "{plan}");
+
+    let spec = everything_as_parquet(NAME);
+    module.write_pipeline(&text_of(&spec));
+    module.exits_with(0, &APPLY);
+    assert_eq!(
+        differences(&emulator, &spec.to_string(), handler.path()),
+        [].into()
+    );
+    let plan = module.exits_with(2, &PLAN);
+    assert!(plan.contains(ALARMS_ONLY), "{plan}");
+    posted_impressions_reach_the_bucket(&emulator, &spec, &url).await;
 
     delete_objects(&config, &format!("{NAME}-{ACCOUNT}-us-east-1")).await;
     module.exits_with(0, &["destroy", "-auto-approve", "-input=false", "-no-color"]);

@@ -17,17 +17,8 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     pub(crate) fn start() -> Self {
-        Self::start_by(|run| run)
-    }
-
-    /// One that is started with a variable in its environment.
-    pub(crate) fn start_with(name: &str, value: &str) -> Self {
-        Self::start_by(|run| run.env(name, value))
-    }
-
-    fn start_by(prepare: impl FnOnce(Run) -> Run) -> Self {
         let emulator = Self { port: free_port() };
-        let started = prepare(emulator.run(["local", "start"])).exits_with(0);
+        let started = emulator.run(["local", "start"]).exits_with(0);
         assert_eq!(started.stdout.trim(), emulator.endpoint());
         emulator
     }

@@ -17,6 +17,7 @@ pub(crate) async fn of(config: &SdkConfig) -> BTreeSet<String> {
         ("function", functions(config).await),
         ("log group", log_groups(config).await),
         ("REST API", rest_apis(config).await),
+        ("database or table", databases(config).await),
         ("alarm", alarms(config).await),
         ("topic", topics(config).await),
     ] {
@@ -90,6 +91,20 @@ async fn rest_apis(config: &SdkConfig) -> Vec<String> {
         .await
         .unwrap();
     listed.items().iter().filter_map(|it| it.name.clone()).collect()
+}
+
+async fn databases(config: &SdkConfig) -> Vec<String> {
+    let client = aws_sdk_glue::Client::new(config);
+    let databases = client.get_databases().send().await.unwrap().database_list;
+    let mut names = Vec::new();
+    for database in databases {
+        let tables = client.get_tables().database_name(database.name());
+        for table in tables.send().await.unwrap().table_list() {
+            names.push(format!("{}.{}", database.name(), table.name()));
+        }
+        names.push(database.name);
+    }
+    names
 }
 
 async fn alarms(config: &SdkConfig) -> Vec<String> {

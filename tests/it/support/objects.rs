@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures_util::{StreamExt as _, stream};
 
@@ -54,15 +55,15 @@ pub(crate) async fn lines(
     }
 }
 
+/// What an object is.
+pub(crate) async fn bytes(config: &SdkConfig, bucket: &str, key: &str) -> Bytes {
+    let call = client(config).get_object().bucket(bucket).key(key);
+    let object = call.send().await.unwrap();
+    object.body.collect().await.unwrap().into_bytes()
+}
+
 async fn read(config: &SdkConfig, bucket: &str, key: &str) -> String {
-    let object = client(config)
-        .get_object()
-        .bucket(bucket)
-        .key(key)
-        .send()
-        .await
-        .unwrap();
-    let bytes = object.body.collect().await.unwrap().into_bytes();
+    let bytes = bytes(config, bucket, key).await;
     if !bytes.starts_with(b"\x1f\x8b") {
         // MiniStack's Firehose does not compress.
         return String::from_utf8(bytes.to_vec()).unwrap();

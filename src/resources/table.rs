@@ -1,0 +1,247 @@
+//! The Glue table of what is delivered: what Firehose converts to, and what Athena and others query.
+//!
+//! AWS lets tables have no tags, so ours are among its parameters.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_glue::types::{self, SerDeInfo, StorageDescriptor, TableInput};
+use serde::Serialize;
+
+use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::names::OWNERSHIP_TAGS;
+use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+
+/// What makes a table one of objects that are there whether it is or not.
+pub const TABLE_TYPE: &str = "EXTERNAL_TABLE";
+
+/// A table as it should be.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name, with its database's.
+    pub name: String,
+    /// The database that it is in.
+    pub database: String,
+    /// Its name within the database.
+    pub name_in_database: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Whether the spec asks for it.
+    pub wanted: bool,
+    /// What is compared.
+    pub state: State,
+    /// What stands for its tags.
+    pub tags: Tags,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// The columns that objects have.
+    pub columns: Vec<Column>,
+    /// The columns that their keys have.
+    pub partitions: Vec<Column>,
+    /// The folder that they are in.
+    pub location: String,
+    /// How they are read and written.
+    pub storage: Storage,
+    /// `EXTERNAL_TABLE`.
+    pub table_type: String,
+    /// How the partitions follow from each other, and other settings of ours; what engines note there for themselves is theirs.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// A column.
+#[derive(Clone, Debug, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as Hive calls it.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// The classes that read and write objects.
+#[derive(Clone, Debug, Serialize)]
+pub struct Storage {
+    /// What reads them.
+    pub input_format: String,
+    /// What writes them.
+    pub output_format: String,
+    /// What makes rows of them.
+    pub serde: String,
+}
+
+impl Storage {
+    /// What reads and writes Parquet (Athena's guide, "Parquet `SerDe`").
+    pub fn parquet() -> Self {
+        let hive = |class: &str| format!("org.apache.hadoop.hive.ql.io.parquet.{class}");
+        Self {
+            input_format: hive("MapredParquetInputFormat"),
+            output_format: hive("MapredParquetOutputFormat"),
+            serde: hive("serde.ParquetHiveSerDe"),
+        }
+    }
+}
+
+impl Resource for Table {
+    type State = State;
+    type Id = String;
+    type Parent = ();
+    type Needs = ();
+
+    fn kind(&self) -> Kind {
+        Kind::Table
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn want(&self) -> &State {
+        &self.state
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn display_id(id: &String) -> String {
+        id.clone()
+    }
+
+    fn parent((): &()) {}
+
+    fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        let Self { name, state, .. } = self;
+        (have.location != state.location).then(|| {
+            format!(
+                "table {name} has what is in {} from now on; objects in {} stay, but it does not have them any more",
+                state.location, have.location
+            )
+        })
+    }
+
+    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let request = || {
+            let call = aws.glue.get_table().database_name(&self.database);
+            call.name(&self.name_in_database).send()
+        };
+        let answer = aws.call("glue:GetTable", request).await.found()?;
+        let Some(answer) = answer else { return Ok(None) };
+        let table = answer.table();
+        let table = table.ok_or_else(|| AwsError::incomplete("glue:GetTable", "table"))?;
+        let parameters = table.parameters().into_iter().flatten();
+        let tags = parameters.filter(|(key, _)| OWNERSHIP_TAGS.contains(&key.as_str()));
+        Ok(Some(Observed {
+            id: self.arn.clone(),
+            state: self.state_of(table),
+            tags: tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            phase: Phase::Ready,
+        }))
+    }
+
+    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let input = self.input()?;
+        let request = || {
+            let call = step.aws.glue.create_table().database_name(&self.database);
+            call.table_input(input.clone()).send()
+        };
+        let create = async || step.aws.call("glue:CreateTable", request).await;
+        step.settle(create).await?;
+        Ok(Observed {
+            id: self.arn.clone(),
+            state: self.state.clone(),
+            tags: self.tags.clone(),
+            phase: Phase::Ready,
+        })
+    }
+
+    async fn update(&self, _have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+        let input = self.input()?;
+        let request = || {
+            let call = step.aws.glue.update_table().database_name(&self.database);
+            call.table_input(input.clone()).send()
+        };
+        let update = async || step.aws.call("glue:UpdateTable", request).await;
+        step.settle(update).await?;
+        Ok(self.arn.clone())
+    }
+
+    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.glue.delete_table().database_name(&self.database);
+            call.name(&self.name_in_database).send()
+        };
+        let delete = async || step.aws.call("glue:DeleteTable", request).await.found();
+        step.settle(delete).await.map(drop)
+    }
+}
+
+impl Table {
+    fn state_of(&self, table: &types::Table) -> State {
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let storage = table.storage_descriptor();
+        let serde = storage.and_then(StorageDescriptor::serde_info);
+        let is_ours = |key: &str| {
+            self.state.parameters.contains_key(key)
+                || key.starts_with("projection.")
+                || key.starts_with("storage.")
+        };
+        let parameters = table.parameters().into_iter().flatten();
+        State {
+            columns: columns(storage.map(StorageDescriptor::columns).unwrap_or_default()),
+            partitions: columns(table.partition_keys()),
+            location: owned(storage.and_then(StorageDescriptor::location)),
+            storage: Storage {
+                input_format: owned(storage.and_then(StorageDescriptor::input_format)),
+                output_format: owned(storage.and_then(StorageDescriptor::output_format)),
+                serde: owned(serde.and_then(SerDeInfo::serialization_library)),
+            },
+            table_type: owned(table.table_type()),
+            parameters: parameters
+                .filter(|(key, _)| is_ours(key))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
+    fn input(&self) -> Result<TableInput, AwsError> {
+        let state = &self.state;
+        let serde = SerDeInfo::builder().serialization_library(&state.storage.serde);
+        let storage = StorageDescriptor::builder()
+            .set_columns(Some(sdk_columns(&state.columns)?))
+            .location(&state.location)
+            .input_format(&state.storage.input_format)
+            .output_format(&state.storage.output_format)
+            .serde_info(serde.build());
+        let parameters = state.parameters.iter().chain(&self.tags);
+        let parameters = parameters.map(|(key, value)| (key.clone(), value.clone()));
+        TableInput::builder()
+            .name(&self.name_in_database)
+            .table_type(&state.table_type)
+            .storage_descriptor(storage.build())
+            .set_partition_keys(Some(sdk_columns(&state.partitions)?))
+            .set_parameters(Some(parameters.collect()))
+            .build()
+            .map_err(AwsError::from)
+    }
+}
+
+fn columns(columns: &[types::Column]) -> Vec<Column> {
+    let column = |column: &types::Column| Column {
+        name: column.name().to_owned(),
+        kind: column.r#type().unwrap_or_default().to_owned(),
+    };
+    columns.iter().map(column).collect()
+}
+
+fn sdk_columns(columns: &[Column]) -> Result<Vec<types::Column>, AwsError> {
+    let columns = columns
+        .iter()
+        .map(|Column { name, kind }| types::Column::builder().name(name).r#type(kind).build());
+    columns.collect::<Result<_, _>>().map_err(AwsError::from)
+}

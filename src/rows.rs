@@ -1,0 +1,223 @@
+//! Impressions as rows of the table of what is delivered, and Parquet files of them, as Firehose's conversion makes them.
+//!
+//! Must not look anything up: bytes in, bytes out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::basic::{Compression, ConvertedType, Repetition, Type as PhysicalType};
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::record::Field;
+use parquet::schema::types::Type;
+use serde_json::value::RawValue;
+
+use crate::table::{BIGINT, Column};
+
+/// What a Parquet file starts with.
+pub const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
+
+/// A row, without the columns that have no value.
+pub type Row = BTreeMap<String, Cell>;
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cell {
+    /// A whole number.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl Cell {
+    /// The cell of a value; none where it is null, or no whole number in a column of those.
+    fn new(column: &Column, value: &RawValue) -> Option<Self> {
+        let text = || match value.get() {
+            "null" => None,
+            quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok(),
+            // What is no text is written as the JSON that it is.
+            other => Some(other.to_owned()),
+        };
+        if column.kind == BIGINT {
+            text()?.parse().ok().map(Self::Number)
+        } else {
+            text().map(Self::Text)
+        }
+    }
+}
+
+/// The row of an impression in JSON; none where it is no object.
+pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(impression).ok()?;
+    let fields: BTreeMap<_, _> = fields
+        .into_iter()
+        .map(|(name, value)| (name.to_lowercase(), value))
+        .collect();
+    let cells = columns.iter().filter_map(|column| {
+        let cell = Cell::new(column, fields.get(&column.name)?)?;
+        Some((column.name.clone(), cell))
+    });
+    Some(cells.collect())
+}
+
+/// The JSON documents of a text that has one or more in each line; what cannot be read, and what is behind it in its line, is
+/// left out.
+pub fn documents(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| {
+        let documents = serde_json::Deserializer::from_str(line).into_iter::<&RawValue>();
+        documents.map_while(Result::ok).map(RawValue::get)
+    })
+}
+
+/// The rows of a Parquet file.
+pub fn read(file: Bytes) -> Result<Vec<Row>, ParquetError> {
+    let reader = SerializedFileReader::new(file)?;
+    let rows = reader.get_row_iter(None)?.map(|row| {
+        let row = row?;
+        let cells = row.get_column_iter().filter_map(|(name, field)| {
+            let cell = match field {
+                Field::Null => return None,
+                Field::Long(number) => Cell::Number(*number),
+                Field::Str(text) => Cell::Text(text.clone()),
+                other => Cell::Text(other.to_string()),
+            };
+            Some((name.clone(), cell))
+        });
+        Ok(cells.collect())
+    });
+    rows.collect()
+}
+
+/// A Parquet file of rows.
+pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
+    let fields = columns.iter().map(|column| {
+        let (physical, converted) = match column.kind {
+            BIGINT => (PhysicalType::INT64, ConvertedType::NONE),
+            _ => (PhysicalType::BYTE_ARRAY, ConvertedType::UTF8),
+        };
+        let field = Type::primitive_type_builder(&column.name, physical);
+        let field = field
+            .with_converted_type(converted)
+            .with_repetition(Repetition::OPTIONAL);
+        field.build().map(Arc::new)
+    });
+    let fields = fields.collect::<Result<_, _>>()?;
+    let schema = Type::group_type_builder("impression")
+        .with_fields(fields)
+        .build()?;
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))?;
+    let mut group = file.next_row_group()?;
+    for column in columns {
+        let Some(mut writer) = group.next_column()? else {
+            break;
+        };
+        let cells: Vec<_> = rows.iter().map(|row| row.get(&column.name)).collect();
+        let levels: Vec<i16> = cells.iter().map(|cell| cell.is_some().into()).collect();
+        let cells = cells.into_iter().flatten();
+        if column.kind == BIGINT {
+            let numbers: Vec<_> = cells.filter_map(Cell::number).collect();
+            writer
+                .typed::<Int64Type>()
+                .write_batch(&numbers, Some(&levels), None)?;
+        } else {
+            let texts: Vec<_> = cells.filter_map(Cell::bytes).collect();
+            writer
+                .typed::<ByteArrayType>()
+                .write_batch(&texts, Some(&levels), None)?;
+        }
+        writer.close()?;
+    }
+    group.close()?;
+    file.into_inner()
+}
+
+impl Cell {
+    fn number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+
+    fn bytes(&self) -> Option<ByteArray> {
+        match self {
+            Self::Text(text) => Some(ByteArray::from(text.as_str())),
+            Self::Number(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+    use crate::table::Table;
+
+    fn columns() -> Vec<Column> {
+        let spec = Spec::parse(
+            "name: abc\nhandler: {fields: [key, time, properties, sdkVersion]}",
+            "s.yaml",
+        );
+        Table::new(&spec.unwrap().spec).unwrap().columns
+    }
+
+    #[test]
+    fn columns_are_found_in_any_case_and_hold_what_fits_them() {
+        let impression =
+            r#"{"KEY":"a\u00e9","time":1716400000000,"properties":{"a": [1, 2]},"sdkVersion":null,"more":1}"#;
+        let row = row(&columns(), impression).unwrap();
+        let want = [
+            ("key", Cell::Text("aé".to_owned())),
+            ("time", Cell::Number(1_716_400_000_000)),
+            ("properties", Cell::Text(r#"{"a": [1, 2]}"#.to_owned())),
+        ];
+        assert_eq!(row, want.map(|(name, cell)| (name.to_owned(), cell)).into());
+    }
+
+    #[test]
+    fn numbers_may_be_in_quotes_but_nothing_else() {
+        let time = |value: &str| {
+            let row = row(&columns(), &format!("{{\"time\":{value}}}")).unwrap();
+            row.get("time").cloned()
+        };
+        assert_eq!(time("\"12\""), Some(Cell::Number(12)));
+        for none in ["\"noon\"", "1.5", "true", "[]", "null"] {
+            assert_eq!(time(none), None, "{none}");
+        }
+        assert_eq!(row(&columns(), "[1]"), None);
+    }
+
+    #[test]
+    fn documents_stand_one_after_the_other() {
+        let found = |text: &str| documents(text).map(str::to_owned).collect::<Vec<_>>();
+        let both = [r#"{"a":1}"#, r#"{"b":"}{"}"#];
+        assert_eq!(found(r#"{"a":1}{"b":"}{"}"#), both);
+        assert_eq!(found("{\"a\":1}\n{\"b\":\"}{\"}\n"), both);
+        assert_eq!(found("{\"a\":1}{\"b\n{\"b\":\"}{\"}"), both);
+        assert_eq!(found(""), [""; 0]);
+    }
+
+    #[test]
+    fn files_are_read_as_they_were_written() {
+        let columns = columns();
+        let impressions = [
+            r#"{"key":"a","time":1,"properties":"{}"}"#,
+            "{}",
+            r#"{"key":"","sdkVersion":"1.0"}"#,
+        ];
+        let rows: Vec<_> = impressions.iter().map(|it| row(&columns, it).unwrap()).collect();
+        let file = write(&columns, &rows).unwrap();
+        assert!(file.starts_with(PARQUET_MAGIC));
+        assert_eq!(read(file.into()).unwrap(), rows);
+        assert_eq!(
+            read(write(&columns, &[]).unwrap().into()).unwrap(),
+            [] as [Row; 0]
+        );
+        assert!(read(Bytes::from_static(b"PAR1 and nothing else")).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! What is delivered, as a table: its columns, and partitions that follow from the prefix, so that nobody has to add them.
+//!
+//! Pure: values in, values out. Must not know SQL, nor the catalog that has the table.
+
+use split_pipeline_handler::settings::NUMBER_FIELDS;
+
+use crate::spec::{Fields, Format, IMPRESSION_FIELDS, Spec};
+
+/// The type of a whole number, as Hive calls it.
+pub const BIGINT: &str = "bigint";
+
+/// What a spec delivers, as a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The columns that objects have.
+    pub columns: Vec<Column>,
+    /// The columns that keys have.
+    pub partitions: Vec<Partition>,
+    /// The folder that everything is in.
+    folder: String,
+    /// The folder of one partition, with columns in place of their values.
+    template: String,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, in lower case.
+    pub name: String,
+    /// Its type, as Hive calls it.
+    pub kind: &'static str,
+}
+
+/// A part of the prefix that differs from partition to partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Its column.
+    pub column: Column,
+    /// How its values follow from each other.
+    properties: Vec<(&'static str, String)>,
+    /// The date pattern that its values have, where they are dates.
+    pub date: Option<String>,
+}
+
+/// There is no telling which partitions a prefix makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpredictable;
+
+impl Table {
+    /// The table of a spec.
+    pub fn new(spec: &Spec) -> Result<Self, Unpredictable> {
+        let columns = columns(&spec.handler.fields);
+        let (partitions, template) = partitions(spec.delivery.prefix.folders(), &columns)?;
+        let folder = template.split("${").next().unwrap_or_default();
+        // A folder, even where the prefix starts in the middle of a name.
+        let folder = folder.rfind('/').map_or("", |end| &folder[..=end]);
+        Ok(Self {
+            columns,
+            partitions,
+            folder: folder.to_owned(),
+            template,
+        })
+    }
+
+    /// Where everything is.
+    pub fn location(&self, bucket: &str) -> String {
+        format!("s3://{bucket}/{}", self.folder)
+    }
+
+    /// What an engine has to know to find the partitions by itself ("Set up partition projection" in Athena's guide).
+    pub fn projection(&self, bucket: &str) -> Vec<(String, String)> {
+        if self.partitions.is_empty() {
+            return Vec::new();
+        }
+        let mut all = vec![("projection.enabled".to_owned(), "true".to_owned())];
+        for Partition {
+            column, properties, ..
+        } in &self.partitions
+        {
+            for (property, value) in properties {
+                all.push((format!("projection.{}.{property}", column.name), value.clone()));
+            }
+        }
+        let template = format!("s3://{bucket}/{}", self.template);
+        all.push(("storage.location.template".to_owned(), template));
+        all
+    }
+}
+
+/// The columns that delivered objects have, where they have any.
+pub fn delivered_columns(spec: &Spec) -> Option<Vec<Column>> {
+    (spec.delivery.format == Format::Parquet).then(|| columns(&spec.handler.fields))
+}
+
+/// Columns by the names of fields, which are matched without regard to case: engines do not have it.
+fn columns(fields: &Fields) -> Vec<Column> {
+    let names: Vec<&str> = match fields {
+        Fields::All => IMPRESSION_FIELDS.to_vec(),
+        Fields::Keep(fields) => fields.iter().map(String::as_str).collect(),
+    };
+    let mut columns = Vec::<Column>::new();
+    for field in names {
+        let name = field.to_lowercase();
+        if columns.iter().all(|column| column.name != name) {
+            let kind = if NUMBER_FIELDS.contains(&field) {
+                BIGINT
+            } else {
+                "string"
+            };
+            columns.push(Column { name, kind });
+        }
+    }
+    columns
+}
+
+/// The partitions that folders make, and the folders with a column in place of each of them.
+fn partitions(folders: &str, columns: &[Column]) -> Result<(Vec<Partition>, String), Unpredictable> {
+    let (mut partitions, mut template, mut rest) = (Vec::<Partition>::new(), String::new(), folders);
+    while let Some((before, after)) = rest.split_once("!{") {
+        let (expression, after) = after.split_once('}').unwrap_or((after, ""));
+        let pattern = expression.strip_prefix("timestamp:").ok_or(Unpredictable)?;
+        template.push_str(before);
+        let named = before
+            .strip_suffix('=')
+            .map(|name| name.rsplit('/').next().unwrap_or(name));
+        let taken = columns.iter().chain(partitions.iter().map(|it| &it.column));
+        let taken: Vec<_> = taken.map(|column| column.name.as_str()).collect();
+        let is_new = |name: &str| !taken.contains(&name);
+        let usual = usual_name(pattern).to_owned();
+        let name = match named.map(str::to_lowercase) {
+            Some(name) if is_column(&name) && is_new(&name) => name,
+            _ if is_new(&usual) => usual,
+            _ => format!("{usual}{}", partitions.len() + 1),
+        };
+        template.push_str("${");
+        template.push_str(&name);
+        template.push('}');
+        partitions.push(partition(name, pattern));
+        rest = after;
+    }
+    template.push_str(rest);
+    Ok((partitions, template))
+}
+
+fn is_column(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn usual_name(pattern: &str) -> &'static str {
+    match pattern {
+        "yyyy" => "year",
+        "MM" => "month",
+        "dd" => "day",
+        "HH" => "hour",
+        "mm" => "minute",
+        _ => "dt",
+    }
+}
+
+/// How a partition's values follow from a date pattern ("Set up partition projection" in Athena's guide).
+fn partition(name: String, pattern: &str) -> Partition {
+    let of_integers = |range: &str, digits: usize| {
+        vec![
+            ("type", "integer".to_owned()),
+            ("range", range.to_owned()),
+            ("digits", digits.to_string()),
+        ]
+    };
+    let (kind, properties, date) = match pattern {
+        "yyyy" => ("int", of_integers("2020,2049", 4), None),
+        "MM" => ("int", of_integers("1,12", 2), None),
+        "dd" => ("int", of_integers("1,31", 2), None),
+        "HH" => ("int", of_integers("0,23", 2), None),
+        "mm" => ("int", of_integers("0,59", 2), None),
+        other => {
+            let unit = if other.contains('m') {
+                "MINUTES"
+            } else if other.contains('H') {
+                "HOURS"
+            } else if other.contains('d') {
+                "DAYS"
+            } else if other.contains('M') {
+                "MONTHS"
+            } else {
+                "YEARS"
+            };
+            let properties = vec![
+                ("type", "date".to_owned()),
+                ("format", other.to_owned()),
+                ("range", "NOW-3YEARS,NOW".to_owned()),
+                ("interval", "1".to_owned()),
+                ("interval.unit", unit.to_owned()),
+            ];
+            ("string", properties, Some(other.to_owned()))
+        }
+    };
+    Partition {
+        column: Column { name, kind },
+        properties,
+        date,
+    }
+}
