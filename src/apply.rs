@@ -89,6 +89,7 @@ type Making<'a, T = String> = Shared<LocalBoxFuture<'a, Option<T>>>;
 pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let run = Run::new(aws);
     let first = First::of(want, &plan);
+    let pause = order::wait(aws, want, first.pause(aws, &plan));
     let rest_api = run.ensure(&want.rest_api, plan.rest_api, none());
     let database = run.ensure_optional(&want.database, plan.database, none());
     let base = Base {
@@ -103,6 +104,7 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     };
     let (delivery_stream, function) = in_order(
         first,
+        pause,
         |before| {
             let needs = base.for_delivery_stream(before);
             run.ensure(&want.delivery_stream, plan.delivery_stream, needs)

@@ -9,6 +9,9 @@ use crate::failure::{Exit, Failure};
 use crate::names::Names;
 use crate::results;
 
+/// How long a managed policy may be, white space not counted (IAM, "IAM and AWS STS quotas").
+const MANAGED_POLICY_CHARACTERS: usize = 6144;
+
 pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let purposes: Vec<_> = args.commands().iter().copied().map(purpose).collect();
@@ -18,6 +21,13 @@ pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Ex
         (session.names.clone(), session.spec.clone())
     };
     let policy = deployer_policy(&purposes, &spec, &names);
+    let characters = policy.to_string().chars().count();
+    if characters > MANAGED_POLICY_CHARACTERS {
+        context.ui.warn(&format!(
+            "this policy has {characters} characters without spaces, and IAM takes {MANAGED_POLICY_CHARACTERS} in a managed policy: \
+             write it into a role, which takes 10240, or print one for each command (`permissions --for down`) and attach them all"
+        ));
+    }
     context.ui.result(&results::Permissions { policy })?;
     Ok(Exit::Done)
 }

@@ -60,15 +60,13 @@ impl Resource for Database {
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let request = || aws.glue.get_database().name(&self.name).send();
-        let tags = || aws.glue.get_tags().resource_arn(&self.arn).send();
-        let (found, tags) = futures_util::join!(
-            aws.call("glue:GetDatabase", request),
-            aws.call("glue:GetTags", tags)
-        );
-        if found.found()?.is_none() {
+        let found = aws.call("glue:GetDatabase", request).await.found()?;
+        if found.is_none() {
             return Ok(None);
         }
-        Ok(tags.found()?.map(|tags| Observed {
+        let tags = || aws.glue.get_tags().resource_arn(&self.arn).send();
+        let tags = aws.call("glue:GetTags", tags).await.found()?;
+        Ok(tags.map(|tags| Observed {
             id: self.arn.clone(),
             state: State {},
             tags: tags_from(tags.tags.unwrap_or_default()),

@@ -288,6 +288,19 @@ async fn the_policy_is_enough_and_looking_needs_each_action() {
     somebody.deployer(BEFORE, &down).exits_with(0);
 }
 
+#[test]
+fn a_policy_that_is_too_long_for_one_is_said_to_be() {
+    let emulator = Emulator::start();
+    let spec = format!("name: {}\ndelivery: {{format: parquet}}\n", "n".repeat(32));
+    let whole = emulator.local(&spec, ["permissions"]).exits_with(0);
+    whole.says("IAM takes 6144 in a managed policy").says("--for");
+    assert!(whole.json().to_string().len() <= 10_240);
+    let part = emulator
+        .local(&spec, ["permissions", "--for", "down"])
+        .exits_with(0);
+    assert!(!part.stderr.contains("warning:"), "{}", part.stderr);
+}
+
 /// Whether `up` needs an action only to change what is there.
 fn is_for_changes(action: &str) -> bool {
     const VERBS: [&str; 12] = [

@@ -12,7 +12,7 @@ use crate::support::python::installed;
 /// Keys of the user's own, and sources, so that every statement there can be is there.
 const SPEC: &str = "name: it-linter\n\
     stream: {encryption: alias/ours}\n\
-    delivery: {encryption: \"arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab\"}\n\
+    delivery: {format: parquet, encryption: \"arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab\"}\n\
     webhook: {allow_cidrs: [192.0.2.0/24]}\n";
 
 /// What is found, and why it stays.

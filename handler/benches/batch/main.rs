@@ -56,8 +56,17 @@ fn whole_path(criterion: &mut Criterion) {
 }
 
 fn bodies(criterion: &mut Criterion) {
+    bodies_of(RecordFormat::Ndjson, "event to bodies", criterion);
+    bodies_of(
+        RecordFormat::ConcatenatedJson,
+        "event to bodies for Parquet",
+        criterion,
+    );
+}
+
+fn bodies_of(format: RecordFormat, name: &str, criterion: &mut Criterion) {
     let (mut decoder, bodies) = (Decoder::default(), Bodies::default());
-    let mut group = criterion.benchmark_group("event to bodies");
+    let mut group = criterion.benchmark_group(name);
     for size in SIZES {
         let event = impressions::event(size);
         write_for_others(size, &event);
@@ -67,7 +76,7 @@ fn bodies(criterion: &mut Criterion) {
                 let event: Event<'_> = serde_json::from_str(event).unwrap();
                 let text = decoder.decode(event.body, Encoding::Base64).unwrap();
                 let elements = parse(text, &Fields::All).unwrap();
-                let packed = pack(&elements.impressions, 100, RecordFormat::Ndjson);
+                let packed = pack(&elements.impressions, 100, format);
                 for request in requests(packed.records) {
                     black_box(bodies.write("stream", &request));
                 }
