@@ -264,13 +264,13 @@ pub struct Logs {
 #[derive(Args, Clone, Debug)]
 pub struct Estimate {
     /// Impressions a second; without it, what the running pipeline receives
-    #[arg(long, value_name = "N", value_parser = rate, conflicts_with = "per_day", allow_negative_numbers = true)]
+    #[arg(long, group = "rate", value_name = "N", value_parser = rate, allow_negative_numbers = true)]
     pub per_second: Option<f64>,
     /// Impressions a day
-    #[arg(long, value_name = "N", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, group = "rate", value_name = "N", value_parser = rate, allow_negative_numbers = true)]
     pub per_day: Option<f64>,
     /// With a rate: how many environments post to the webhook, each every 10 seconds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, requires = "rate", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub environments: u32,
     /// How far back to look at the running pipeline
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = some_time)]
@@ -285,11 +285,22 @@ pub struct Export {
     pub format: Format,
 }
 
+impl Command {
+    /// Whether the command goes on until it is interrupted, which is then how it ends and no failure.
+    pub fn is_endless(&self) -> bool {
+        match self {
+            Self::Status(status) => status.watch,
+            Self::Logs(logs) => logs.follow,
+            _ => false,
+        }
+    }
+}
+
 /// Options of `man`.
 #[derive(Args, Clone, Debug)]
 pub struct Man {
-    /// The command
-    pub command: Option<String>,
+    /// The command, such as `up` or `local start`
+    pub command: Vec<String>,
 }
 
 /// Options of `rotate`.
@@ -303,7 +314,7 @@ pub struct Rotate {
 /// Options of `permissions`.
 #[derive(Args, Clone, Debug)]
 pub struct Permissions {
-    /// Only for these commands; default: all of them
+    /// Only for these commands; default: up, status, down and smoke
     #[arg(long = "for", value_name = "COMMAND", value_enum, value_delimiter = ',')]
     commands: Vec<Permitted>,
     /// For the pipelines that `smoke --ephemeral` makes, which have names of their own
@@ -315,7 +326,12 @@ impl Permissions {
     /// The commands that are to be permitted.
     pub fn commands(&self) -> &[Permitted] {
         match self.commands.as_slice() {
-            [] => Permitted::value_variants(),
+            [] => &[
+                Permitted::Up,
+                Permitted::Status,
+                Permitted::Down,
+                Permitted::Smoke,
+            ],
             some => some,
         }
     }
@@ -332,6 +348,8 @@ pub enum Permitted {
     Down,
     /// `smoke`; with --ephemeral, together with `up` and `down`.
     Smoke,
+    /// `replay`.
+    Replay,
 }
 
 /// Options of `local`.

@@ -50,11 +50,14 @@ pub async fn run(cli: Cli) -> u8 {
         ui: Arc::clone(&ui),
         interrupt: CancellationToken::new(),
     };
-    tokio::spawn(watch_for_interrupts(context.clone()));
+    let is_endless = cli.command.is_endless();
+    tokio::spawn(watch_for_interrupts(context.clone(), is_endless));
     match dispatch(&context, cli.command).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
-            ui.failure(&failure);
+            if !(is_endless && failure.kind == FailureKind::Interrupted) {
+                ui.failure(&failure);
+            }
             failure.code()
         }
     }
@@ -86,7 +89,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
 }
 
 /// The first Ctrl-C, or SIGTERM, lets calls in flight finish and starts nothing new; the second ends the process.
-async fn watch_for_interrupts(context: Context) {
+async fn watch_for_interrupts(context: Context, is_endless: bool) {
     let (Ok(mut interrupts), Ok(mut terminations)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
@@ -95,9 +98,11 @@ async fn watch_for_interrupts(context: Context) {
     let mut interruption =
         async || tokio::select! { _ = interrupts.recv() => {}, _ = terminations.recv() => {} };
     interruption().await;
-    context
-        .ui
-        .warn("interrupted: finishing what is under way; interrupt again to stop at once");
+    if !is_endless {
+        context
+            .ui
+            .warn("interrupted: finishing what is under way; interrupt again to stop at once");
+    }
     context.interrupt.cancel();
     interruption().await;
     std::process::exit(130);

@@ -172,7 +172,7 @@ impl AwsError {
         };
         let mut hints = vec![hint];
         if self.kind == ErrorKind::Denied {
-            hints.push("`split-pipeline permissions` prints a policy with all that is needed".to_owned());
+            hints.push("`split-pipeline permissions` prints a policy with all that is needed, `--for replay` the one for `replay`".to_owned());
         }
         hints
     }

@@ -8,15 +8,14 @@ use crate::failure::{Exit, Failure, FailureKind};
 use crate::results::Text;
 
 pub(super) fn run(context: &Context, args: &Man) -> Result<Exit, Failure> {
-    let mut program = Cli::command();
-    program.build();
-    let page = match &args.command {
-        None => program,
-        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
-            let message = format!("there is no command `{name}`");
+    let mut page = Cli::command();
+    page.build();
+    for name in &args.command {
+        page = page.find_subcommand(name).cloned().ok_or_else(|| {
+            let message = format!("there is no command `{}`", args.command.join(" "));
             Failure::new(FailureKind::Usage, message).hint("`split-pipeline help` lists them")
-        })?,
-    };
+        })?;
+    }
     let mut text = Vec::new();
     // Writing to memory does not fail.
     let _ = clap_mangen::Man::new(page).render(&mut text);

@@ -45,5 +45,6 @@ fn purpose(command: cli::Permitted) -> Purpose {
         cli::Permitted::Status => Purpose::Status,
         cli::Permitted::Down => Purpose::Down,
         cli::Permitted::Smoke => Purpose::Smoke,
+        cli::Permitted::Replay => Purpose::Replay,
     }
 }

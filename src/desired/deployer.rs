@@ -3,8 +3,9 @@
 //! Owns the list of actions; a test takes each of them away and sees a command fail. Pure: values in, values out.
 
 use serde_json::{Value, json};
+use split_pipeline_handler::spill::SPILL_PREFIX;
 
-use super::policies::{allow, document, use_key};
+use super::policies::{allow, document, use_key, use_own_keys};
 use crate::names::Names;
 use crate::spec::{BucketEncryption, Format, Spec};
 
@@ -19,6 +20,8 @@ pub enum Purpose {
     Down,
     /// Find impressions in the bucket.
     Smoke,
+    /// Send impressions again, or copy them.
+    Replay,
 }
 
 /// What is needed of one kind of resource: to look at it, to make and change it, to delete it.
@@ -69,10 +72,9 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         subscriptions(),
         dashboard(names),
     ];
-    let mut statements: Vec<_> = needs
-        .iter()
-        .filter_map(|needs| needs.statement(purposes))
-        .collect();
+    let looks = purposes.iter().any(|purpose| *purpose != Purpose::Replay);
+    let needs = needs.iter().filter(|_| looks);
+    let mut statements: Vec<_> = needs.filter_map(|needs| needs.statement(purposes)).collect();
     if purposes.contains(&Purpose::Smoke) {
         let objects = format!("{}/*", names.bucket_arn(&names.bucket(spec)));
         statements.push(allow("FindImpressions", &["s3:GetObject"], &objects));
@@ -87,7 +89,33 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         let role = names.function_role_arn(spec);
         statements.push(pass("PassFunctionRole", &role, "lambda.amazonaws.com"));
     }
+    if purposes.contains(&Purpose::Replay) {
+        statements.extend(replay(spec, names));
+    }
     document(&statements)
+}
+
+/// To read what was spilled or what the stream has, put it into the stream or where it would have been delivered, and delete
+/// what was spilled.
+fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
+    let bucket = names.bucket_arn(&names.bucket(spec));
+    let spilled = format!("{bucket}/{SPILL_PREFIX}*");
+    let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
+    let through_stream = [
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+        "kinesis:PutRecords",
+    ];
+    let mut statements = vec![
+        allow("FindSpilled", &["s3:ListBucket"], &bucket),
+        allow("ReplaySpilled", &["s3:DeleteObject", "s3:GetObject"], &spilled),
+        allow("ReplayIntoBucket", &["s3:PutObject"], &delivered),
+        allow("ReplayStream", &through_stream, &names.stream_arn()),
+    ];
+    let keys = ["kms:Decrypt", "kms:GenerateDataKey"];
+    statements.extend(use_own_keys(spec, names, &keys, &keys));
+    statements
 }
 
 fn pass(sid: &str, role: &str, service: &str) -> Value {

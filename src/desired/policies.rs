@@ -146,7 +146,7 @@ pub(super) fn alarms_publish(names: &Names) -> Value {
 }
 
 /// What a role needs of the user's own keys: the stream's, and the bucket's.
-fn use_own_keys(spec: &Spec, names: &Names, stream: &[&str], bucket: &[&str]) -> Vec<Value> {
+pub(super) fn use_own_keys(spec: &Spec, names: &Names, stream: &[&str], bucket: &[&str]) -> Vec<Value> {
     let mut statements = Vec::new();
     if let Encryption::Key(key) = &spec.stream.encryption {
         statements.push(use_key("UseStreamKey", key, "kinesis", stream, names));

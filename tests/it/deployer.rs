@@ -2,11 +2,14 @@
 //! fails that names it. IAM is enforced by the emulator.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::types::AccessKey;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRule};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::support::archive::{X86_64, header_only, zip_of};
@@ -127,6 +130,12 @@ impl<'a> Deployer<'a> {
                 assert_eq!(statement["Condition"].take(), json!({ "StringEquals": bound }));
                 statement.as_object_mut().unwrap().remove("Condition");
             }
+        }
+        // A call of this has an iterator and no stream, which AWS knows it is of.
+        if actions(&policy).contains("kinesis:GetRecords") {
+            let statements = policy["Statement"].as_array_mut().unwrap();
+            let read = json!({"Effect": "Allow", "Action": "kinesis:GetRecords", "Resource": "*"});
+            statements.push(read);
         }
         // AWS asks for the function that is to be, the emulator knows it only from a call's path.
         if actions(&policy).contains("lambda:CreateFunction") {
@@ -407,6 +416,49 @@ async fn a_ci_job_needs_no_more_for_a_pipeline_of_its_own() {
     // What it has made for itself it may do to no other pipeline.
     somebody.permit(&policy).await;
     somebody.deployer(SPEC, &["up"]).exits_with(1).says("hint: allow");
+}
+
+#[tokio::test]
+async fn replaying_needs_each_action() {
+    const SPILLED: &str = "spill/2026/01/31/one.ndjson.gz";
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
+    let (small, large) = (json!({"key": "a", "split": "s"}), "x".repeat(1024 * 1000));
+    let large = json!({"key": "b", "split": large});
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    write!(gzip, "{small}\n{large}\n").unwrap();
+    let gzip = aws_sdk_s3::primitives::ByteStream::from(gzip.finish().unwrap());
+    let s3 = aws_sdk_s3::config::Builder::from(&somebody.config).force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+    let call = s3.put_object().bucket("it-deployer-000000000000-us-east-1");
+    call.key(SPILLED).body(gzip).send().await.unwrap();
+
+    let policy = somebody.policy("replay");
+    let (spilled, stream) = (vec!["replay"], vec!["replay", "--stream", "--since", "1h"]);
+    let (of_stream, of_spilled): (Vec<_>, Vec<_>) = actions(&policy)
+        .into_iter()
+        .partition(|action| action.starts_with("kinesis:") && action != "kinesis:PutRecords");
+    for (command, needed) in [(spilled, of_spilled), (stream, of_stream)] {
+        for action in needed {
+            somebody.permit(&without(&policy, &action)).await;
+            let failed = somebody.deployer(BEFORE, &command).exits_with(1);
+            // The sender of records says what Kinesis refused, not by its whole name.
+            let said = failed.stderr.contains(&format!("allow {action} "));
+            assert!(
+                said || action == "kinesis:PutRecords",
+                "{action}: {}",
+                failed.stderr
+            );
+        }
+        somebody.permit(&policy).await;
+        let done = somebody
+            .deployer(BEFORE, &[&command[..], &["--output", "json"]].concat())
+            .exits_with(0)
+            .json();
+        // What was sent again, and could then not be deleted, is in the stream twice.
+        assert!(done["copied"].as_u64().unwrap() >= 1, "{done}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::command::{read_until, split_pipeline};
 use crate::support::emulator::Emulator;
 
@@ -95,9 +97,11 @@ async fn the_log_is_followed_and_no_line_comes_twice() {
         batches[0].contains("received 1,") && batches[1].contains("received 2,"),
         "{batches:?}"
     );
-    follow.kill().unwrap();
-    follow.wait().unwrap();
-    drop(stderr);
+    // To interrupt it is how it ends, and nothing that went wrong.
+    kill_process(Pid::from_child(&follow), Signal::INT).unwrap();
+    assert_eq!(follow.wait().unwrap().code(), Some(130));
+    let said = std::io::read_to_string(stderr).unwrap();
+    assert!(!said.contains("interrupted"), "{said}");
 }
 
 #[test]
@@ -115,6 +119,8 @@ fn a_rate_is_estimated_without_aws() {
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
+    let without_rate = estimate(&["--environments", "3"]).exits_with(2);
+    without_rate.says("--per-second");
     let day = estimate(&["--per-day", "8640000", "--output", "json"])
         .exits_with(0)
         .json();
