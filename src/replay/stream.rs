@@ -9,6 +9,7 @@ use super::{Mode, Place, ReplayError, Span};
 use crate::aws::{Aws, AwsError};
 use crate::progress::Event;
 use crate::results::Replay;
+use crate::rows::documents;
 
 /// How much goes into one object, before compression: what Firehose gathers by default.
 const OBJECT_BYTES: usize = 64 * 1024 * 1024;
@@ -54,6 +55,25 @@ struct Gathered {
     json: Vec<u8>,
 }
 
+impl Gathered {
+    /// Adds what a record has, an impression a line: it may be of a time when there were no newlines in records.
+    fn add(&mut self, record: &[u8]) {
+        if record.ends_with(b"\n") {
+            return self.json.extend_from_slice(record);
+        }
+        let text = String::from_utf8_lossy(record);
+        let documents: Vec<_> = documents(&text).map(str::as_bytes).collect();
+        // What is somebody else's, and no JSON, is copied as it is.
+        let lines = if documents.is_empty() {
+            vec![record]
+        } else {
+            documents
+        };
+        self.json
+            .extend(lines.into_iter().flat_map(|line| [line, b"\n"].concat()));
+    }
+}
+
 impl Copy<'_> {
     async fn shard(&mut self, shard: &str, span: Span) -> Result<(), ReplayError> {
         let mut iterator = self.iterator(shard, span.since).await?;
@@ -96,11 +116,7 @@ impl Copy<'_> {
             gathered.name = format!("replay-{shard}-{number}{extension}");
             gathered.prefix = prefix;
         }
-        gathered.json.extend_from_slice(record.data().as_ref());
-        if self.place.columns.is_some() {
-            // A record ends with its line, so that one that cannot be read takes no other with it.
-            gathered.json.push(b'\n');
-        }
+        gathered.add(record.data().as_ref());
         Ok(())
     }
 
@@ -153,5 +169,28 @@ async fn shards(aws: &Aws, stream: &str) -> Result<Vec<String>, AwsError> {
         if token.is_none() {
             return Ok(shards);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impressions_are_lines_whatever_the_records_were() {
+        let mut gathered = Gathered::default();
+        for record in [
+            "{\"a\":1}\n{\"b\":2}\n",
+            "{\"c\":3}{\"d\":4}",
+            "no JSON",
+            "{\"e\":5}",
+        ] {
+            gathered.add(record.as_bytes());
+        }
+        let text = String::from_utf8(gathered.json).unwrap();
+        assert_eq!(
+            text,
+            "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n{\"d\":4}\nno JSON\n{\"e\":5}\n"
+        );
     }
 }

@@ -44,7 +44,7 @@ pub enum Shape {
 enum Impression {
     /// As a line.
     Line(String),
-    /// As a row, without what was no text or number: how the conversion writes such is its own affair.
+    /// As a row, without the texts that may have been something else: how the conversion writes such is its own affair.
     Row(Row),
 }
 
@@ -60,7 +60,8 @@ impl Shape {
 
 impl Impression {
     fn of(mut row: Row) -> Self {
-        row.retain(|_, cell| !matches!(cell, Cell::Text(text) if text.starts_with(['{', '['])));
+        let is_json = |text: &str| text.starts_with(['{', '[']) || text.parse::<f64>().is_ok();
+        row.retain(|_, cell| !matches!(cell, Cell::Text(text) if is_json(text)));
         Self::Row(row)
     }
 }
@@ -313,10 +314,11 @@ mod tests {
         let columns = vec![
             column("key", "string"),
             column("time", BIGINT),
+            column("version", "string"),
             column("properties", "string"),
         ];
         let sent = [
-            r#"{"key":"a","time":1,"properties":{"x": 1},"more":true}"#,
+            r#"{"key":"a","time":1,"version":17000040000000000494,"properties":{"x": 1},"more":true}"#,
             r#"{"Key":"b","time":"2","properties":null}"#,
         ];
         let shape = Shape::Rows(columns.clone());
@@ -324,6 +326,8 @@ mod tests {
         assert_eq!(want.len(), 2);
         let rows: Vec<_> = sent.iter().filter_map(|json| row(&columns, json)).collect();
         let parquet = rows::write(&columns, &rows).unwrap();
+        let otherwise = r#"{"key":"a","time":1,"version":1.700004E19,"properties":["x"]}"#;
+        assert_eq!(shape.of(otherwise).as_ref(), want.first());
         for object in [
             parquet,
             sent.concat().into_bytes(),
