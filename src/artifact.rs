@@ -126,6 +126,10 @@ impl ArtifactError {
             Self::Unfit(elf::Unfit::Machine { .. }) => {
                 vec!["`handler.architecture` in the spec has to be the zip's".to_owned()]
             }
+            Self::Io { source, .. } if source.kind() != std::io::ErrorKind::NotFound => Vec::new(),
+            Self::Io { .. } | Self::NotAZip { .. } => {
+                vec!["--handler takes the zip that `split-pipeline build --out FILE` writes".to_owned()]
+            }
             _ => Vec::new(),
         }
     }

@@ -172,7 +172,7 @@ pub struct Up {
     #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
     pub handler: Option<PathBuf>,
     /// The longest that the whole command may take; what is under way then is finished, and nothing new is started
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = some_time)]
     pub timeout: Duration,
 }
 
@@ -200,7 +200,7 @@ pub struct Smoke {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
     /// The longest to wait for delivery
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = span)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = some_time)]
     pub timeout: Duration,
     /// Send the JSON array of impressions in this file instead
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "count")]

@@ -36,6 +36,7 @@ fn busy_seconds(series: &Series) -> u64 {
 /// The rates at which the pipeline takes impressions, and posts.
 async fn measured(context: &Context, since: Duration) -> Result<(Spec, f64, f64), Failure> {
     let session = Session::open(context).await?;
+    session.mind_log_retention(since);
     let read = traffic::read(&session.aws, &session.names, since);
     let traffic = context.unless_interrupted(read).await??;
     let span = humantime::format_duration(since);

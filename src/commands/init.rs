@@ -32,6 +32,9 @@ pub(super) fn run(context: &Context, args: &cli::Init) -> Result<Exit, Failure> 
             }
             .hint("--force overwrites it");
         }
+        if error.kind() == ErrorKind::NotFound {
+            return failure.hint("the directory has to be there: `mkdir -p` makes it");
+        }
         failure
     })?;
     context.ui.result(&results::Init { path: path.clone() })?;

@@ -13,6 +13,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(context: &Context, args: &cli::Logs) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    session.mind_log_retention(args.since);
     let since = SystemTime::now().checked_sub(args.since).unwrap_or(UNIX_EPOCH);
     let mut reader = Reader::new(since);
     loop {

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -155,6 +156,17 @@ impl Session {
                     .hint("CloudWatch tells topics of its own region alone"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Says so where a look at the logs goes further back than they do.
+    pub(super) fn mind_log_retention(&self, since: Duration) {
+        let days = self.spec.handler.log_retention_days.get();
+        if since > Duration::from_hours(24) * days {
+            let note = format!(
+                "logs are kept for {days} days (`handler.log_retention_days`), and nothing before is counted"
+            );
+            self.context.ui.note(&note);
         }
     }
 

@@ -35,6 +35,9 @@ const LONGEST_BASE: usize = 32 - 1 - 2 * RUN_BYTES;
 /// The shortest and longest time between two looks into the bucket.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// What to do about a payload that is none.
+const PAYLOAD: &str = r#"--payload names a file such as [{"key": "user-1", "split": "my-flag"}]; without it, impressions are made up"#;
+
 pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Failure> {
     let run = random::hex(RUN_BYTES).map_err(|error| {
         let message = format!("the operating system gives no random bytes: {error}");
@@ -43,11 +46,16 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
     let batch = match &args.payload {
         None => Batch::made_up(args.count as usize, &run),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(FailureKind::Usage, format!("{}: {error}", path.display())))?;
-            Batch::from_json(&text).map_err(|error| Failure {
-                kind: FailureKind::Usage,
-                ..Failure::from(error)
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let failure = Failure::new(FailureKind::Usage, format!("{}: {error}", path.display()));
+                failure.hint(PAYLOAD)
+            })?;
+            Batch::from_json(&text).map_err(|error| {
+                let failure = Failure::from(error).hint(PAYLOAD);
+                Failure {
+                    kind: FailureKind::Usage,
+                    ..failure
+                }
             })?
         }
     };

@@ -27,6 +27,7 @@ const NEWEST_PREFIXES: usize = 48;
 
 pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    session.mind_log_retention(args.since);
     let mut measured = None;
     loop {
         let status = look(&session, args, &mut measured).await?;

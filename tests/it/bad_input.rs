@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::command::{Run, against, split_pipeline};
+use crate::support::emulator::Emulator;
 
 const SPEC: &str = "name: it-bad\n";
 
@@ -180,6 +181,24 @@ fn python(script: &str) -> tempfile::TempDir {
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     directory
+}
+
+#[test]
+fn a_file_that_is_not_there_comes_with_what_it_should_be() {
+    let emulator = Emulator::start();
+    let run = |arguments: &[&'static str]| emulator.local("name: it-files\n", arguments.iter().copied());
+    run(&["up", "--handler", "none.zip"])
+        .exits_with(1)
+        .says("split-pipeline build --out");
+    run(&["smoke", "--payload", "none.json"])
+        .exits_with(2)
+        .says("hint: --payload names a file");
+    run(&["init", "no-directory/spec.yaml"])
+        .exits_with(1)
+        .says("`mkdir -p`");
+    run(&["up", "--timeout", "0s"])
+        .exits_with(2)
+        .says("more than nothing");
 }
 
 fn start_with_only(path: &Path) -> Run {

@@ -105,6 +105,20 @@ async fn the_log_is_followed_and_no_line_comes_twice() {
 }
 
 #[test]
+fn what_logs_do_not_have_any_more_is_said() {
+    let emulator = Emulator::start();
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    for command in [["status", "--since", "30d"], ["logs", "--since", "30d"]] {
+        emulator
+            .local(SPEC, command)
+            .exits_with(0)
+            .says("logs are kept for 14 days");
+    }
+    let status = emulator.local(SPEC, ["status", "--since", "14d"]).exits_with(0);
+    assert!(!status.stderr.contains("logs are kept"), "{}", status.stderr);
+}
+
+#[test]
 fn a_rate_is_estimated_without_aws() {
     let estimate = |arguments: &[&str]| {
         let start = ["--file", "-", "estimate"];
