@@ -139,6 +139,11 @@ impl AwsError {
     /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self.kind {
+            ErrorKind::Denied | ErrorKind::Other if self.message.contains(LAKE_FORMATION) => {
+                "Lake Formation rules over tables in this account, besides IAM: `aws lakeformation grant-permissions` gives what \
+                 the message names to whoever is refused, the delivery role where Firehose is; then run the command again"
+                    .to_owned()
+            }
             ErrorKind::Denied => format!("allow {} to the credentials that run this", self.denied_action()),
             ErrorKind::Credentials => {
                 "check the credentials: `aws sts get-caller-identity`, AWS_PROFILE or --profile, `aws sso login`; --local needs none"
@@ -162,16 +167,11 @@ impl AwsError {
                  leave `webhook.access_log` out"
                     .to_owned()
             }
-            ErrorKind::Other if self.message.contains(LAKE_FORMATION) => {
-                "Lake Formation rules over tables in this account: grant the delivery role DESCRIBE and SELECT on the table with \
-                 `aws lakeformation grant-permissions`, and run the command again"
-                    .to_owned()
-            }
             ErrorKind::Failed => "AWS failed, not the spec; run the command again later".to_owned(),
             _ => return Vec::new(),
         };
         let mut hints = vec![hint];
-        if self.kind == ErrorKind::Denied {
+        if self.kind == ErrorKind::Denied && !self.message.contains(LAKE_FORMATION) {
             hints.push("`split-pipeline permissions` prints a policy with all that is needed, `--for replay` the one for `replay`".to_owned());
         }
         hints
@@ -600,6 +600,11 @@ mod tests {
         let pass_role =
             "User: arn:aws:iam::1:user/u is not authorized to perform: iam:PassRole on resource: r";
         assert!(denied("lambda:CreateFunction", pass_role).starts_with("allow iam:PassRole to"));
+        let lake = denied(
+            "glue:GetTable",
+            "Insufficient Lake Formation permission(s): Required Describe on t",
+        );
+        assert!(lake.contains("lakeformation grant-permissions"), "{lake}");
         assert!(
             denied("s3:HeadBucket", "answered with HTTP status 403").starts_with("allow s3:ListBucket to")
         );
