@@ -19,7 +19,8 @@ const UPDATING: Duration = Duration::from_mins(5);
 
 /// Which of two changes first, where one of them does not go with what the other was.
 ///
-/// Firehose converts records with newlines too, but without a conversion what has none is no line. So the conversion is at work
+/// A conversion is taken to bear newlines between documents, as JSON does, though Firehose's guide shows none; but without a
+/// conversion what has none is no line. So the conversion is at work
 /// before the function leaves newlines out, and until nothing without any is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum First {
@@ -96,13 +97,13 @@ impl Base<'_> {
             self.delivery_logs.clone(),
             self.table.clone()
         );
+        table?;
         before.await?;
         Some(delivery_stream::Needs {
             role: role?,
             stream: stream?,
             bucket: bucket?,
             log_group: log_group?,
-            table: table?,
         })
     }
 

@@ -113,8 +113,6 @@ pub struct Needs {
     pub bucket: String,
     /// The log group for errors.
     pub log_group: String,
-    /// The table to convert by, if there is to be one.
-    pub table: (),
 }
 
 impl Resource for DeliveryStream {

@@ -46,7 +46,7 @@ pub struct State {
     pub storage: Storage,
     /// `EXTERNAL_TABLE`.
     pub table_type: String,
-    /// How the partitions follow from each other, and other settings of ours; what engines note there for themselves is theirs.
+    /// How the partitions follow from each other, and other settings of ours; what engines note there for themselves is no drift.
     pub parameters: BTreeMap<String, String>,
 }
 
