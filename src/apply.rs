@@ -20,10 +20,6 @@ use crate::resources::dashboard::Dashboard;
 use crate::resources::rest_api::Route;
 use crate::resources::{delivery_stream, stage};
 
-mod order;
-
-use order::{Base, First, in_order};
-
 /// A resource that is as it should be.
 #[derive(Clone, Debug)]
 pub struct Done {
@@ -88,29 +84,37 @@ type Making<'a, T = String> = Shared<LocalBoxFuture<'a, Option<T>>>;
 /// Brings every resource to where `plan` says.
 pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let run = Run::new(aws);
-    let first = First::of(want, &plan);
-    let pause = order::wait(aws, want, first.pause(aws, &plan));
-    let rest_api = run.ensure(&want.rest_api, plan.rest_api, none());
+    let bucket = run.ensure(&want.bucket, plan.bucket, none());
+    let stream = run.ensure(&want.stream, plan.stream, none());
     let database = run.ensure_optional(&want.database, plan.database, none());
-    let base = Base {
-        bucket: run.ensure(&want.bucket, plan.bucket, none()),
-        stream: run.ensure(&want.stream, plan.stream, none()),
-        table: run.ensure_optional(&want.table, plan.table, database),
-        delivery_role: run.ensure(&want.delivery_role, plan.delivery_role, none()),
-        function_role: run.ensure(&want.function_role, plan.function_role, none()),
-        delivery_logs: run.ensure(&want.delivery_log_group, plan.delivery_log_group, none()),
-        function_logs: run.ensure(&want.function_log_group, plan.function_log_group, none()),
-        is_called: plan.function.have.is_some(),
+    let table = run.ensure_optional(&want.table, plan.table, database);
+    let delivery_role = run.ensure(&want.delivery_role, plan.delivery_role, none());
+    let function_role = run.ensure(&want.function_role, plan.function_role, none());
+    let delivery_logs = run.ensure(&want.delivery_log_group, plan.delivery_log_group, none());
+    let function_logs = run.ensure(&want.function_log_group, plan.function_log_group, none());
+    let rest_api = run.ensure(&want.rest_api, plan.rest_api, none());
+
+    let needs = async {
+        let (role, stream, bucket, log_group, table) = join!(
+            delivery_role.clone(),
+            stream.clone(),
+            bucket.clone(),
+            delivery_logs.clone(),
+            table.clone()
+        );
+        table?;
+        Some(delivery_stream::Needs {
+            role: role?,
+            stream: stream?,
+            bucket: bucket?,
+            log_group: log_group?,
+        })
     };
-    let (delivery_stream, function) = in_order(
-        first,
-        pause,
-        |before| {
-            let needs = base.for_delivery_stream(before);
-            run.ensure(&want.delivery_stream, plan.delivery_stream, needs)
-        },
-        |before| run.ensure(&want.function, plan.function, base.for_function(before)),
-    );
+    let delivery_stream = run.ensure(&want.delivery_stream, plan.delivery_stream, needs);
+
+    let is_called = plan.function.have.is_some();
+    let needs = function_needs(function_role, function_logs, is_called.then(|| bucket.clone()));
+    let function = run.ensure(&want.function, plan.function, needs);
 
     // What the stream takes before the delivery stream is ACTIVE never reaches S3, so the door opens last.
     let needs = async {
@@ -128,8 +132,8 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let (stage, api, ..) = join!(
         stage,
         rest_api.clone(),
-        base.bucket.clone(),
-        base.stream.clone(),
+        bucket.clone(),
+        stream.clone(),
         function.clone(),
         watched
     );
@@ -140,6 +144,17 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
         report: run.take_report(),
         webhook,
     }
+}
+
+/// What the function needs, given the bucket if it is called already: it must not be sent to spill into one that is not there.
+///
+/// Lambda makes a log group without retention on the first line, so ours has to be there before.
+async fn function_needs(role: Making<'_>, logs: Making<'_>, bucket: Option<Making<'_>>) -> Option<String> {
+    let (role, logs) = join!(role, logs);
+    if let Some(bucket) = bucket {
+        bucket.await?;
+    }
+    logs.and(role)
 }
 
 /// Brings what watches over the pipeline to where its decisions say: alarms once there is somebody to tell, and a topic goes
@@ -162,7 +177,7 @@ async fn watch(
             let topic = run.ensure_optional(&want.alarm_topic, topic, none());
             join!(topic.clone(), alarms(topic));
         } else {
-            let moved = alarms(at_once());
+            let moved = alarms(none().boxed_local().shared());
             run.ensure_optional(&want.alarm_topic, topic, moved).await;
         }
     };
@@ -172,11 +187,6 @@ async fn watch(
 /// The needs of what needs nothing.
 fn none() -> std::future::Ready<Option<()>> {
     std::future::ready(Some(()))
-}
-
-/// The same for what has to be done before something, where there is nothing.
-fn at_once<'a>() -> Making<'a, ()> {
-    none().boxed_local().shared()
 }
 
 /// One apply under way: where outcomes are gathered.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use split_pipeline_handler::settings::{Fields as KeptFields, RecordFormat, Settings};
+use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
 
 use crate::names::Names;
 use crate::resource::{Kind, Tags};
@@ -25,6 +25,7 @@ use crate::resources::table::Table;
 use crate::spec::{
     Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Format, Spec, StreamMode,
 };
+use crate::table::number_fields;
 
 mod catalog;
 mod deployer;
@@ -336,16 +337,8 @@ fn settings(spec: &Spec, names: &Names) -> Settings {
         stream: names.stream(),
         bucket: names.bucket(spec),
         record_kib: spec.handler.record_kib.get(),
-        record_format: record_format(spec),
+        number_fields: number_fields(spec),
         fields: kept_fields(&spec.handler.fields),
-    }
-}
-
-/// How records are to look, so that the delivery stream can do with them what the spec asks for.
-pub fn record_format(spec: &Spec) -> RecordFormat {
-    match spec.delivery.format {
-        Format::Json => RecordFormat::Ndjson,
-        Format::Parquet => RecordFormat::ConcatenatedJson,
     }
 }
 

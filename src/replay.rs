@@ -6,13 +6,13 @@ use std::io::Write as _;
 use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use split_pipeline_handler::settings::RecordFormat;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::prefixes;
-use crate::rows::{self, documents, row};
+use crate::rows::{self, row};
 use crate::table::Column;
 
 pub mod spilled;
@@ -32,10 +32,12 @@ pub struct Place {
     pub bucket: String,
     /// The prefix of delivered objects.
     pub prefix: String,
+    /// The prefix of what cannot be converted.
+    pub misfit_prefix: String,
     /// The size of the records that impressions are packed into.
     pub record_kib: u32,
-    /// How they are told apart in there.
-    pub record_format: RecordFormat,
+    /// The fields that Firehose can only convert where they are whole numbers.
+    pub number_fields: Vec<String>,
     /// The columns of the table that objects are to fit; none where they are NDJSON.
     pub columns: Option<Vec<Column>>,
 }
@@ -85,51 +87,104 @@ pub enum ReplayError {
     },
 }
 
+/// What was written to S3 directly.
+#[derive(Debug, Default)]
+struct Written {
+    /// How many impressions are where they would have been delivered.
+    copied: usize,
+    /// How many are where Firehose puts what it cannot convert.
+    misfits: usize,
+    /// The objects.
+    keys: Vec<String>,
+}
+
 impl Place {
-    /// The prefix of an object with impressions that came in at this time, as Firehose would have made it.
+    /// The prefix of an object with impressions that came in at this time.
     fn prefix_at(&self, at: SystemTime) -> Result<String, AwsError> {
-        prefixes::of(&self.prefix, at).map_err(|expression| {
-            let message = format!("`!{{{expression}}}` in `delivery.prefix` cannot be filled in by `replay`");
-            AwsError::own("replay", ErrorKind::Other, message)
-        })
+        fill_in("delivery.prefix", &self.prefix, at)
     }
 
-    /// What the names of objects end with that are put where Firehose would have delivered them.
-    fn extension(&self) -> &'static str {
-        match self.columns {
-            Some(_) => ".parquet",
-            None => NDJSON_GZ,
-        }
-    }
-
-    /// Writes impressions to S3 directly, as what is delivered there is: gzipped NDJSON, or Parquet. Gives how many they are.
-    async fn put(&self, key: &str, json: &[u8], mode: Mode, aws: &Aws) -> Result<usize, AwsError> {
-        let broken = |why: String| AwsError::own("replay", ErrorKind::Other, why);
-        let (count, object, content_type) = if let Some(columns) = &self.columns {
-            let text = String::from_utf8_lossy(json);
-            let rows: Vec<_> = documents(&text).filter_map(|json| row(columns, json)).collect();
-            let parquet = rows::write(columns, &rows).map_err(|error| broken(error.to_string()))?;
-            (rows.len(), parquet, "application/vnd.apache.parquet")
-        } else {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-            let gzip = encoder.write_all(json).and_then(|()| encoder.finish());
-            let gzip = gzip.map_err(|error| broken(error.to_string()))?;
-            (lines(json), gzip, "application/gzip")
+    /// Writes impressions that came in at this time to S3 directly, as what is delivered there is: gzipped NDJSON, or Parquet. What
+    /// the table has no place for stays NDJSON, where Firehose puts such too.
+    async fn put(
+        &self,
+        at: SystemTime,
+        name: &str,
+        ndjson: &[u8],
+        mode: Mode,
+        aws: &Aws,
+    ) -> Result<Written, AwsError> {
+        let mut written = Written::default();
+        let (mut rows, mut misfits) = (Vec::new(), Vec::new());
+        let Some(columns) = &self.columns else {
+            let key = self.prefix_at(at)? + name + NDJSON_GZ;
+            self.write(&key, gzip(ndjson)?, mode, aws).await?;
+            written.copied = lines(ndjson).count();
+            written.keys.push(key);
+            return Ok(written);
         };
-        if mode == Mode::Do {
-            let request = || {
-                let call = aws.s3.put_object().bucket(&self.bucket).key(key);
-                call.content_type(content_type)
-                    .body(ByteStream::from(object.clone()))
-                    .send()
-            };
-            aws.call("s3:PutObject", request).await?;
+        for line in lines(ndjson) {
+            let text = str::from_utf8(line).ok();
+            match text.and_then(|text| row(columns, text)) {
+                Some(row) => rows.push(row),
+                None => misfits.push(line),
+            }
         }
-        Ok(count)
+        (written.copied, written.misfits) = (rows.len(), misfits.len());
+        if !rows.is_empty() {
+            let key = self.prefix_at(at)? + name + ".parquet";
+            let parquet = rows::write(columns, &rows).map_err(|error| broken(&error))?;
+            self.write(&key, parquet, mode, aws).await?;
+            written.keys.push(key);
+        }
+        if !misfits.is_empty() {
+            let key = fill_in("delivery.error_prefix", &self.misfit_prefix, at)? + name + NDJSON_GZ;
+            self.write(&key, gzip(&misfits.concat())?, mode, aws).await?;
+            written.keys.push(key);
+        }
+        Ok(written)
+    }
+
+    async fn write(&self, key: &str, object: Vec<u8>, mode: Mode, aws: &Aws) -> Result<(), AwsError> {
+        if mode == Mode::DryRun {
+            return Ok(());
+        }
+        let content_type = if key.ends_with(NDJSON_GZ) {
+            "application/gzip"
+        } else {
+            "application/vnd.apache.parquet"
+        };
+        let object = Bytes::from(object);
+        let request = || {
+            let call = aws.s3.put_object().bucket(&self.bucket).key(key);
+            call.content_type(content_type)
+                .body(ByteStream::from(object.clone()))
+                .send()
+        };
+        aws.call("s3:PutObject", request).await?;
+        Ok(())
     }
 }
 
-/// How many impressions NDJSON holds.
-fn lines(ndjson: &[u8]) -> usize {
-    ndjson.split_inclusive(|byte| *byte == b'\n').count()
+/// Fills in a prefix, which has this name in the spec, as Firehose would have for what came in at this time.
+fn fill_in(name: &str, prefix: &str, at: SystemTime) -> Result<String, AwsError> {
+    prefixes::of(prefix, at).map_err(|expression| {
+        let message = format!("`!{{{expression}}}` in `{name}` cannot be filled in by `replay`");
+        AwsError::own("replay", ErrorKind::Other, message)
+    })
+}
+
+fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let gzip = encoder.write_all(ndjson).and_then(|()| encoder.finish());
+    gzip.map_err(|error| broken(&error))
+}
+
+fn broken(error: &dyn std::error::Error) -> AwsError {
+    AwsError::own("replay", ErrorKind::Other, error.to_string())
+}
+
+/// The lines of NDJSON, with their ends.
+fn lines(ndjson: &[u8]) -> impl Iterator<Item = &[u8]> {
+    ndjson.split_inclusive(|byte| *byte == b'\n')
 }

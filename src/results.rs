@@ -300,6 +300,8 @@ pub struct Replay {
     pub delivered: usize,
     /// Impressions that were written to S3 directly.
     pub copied: usize,
+    /// Impressions that do not fit into the table, and were put where Firehose puts what it cannot convert.
+    pub misfits: usize,
 }
 
 /// What `validate` gives.

@@ -34,43 +34,35 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// The cell of a value; none where it is null, or no whole number in a column of those.
+    /// The cell of a value; none where the column has no place for it.
     fn new(column: &Column, value: &RawValue) -> Option<Self> {
-        let text = || match value.get() {
-            "null" => None,
-            quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok(),
+        let text = match value.get() {
+            quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok()?,
             // What is no text is written as the JSON that it is.
-            other => Some(other.to_owned()),
+            other => other.to_owned(),
         };
         if column.kind == BIGINT {
-            text()?.parse().ok().map(Self::Number)
+            text.parse().ok().map(Self::Number)
         } else {
-            text().map(Self::Text)
+            Some(Self::Text(text))
         }
     }
 }
 
-/// The row of an impression in JSON; none where it is no object.
+/// The row of an impression in JSON; none where it is no object, or has a value that its column has no place for, or two.
 pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(impression).ok()?;
-    let fields: BTreeMap<_, _> = fields
-        .into_iter()
-        .map(|(name, value)| (name.to_lowercase(), value))
-        .collect();
-    let cells = columns.iter().filter_map(|column| {
-        let cell = Cell::new(column, fields.get(&column.name)?)?;
-        Some((column.name.clone(), cell))
-    });
-    Some(cells.collect())
-}
-
-/// The JSON documents of a text that has one or more in each line; what cannot be read, and what is behind it in its line, is
-/// left out.
-pub fn documents(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| {
-        let documents = serde_json::Deserializer::from_str(line).into_iter::<&RawValue>();
-        documents.map_while(Result::ok).map(RawValue::get)
-    })
+    let mut row = Row::new();
+    for (name, value) in fields {
+        let name = name.to_lowercase();
+        let Some(column) = columns.iter().find(|column| column.name == name) else {
+            continue;
+        };
+        if value.get() != "null" && row.insert(name, Cell::new(column, value)?).is_some() {
+            return None;
+        }
+    }
+    Some(row)
 }
 
 /// The rows of a Parquet file.
@@ -186,20 +178,26 @@ mod tests {
             row.get("time").cloned()
         };
         assert_eq!(time("\"12\""), Some(Cell::Number(12)));
-        for none in ["\"noon\"", "1.5", "true", "[]", "null"] {
-            assert_eq!(time(none), None, "{none}");
-        }
-        assert_eq!(row(&columns(), "[1]"), None);
+        assert_eq!(time("null"), None);
     }
 
     #[test]
-    fn documents_stand_one_after_the_other() {
-        let found = |text: &str| documents(text).map(str::to_owned).collect::<Vec<_>>();
-        let both = [r#"{"a":1}"#, r#"{"b":"}{"}"#];
-        assert_eq!(found(r#"{"a":1}{"b":"}{"}"#), both);
-        assert_eq!(found("{\"a\":1}\n{\"b\":\"}{\"}\n"), both);
-        assert_eq!(found("{\"a\":1}{\"b\n{\"b\":\"}{\"}"), both);
-        assert_eq!(found(""), [""; 0]);
+    fn a_value_that_has_no_place_makes_no_row() {
+        for misfit in [
+            r#"{"key":"k","time":"noon"}"#,
+            r#"{"time":1.5}"#,
+            r#"{"time":true}"#,
+            r#"{"time":[]}"#,
+            r#"{"time":17164000000000000000}"#,
+            r#"{"key":"\ud800"}"#,
+            r#"{"key":"a","Key":"b"}"#,
+            "[1]",
+            "{",
+        ] {
+            assert_eq!(row(&columns(), misfit), None, "{misfit}");
+        }
+        let elsewhere = r#"{"key":"k","Time":null,"time":1,"more":"\ud800","MORE":1}"#;
+        assert_eq!(row(&columns(), elsewhere).unwrap().len(), 2);
     }
 
     #[test]

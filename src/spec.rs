@@ -210,8 +210,7 @@ pub struct Handler {
     pub reserved_concurrency: Option<Bounded<1, 100_000>>,
     /// `all`, or a list of the impression fields to keep.
     pub fields: Fields,
-    /// How many KiB of impressions are packed into one Kinesis record, as NDJSON, or without newlines where `delivery.format` is
-    /// `parquet`; 0 is one impression a record.
+    /// How many KiB of impressions are packed into one Kinesis record, as NDJSON; 0 is one impression a record.
     pub record_kib: Bounded<0, 1000>,
 }
 

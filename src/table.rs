@@ -2,9 +2,12 @@
 //!
 //! Pure: values in, values out. Must not know SQL, nor the catalog that has the table.
 
-use split_pipeline_handler::settings::NUMBER_FIELDS;
-
 use crate::spec::{Fields, Format, IMPRESSION_FIELDS, Spec};
+
+/// The fields of an impression that become whole numbers; every other one may be anything, as text.
+///
+/// The number of a flag's version is none of them: it is an identifier, of any length.
+const NUMBER_FIELDS: [&str; 1] = ["time"];
 
 /// The type of a whole number, as Hive calls it.
 pub const BIGINT: &str = "bigint";
@@ -92,6 +95,13 @@ pub fn delivered_columns(spec: &Spec) -> Option<Vec<Column>> {
     (spec.delivery.format == Format::Parquet).then(|| columns(&spec.handler.fields))
 }
 
+/// The columns of those that take whole numbers alone.
+pub fn number_fields(spec: &Spec) -> Vec<String> {
+    let columns = delivered_columns(spec).unwrap_or_default().into_iter();
+    let numbers = columns.filter(|column| column.kind == BIGINT);
+    numbers.map(|column| column.name).collect()
+}
+
 /// Columns by the names of fields, which are matched without regard to case: engines do not have it.
 fn columns(fields: &Fields) -> Vec<Column> {
     let names: Vec<&str> = match fields {
@@ -102,11 +112,8 @@ fn columns(fields: &Fields) -> Vec<Column> {
     for field in names {
         let name = field.to_lowercase();
         if columns.iter().all(|column| column.name != name) {
-            let kind = if NUMBER_FIELDS.contains(&field) {
-                BIGINT
-            } else {
-                "string"
-            };
+            let is_number = NUMBER_FIELDS.contains(&name.as_str());
+            let kind = if is_number { BIGINT } else { "string" };
             columns.push(Column { name, kind });
         }
     }

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::elements::Impression;
-use crate::settings::{MAX_RECORD_KIB, NUMBER_FIELDS, RecordFormat};
+use crate::settings::MAX_RECORD_KIB;
 
 /// The largest record, newlines included, that Firehose takes from a stream.
 pub const MAX_RECORD_BYTES: usize = MAX_RECORD_KIB as usize * 1024;
@@ -32,11 +32,9 @@ const MAX_PARTITION_KEY: usize = 256;
 pub struct Record<'a> {
     /// The key whose hash chooses the shard.
     pub partition_key: String,
-    /// The impressions.
+    /// The impressions, each of which becomes a line.
     pub impressions: &'a [Impression<'a>],
-    /// How they are told apart.
-    pub format: RecordFormat,
-    /// The size of the impressions in this format.
+    /// The size of the lines, newlines included.
     pub bytes: usize,
 }
 
@@ -51,20 +49,20 @@ pub struct Packed<'a> {
 
 /// Packs impressions into records of at most `record_kib` KiB, or one a record if that is 0.
 ///
-/// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`]; so has one that Firehose cannot convert,
-/// since a record is converted whole or not at all.
+/// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`]; so has one with something else than a
+/// whole number in one of the `number_fields`: Firehose cannot convert it, and converts a record whole or not at all.
 #[must_use]
-pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32, format: RecordFormat) -> Packed<'a> {
+pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32, number_fields: &[String]) -> Packed<'a> {
     let target = record_kib as usize * 1024;
     let mut packed = Packed::default();
     let (mut start, mut bytes) = (0, 0);
     let mut was_misfit = false;
     for (index, impression) in impressions.iter().enumerate() {
-        let size = impression.line.len() + format.end().len();
+        let size = impression.line.len() + 1;
         let is_oversized = size > MAX_RECORD_BYTES;
-        let is_misfit = format == RecordFormat::ConcatenatedJson && !fits_columns(&impression.line);
+        let is_misfit = !number_fields.is_empty() && !fits(&impression.line, number_fields);
         if is_oversized || is_misfit || was_misfit || bytes + size > target {
-            packed.close(&impressions[start..index], bytes, record_kib, format);
+            packed.close(&impressions[start..index], bytes, record_kib);
             (start, bytes) = (index, 0);
         }
         was_misfit = is_misfit;
@@ -75,19 +73,13 @@ pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32, format: Reco
             bytes += size;
         }
     }
-    packed.close(&impressions[start..], bytes, record_kib, format);
+    packed.close(&impressions[start..], bytes, record_kib);
     packed
 }
 
 impl<'a> Packed<'a> {
     /// Makes a record of these impressions, if there are any.
-    fn close(
-        &mut self,
-        impressions: &'a [Impression<'a>],
-        bytes: usize,
-        record_kib: u32,
-        format: RecordFormat,
-    ) {
+    fn close(&mut self, impressions: &'a [Impression<'a>], bytes: usize, record_kib: u32) {
         let Some(first) = impressions.first() else { return };
         let partition_key = match record_kib {
             0 => partition_key(first.key),
@@ -96,16 +88,17 @@ impl<'a> Packed<'a> {
         self.records.push(Record {
             partition_key,
             impressions,
-            format,
             bytes,
         });
     }
 }
 
-/// Whether an impression has a whole number in each of the columns that take nothing else, or nothing at all.
-fn fits_columns(line: &str) -> bool {
-    struct Numbers;
-    impl<'de> Visitor<'de> for Numbers {
+/// Whether an impression has each of these fields once at most, and then a whole number in it, or nothing.
+///
+/// Names are compared without regard to case, as Firehose does. Of a name that is there twice it is not documented what becomes.
+fn fits(line: &str, number_fields: &[String]) -> bool {
+    struct Numbers<'a>(&'a [String]);
+    impl<'de> Visitor<'de> for Numbers<'_> {
         type Value = ();
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,22 +106,24 @@ fn fits_columns(line: &str) -> bool {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut found = Vec::new();
             while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-                // Firehose does not have case either.
-                if NUMBER_FIELDS
-                    .iter()
-                    .any(|number| name.eq_ignore_ascii_case(number))
-                {
-                    map.next_value::<Option<i64>>()?;
-                } else {
+                let field = self.0.iter().position(|field| name.eq_ignore_ascii_case(field));
+                let Some(field) = field else {
                     map.next_value::<IgnoredAny>()?;
+                    continue;
+                };
+                map.next_value::<Option<i64>>()?;
+                if found.contains(&field) {
+                    return Err(A::Error::custom("a field is there twice"));
                 }
+                found.push(field);
             }
             Ok(())
         }
     }
     serde_json::Deserializer::from_str(line)
-        .deserialize_map(Numbers)
+        .deserialize_map(Numbers(number_fields))
         .is_ok()
 }
 
@@ -160,12 +155,13 @@ pub fn random_key() -> String {
 }
 
 impl Record<'_> {
-    /// Appends the impressions in the record's format.
+    /// Appends the impressions as lines, which Firehose converts as well as it joins them: CloudWatch's metric streams send it
+    /// such records for Parquet ("CloudWatch metric stream output in JSON format" in its guide).
     pub fn write_to(&self, json: &mut Vec<u8>) {
         json.reserve(self.bytes);
         for impression in self.impressions {
             json.extend_from_slice(impression.line.as_bytes());
-            json.extend_from_slice(self.format.end());
+            json.push(b'\n');
         }
     }
 

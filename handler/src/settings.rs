@@ -14,8 +14,8 @@ pub const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
 pub const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
 /// The environment variable that holds [`Settings::record_kib`].
 pub const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
-/// The environment variable that holds [`Settings::record_format`]; absent means NDJSON.
-pub const ENV_RECORD_FORMAT: &str = "SPLIT_PIPELINE_RECORD_FORMAT";
+/// The environment variable that holds [`Settings::number_fields`], a JSON array of names; absent means none.
+pub const ENV_NUMBER_FIELDS: &str = "SPLIT_PIPELINE_NUMBER_FIELDS";
 /// The environment variable that holds the fields to keep, a JSON array of names; absent means all.
 pub const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
 
@@ -35,43 +35,10 @@ pub struct Settings {
     pub bucket: String,
     /// The size to which impressions are packed into one record, in KiB; 0 means one impression a record.
     pub record_kib: u32,
-    /// How the impressions of a record are told apart.
-    pub record_format: RecordFormat,
+    /// The fields, in any case, that Firehose can only convert where they are whole numbers.
+    pub number_fields: Vec<String>,
     /// The fields of an impression that are passed on.
     pub fields: Fields,
-}
-
-/// The fields of an impression that are whole numbers where it is converted; every other one may be anything, as text.
-///
-/// The number of a flag's version is none of them: it is an identifier, of any length.
-pub const NUMBER_FIELDS: [&str; 1] = ["time"];
-
-/// How the impressions of a record are told apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RecordFormat {
-    /// Each ends with a newline, so that records one after the other are NDJSON.
-    #[default]
-    Ndjson,
-    /// Nothing is between them, which is what Firehose's format conversion takes ("Convert input data format").
-    ConcatenatedJson,
-}
-
-impl RecordFormat {
-    /// What an impression ends with.
-    #[must_use]
-    pub const fn end(self) -> &'static [u8] {
-        match self {
-            Self::Ndjson => b"\n",
-            Self::ConcatenatedJson => b"",
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ndjson => "ndjson",
-            Self::ConcatenatedJson => "concatenated_json",
-        }
-    }
 }
 
 /// Which fields of an impression are passed on.
@@ -100,15 +67,14 @@ pub enum SettingsError {
         /// The text that was found.
         value: String,
     },
-    /// The record format is none that there is.
-    #[error("{ENV_RECORD_FORMAT} is {value:?}, expected \"ndjson\" or \"concatenated_json\"")]
-    RecordFormat {
-        /// The text that was found.
-        value: String,
+    /// A list of fields is not a JSON array of strings.
+    #[error("{name} is not a JSON array of field names")]
+    Fields {
+        /// The variable's name.
+        name: &'static str,
+        /// Why it is none.
+        source: serde_json::Error,
     },
-    /// The fields are not a JSON array of strings.
-    #[error("{ENV_FIELDS} is not a JSON array of field names")]
-    Fields(#[source] serde_json::Error),
     /// The list of fields is empty, which would pass on nothing at all.
     #[error("{ENV_FIELDS} names no field")]
     NoFields,
@@ -123,13 +89,12 @@ impl Settings {
             (ENV_BUCKET.to_owned(), self.bucket.clone()),
             (ENV_RECORD_KIB.to_owned(), self.record_kib.to_string()),
         ]);
-        if self.record_format != RecordFormat::default() {
-            let format = self.record_format.as_str().to_owned();
-            env.insert(ENV_RECORD_FORMAT.to_owned(), format);
+        let list = |names: &[String]| serde_json::Value::from(names).to_string();
+        if !self.number_fields.is_empty() {
+            env.insert(ENV_NUMBER_FIELDS.to_owned(), list(&self.number_fields));
         }
         if let Fields::Keep(names) = &self.fields {
-            let names = serde_json::Value::from(names.as_slice());
-            env.insert(ENV_FIELDS.to_owned(), names.to_string());
+            env.insert(ENV_FIELDS.to_owned(), list(names));
         }
         env
     }
@@ -149,8 +114,12 @@ impl Settings {
             stream: required(ENV_STREAM)?,
             bucket: required(ENV_BUCKET)?,
             record_kib: get(ENV_RECORD_KIB).map_or(Ok(DEFAULT_RECORD_KIB), parse_record_kib)?,
-            record_format: get(ENV_RECORD_FORMAT).map_or(Ok(RecordFormat::default()), parse_record_format)?,
-            fields: get(ENV_FIELDS).map_or(Ok(Fields::All), |text| parse_fields(&text))?,
+            number_fields: names(ENV_NUMBER_FIELDS, &get)?.unwrap_or_default(),
+            fields: match names(ENV_FIELDS, &get)? {
+                None => Fields::All,
+                Some(names) if names.is_empty() => return Err(SettingsError::NoFields),
+                Some(names) => Fields::Keep(names),
+            },
         })
     }
 }
@@ -162,18 +131,14 @@ fn parse_record_kib(value: String) -> Result<u32, SettingsError> {
     }
 }
 
-fn parse_record_format(value: String) -> Result<RecordFormat, SettingsError> {
-    let known = [RecordFormat::Ndjson, RecordFormat::ConcatenatedJson];
-    let found = known.into_iter().find(|format| format.as_str() == value);
-    found.ok_or(SettingsError::RecordFormat { value })
-}
-
-fn parse_fields(text: &str) -> Result<Fields, SettingsError> {
-    let names: Vec<String> = serde_json::from_str(text).map_err(SettingsError::Fields)?;
-    if names.is_empty() {
-        return Err(SettingsError::NoFields);
-    }
-    Ok(Fields::Keep(names))
+fn names(
+    name: &'static str,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Vec<String>>, SettingsError> {
+    let names = get(name).map(|text| serde_json::from_str(&text));
+    names
+        .transpose()
+        .map_err(|source| SettingsError::Fields { name, source })
 }
 
 #[cfg(test)]
@@ -196,7 +161,7 @@ mod tests {
             stream: "s".to_owned(),
             bucket: "b".to_owned(),
             record_kib: DEFAULT_RECORD_KIB,
-            record_format: RecordFormat::Ndjson,
+            number_fields: Vec::new(),
             fields: Fields::All,
         };
         assert_eq!(have, want);
@@ -216,8 +181,8 @@ mod tests {
                 r#"SPLIT_PIPELINE_RECORD_KIB is "1001", expected a whole number from 0 to 1000"#,
             ),
             (
-                &[base[0], base[1], (ENV_RECORD_FORMAT, "csv")],
-                r#"SPLIT_PIPELINE_RECORD_FORMAT is "csv", expected "ndjson" or "concatenated_json""#,
+                &[base[0], base[1], (ENV_NUMBER_FIELDS, "[1]")],
+                "SPLIT_PIPELINE_NUMBER_FIELDS is not a JSON array of field names",
             ),
             (
                 &[base[0], base[1], (ENV_FIELDS, "key,split")],
@@ -239,11 +204,11 @@ mod tests {
             stream in ".+",
             bucket in ".+",
             record_kib in 0..=MAX_RECORD_KIB,
-            record_format in prop_oneof![Just(RecordFormat::Ndjson), Just(RecordFormat::ConcatenatedJson)],
+            number_fields in prop::collection::vec(any::<String>(), 0..3),
             names in prop::option::of(prop::collection::vec(any::<String>(), 1..5)),
         ) {
             let fields = names.map_or(Fields::All, Fields::Keep);
-            let want = Settings { stream, bucket, record_kib, record_format, fields };
+            let want = Settings { stream, bucket, record_kib, number_fields, fields };
             let env = want.to_env();
             let have = Settings::from_env(|name| env.get(name).cloned()).unwrap();
             prop_assert_eq!(have, want);

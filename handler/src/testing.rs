@@ -24,7 +24,6 @@ use tokio::time::Instant;
 
 use crate::elements::Impression;
 use crate::pack::Record;
-use crate::settings::RecordFormat;
 
 pub(crate) type S3Answer = MockResponse<PutObjectOutput, PutObjectError>;
 
@@ -166,7 +165,6 @@ pub(crate) fn record(lines: &[&str]) -> Record<'static> {
     Record {
         partition_key: "k".to_owned(),
         impressions: impressions.leak(),
-        format: RecordFormat::Ndjson,
         bytes,
     }
 }

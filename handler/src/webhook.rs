@@ -167,7 +167,11 @@ impl Webhook {
         spill: Spill<'_>,
         line: &mut Line,
     ) -> Result<(), Failure> {
-        let packed = pack(impressions, self.settings.record_kib, self.settings.record_format);
+        let packed = pack(
+            impressions,
+            self.settings.record_kib,
+            &self.settings.number_fields,
+        );
         line.records = packed.records.len();
         let delivery = deliver(
             &self.clients.kinesis,

@@ -5,20 +5,21 @@ use std::time::SystemTime;
 use super::Context;
 use super::session::Session;
 use crate::cli;
-use crate::desired::record_format;
 use crate::failure::{Exit, Failure};
 use crate::replay::{Mode, Place, Span, spilled, stream};
-use crate::table::delivered_columns;
+use crate::table::{delivered_columns, number_fields};
 
 pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
+    let misfits = session.spec.delivery.error_prefix.of_failed_conversions();
     let place = Place {
         name: session.spec.name.to_string(),
         stream: session.names.stream(),
         bucket: session.names.bucket(&session.spec),
         prefix: session.spec.delivery.prefix.as_str().to_owned(),
+        misfit_prefix: misfits.as_str().to_owned(),
         record_kib: session.spec.handler.record_kib.get(),
-        record_format: record_format(&session.spec),
+        number_fields: number_fields(&session.spec),
         columns: delivered_columns(&session.spec),
     };
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Do };

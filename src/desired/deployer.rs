@@ -113,6 +113,11 @@ fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
         allow("ReplayIntoBucket", &["s3:PutObject"], &delivered),
         allow("ReplayStream", &through_stream, &names.stream_arn()),
     ];
+    if spec.delivery.format == Format::Parquet {
+        let misfits = spec.delivery.error_prefix.of_failed_conversions();
+        let misfits = format!("{bucket}/{}*", misfits.fixed_part());
+        statements.push(allow("KeepMisfits", &["s3:PutObject"], &misfits));
+    }
     let keys = ["kms:Decrypt", "kms:GenerateDataKey"];
     statements.extend(use_own_keys(spec, names, &keys, &keys));
     statements

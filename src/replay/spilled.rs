@@ -59,19 +59,20 @@ async fn send(
     result: &mut Replay,
 ) -> Result<(), ReplayError> {
     let impressions = stored(ndjson);
-    let packed = pack(&impressions, place.record_kib, place.record_format);
-    result.copied += packed.oversized.len();
+    let packed = pack(&impressions, place.record_kib, &place.number_fields);
     result.delivered += impressions.len() - packed.oversized.len();
-    if mode == Mode::DryRun {
-        return Ok(());
-    }
     if !packed.oversized.is_empty() {
         // No record holds them, so they are put where they would have been delivered.
         let name = key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
         let name = format!("oversized-{}", name.trim_end_matches(NDJSON_GZ));
         let lines = packed.oversized.join("\n") + "\n";
-        let target = place.prefix_at(SystemTime::now())? + &name + place.extension();
-        place.put(&target, lines.as_bytes(), mode, aws).await?;
+        let now = SystemTime::now();
+        let written = place.put(now, &name, lines.as_bytes(), mode, aws).await?;
+        result.copied += written.copied;
+        result.misfits += written.misfits;
+    }
+    if mode == Mode::DryRun {
+        return Ok(());
     }
     let deadline = Instant::now() + SENDING;
     let (bodies, requests) = (Bodies::default(), requests(packed.records));

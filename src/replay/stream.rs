@@ -9,7 +9,6 @@ use super::{Mode, Place, ReplayError, Span};
 use crate::aws::{Aws, AwsError};
 use crate::progress::Event;
 use crate::results::Replay;
-use crate::rows::documents;
 
 /// How much goes into one object, before compression: what Firehose gathers by default.
 const OBJECT_BYTES: usize = 64 * 1024 * 1024;
@@ -48,36 +47,18 @@ struct Copy<'a> {
 }
 
 /// Impressions that go into one object.
-#[derive(Default)]
 struct Gathered {
-    prefix: String,
     name: String,
-    json: Vec<u8>,
-}
-
-impl Gathered {
-    /// Adds what a record has, an impression a line: it may be of a time when there were no newlines in records.
-    fn add(&mut self, record: &[u8]) {
-        if record.ends_with(b"\n") {
-            return self.json.extend_from_slice(record);
-        }
-        let text = String::from_utf8_lossy(record);
-        let documents: Vec<_> = documents(&text).map(str::as_bytes).collect();
-        // What is somebody else's, and no JSON, is copied as it is.
-        let lines = if documents.is_empty() {
-            vec![record]
-        } else {
-            documents
-        };
-        self.json
-            .extend(lines.into_iter().flat_map(|line| [line, b"\n"].concat()));
-    }
+    /// When the first came in.
+    arrival: SystemTime,
+    prefix: String,
+    ndjson: Vec<u8>,
 }
 
 impl Copy<'_> {
     async fn shard(&mut self, shard: &str, span: Span) -> Result<(), ReplayError> {
         let mut iterator = self.iterator(shard, span.since).await?;
-        let mut gathered = Gathered::default();
+        let mut gathered = None;
         while let Some(at) = iterator {
             self.aws.go_on()?;
             let request = || self.aws.kinesis.get_records().shard_iterator(&at).send();
@@ -85,7 +66,7 @@ impl Copy<'_> {
             for record in &page.records {
                 let arrival = arrival(record);
                 if arrival >= span.until {
-                    return self.put(&mut gathered).await;
+                    return self.put(gathered).await;
                 }
                 self.gather(&mut gathered, shard, record, arrival).await?;
             }
@@ -95,39 +76,53 @@ impl Copy<'_> {
             iterator = page.next_shard_iterator;
             self.aws.pause(READ_AGAIN).await?;
         }
-        self.put(&mut gathered).await
+        self.put(gathered).await
     }
 
     /// Adds a record to the object that it belongs to. Objects start at the same records whenever the same span is
     /// copied, and are named by their first one, so that a second time they are written over.
     async fn gather(
         &mut self,
-        gathered: &mut Gathered,
+        gathered: &mut Option<Gathered>,
         shard: &str,
         record: &Record,
         arrival: SystemTime,
     ) -> Result<(), ReplayError> {
         let prefix = self.place.prefix_at(arrival)?;
-        if gathered.json.len() >= OBJECT_BYTES || gathered.prefix != prefix {
-            self.put(gathered).await?;
+        let is_other = |object: &mut Gathered| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
+        let full = gathered.take_if(is_other);
+        self.put(full).await?;
+        let object = gathered.get_or_insert_with(|| Gathered {
+            name: format!("replay-{shard}-{}", record.sequence_number()),
+            arrival,
+            prefix,
+            ndjson: Vec::new(),
+        });
+        object.ndjson.extend_from_slice(record.data().as_ref());
+        if !object.ndjson.ends_with(b"\n") {
+            // A record that somebody else put there.
+            object.ndjson.push(b'\n');
         }
-        if gathered.json.is_empty() {
-            let (number, extension) = (record.sequence_number(), self.place.extension());
-            gathered.name = format!("replay-{shard}-{number}{extension}");
-            gathered.prefix = prefix;
-        }
-        gathered.add(record.data().as_ref());
         Ok(())
     }
 
-    async fn put(&mut self, gathered: &mut Gathered) -> Result<(), ReplayError> {
-        let Gathered { prefix, name, json } = std::mem::take(gathered);
-        if json.is_empty() {
+    async fn put(&mut self, gathered: Option<Gathered>) -> Result<(), ReplayError> {
+        let Some(Gathered {
+            name,
+            arrival,
+            ndjson,
+            ..
+        }) = gathered
+        else {
             return Ok(());
-        }
-        let key = prefix + &name;
-        self.result.copied += self.place.put(&key, &json, self.mode, self.aws).await?;
-        self.result.objects.push(key);
+        };
+        let written = self
+            .place
+            .put(arrival, &name, &ndjson, self.mode, self.aws)
+            .await?;
+        self.result.copied += written.copied;
+        self.result.misfits += written.misfits;
+        self.result.objects.extend(written.keys);
         Ok(())
     }
 
@@ -169,28 +164,5 @@ async fn shards(aws: &Aws, stream: &str) -> Result<Vec<String>, AwsError> {
         if token.is_none() {
             return Ok(shards);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn impressions_are_lines_whatever_the_records_were() {
-        let mut gathered = Gathered::default();
-        for record in [
-            "{\"a\":1}\n{\"b\":2}\n",
-            "{\"c\":3}{\"d\":4}",
-            "no JSON",
-            "{\"e\":5}",
-        ] {
-            gathered.add(record.as_bytes());
-        }
-        let text = String::from_utf8(gathered.json).unwrap();
-        assert_eq!(
-            text,
-            "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n{\"d\":4}\nno JSON\n{\"e\":5}\n"
-        );
     }
 }

@@ -68,6 +68,15 @@ impl Prefix {
     }
 }
 
+impl ErrorPrefix {
+    /// Gives the prefix of what cannot be converted.
+    #[must_use]
+    pub fn of_failed_conversions(&self) -> Prefix {
+        let expression = format!("!{{{ERROR_OUTPUT_TYPE}}}");
+        Prefix(self.0.replace(&expression, "format-conversion-failed"))
+    }
+}
+
 fn fixed_part(prefix: &str) -> &str {
     prefix.split("!{").next().unwrap_or_default()
 }

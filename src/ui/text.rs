@@ -351,8 +351,12 @@ impl Show for Smoke {
 impl Show for Replay {
     fn text(&self) -> String {
         let would = if self.dry_run { "would be " } else { "" };
+        let misfits = match self.misfits {
+            0 => String::new(),
+            count => format!(", {count} that do not fit the table {would}put below the error prefix"),
+        };
         format!(
-            "{} impressions {would}sent again, {} {would}copied to S3, {} objects, bucket {}\n",
+            "{} impressions {would}sent again, {} {would}copied to S3{misfits}, {} objects, bucket {}\n",
             self.delivered,
             self.copied,
             self.objects.len(),

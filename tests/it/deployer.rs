@@ -425,9 +425,10 @@ async fn replaying_needs_each_action() {
     let somebody = Deployer::new(&emulator).await;
     somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
     let (small, large) = (json!({"key": "a", "split": "s"}), "x".repeat(1024 * 1000));
+    let misfit = json!({"key": "c", "split": large, "time": "noon"});
     let large = json!({"key": "b", "split": large});
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    write!(gzip, "{small}\n{large}\n").unwrap();
+    write!(gzip, "{small}\n{large}\n{misfit}\n").unwrap();
     let gzip = aws_sdk_s3::primitives::ByteStream::from(gzip.finish().unwrap());
     let s3 = aws_sdk_s3::config::Builder::from(&somebody.config).force_path_style(true);
     let s3 = aws_sdk_s3::Client::from_conf(s3.build());

@@ -16,7 +16,7 @@ use split_pipeline_handler::decode::{Decoder, Encoding};
 use split_pipeline_handler::elements::parse;
 use split_pipeline_handler::pack::{pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::settings::{Fields, RecordFormat, Settings};
+use split_pipeline_handler::settings::{Fields, Settings};
 use split_pipeline_handler::webhook::Webhook;
 
 mod impressions;
@@ -30,7 +30,7 @@ fn settings() -> Settings {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib: 100,
-        record_format: RecordFormat::Ndjson,
+        number_fields: Vec::new(),
         fields: Fields::All,
     }
 }
@@ -56,15 +56,11 @@ fn whole_path(criterion: &mut Criterion) {
 }
 
 fn bodies(criterion: &mut Criterion) {
-    bodies_of(RecordFormat::Ndjson, "event to bodies", criterion);
-    bodies_of(
-        RecordFormat::ConcatenatedJson,
-        "event to bodies for Parquet",
-        criterion,
-    );
+    bodies_of(&[], "event to bodies", criterion);
+    bodies_of(&["time".to_owned()], "event to bodies for Parquet", criterion);
 }
 
-fn bodies_of(format: RecordFormat, name: &str, criterion: &mut Criterion) {
+fn bodies_of(number_fields: &[String], name: &str, criterion: &mut Criterion) {
     let (mut decoder, bodies) = (Decoder::default(), Bodies::default());
     let mut group = criterion.benchmark_group(name);
     for size in SIZES {
@@ -76,7 +72,7 @@ fn bodies_of(format: RecordFormat, name: &str, criterion: &mut Criterion) {
                 let event: Event<'_> = serde_json::from_str(event).unwrap();
                 let text = decoder.decode(event.body, Encoding::Base64).unwrap();
                 let elements = parse(text, &Fields::All).unwrap();
-                let packed = pack(&elements.impressions, 100, format);
+                let packed = pack(&elements.impressions, 100, number_fields);
                 for request in requests(packed.records) {
                     black_box(bodies.write("stream", &request));
                 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use split_pipeline_handler::elements::{parse, single_line, stored};
 use split_pipeline_handler::pack::{MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::settings::{Fields, RecordFormat};
+use split_pipeline_handler::settings::Fields;
 
 fuzz_target!(|input: (u16, bool, &str)| {
     let (size, project, text) = input;
@@ -22,7 +22,7 @@ fuzz_target!(|input: (u16, bool, &str)| {
     };
     check_elements(text);
     let Ok(elements) = parse(text, &fields) else { return };
-    let packed = pack(&elements.impressions, u32::from(size % 1001), RecordFormat::Ndjson);
+    let packed = pack(&elements.impressions, u32::from(size % 1001), &[]);
     assert!(packed.oversized.iter().all(|line| line.len() + 1 > MAX_RECORD_BYTES));
     let mut have = Vec::new();
     for request in requests(packed.records) {

@@ -36,7 +36,7 @@ fn records_are_filled_up_to_the_target() {
     ];
     for (record_kib, lines, want) in cases {
         let impressions = of_sizes(lines);
-        let have = pack(&impressions, *record_kib, RecordFormat::Ndjson);
+        let have = pack(&impressions, *record_kib, &[]);
         assert_eq!(sizes(&have), *want, "{record_kib} {lines:?}");
         assert!(have.oversized.is_empty());
     }
@@ -46,37 +46,17 @@ fn records_are_filled_up_to_the_target() {
 fn what_firehose_would_refuse_is_oversized() {
     let impressions = of_sizes(&[1, MAX_RECORD_BYTES, MAX_RECORD_BYTES - 1]);
     for record_kib in [0, 100, 1000] {
-        let have = pack(&impressions, record_kib, RecordFormat::Ndjson);
+        let have = pack(&impressions, record_kib, &[]);
         assert_eq!(sizes(&have), [2, MAX_RECORD_BYTES]);
         assert_eq!(have.oversized, [impressions[1].line.as_ref()]);
     }
 }
 
 #[test]
-fn concatenated_documents_have_nothing_between_them() {
-    let lines = [r#"{"key":"a"}"#, r#"{"key":"b"}"#, r#"{"key":"c"}"#];
-    let impressions: Vec<_> = lines.iter().map(|line| impression((*line).to_owned())).collect();
-    let packed = pack(&impressions, 1, RecordFormat::ConcatenatedJson);
-    let mut data = Vec::new();
-    packed
-        .records
-        .iter()
-        .for_each(|record| record.write_to(&mut data));
-    assert_eq!(data, lines.concat().as_bytes());
-    assert_eq!(sizes(&packed), [data.len()]);
-
-    let of_size = |size: usize| impression(format!("{{\"key\":\"{}\"}}", "x".repeat(size - 10)));
-    let exact = [512, 512, MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1].map(of_size);
-    let packed = pack(&exact, 1, RecordFormat::ConcatenatedJson);
-    assert_eq!(sizes(&packed), [1024, MAX_RECORD_BYTES]);
-    assert_eq!(packed.oversized.len(), 1);
-}
-
-#[test]
 fn what_cannot_be_converted_takes_no_other_with_it() {
     let good = [
-        r#"{"time":1716400000000,"Time":null}"#,
-        r#"{"split":"time","properties":{"time":"noon"}}"#,
+        r#"{"Time":1716400000000,"times":"noon","times":[]}"#,
+        r#"{"split":"time","time":null,"properties":{"time":"noon"}}"#,
     ];
     let bad = [
         r#"{"time":"noon"}"#,
@@ -84,28 +64,26 @@ fn what_cannot_be_converted_takes_no_other_with_it() {
         r#"{"t\u0069me":[]}"#,
         r#"{"time":17164000000000000000}"#,
         r#"{"time":1,"time":"noon"}"#,
+        r#"{"time":1,"TIME":2}"#,
     ];
     for bad in bad {
         let lines = [good[0], good[1], bad, good[1], bad, bad, good[0], good[1]];
         let impressions: Vec<_> = lines.iter().map(|line| impression((*line).to_owned())).collect();
-        let counts = |format| {
-            let packed = pack(&impressions, 100, format);
+        let counts = |number_fields: &[String]| {
+            let packed = pack(&impressions, 100, number_fields);
             let records = packed.records.iter().map(|record| record.impressions.len());
             records.collect::<Vec<_>>()
         };
-        assert_eq!(
-            counts(RecordFormat::ConcatenatedJson),
-            [2, 1, 1, 1, 1, 2],
-            "{bad}"
-        );
-        assert_eq!(counts(RecordFormat::Ndjson), [8], "{bad}");
+        let fields = ["sdk", "time"].map(str::to_owned);
+        assert_eq!(counts(&fields), [2, 1, 1, 1, 1, 2], "{bad}");
+        assert_eq!(counts(&[]), [8], "{bad}");
     }
 }
 
 #[test]
 fn packed_records_have_keys_that_spread() {
     let impressions = of_sizes(&[1024; 50]);
-    let packed = pack(&impressions, 1, RecordFormat::Ndjson);
+    let packed = pack(&impressions, 1, &[]);
     let mut keys: Vec<_> = packed.records.iter().map(|r| &r.partition_key).collect();
     assert!(keys.iter().all(|key| key.len() == 16));
     keys.sort();
@@ -132,7 +110,6 @@ fn record(bytes: usize, key: usize) -> Record<'static> {
     Record {
         partition_key: "k".repeat(key),
         impressions: &[],
-        format: RecordFormat::Ndjson,
         bytes,
     }
 }
@@ -161,7 +138,7 @@ proptest! {
         record_kib in prop_oneof![Just(0_u32), Just(1), Just(100), 0..=MAX_RECORD_KIB],
     ) {
         let impressions = of_sizes(&lengths);
-        let packed = pack(&impressions, record_kib, RecordFormat::Ndjson);
+        let packed = pack(&impressions, record_kib, &[]);
         let fits = lengths.iter().filter(|&&length| length < MAX_RECORD_BYTES);
         let want: Vec<usize> = fits.copied().collect();
         prop_assert_eq!(packed.oversized.len(), lengths.len() - want.len());

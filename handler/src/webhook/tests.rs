@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::pack::MAX_RECORD_BYTES;
-use crate::settings::{Fields, RecordFormat};
+use crate::settings::Fields;
 use crate::testing::{Bucket, Stream, accept, accept_where, gzip, in_ms, kinesis_error};
 
 const IMPRESSION: &str = r#"{"key":"SECRET","split":"b"}"#;
@@ -42,7 +42,7 @@ fn webhook(record_kib: u32, clients: Clients) -> Webhook {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib,
-        record_format: RecordFormat::Ndjson,
+        number_fields: Vec::new(),
         fields: Fields::All,
     };
     Webhook::new(settings, clients, "function")

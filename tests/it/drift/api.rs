@@ -43,7 +43,7 @@ impl Clients {
                 [
                     "environment.MORE",
                     "environment.SPLIT_PIPELINE_BUCKET",
-                    "environment.SPLIT_PIPELINE_RECORD_FORMAT",
+                    "environment.SPLIT_PIPELINE_NUMBER_FIELDS",
                     "environment.SPLIT_PIPELINE_RECORD_KIB",
                     "environment.SPLIT_PIPELINE_STREAM",
                     "memory_mib",
