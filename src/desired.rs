@@ -22,6 +22,7 @@ use crate::resources::role::Role;
 use crate::resources::stage::{self, AccessLog, Deployment, Permission, Stage};
 use crate::resources::stream::{self, Stream};
 use crate::resources::table::Table;
+use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{
     Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Format, Spec, StreamMode,
 };
@@ -269,7 +270,7 @@ fn log_group(
 fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
     let (compression, extension) = match (spec.delivery.format, spec.delivery.compression) {
         // Parquet is compressed within.
-        (Format::Parquet, _) => ("UNCOMPRESSED", ".parquet"),
+        (Format::Parquet, _) => ("UNCOMPRESSED", PARQUET_EXTENSION),
         (Format::Json, Compression::Gzip) => ("GZIP", ".ndjson.gz"),
         (Format::Json, Compression::Snappy) => ("Snappy", ".ndjson.snappy"),
         (Format::Json, Compression::Zip) => ("ZIP", ".ndjson.zip"),

@@ -56,6 +56,14 @@ pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, 
     }
 }
 
+/// Lists the first keys below a prefix, a thousand at most; none where there is no bucket.
+pub async fn first(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<String>, AwsError> {
+    let request = || aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).send();
+    let page = aws.call("s3:ListBucket", request).await.found()?;
+    let objects = page.and_then(|page| page.contents).unwrap_or_default();
+    Ok(objects.into_iter().filter_map(|object| object.key).collect())
+}
+
 /// Finds the newest object below a prefix, and when it was written; none where there is no bucket.
 pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Object, SystemTime)>, AwsError> {
     let objects = list(aws, bucket, prefix).await.found()?.unwrap_or_default();

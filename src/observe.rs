@@ -4,7 +4,7 @@
 
 use futures_util::join;
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
 use crate::resource::{Observed, Resource};
 use crate::resources::alarm::{self, Alarm};
@@ -142,13 +142,27 @@ async fn any_catalog(aws: &Aws, want: &Desired) -> Result<Catalog, AwsError> {
 }
 
 impl Snapshot {
-    /// Looks at a table that the spec asks for no more as well: it has stayed for what was delivered before.
-    pub async fn with_former_table(mut self, aws: &Aws, want: &Desired) -> Result<Self, AwsError> {
+    /// Looks at a table that the spec asks for no more as well: it has stayed for what was delivered before. Gives the refusal,
+    /// where there is one and nobody may look at it.
+    pub async fn with_former_table(
+        mut self,
+        aws: &Aws,
+        want: &Desired,
+    ) -> Result<(Self, Option<AwsError>), AwsError> {
         let delivery = self.delivery_stream.as_ref();
-        if !want.table.wanted && delivery.is_some_and(|found| found.id.knows_a_table()) {
-            (self.database, self.table) = any_catalog(aws, want).await?;
+        // Without the delivery stream, an earlier `down` may have got no further.
+        let has_table = delivery.map(|found| found.id.knows_a_table());
+        if want.table.wanted || has_table == Some(false) {
+            return Ok((self, None));
         }
-        Ok(self)
+        match any_catalog(aws, want).await {
+            Ok(found) => (self.database, self.table) = found,
+            Err(error) if error.kind == ErrorKind::Denied => {
+                return Ok((self, has_table.map(|_| error)));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok((self, None))
     }
 }
 

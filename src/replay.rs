@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::prefixes;
-use crate::rows::{self, row};
+use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::table::Column;
 
 pub mod spilled;
@@ -132,7 +132,7 @@ impl Place {
         }
         (written.copied, written.misfits) = (rows.len(), misfits.len());
         if !rows.is_empty() {
-            let key = self.prefix_at(at)? + name + ".parquet";
+            let key = self.prefix_at(at)? + name + PARQUET_EXTENSION;
             let parquet = rows::write(columns, &rows).map_err(|error| broken(&error))?;
             self.write(&key, parquet, mode, aws).await?;
             written.keys.push(key);

@@ -21,6 +21,9 @@ use crate::table::{BIGINT, Column};
 /// What a Parquet file starts with.
 pub const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
 
+/// What the names of Parquet files end with.
+pub const PARQUET_EXTENSION: &str = ".parquet";
+
 /// A row, without the columns that have no value.
 pub type Row = BTreeMap<String, Cell>;
 

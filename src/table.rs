@@ -2,6 +2,8 @@
 //!
 //! Pure: values in, values out. Must not know SQL, nor the catalog that has the table.
 
+use std::iter;
+
 use crate::spec::{Fields, Format, IMPRESSION_FIELDS, Spec};
 
 /// The fields of an impression that become whole numbers; every other one may be anything, as text.
@@ -133,11 +135,12 @@ fn partitions(folders: &str, columns: &[Column]) -> Result<(Vec<Partition>, Stri
         let taken = columns.iter().chain(partitions.iter().map(|it| &it.column));
         let taken: Vec<_> = taken.map(|column| column.name.as_str()).collect();
         let is_new = |name: &str| !taken.contains(&name);
-        let usual = usual_name(pattern).to_owned();
+        let usual = usual_name(pattern);
+        let others = (partitions.len() + 1..).map(|number| format!("{usual}{number}"));
+        let mut fallbacks = iter::once(usual.to_owned()).chain(others);
         let name = match named.map(str::to_lowercase) {
             Some(name) if is_column(&name) && is_new(&name) => name,
-            _ if is_new(&usual) => usual,
-            _ => format!("{usual}{}", partitions.len() + 1),
+            _ => fallbacks.find(|name| is_new(name)).unwrap_or_default(),
         };
         template.push_str("${");
         template.push_str(&name);
@@ -206,5 +209,27 @@ fn partition(name: String, pattern: &str) -> Partition {
         column: Column { name, kind },
         properties,
         date,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_partition_has_a_name_of_its_own() {
+        for (folders, want) in [
+            ("i/!{timestamp:yyyy}/!{timestamp:MM}/", vec!["year", "month"]),
+            ("Day=!{timestamp:dd}/key=!{timestamp:HH}/", vec!["day", "hour"]),
+            (
+                "!{timestamp:yyyy}/year3=!{timestamp:dd}/!{timestamp:yyyy}/a-b=!{timestamp:yyyy}/",
+                vec!["year", "year3", "year4", "year5"],
+            ),
+        ] {
+            let (partitions, template) = partitions(folders, &columns(&Fields::All)).unwrap();
+            let names: Vec<_> = partitions.iter().map(|it| it.column.name.as_str()).collect();
+            assert_eq!(names, want, "{folders}");
+            assert_eq!(template.matches("${").count(), want.len(), "{template}");
+        }
     }
 }

@@ -5,10 +5,11 @@ use indicatif::HumanBytes;
 use super::Context;
 use super::session::Session;
 use crate::cli;
-use crate::destroy::{Data, destroy};
+use crate::destroy::{self, Data, destroy};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::objects;
 use crate::progress::{Event, Progress as _};
+use crate::resource::Resource as _;
 use crate::results::{self, Deleted, Kept};
 use crate::ui::Answer;
 
@@ -32,7 +33,7 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
 pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::Down, Failure> {
     let want = session.desired(None);
     let have = session.observe(&want).await?;
-    let have = have.with_former_table(&session.aws, &want).await?;
+    let (have, unseen) = have.with_former_table(&session.aws, &want).await?;
     let (report, kept) = destroy(&session.aws, &want, have, data).await;
     if !report.is_complete() {
         return Err(Failure::of_report("down", report));
@@ -41,7 +42,12 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
         kind: done.kind,
         name: done.name,
     });
-    let kept = kept.into_iter().map(|kept| Kept {
+    let unseen = unseen.map(|refusal| destroy::Kept {
+        kind: want.table.kind(),
+        name: want.table.name.clone(),
+        why: format!("nobody may look at it: {refusal}"),
+    });
+    let kept = kept.into_iter().chain(unseen).map(|kept| Kept {
         kind: kept.kind,
         name: kept.name,
         why: kept.why,

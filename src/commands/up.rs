@@ -9,17 +9,19 @@ use aws_smithy_types::date_time::Format;
 use super::Context;
 use super::session::Session;
 use crate::apply::{Applied, apply};
-use crate::aws::Aws;
 use crate::aws::wait::TAGGING;
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::objects;
 use crate::observe::observe;
 use crate::plan::{Plan, Summary};
 use crate::progress::Event;
 use crate::resource::{Action, Adoption, Kind, Owner, Phase};
 use crate::results::{self, Made};
-use crate::spec::Spec;
+use crate::rows::PARQUET_EXTENSION;
+use crate::spec::{Format as DeliveryFormat, Spec};
 use crate::ui::Answer;
 
 /// How long to wait between two looks for tags.
@@ -73,9 +75,13 @@ pub(super) async fn bring_up(
     let plan = session.context.unless_interrupted(deciding).await??;
     let summaries = plan.summaries(&want);
     refuse(&summaries)?;
-    let questions = questions(&summaries);
-    if consent == Consent::Ask && !questions.is_empty() {
-        agree(session, &questions.join("\n")).await?;
+    if consent == Consent::Ask {
+        let mut questions = questions(&summaries);
+        let looking = other_format(session, &want, &plan);
+        questions.extend(session.context.unless_interrupted(looking).await??);
+        if !questions.is_empty() {
+            agree(session, &questions.join("\n")).await?;
+        }
     }
     let gap = gap(&plan);
     let applied = converge(&session.aws, &want, plan, adoption, consent).await;
@@ -216,6 +222,30 @@ fn questions(summaries: &[Summary]) -> Vec<String> {
         });
     let cautions = summaries.iter().filter_map(|summary| summary.caution.clone());
     replaced.chain(cautions).collect()
+}
+
+/// What the user has to agree to where a new delivery stream would deliver to where there is something in another format.
+async fn other_format(session: &Session, want: &Desired, plan: &Plan) -> Result<Option<String>, AwsError> {
+    let is_new = matches!(plan.delivery_stream.action, Action::Create | Action::Replace);
+    if !is_new || plan.bucket.have.is_none() {
+        return Ok(None);
+    }
+    let prefix = session.spec.delivery.prefix.fixed_part();
+    let mut keys = match objects::first(&session.aws, &want.bucket.name, prefix).await {
+        // Who may not look is not asked.
+        Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
+        keys => keys?.into_iter().filter(|key| !key.ends_with('/')),
+    };
+    let is_parquet = session.spec.delivery.format == DeliveryFormat::Parquet;
+    let other = keys.find(|key| key.ends_with(PARQUET_EXTENSION) != is_parquet);
+    Ok(other.map(|key| {
+        let format = if is_parquet { "Parquet" } else { "JSON" };
+        format!(
+            "delivery stream {}: delivers {format} to where there is {key}, and no table can read both: another `delivery.prefix` \
+             keeps them apart",
+            want.delivery_stream.name
+        )
+    }))
 }
 
 async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use crate::resource::Tags;
 use crate::resources::alarm::{self, Alarm};
 use crate::resources::alarm_topic::{self, AlarmTopic};
 use crate::resources::dashboard::{self, Dashboard};
-use crate::spec::{Bounded, Email, Spec, TopicArn};
+use crate::spec::{Bounded, Email, Format, Spec, TopicArn};
 
 /// What is late: so long behind what it should be. Firehose tries again for 24 hours, so this is long before loss.
 pub(crate) const LATE_SECONDS: u32 = 600;
@@ -119,21 +119,24 @@ impl Metric {
         Self::new(NAMESPACE, name, [("function", names.function())], "Sum")
     }
 
+    fn firehose(name: &'static str, names: &Names, statistic: &'static str) -> Self {
+        let dimensions = [("DeliveryStreamName", names.delivery_stream())];
+        Self::new("AWS/Firehose", name, dimensions, statistic)
+    }
+
     /// How far the delivery is behind the stream, in milliseconds: the age that its iterator has, and no other reader's.
     pub(crate) fn iterator_age(names: &Names) -> Self {
-        let dimensions = [("DeliveryStreamName", names.delivery_stream())];
-        Self::new("AWS/Firehose", "KinesisMillisBehindLatest", dimensions, "Maximum")
+        Self::firehose("KinesisMillisBehindLatest", names, "Maximum")
     }
 
     /// How old the oldest record is that is not in S3 yet, in seconds.
     pub(crate) fn freshness(names: &Names) -> Self {
-        let dimensions = [("DeliveryStreamName", names.delivery_stream())];
-        Self::new(
-            "AWS/Firehose",
-            "DeliveryToS3.DataFreshness",
-            dimensions,
-            "Maximum",
-        )
+        Self::firehose("DeliveryToS3.DataFreshness", names, "Maximum")
+    }
+
+    /// How many records could not be converted.
+    fn unconverted(names: &Names) -> Self {
+        Self::firehose("FailedConversion.Records", names, "Sum")
     }
 }
 
@@ -249,8 +252,18 @@ fn watches(spec: &Spec, names: &Names) -> Vec<Watch> {
             fresh,
         )
         .lasting(),
+        unconverted(spec, names),
         quiet(spec, names),
     ]
+}
+
+/// Watches for what Firehose sets aside since it is no Parquet; it counts that where it converts alone.
+fn unconverted(spec: &Spec, names: &Names) -> Watch {
+    let what = "Firehose could not convert impressions; they are below the error prefix in the bucket.";
+    Watch {
+        wanted: spec.delivery.format == Format::Parquet,
+        ..Watch::at_least("unconverted", what, Metric::unconverted(names), 1)
+    }
 }
 
 /// Watches for silence: Split posts every ten seconds for an environment with traffic.

@@ -380,8 +380,8 @@ impl DeliveryStream {
             .build()
     }
 
-    /// What to convert to; to convert no longer is said too, since Firehose keeps what an update does not mention, and then
-    /// the table by which that was done stays known.
+    /// What to convert to; to convert no longer is said too, since Firehose keeps what an update does not mention. The table by
+    /// which that was done is repeated, so that it stays known whether an update is merged in depth or not.
     fn conversion(&self, have: &Id) -> DataFormatConversionConfiguration {
         let off = || {
             let had = have.conversion.clone();

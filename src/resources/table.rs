@@ -51,13 +51,22 @@ pub struct State {
 }
 
 /// A column.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
     /// Its name.
     pub name: String,
     /// Its type, as Hive calls it.
     #[serde(rename = "type")]
     pub kind: String,
+}
+
+impl Column {
+    fn of(column: &types::Column) -> Self {
+        Self {
+            name: column.name().to_owned(),
+            kind: column.r#type().unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 /// The classes that read and write objects.
@@ -126,26 +135,21 @@ impl Resource for Table {
     }
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let request = || {
-            let call = aws.glue.get_table().database_name(&self.database);
-            call.name(&self.name_in_database).send()
+        let Some(table) = self.get(aws).await.found()? else {
+            return Ok(None);
         };
-        let answer = aws.call("glue:GetTable", request).await.found()?;
-        let Some(answer) = answer else { return Ok(None) };
-        let table = answer.table();
-        let table = table.ok_or_else(|| AwsError::incomplete("glue:GetTable", "table"))?;
         let parameters = table.parameters().into_iter().flatten();
         let tags = parameters.filter(|(key, _)| OWNERSHIP_TAGS.contains(&key.as_str()));
         Ok(Some(Observed {
             id: self.arn.clone(),
-            state: self.state_of(table),
+            state: self.state_of(&table),
             tags: tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
             phase: Phase::Ready,
         }))
     }
 
     async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let input = self.input()?;
+        let input = self.input(&types::Table::builder().name(&self.name_in_database).build()?)?;
         let request = || {
             let call = step.aws.glue.create_table().database_name(&self.database);
             call.table_input(input.clone()).send()
@@ -161,12 +165,15 @@ impl Resource for Table {
     }
 
     async fn update(&self, _have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        let input = self.input()?;
-        let request = || {
-            let call = step.aws.glue.update_table().database_name(&self.database);
-            call.table_input(input.clone()).send()
+        // An update takes away what it does not say, so it says what others have noted there too.
+        let update = async || {
+            let input = self.input(&self.get(step.aws).await?)?;
+            let request = || {
+                let call = step.aws.glue.update_table().database_name(&self.database);
+                call.table_input(input.clone()).send()
+            };
+            step.aws.call("glue:UpdateTable", request).await
         };
-        let update = async || step.aws.call("glue:UpdateTable", request).await;
         step.settle(update).await?;
         Ok(self.arn.clone())
     }
@@ -182,15 +189,21 @@ impl Resource for Table {
 }
 
 impl Table {
+    async fn get(&self, aws: &Aws) -> Result<types::Table, AwsError> {
+        let request = || {
+            let call = aws.glue.get_table().database_name(&self.database);
+            call.name(&self.name_in_database).send()
+        };
+        let answer = aws.call("glue:GetTable", request).await?;
+        answer
+            .table
+            .ok_or_else(|| AwsError::incomplete("glue:GetTable", "table"))
+    }
+
     fn state_of(&self, table: &types::Table) -> State {
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let storage = table.storage_descriptor();
         let serde = storage.and_then(StorageDescriptor::serde_info);
-        let is_ours = |key: &str| {
-            self.state.parameters.contains_key(key)
-                || key.starts_with("projection.")
-                || key.starts_with("storage.")
-        };
         let parameters = table.parameters().into_iter().flatten();
         State {
             columns: columns(storage.map(StorageDescriptor::columns).unwrap_or_default()),
@@ -203,28 +216,56 @@ impl Table {
             },
             table_type: owned(table.table_type()),
             parameters: parameters
-                .filter(|(key, _)| is_ours(key))
+                .filter(|(key, _)| self.decides(key))
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
         }
     }
 
-    fn input(&self) -> Result<TableInput, AwsError> {
+    /// Whether a parameter is for the spec to decide.
+    fn decides(&self, parameter: &str) -> bool {
+        self.state.parameters.contains_key(parameter)
+            || parameter.starts_with("projection.")
+            || parameter.starts_with("storage.")
+    }
+
+    /// The table as it should be, with what else it has.
+    fn input(&self, have: &types::Table) -> Result<TableInput, AwsError> {
         let state = &self.state;
-        let serde = SerDeInfo::builder().serialization_library(&state.storage.serde);
-        let storage = StorageDescriptor::builder()
-            .set_columns(Some(sdk_columns(&state.columns)?))
-            .location(&state.location)
-            .input_format(&state.storage.input_format)
-            .output_format(&state.storage.output_format)
-            .serde_info(serde.build());
-        let parameters = state.parameters.iter().chain(&self.tags);
+        let storage = have.storage_descriptor();
+        let same_serde = |serde: &&SerDeInfo| serde.serialization_library() == Some(&state.storage.serde);
+        let serde = storage
+            .and_then(StorageDescriptor::serde_info)
+            .filter(same_serde)
+            .cloned();
+        let new_serde = || {
+            SerDeInfo::builder()
+                .serialization_library(&state.storage.serde)
+                .build()
+        };
+        let have_columns = storage.map(StorageDescriptor::columns).unwrap_or_default();
+        let mut storage = storage
+            .cloned()
+            .unwrap_or_else(|| StorageDescriptor::builder().build());
+        storage.columns = Some(sdk_columns(&state.columns, have_columns)?);
+        storage.location = Some(state.location.clone());
+        storage.input_format = Some(state.storage.input_format.clone());
+        storage.output_format = Some(state.storage.output_format.clone());
+        storage.serde_info = Some(serde.unwrap_or_else(new_serde));
+        let others = have.parameters().into_iter().flatten();
+        let others = others.filter(|(key, _)| !self.decides(key));
+        let parameters = others.chain(&state.parameters).chain(&self.tags);
         let parameters = parameters.map(|(key, value)| (key.clone(), value.clone()));
         TableInput::builder()
             .name(&self.name_in_database)
+            .set_description(have.description.clone())
+            .set_owner(have.owner.clone())
+            .set_last_access_time(have.last_access_time)
+            .set_last_analyzed_time(have.last_analyzed_time)
+            .retention(have.retention())
             .table_type(&state.table_type)
-            .storage_descriptor(storage.build())
-            .set_partition_keys(Some(sdk_columns(&state.partitions)?))
+            .storage_descriptor(storage)
+            .set_partition_keys(Some(sdk_columns(&state.partitions, have.partition_keys())?))
             .set_parameters(Some(parameters.collect()))
             .build()
             .map_err(AwsError::from)
@@ -232,16 +273,20 @@ impl Table {
 }
 
 fn columns(columns: &[types::Column]) -> Vec<Column> {
-    let column = |column: &types::Column| Column {
-        name: column.name().to_owned(),
-        kind: column.r#type().unwrap_or_default().to_owned(),
-    };
-    columns.iter().map(column).collect()
+    columns.iter().map(Column::of).collect()
 }
 
-fn sdk_columns(columns: &[Column]) -> Result<Vec<types::Column>, AwsError> {
-    let columns = columns
-        .iter()
-        .map(|Column { name, kind }| types::Column::builder().name(name).r#type(kind).build());
+/// Columns as they should be, with the comments of those that are so already.
+fn sdk_columns(columns: &[Column], have: &[types::Column]) -> Result<Vec<types::Column>, AwsError> {
+    let columns = columns.iter().map(|column| {
+        let found = have.iter().find(|found| Column::of(found) == *column);
+        let new = || {
+            types::Column::builder()
+                .name(&column.name)
+                .r#type(&column.kind)
+                .build()
+        };
+        found.map_or_else(new, |found| Ok(found.clone()))
+    });
     columns.collect::<Result<_, _>>().map_err(AwsError::from)
 }

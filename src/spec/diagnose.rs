@@ -208,6 +208,12 @@ fn check_parquet(text: &str, spec: &Spec) -> Vec<Problem> {
              what partitions there are",
         );
     }
+    if let Some(other) = delivery.prefix.shares_folder_with(&delivery.error_prefix) {
+        let message = format!(
+            "must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below `{other}` as well"
+        );
+        complain("prefix", &message);
+    }
     problems
 }
 

@@ -61,11 +61,20 @@ impl Prefix {
 
     /// Finds what else in the bucket has keys that start like those of delivered objects, given the error prefix.
     pub(super) fn covers<'a>(&self, errors: &'a ErrorPrefix) -> Option<&'a str> {
-        let others = HANDLERS_OWN.into_iter().chain([fixed_part(&errors.0)]);
-        others
-            .into_iter()
-            .find(|other| other.starts_with(self.fixed_part()))
+        below(self.fixed_part(), errors)
     }
+
+    /// Finds what else is in the one folder that delivered objects are in, if it is one.
+    pub(super) fn shares_folder_with<'a>(&self, errors: &'a ErrorPrefix) -> Option<&'a str> {
+        let folder = self.folders();
+        below(folder, errors).filter(|_| fixed_part(folder) == folder)
+    }
+}
+
+/// What is not delivered, and has keys that start like this.
+fn below<'a>(start: &str, errors: &'a ErrorPrefix) -> Option<&'a str> {
+    let mut others = HANDLERS_OWN.into_iter().chain([fixed_part(&errors.0)]);
+    others.find(|other| other.starts_with(start))
 }
 
 impl ErrorPrefix {

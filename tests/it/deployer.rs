@@ -493,3 +493,31 @@ async fn deleting_needs_each_action() {
     }
     assert_eq!(unneeded(missed_by_nobody), [""; 0]);
 }
+
+#[tokio::test]
+async fn a_former_table_that_nobody_may_look_at_stays_and_is_named() {
+    let json = BEFORE.replace("format: parquet", "prefix: lines/");
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
+    somebody.admin(&json, &["up", "--yes"]).exits_with(0);
+    let policy = without(&somebody.policy("down"), "glue:GetTable");
+    somebody.permit(&policy).await;
+    let down = ["down", "--yes", "--output", "json"];
+    let kinds = |list: &Value| -> Vec<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|it| it["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = somebody.deployer(&json, &down).exits_with(0).json();
+    assert_eq!(kinds(&first["kept"]), ["bucket", "table"], "{first}");
+    let why = first["kept"][1]["why"].as_str().unwrap();
+    assert!(
+        why.contains("nobody may look at it") && why.contains("glue:GetTable"),
+        "{why}"
+    );
+    // Who made no table needs no permission to look for one.
+    let second = somebody.deployer(&json, &down).exits_with(0).json();
+    assert_eq!(kinds(&second["kept"]), ["bucket"], "{second}");
+    let third = somebody.admin(&json, &down).exits_with(0).json();
+    assert_eq!(kinds(&third["deleted"]), ["table", "database"], "{third}");
+}

@@ -158,6 +158,75 @@ async fn the_format_changes_there_and_back_and_nothing_is_left() {
 }
 
 #[tokio::test]
+async fn what_is_left_in_another_format_is_asked_about() {
+    let emulator = Emulator::start();
+    let s3 = aws_sdk_s3::config::Builder::from(&emulator.sdk().await).force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    emulator.local(SPEC, ["down", "--yes"]).exits_with(0);
+    let put = async |key: &str| {
+        let call = s3.put_object().bucket(bucket()).key(key);
+        call.send().await.unwrap();
+    };
+    for key in ["impressions/", "impressions/dt=2026-01-01/a.parquet"] {
+        put(key).await;
+    }
+    let json = "name: it-parquet\ndelivery: {buffer_seconds: 0}\n";
+    let refused = emulator.local(json, ["up"]).exits_with(2);
+    refused
+        .says("delivers JSON to where there is impressions/dt=2026-01-01/a.parquet")
+        .says("--yes agrees to it");
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    emulator.local(SPEC, ["down", "--yes"]).exits_with(0);
+    put("impressions/dt=2026-01-01/b.ndjson.gz").await;
+    let refused = emulator.local(SPEC, ["up"]).exits_with(2);
+    refused.says("delivers Parquet to where there is impressions/dt=2026-01-01/b.ndjson.gz");
+    emulator.local(SPEC, ["up", "--yes"]).exits_with(0);
+}
+
+#[tokio::test]
+async fn what_others_note_at_the_table_stays_when_it_is_changed() {
+    let emulator = Emulator::start();
+    let glue = aws_sdk_glue::Client::new(&emulator.sdk().await);
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    let get = async || {
+        let call = glue.get_table().database_name("it_parquet").name("impressions");
+        call.send().await.unwrap().table.unwrap()
+    };
+    let table = get().await;
+    let mut storage = table.storage_descriptor.unwrap();
+    let columns = storage.columns.as_mut().unwrap();
+    columns[0].comment = Some("whom the flag was asked for".to_owned());
+    columns.retain(|column| column.name != "time");
+    let mut parameters = table.parameters.unwrap();
+    parameters.insert("crawler".to_owned(), "theirs".to_owned());
+    parameters.insert("projection.enabled".to_owned(), "false".to_owned());
+    let input = TableInput::builder()
+        .name("impressions")
+        .description("what was seen")
+        .owner("somebody")
+        .table_type("EXTERNAL_TABLE")
+        .storage_descriptor(storage)
+        .set_partition_keys(table.partition_keys)
+        .set_parameters(Some(parameters));
+    let call = glue.update_table().database_name("it_parquet");
+    call.table_input(input.build().unwrap()).send().await.unwrap();
+
+    emulator.local(SPEC, ["plan", "--check"]).exits_with(3);
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
+    let table = get().await;
+    assert_eq!(table.description(), Some("what was seen"));
+    assert_eq!(table.owner(), Some("somebody"));
+    let parameters = table.parameters().unwrap();
+    assert_eq!(parameters["crawler"], "theirs");
+    assert_eq!(parameters["projection.enabled"], "true");
+    let columns = table.storage_descriptor().unwrap().columns();
+    assert_eq!(columns[0].comment(), Some("whom the flag was asked for"));
+    assert!(columns.iter().any(|column| column.name() == "time"));
+}
+
+#[tokio::test]
 async fn what_was_spilled_or_never_delivered_comes_home_as_parquet() {
     let emulator = Emulator::start();
     let config = emulator.sdk().await;

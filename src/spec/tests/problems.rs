@@ -173,10 +173,20 @@ fn parquet_is_what_firehose_converts_to_and_a_table_can_find() {
             "prefix: 'a/!{firehose:random-string}/'",
             "2:37: delivery.prefix: cannot have folders of `!{firehose:random-string}` where `delivery.format` is `parquet`: its table could not tell what partitions there are",
         ),
+        (
+            "prefix: 'all'",
+            "2:37: delivery.prefix: must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below `spill/` as well",
+        ),
+        (
+            "prefix: 'a/b', error_prefix: 'a/no/!{firehose:error-output-type}'",
+            "2:37: delivery.prefix: must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below `a/no/` as well",
+        ),
     ] {
         assert_shown(&of(more), &[want]);
     }
     for fine in [
+        "prefix: 'all/'",
+        "prefix: '!{timestamp:yyyy}/'",
         "compression: snappy, buffer_mib: 64",
         "prefix: 'a/!{timestamp:yyyy}/b-!{firehose:random-string}'",
     ] {
