@@ -38,7 +38,7 @@ const FORGOTTEN: [(&str, &str); 2] = [
 
 /// What a plan says that has something to change in alarms alone, which the emulator describes in full in CBOR, but not in the
 /// provider's protocol.
-const ALARMS_ONLY: &str = "Plan: 0 to add, 8 to change, 0 to destroy.";
+const ALARMS_ONLY: &str = "Plan: 0 to add, 9 to change, 0 to destroy.";
 
 const APPLY: [&str; 4] = ["apply", "-auto-approve", "-input=false", "-no-color"];
 
