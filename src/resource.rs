@@ -105,14 +105,8 @@ pub trait Resource: Sized {
     /// What must exist before it.
     type Needs;
 
-    /// Which kind this is.
-    fn kind(&self) -> Kind;
-    /// Its name.
-    fn name(&self) -> &str;
-    /// The state that it should be in.
-    fn want(&self) -> &Self::State;
-    /// The tags that it should carry.
-    fn tags(&self) -> &Tags;
+    /// What it is and should be.
+    fn about(&self) -> About<'_, Self::State>;
     /// The id as the user would look it up.
     fn display_id(id: &Self::Id) -> String;
     /// What must be known to look for it, out of what must exist before it.
@@ -136,6 +130,22 @@ pub trait Resource: Sized {
     /// Deletes it and waits until it is gone; that it is gone already counts as deleted.
     async fn delete(&self, id: &Self::Id, step: &Step<'_>) -> Result<(), AwsError>;
 
+    /// Which kind this is.
+    fn kind(&self) -> Kind {
+        self.about().kind
+    }
+    /// Its name.
+    fn name(&self) -> &str {
+        self.about().name
+    }
+    /// The state that it should be in.
+    fn want(&self) -> &Self::State {
+        self.about().state
+    }
+    /// The tags that it should carry.
+    fn tags(&self) -> &Tags {
+        self.about().tags
+    }
     /// Why the observed state cannot be changed in place, if so.
     fn replacement(&self, _have: &Self::State) -> Option<Replacement> {
         None
@@ -152,6 +162,18 @@ pub trait Resource: Sized {
     fn external(&self) -> bool {
         false
     }
+}
+
+/// What a resource is and should be.
+pub struct About<'a, S> {
+    /// Which kind it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: &'a str,
+    /// The state that it should be in.
+    pub state: &'a S,
+    /// The tags that it should carry.
+    pub tags: &'a Tags,
 }
 
 /// What is to be done where a state cannot be changed in place.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{retag, tags_from, unless_there};
 use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 /// An alarm as it should be.
 #[derive(Clone, Debug)]
@@ -77,20 +77,13 @@ impl Resource for Alarm {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::Alarm
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Alarm,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

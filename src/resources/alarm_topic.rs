@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{policy_value, retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 /// A topic as it should be.
 #[derive(Clone, Debug)]
@@ -50,20 +50,13 @@ impl Resource for AlarmTopic {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::AlarmTopic
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::AlarmTopic,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::alarm::sdk_tags;
 use super::unless_there;
 use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 /// A dashboard as it should be.
 #[derive(Clone, Debug)]
@@ -39,20 +39,13 @@ impl Resource for Dashboard {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::Dashboard
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Dashboard,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

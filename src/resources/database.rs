@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 /// A database as it should be.
 #[derive(Clone, Debug)]
@@ -32,20 +32,13 @@ impl Resource for Database {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::Database
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Database,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::resource::{
-    Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled,
+    About, Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled,
 };
 
 /// The delivery stream as it should be.
@@ -121,20 +121,13 @@ impl Resource for DeliveryStream {
     type Parent = ();
     type Needs = Needs;
 
-    fn kind(&self) -> Kind {
-        Kind::DeliveryStream
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::DeliveryStream,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &Id) -> String {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
+use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
 
 /// What Lambda calls the custom runtime that our binary is.
 pub const RUNTIME: &str = "provided.al2023";
@@ -68,20 +68,13 @@ impl Resource for Function {
     /// The role to assume, with its policy.
     type Needs = String;
 
-    fn kind(&self) -> Kind {
-        Kind::Function
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Function,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 /// A log group as it should be.
 #[derive(Clone, Debug)]
@@ -36,20 +36,13 @@ impl Resource for LogGroup {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: self.kind,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

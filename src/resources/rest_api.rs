@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::policy_value;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags, is_ours};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
 mod deployment;
 mod patch;
@@ -104,20 +104,13 @@ impl Resource for RestApi {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::RestApi
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::RestApi,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &Id) -> String {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{policy_value, retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags};
 
 /// The name of the one inline policy.
 pub const POLICY: &str = "split-pipeline";
@@ -46,20 +46,13 @@ impl Resource for Role {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: self.kind,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

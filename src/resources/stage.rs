@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::rest_api::{self, delete_deployment, described_tags, read_tags, replace, retag};
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::names::Names;
-use crate::resource::{Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
+use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
 
 mod permission;
 
@@ -89,20 +89,13 @@ impl Resource for Stage {
     type Parent = Option<rest_api::Id>;
     type Needs = Needs;
 
-    fn kind(&self) -> Kind {
-        Kind::Stage
-    }
-
-    fn name(&self) -> &str {
-        &self.state.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Stage,
+            name: &self.state.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &Id) -> String {

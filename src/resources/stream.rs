@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
-use crate::resource::{Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
+use crate::resource::{About, Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
 
 /// The stream as it should be.
 #[derive(Clone, Debug)]
@@ -41,20 +41,13 @@ impl Resource for Stream {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::Stream
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Stream,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {

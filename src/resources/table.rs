@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::names::OWNERSHIP_TAGS;
-use crate::resource::{Kind, Observed, Phase, Resource, Step, Tags};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 /// What makes a table one of objects that are there whether it is or not.
 pub const TABLE_TYPE: &str = "EXTERNAL_TABLE";
@@ -98,20 +98,13 @@ impl Resource for Table {
     type Parent = ();
     type Needs = ();
 
-    fn kind(&self) -> Kind {
-        Kind::Table
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn want(&self) -> &State {
-        &self.state
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Table,
+            name: &self.name,
+            state: &self.state,
+            tags: &self.tags,
+        }
     }
 
     fn display_id(id: &String) -> String {
