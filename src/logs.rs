@@ -75,12 +75,15 @@ fn line(source: LogSource, event: FilteredLogEvent) -> LogLine {
         time: UNIX_EPOCH + Duration::from_millis(since_1970),
         source,
         level,
+        fields: serde_json::from_str(&message).ok(),
         message,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn event(message: &str) -> FilteredLogEvent {
@@ -114,6 +117,8 @@ mod tests {
             let line = line(source, event(message));
             assert_eq!(line.level, level, "{message}");
             assert_eq!(line.message, message.trim_end());
+            let fields = line.fields.map(Value::Object);
+            assert_eq!(fields, serde_json::from_str(message).ok(), "{message}");
             assert_eq!(line.time, UNIX_EPOCH + Duration::from_millis(1500));
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use split_pipeline_handler::log::Level;
 
 use crate::export::Format;
@@ -91,6 +92,9 @@ pub struct LogLine {
     pub level: Level,
     /// The line.
     pub message: String,
+    /// The same where it is a JSON object, for those who look for what is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Map<String, Value>>,
 }
 
 /// Who wrote a line of a log.
@@ -230,7 +234,7 @@ pub struct Rotate {
 #[serde(transparent)]
 pub struct Permissions {
     /// The policy document.
-    pub policy: serde_json::Value,
+    pub policy: Value,
 }
 
 /// What `down` gives.
@@ -347,4 +351,4 @@ pub struct Local {
 /// Text that is the result as it stands: a schema, a completion script.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub struct Text(pub serde_json::Value);
+pub struct Text(pub Value);

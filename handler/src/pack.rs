@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr_iter, memmem};
 use serde::Deserializer as _;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 
@@ -60,7 +61,8 @@ pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32, number_field
     for (index, impression) in impressions.iter().enumerate() {
         let size = impression.line.len() + 1;
         let is_oversized = size > MAX_RECORD_BYTES;
-        let is_misfit = !number_fields.is_empty() && !fits(&impression.line, number_fields);
+        let is_misfit =
+            !plainly_fits(&impression.line, number_fields) && !fits(&impression.line, number_fields);
         if is_oversized || is_misfit || was_misfit || bytes + size > target {
             packed.close(&impressions[start..index], bytes, record_kib);
             (start, bytes) = (index, 0);
@@ -91,6 +93,38 @@ impl<'a> Packed<'a> {
             bytes,
         });
     }
+}
+
+/// Whether it shows without reading all of it that an impression [`fits`]: each field's name is there once, before a whole
+/// number, or not at all, whether it stands for the field or for something within another.
+fn plainly_fits(line: &str, number_fields: &[String]) -> bool {
+    let line = line.as_bytes();
+    number_fields.iter().all(|field| {
+        // There are fewer colons than quotes.
+        let mut values = memchr_iter(b':', line).filter_map(|colon| {
+            let (name, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
+            let name = name.strip_suffix(b"\"")?;
+            let (before, name) = name.split_at(name.len().checked_sub(field.len())?);
+            (name.eq_ignore_ascii_case(field.as_bytes()) && before.ends_with(b"\"")).then_some(value)
+        });
+        let is_number = match (values.next(), values.next()) {
+            (None, _) => true,
+            (Some(value), None) => starts_with_whole_number(value),
+            _ => false,
+        };
+        // Letters and digits can only be escaped as numbers.
+        is_number
+            && field.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && memmem::find(line, br"\u").is_none()
+    })
+}
+
+/// Whether what starts here is a whole number, and that a small one.
+fn starts_with_whole_number(value: &[u8]) -> bool {
+    let value = value.trim_ascii_start();
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let end = value.get(digits).is_some_and(|end| b",} ".contains(end));
+    end && (1..=18).contains(&digits)
 }
 
 /// Whether an impression has each of these fields once at most, and then a whole number in it, or nothing.

@@ -53,6 +53,7 @@ async fn the_log_says_what_came_in_and_what_was_refused() {
         .collect();
     assert_eq!(levels.len(), 2, "{json}");
     assert_eq!(levels[0]["source"], "function");
+    assert_eq!(levels[0]["fields"]["received"], 3);
     let old = emulator
         .local(SPEC, ["logs", "--since", "0s"])
         .exits_with(0)

@@ -81,6 +81,25 @@ fn what_cannot_be_converted_takes_no_other_with_it() {
 }
 
 #[test]
+fn an_impression_of_split_is_told_to_fit_at_once() {
+    let usual = r#"{"key":"k","time":1716400000000,"properties":"{\"time\":\"noon\"}"}"#;
+    let fields = ["time".to_owned()];
+    assert!(plainly_fits(usual, &fields) && plainly_fits("{}", &fields));
+    assert!(plainly_fits(r#"{"Time" : 1 }"#, &fields));
+    let unusual = [
+        r#"{"time": -1}"#,
+        r#"{"time":null}"#,
+        r#"{"key":"\u00e9","time":1}"#,
+    ];
+    for unusual in unusual {
+        assert!(
+            !plainly_fits(unusual, &fields) && fits(unusual, &fields),
+            "{unusual}"
+        );
+    }
+}
+
+#[test]
 fn packed_records_have_keys_that_spread() {
     let impressions = of_sizes(&[1024; 50]);
     let packed = pack(&impressions, 1, &[]);
@@ -163,5 +182,24 @@ proptest! {
             }
         }
         prop_assert_eq!(have, want);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_plainly_fits_fits(
+        members in prop::collection::vec((
+            prop::sample::select(vec!["time", "TIME", r"t\u0069me", r#"\"time"#, r#"time\""#, r"\\", "times", "a"]),
+            prop::sample::select(vec![
+                "1", "-1", "1.5", "1e3", "123456789012345678", "17164000000000000000", "null", "[]", r#""time""#,
+                r#"{"time":1}"#, r#"{"time":"noon"}"#, r#""\"time\":1""#, r#"["time",1]"#,
+            ]),
+            prop::sample::select(vec!["", " "]),
+        ), 0..4),
+    ) {
+        let members = members.iter().map(|(name, value, space)| format!("\"{name}\"{space}:{space}{value}{space}"));
+        let line = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        let fields = ["time".to_owned()];
+        prop_assert!(!plainly_fits(&line, &fields) || fits(&line, &fields), "{}", line);
     }
 }
