@@ -142,25 +142,24 @@ async fn any_catalog(aws: &Aws, want: &Desired) -> Result<Catalog, AwsError> {
 }
 
 impl Snapshot {
-    /// Looks at a table that the spec asks for no more as well: it has stayed for what was delivered before. Gives the refusal,
-    /// where there is one and nobody may look at it.
+    /// Looks at a table that the spec asks for no more as well: it has stayed for what was delivered before. Where there is one
+    /// and it cannot be looked at, gives why.
     pub async fn with_former_table(
         mut self,
         aws: &Aws,
         want: &Desired,
     ) -> Result<(Self, Option<AwsError>), AwsError> {
         let delivery = self.delivery_stream.as_ref();
-        // Without the delivery stream, an earlier `down` may have got no further.
         let has_table = delivery.map(|found| found.id.knows_a_table());
         if want.table.wanted || has_table == Some(false) {
             return Ok((self, None));
         }
-        match any_catalog(aws, want).await {
-            Ok(found) => (self.database, self.table) = found,
-            Err(error) if error.kind == ErrorKind::Denied => {
-                return Ok((self, has_table.map(|_| error)));
-            }
-            Err(error) => return Err(error),
+        match (any_catalog(aws, want).await, has_table) {
+            (Ok(found), _) => (self.database, self.table) = found,
+            (Err(error), _) if error.kind == ErrorKind::Interrupted => return Err(error),
+            // Without the delivery stream, an earlier `down` may have got no further; but most likely there was never a table.
+            (Err(_), None) => {}
+            (Err(error), Some(_)) => return Ok((self, Some(error))),
         }
         Ok((self, None))
     }

@@ -15,7 +15,7 @@ pub fn between(prefix: &str, from: SystemTime, to: SystemTime) -> Vec<String> {
     let mut prefixes = Vec::new();
     let mut at = from;
     loop {
-        let filled = fill(prefix, at);
+        let filled = known(prefix, at);
         if prefixes.last() != Some(&filled) {
             prefixes.push(filled);
         }
@@ -35,7 +35,8 @@ pub fn of(prefix: &str, at: SystemTime) -> Result<String, String> {
     }
 }
 
-fn fill(prefix: &str, at: SystemTime) -> String {
+/// The prefix of this time, up to the first expression that cannot be filled in here.
+pub fn known(prefix: &str, at: SystemTime) -> String {
     fill_as_far_as_possible(prefix, at).0
 }
 

@@ -99,9 +99,12 @@ struct Written {
 }
 
 impl Place {
-    /// The prefix of an object with impressions that came in at this time.
+    /// The prefix of an object with impressions that came in at this time, as Firehose would have made it.
     fn prefix_at(&self, at: SystemTime) -> Result<String, AwsError> {
-        fill_in("delivery.prefix", &self.prefix, at)
+        prefixes::of(&self.prefix, at).map_err(|expression| {
+            let message = format!("`!{{{expression}}}` in `delivery.prefix` cannot be filled in by `replay`");
+            AwsError::own("replay", ErrorKind::Other, message)
+        })
     }
 
     /// Writes impressions that came in at this time to S3 directly, as what is delivered there is: gzipped NDJSON, or Parquet. What
@@ -138,7 +141,7 @@ impl Place {
             written.keys.push(key);
         }
         if !misfits.is_empty() {
-            let key = fill_in("delivery.error_prefix", &self.misfit_prefix, at)? + name + NDJSON_GZ;
+            let key = prefixes::known(&self.misfit_prefix, at) + name + NDJSON_GZ;
             self.write(&key, gzip(&misfits.concat())?, mode, aws).await?;
             written.keys.push(key);
         }
@@ -164,14 +167,6 @@ impl Place {
         aws.call("s3:PutObject", request).await?;
         Ok(())
     }
-}
-
-/// Fills in a prefix, which has this name in the spec, as Firehose would have for what came in at this time.
-fn fill_in(name: &str, prefix: &str, at: SystemTime) -> Result<String, AwsError> {
-    prefixes::of(prefix, at).map_err(|expression| {
-        let message = format!("`!{{{expression}}}` in `{name}` cannot be filled in by `replay`");
-        AwsError::own("replay", ErrorKind::Other, message)
-    })
 }
 
 fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {

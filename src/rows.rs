@@ -3,6 +3,7 @@
 //! Must not look anything up: bytes in, bytes out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::record::Field;
 use parquet::schema::types::Type;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::table::{BIGINT, Column};
@@ -52,9 +54,34 @@ impl Cell {
     }
 }
 
+/// The fields of an object, however often a name is there.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
+
 /// The row of an impression in JSON; none where it is no object, or has a value that its column has no place for, or two.
 pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(impression).ok()?;
+    let Fields(fields) = serde_json::from_str(impression).ok()?;
     let mut row = Row::new();
     for (name, value) in fields {
         let name = name.to_lowercase();
@@ -194,6 +221,8 @@ mod tests {
             r#"{"time":17164000000000000000}"#,
             r#"{"key":"\ud800"}"#,
             r#"{"key":"a","Key":"b"}"#,
+            r#"{"key":"a","key":"b"}"#,
+            r#"{"time":"noon","time":1}"#,
             "[1]",
             "{",
         ] {

@@ -45,7 +45,7 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
     let unseen = unseen.map(|refusal| destroy::Kept {
         kind: want.table.kind(),
         name: want.table.name.clone(),
-        why: format!("nobody may look at it: {refusal}"),
+        why: format!("it could not be looked at, nor its database: {refusal}"),
     });
     let kept = kept.into_iter().chain(unseen).map(|kept| Kept {
         kind: kept.kind,

@@ -224,19 +224,24 @@ fn questions(summaries: &[Summary]) -> Vec<String> {
     replaced.chain(cautions).collect()
 }
 
-/// What the user has to agree to where a new delivery stream would deliver to where there is something in another format.
+/// What the user has to agree to where a delivery stream would deliver to where it did not before, and there is something in
+/// another format.
 async fn other_format(session: &Session, want: &Desired, plan: &Plan) -> Result<Option<String>, AwsError> {
-    let is_new = matches!(plan.delivery_stream.action, Action::Create | Action::Replace);
-    if !is_new || plan.bucket.have.is_none() {
+    let had = plan.delivery_stream.have.as_ref();
+    let had = had.filter(|_| plan.delivery_stream.action != Action::Replace);
+    let goes_on = had.is_some_and(|had| had.state.prefix == want.delivery_stream.state.prefix);
+    if goes_on || plan.bucket.have.is_none() {
         return Ok(None);
     }
-    let prefix = session.spec.delivery.prefix.fixed_part();
-    let mut keys = match objects::first(&session.aws, &want.bucket.name, prefix).await {
+    let delivery = &session.spec.delivery;
+    let prefix = delivery.prefix.fixed_part();
+    let keys = match objects::first(&session.aws, &want.bucket.name, prefix).await {
         // Who may not look is not asked.
         Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
         keys => keys?.into_iter().filter(|key| !key.ends_with('/')),
     };
-    let is_parquet = session.spec.delivery.format == DeliveryFormat::Parquet;
+    let mut keys = keys.filter(|key| delivery.prefix.has(key, &delivery.error_prefix));
+    let is_parquet = delivery.format == DeliveryFormat::Parquet;
     let other = keys.find(|key| key.ends_with(PARQUET_EXTENSION) != is_parquet);
     Ok(other.map(|key| {
         let format = if is_parquet { "Parquet" } else { "JSON" };

@@ -88,6 +88,9 @@ impl Copy<'_> {
         record: &Record,
         arrival: SystemTime,
     ) -> Result<(), ReplayError> {
+        if record.data().as_ref().is_empty() {
+            return Ok(());
+        }
         let prefix = self.place.prefix_at(arrival)?;
         let is_other = |object: &mut Gathered| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
         let full = gathered.take_if(is_other);

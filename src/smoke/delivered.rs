@@ -49,7 +49,7 @@ enum Impression {
 }
 
 impl Shape {
-    /// How an impression in JSON is known again: as a line where it makes no row, which it stays.
+    /// How an impression in JSON is known again: as a line where it makes no row. As that it may be spilled, but not delivered.
     fn of(&self, json: &str) -> Impression {
         let row = match self {
             Self::Lines => None,

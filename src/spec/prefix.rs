@@ -64,17 +64,31 @@ impl Prefix {
         below(self.fixed_part(), errors)
     }
 
-    /// Finds what else is in the one folder that delivered objects are in, if it is one.
+    /// Finds what else is in the folders that delivered objects are in.
     pub(super) fn shares_folder_with<'a>(&self, errors: &'a ErrorPrefix) -> Option<&'a str> {
-        let folder = self.folders();
-        below(folder, errors).filter(|_| fixed_part(folder) == folder)
+        let folders = self.folders();
+        if fixed_part(folders) == folders {
+            return below(folders, errors);
+        }
+        errors.0.starts_with(folders).then_some(errors.0.as_str())
+    }
+
+    /// Whether a key is one of those that are delivered, as far as the fixed parts tell.
+    #[must_use]
+    pub fn has(&self, key: &str, errors: &ErrorPrefix) -> bool {
+        let mut others = others(errors).filter(|other| other.len() > self.fixed_part().len());
+        key.starts_with(self.fixed_part()) && !others.any(|other| key.starts_with(other))
     }
 }
 
 /// What is not delivered, and has keys that start like this.
 fn below<'a>(start: &str, errors: &'a ErrorPrefix) -> Option<&'a str> {
-    let mut others = HANDLERS_OWN.into_iter().chain([fixed_part(&errors.0)]);
-    others.find(|other| other.starts_with(start))
+    others(errors).find(|other| other.starts_with(start))
+}
+
+/// What is in the bucket besides, by the fixed parts of its keys.
+fn others(errors: &ErrorPrefix) -> impl Iterator<Item = &str> {
+    HANDLERS_OWN.into_iter().chain([fixed_part(&errors.0)])
 }
 
 impl ErrorPrefix {
@@ -192,5 +206,37 @@ fn check_date_pattern(pattern: &str) -> Checked {
         Err("must close each single quote in a date pattern".to_owned())
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_delivered_or_something_else() {
+        let errors = ErrorPrefix::default();
+        let usual = Prefix::default();
+        assert!(usual.has("impressions/dt=2026-01-01/a", &errors));
+        let everywhere = Prefix("!{timestamp:yyyy}/".to_owned());
+        assert!(everywhere.has("2026/a", &errors));
+        for other in ["spill/2026/a", "rejected/a", "errors/format-conversion-failed/a"] {
+            assert!(
+                !usual.has(other, &errors) && !everywhere.has(other, &errors),
+                "{other}"
+            );
+        }
+        // What starts the same cannot be told apart.
+        let mixed = Prefix("errors/ok/".to_owned());
+        assert!(mixed.has("errors/ok/a", &errors));
+    }
+
+    #[test]
+    fn failed_conversions_have_a_prefix() {
+        let prefix = ErrorPrefix::default().of_failed_conversions();
+        assert_eq!(
+            prefix.as_str(),
+            "errors/format-conversion-failed/dt=!{timestamp:yyyy-MM-dd}/"
+        );
     }
 }

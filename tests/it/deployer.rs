@@ -512,7 +512,7 @@ async fn a_former_table_that_nobody_may_look_at_stays_and_is_named() {
     assert_eq!(kinds(&first["kept"]), ["bucket", "table"], "{first}");
     let why = first["kept"][1]["why"].as_str().unwrap();
     assert!(
-        why.contains("nobody may look at it") && why.contains("glue:GetTable"),
+        why.contains("could not be looked at") && why.contains("glue:GetTable"),
         "{why}"
     );
     // Who made no table needs no permission to look for one.

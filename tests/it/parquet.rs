@@ -182,6 +182,11 @@ async fn what_is_left_in_another_format_is_asked_about() {
     let refused = emulator.local(SPEC, ["up"]).exits_with(2);
     refused.says("delivers Parquet to where there is impressions/dt=2026-01-01/b.ndjson.gz");
     emulator.local(SPEC, ["up", "--yes"]).exits_with(0);
+
+    let elsewhere = "name: it-parquet\ndelivery: {format: parquet, prefix: rows/, buffer_seconds: 0}\n";
+    emulator.local(elsewhere, ["up", "--yes"]).exits_with(0);
+    let refused = emulator.local(SPEC, ["up"]).exits_with(2);
+    refused.says("delivers Parquet to where there is impressions/dt=2026-01-01/b.ndjson.gz");
 }
 
 #[tokio::test]

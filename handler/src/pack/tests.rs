@@ -155,9 +155,10 @@ proptest! {
             1 => 900_000_usize..1_100_000,
         ], 0..700),
         record_kib in prop_oneof![Just(0_u32), Just(1), Just(100), 0..=MAX_RECORD_KIB],
+        number_fields in prop_oneof![Just(vec![]), Just(vec!["xx".to_owned()])],
     ) {
         let impressions = of_sizes(&lengths);
-        let packed = pack(&impressions, record_kib, &[]);
+        let packed = pack(&impressions, record_kib, &number_fields);
         let fits = lengths.iter().filter(|&&length| length < MAX_RECORD_BYTES);
         let want: Vec<usize> = fits.copied().collect();
         prop_assert_eq!(packed.oversized.len(), lengths.len() - want.len());

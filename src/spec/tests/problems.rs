@@ -181,11 +181,16 @@ fn parquet_is_what_firehose_converts_to_and_a_table_can_find() {
             "prefix: 'a/b', error_prefix: 'a/no/!{firehose:error-output-type}'",
             "2:37: delivery.prefix: must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below `a/no/` as well",
         ),
+        (
+            "prefix: 'a/!{timestamp:dd}/', error_prefix: 'a/!{timestamp:dd}/!{firehose:error-output-type}/'",
+            "2:37: delivery.prefix: must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below `a/!{timestamp:dd}/!{firehose:error-output-type}/` as well",
+        ),
     ] {
         assert_shown(&of(more), &[want]);
     }
     for fine in [
         "prefix: 'all/'",
+        "prefix: 'a/!{timestamp:dd}/', error_prefix: 'a/no/!{firehose:error-output-type}/'",
         "prefix: '!{timestamp:yyyy}/'",
         "compression: snappy, buffer_mib: 64",
         "prefix: 'a/!{timestamp:yyyy}/b-!{firehose:random-string}'",
