@@ -6,8 +6,9 @@ use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::webhook;
-use crate::resource::{Action, Adoption, Decision, Resource, decide};
-use crate::resources::rest_api::{self, SecretChange};
+use crate::resource::{Action, Adoption, Decision, FieldChange, decide};
+use crate::resources::rest_api::{self, RestApi, SecretChange};
+use crate::resources::stage::Stage;
 use crate::results;
 use crate::rotate::rotate;
 use crate::smoke::Poster;
@@ -69,28 +70,52 @@ fn urls(session: &Session, api: &rest_api::Id) -> results::Rotate {
     }
 }
 
-/// The pipeline's API, whose stage is open, and which is as the spec says but for what `rotate` changes.
+/// The pipeline's API, if its stage is open and the secret path is all that a rotation changes.
 async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Failure> {
     let (Some(api), Some(stage)) = webhook(&session.aws, want).await? else {
         let message = format!("{} has no webhook here", session.spec.name);
-        return Err(Failure::new(FailureKind::Aws, message).hint("`split-pipeline up` makes it"));
+        return Err(Failure::new(FailureKind::Aws, message).hint("run `split-pipeline up` to create it"));
     };
     let id = api.id.clone();
-    let forgotten = !api.state.path_remembered;
     let api = decide(&want.rest_api, Some(api), Adoption::Refuse);
     let stage = decide(&want.stage, Some(stage), Adoption::Refuse);
-    // A stage of another name, a path that is to become secret: the URL that Split has would stop working. And where
-    // nothing says which path is the old one, there is none to take away.
-    if forgotten || is_more(&api) || is_more(&stage) {
-        let message = "the webhook is to change in more than its secret; nothing was changed";
-        return Err(Failure::new(FailureKind::Conflict, message).hint("`split-pipeline up` first"));
+    let others = other_changes(&id, &api, &stage);
+    if others.is_empty() {
+        return Ok(id);
     }
-    Ok(id)
+    let message = format!(
+        "the webhook has other pending changes ({}); nothing was changed",
+        others.join(", ")
+    );
+    Err(Failure::new(FailureKind::Conflict, message).hint("run `split-pipeline up` first"))
 }
 
-/// Whether a decision is about more than what can be changed without anybody noticing.
-fn is_more<R: Resource>(decision: &Decision<R>) -> bool {
-    decision.caution.is_some() || !matches!(decision.action, Action::Keep | Action::Update)
+/// Lists what bringing API and stage to their desired state would change besides the secret path.
+///
+/// An interrupted rotation leaves a path to create, one to delete and a deployment to move to; these are its own.
+fn other_changes(id: &rest_api::Id, api: &Decision<RestApi>, stage: &Decision<Stage>) -> Vec<String> {
+    let is_unfinished = api.have.as_ref().is_some_and(|api| api.state.post.is_none());
+    let of_rotation = |change: &FieldChange| match change.path.as_str() {
+        "path" | "deployed" => true,
+        path if path == "post" || path.starts_with("post.") => is_unfinished,
+        "other_paths" => id.other_paths_are_secret(),
+        _ => false,
+    };
+    let mut others: Vec<_> = api.fields.iter().filter(|it| !of_rotation(it)).collect();
+    others.extend(stage.fields.iter().filter(|it| it.path != "deployment"));
+    let mut others: Vec<_> = others.into_iter().map(|it| it.path.clone()).collect();
+    let actions = [api.action, stage.action];
+    if !actions
+        .iter()
+        .all(|it| matches!(it, Action::Keep | Action::Update))
+    {
+        others.push("replacement".to_owned());
+    }
+    let deployment = stage.have.as_ref().map(|stage| stage.id.deployment());
+    if others.is_empty() && !deployment.is_some_and(|it| id.differs_in_secrets_at_most(it)) {
+        others.push("deployment".to_owned());
+    }
+    others
 }
 
 /// A deployment takes a moment to be known everywhere; until then, the new URL is of no use.

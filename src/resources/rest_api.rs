@@ -23,7 +23,7 @@ pub(super) use deployment::delete as delete_deployment;
 pub(super) use patch::replace;
 use route::{Method, Routes};
 pub use route::{Path, Post, Route};
-pub use secrets::Secrets;
+pub use secrets::{Secrets, is_secret};
 pub(super) use tags::{described_tags, read_tags, retag};
 
 /// The REST API as it should be.
@@ -87,6 +87,21 @@ pub struct Id {
     others: Vec<Route>,
     /// Deployments of the API as it should be.
     pub deployments: Vec<String>,
+    /// Deployments that differ from the API as it should be in their secret paths at most.
+    same_but_secrets: Vec<String>,
+}
+
+impl Id {
+    /// Tells whether moving a stage from `deployment` to a current one changes nothing but secret paths.
+    pub fn differs_in_secrets_at_most(&self, deployment: &str) -> bool {
+        let mut same = self.deployments.iter().chain(&self.same_but_secrets);
+        same.any(|id| id == deployment)
+    }
+
+    /// Tells whether all paths besides the valid one and the one before have the form of a secret path.
+    pub fn other_paths_are_secret(&self) -> bool {
+        self.others.iter().all(|route| is_secret(&route.path))
+    }
 }
 
 /// What is done about an API's secret paths.
@@ -137,7 +152,9 @@ impl Resource for RestApi {
         let secrets = oldest.description().map(Secrets::read).unwrap_or_default();
         let routes = self.path.find(&resources, &secrets);
         let methods = route::other_methods(&resources, &routes);
-        let deployments = self.current(&routes, &secrets, deployments?);
+        let deployments = deployments?;
+        let same_but_secrets = self.same_but_secrets(&routes, &secrets, &deployments);
+        let deployments = self.current(&routes, &secrets, deployments);
         let state = State {
             binary_media_types: oldest.binary_media_types().to_vec(),
             endpoint: endpoint_of(&oldest),
@@ -167,6 +184,7 @@ impl Resource for RestApi {
                 methods,
                 others: routes.others,
                 deployments,
+                same_but_secrets,
             },
             state,
             tags,
@@ -221,6 +239,7 @@ impl Resource for RestApi {
             methods: Vec::new(),
             others: Vec::new(),
             deployments: Vec::new(),
+            same_but_secrets: Vec::new(),
         };
         Ok(Observed {
             id,
@@ -304,6 +323,29 @@ impl RestApi {
         let current = |deployment: &Deployment| digest.is_some() && deployment.digest == digest;
         let deployments = deployments.into_iter().filter(current);
         deployments.map(|deployment| deployment.id).collect()
+    }
+
+    /// Finds the deployments of the API as it should be with any pair of the secret paths that it has or had.
+    fn same_but_secrets(
+        &self,
+        routes: &Routes,
+        secrets: &Secrets,
+        deployments: &[Deployment],
+    ) -> Vec<String> {
+        let existing = routes.route.iter().chain(&routes.old).chain(&routes.others);
+        let paths: Vec<_> = existing
+            .map(|route| route.path.as_str())
+            .chain(secrets.current.as_deref())
+            .chain(secrets.old.as_deref())
+            .filter(|path| is_secret(path))
+            .collect();
+        let pairs = paths.iter().flat_map(|path| {
+            let olds = paths.iter().copied().map(Some).chain([None]);
+            olds.map(|old| self.state.digest(path, old))
+        });
+        let digests: Vec<_> = pairs.map(Some).collect();
+        let same = deployments.iter().filter(|it| digests.contains(&it.digest));
+        same.map(|deployment| deployment.id.clone()).collect()
     }
 
     /// Gives the API a new secret path beside the valid one, or takes the one before away; `up` then makes it so.

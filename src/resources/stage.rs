@@ -71,6 +71,13 @@ pub struct Id {
     deployment: String,
 }
 
+impl Id {
+    /// The deployment that the stage points to.
+    pub fn deployment(&self) -> &str {
+        &self.deployment
+    }
+}
+
 /// What must exist first.
 #[derive(Clone, Debug)]
 pub struct Needs {

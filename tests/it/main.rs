@@ -30,6 +30,7 @@ mod permissions;
 mod pipeline;
 mod races;
 mod replay;
+mod rotation;
 mod running;
 mod second_emulator;
 mod secrets;

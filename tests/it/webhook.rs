@@ -93,7 +93,7 @@ async fn a_new_path_works_beside_the_old_one_until_that_is_revoked() {
     emulator
         .local(SPEC, ["rotate"])
         .exits_with(1)
-        .says("hint: `split-pipeline up`");
+        .says("hint: run `split-pipeline up`");
     let old = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     let old = old.trim();
     let rotated = rotate(&emulator, &[]);
@@ -211,7 +211,7 @@ async fn a_rotation_changes_nothing_else() {
         .exits_with(1);
     refused
         .says("nothing was changed")
-        .says("hint: `split-pipeline up` first");
+        .says("hint: run `split-pipeline up` first");
     emulator.local(open, ["plan", "--check"]).exits_with(0);
 
     // Where nothing says which of two paths is the old one, neither is taken away.
@@ -228,7 +228,7 @@ async fn a_rotation_changes_nothing_else() {
     let refused = emulator.local(SPEC, ["rotate", "--revoke"]).exits_with(1);
     refused
         .says("nothing was changed")
-        .says("hint: `split-pipeline up` first");
+        .says("hint: run `split-pipeline up` first");
     assert_eq!(
         request(Method::POST, url.trim(), &impression("k")).await,
         StatusCode::OK

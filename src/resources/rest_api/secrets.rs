@@ -71,8 +71,8 @@ impl Secrets {
     }
 }
 
-/// Whether a path is as unguessable as ours.
-pub(super) fn is_secret(path: &str) -> bool {
+/// Tells whether a path has the form of a secret path.
+pub fn is_secret(path: &str) -> bool {
     path.len() == SECRET_BYTES * 2 && path.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
