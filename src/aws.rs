@@ -136,7 +136,9 @@ impl Aws {
         self.endpoint.is_some()
     }
 
-    /// Makes one call: reports it, classifies its error, and repeats it where the failure may pass by itself.
+    /// Makes one call: reports it, classifies its error, and repeats it if the failure may pass by itself.
+    ///
+    /// No call starts after the user interrupts, whichever step of which resource it belongs to.
     pub async fn call<T, E, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, SdkError<E>>>,
@@ -144,6 +146,9 @@ impl Aws {
     {
         let mut attempts = Attempts::new(call);
         loop {
+            if self.interrupt.is_cancelled() {
+                return Err(wait::interrupted(format!("interrupted before {call}")));
+            }
             let started = Instant::now();
             // On the heap: an SDK's future is large, and a dozen are joined at a time.
             let sent = Box::pin(send());

@@ -134,7 +134,8 @@ impl Aws {
     }
 }
 
-fn interrupted(message: impl Into<String>) -> AwsError {
+/// The error of work that ends because the user interrupts.
+pub(super) fn interrupted(message: impl Into<String>) -> AwsError {
     AwsError::own("wait", ErrorKind::Interrupted, message)
 }
 

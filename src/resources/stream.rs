@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamMode, StreamModeDetails, StreamStatus};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
@@ -114,14 +115,13 @@ impl Resource for Stream {
             step.aws.call("kinesis:CreateStream", request).await
         };
         step.settle(create).await?;
-        let made = ready(self, &(), step).await?;
-        // They went with the call, but not every endpoint keeps those.
-        let tags = if step.aws.is_emulator() {
-            self.read_tags(step.aws).await?.unwrap_or_default()
-        } else {
-            self.tags.clone()
-        };
-        Ok(made.tagged(tags))
+        // The tags went with the call, but not every endpoint keeps those. Without tags nobody would know whose the
+        // stream is, so they belong to its creation, which an interruption lets finish.
+        if step.aws.is_emulator() {
+            let aws = step.aws.with_interrupt(CancellationToken::new());
+            self.retag(&Tags::new(), &aws).await?;
+        }
+        Ok(ready(self, &(), step).await?.tagged(self.tags.clone()))
     }
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {

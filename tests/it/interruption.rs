@@ -2,12 +2,15 @@
 
 use std::io::Read as _;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::command::read_until;
 use crate::support::emulator::Emulator;
 use crate::support::inventory;
+use crate::support::pace::Pace;
+use crate::support::proxy::Proxy;
 
 const SPEC: &str = "name: it-interrupt\ndelivery: {buffer_mib: 1, buffer_seconds: 0}\n";
 
@@ -52,4 +55,64 @@ async fn an_interrupted_ephemeral_smoke_test_cleans_up_all_the_same() {
         );
         assert_eq!(inventory::of(&emulator.sdk().await).await, empty, "{said}");
     }
+}
+
+/// Calls of `up` that are followed by others of the same resource: the user interrupts while each is under way.
+const MOMENTS: [&str; 8] = [
+    "PUT /it-interrupt-000000000000-us-east-1",
+    "PUT /it-interrupt-000000000000-us-east-1?policy",
+    "CreateStream",
+    "CreateRole",
+    "POST /restapis",
+    "POST /restapis/",
+    "CreateDeliveryStream",
+    "POST /2015-03-31/functions",
+];
+
+/// Interrupts `up` once it made a call whose name starts with `moment`; gives what it changed after that, if it came that far.
+async fn changes_after_interruption(proxy: &Proxy, moment: &str) -> Option<Vec<String>> {
+    proxy.take_calls();
+    let mut up = proxy.local(SPEC, ["up", "--yes"]).spawn(Stdio::null());
+    while !proxy.has_called(moment) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if let Some(ended) = up.try_wait().unwrap() {
+            assert_eq!(ended.code(), Some(0));
+            return None;
+        }
+    }
+    kill_process(Pid::from_child(&up), Signal::INT).unwrap();
+    let _stderr = read_until("interrupted: finishing", &mut up);
+    // What was sent before is under way for as long as the proxy takes.
+    tokio::time::sleep(CALL / 3).await;
+    proxy.take_calls();
+    assert_eq!(up.wait().unwrap().code(), Some(130));
+    let later = proxy.take_calls().into_iter();
+    // The emulator drops the tags that CreateStream carries on AWS, so adding them is a part of the creation.
+    let later = later.filter(|call| call.changes && call.name != "AddTagsToStream");
+    Some(later.map(|call| call.name).collect())
+}
+
+/// How long the proxy takes for each call.
+const CALL: Duration = Duration::from_millis(300);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_change_starts_after_an_interruption_within_a_resource_either() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::start(emulator.port).await;
+    // Built before, so that the first run is interrupted at AWS and not in the build.
+    emulator.local("name: it-warm\n", ["up"]).exits_with(0);
+    proxy.set_pace(Pace {
+        call: CALL,
+        ..Pace::default()
+    });
+    let mut interrupted = 0;
+    for moment in MOMENTS {
+        let later = changes_after_interruption(&proxy, moment).await;
+        interrupted += usize::from(later.is_some());
+        assert_eq!(later.unwrap_or_default(), [""; 0], "after {moment}");
+    }
+    assert!(interrupted >= 5, "only {interrupted} runs were interrupted");
+    proxy.set_pace(Pace::default());
+    proxy.local(SPEC, ["up"]).exits_with(0);
+    proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
 }

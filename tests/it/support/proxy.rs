@@ -121,6 +121,12 @@ impl Proxy {
         self.shared.calls.lock().unwrap().len()
     }
 
+    /// Whether something was called whose name starts like this, since the calls were last taken.
+    pub(crate) fn has_called(&self, start: &str) -> bool {
+        let calls = self.shared.calls.lock().unwrap();
+        calls.iter().any(|call| call.name.starts_with(start))
+    }
+
     /// Hands over what was called since the last time.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.shared.calls.lock().unwrap())
