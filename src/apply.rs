@@ -4,7 +4,7 @@
 //! that nothing is left half made, and every failure is reported.
 
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared, join_all};
 use futures_util::join;
@@ -19,6 +19,7 @@ use crate::resources::alarm_topic::AlarmTopic;
 use crate::resources::dashboard::Dashboard;
 use crate::resources::rest_api::Route;
 use crate::resources::{delivery_stream, stage};
+use crate::undelivered;
 
 /// A resource that is as it should be.
 #[derive(Clone, Debug)]
@@ -129,13 +130,15 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     let stage = run.ensure(&want.stage, plan.stage, needs);
 
     let watched = watch(&run, want, plan.alarm_topic, plan.alarms, plan.dashboard);
+    let closed = close_gap(&run, want, delivery_stream.clone());
     let (stage, api, ..) = join!(
         stage,
         rest_api.clone(),
         bucket.clone(),
         stream.clone(),
         function.clone(),
-        watched
+        watched,
+        closed
     );
     let webhook = stage
         .and(api)
@@ -143,6 +146,25 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
     Applied {
         report: run.take_report(),
         webhook,
+    }
+}
+
+/// Notes when the delivery stream started to read, whatever else fails, if nothing had delivered the stream before.
+async fn close_gap(run: &Run<'_>, want: &Desired, delivery_stream: Making<'_, delivery_stream::Id>) {
+    let gaps = undelivered::kept(want);
+    if !gaps.is_open() || delivery_stream.await.is_none() {
+        return;
+    }
+    let stream = &want.stream;
+    let tag = gaps.closed(SystemTime::now()).write().unwrap_or_default();
+    let step = Step::new(run.aws, stream.kind(), stream.name());
+    // An interruption is no failure: the next look takes the time when the delivery stream was created.
+    if let Err(error) = stream.keep_gaps(&tag, &step).await
+        && error.kind != ErrorKind::Interrupted
+    {
+        run.report()
+            .failed
+            .push((stream.kind(), stream.name().to_owned(), error));
     }
 }
 

@@ -192,6 +192,7 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
             abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
             other_rules: Vec::new(),
         },
+        holds_expirable: false,
     };
     let ownership = if spec.delivery.existing_bucket {
         Ownership::User
@@ -236,6 +237,7 @@ fn stream(spec: &Spec, names: &Names, tags: &Tags) -> Stream {
             Encryption::Key(key) => Some(key.clone()),
             Encryption::None => None,
         },
+        created: None,
     };
     Stream {
         name: names.stream(),
@@ -262,6 +264,7 @@ fn log_group(
         state: log_group::State {
             retention_days,
             log_stream,
+            age_days: None,
         },
         tags: tags.clone(),
     }

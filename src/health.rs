@@ -6,6 +6,7 @@ use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::names::alarm_about;
 use crate::results::{AlarmState, Problem, Resource, State, Traffic};
 use crate::spec::Spec;
+use crate::undelivered::Undelivered;
 
 /// What is known of the alarms that the spec asks for, and of whom they reach.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +20,13 @@ pub struct Watching {
 }
 
 /// Lists the problems, the worst first.
-pub fn problems(spec: &Spec, resources: &[Resource], watching: &Watching, traffic: &Traffic) -> Vec<Problem> {
+pub fn problems(
+    spec: &Spec,
+    resources: &[Resource],
+    watching: &Watching,
+    undelivered: &Undelivered,
+    traffic: &Traffic,
+) -> Vec<Problem> {
     let all_missing = resources.iter().all(|it| it.state == State::Missing);
     if all_missing {
         return vec![serious(
@@ -34,6 +41,8 @@ pub fn problems(spec: &Spec, resources: &[Resource], watching: &Watching, traffi
             "`monitoring.topic_arn` has to be the ARN of a topic that is there, in the pipeline's region",
         )
     }));
+    let undelivered = undelivered.problems().into_iter();
+    problems.extend(undelivered.map(|(message, hint)| serious(message, &hint)));
     problems.extend(of_resources(resources));
     problems.extend(watching.unconfirmed.iter().map(|address| {
         notable(
@@ -288,7 +297,7 @@ mod tests {
             delivery_errors: 1,
             ..Traffic::default()
         };
-        let problems = problems(&spec(), &resources, &watching, &traffic);
+        let problems = problems(&spec(), &resources, &watching, &Undelivered::default(), &traffic);
         let want = [
             "alarm abc-spilled is going off: 1 is over 0",
             "function it is missing, and so is 1 more",
@@ -315,7 +324,14 @@ mod tests {
                 metrics,
                 ..Traffic::default()
             };
-            problems(&spec(), &resources, &Watching::default(), &traffic).len()
+            problems(
+                &spec(),
+                &resources,
+                &Watching::default(),
+                &Undelivered::default(),
+                &traffic,
+            )
+            .len()
         };
         assert_eq!([at(599, 899), at(600, 899), at(600, 900)], [0, 1, 2]);
     }
@@ -331,6 +347,7 @@ mod tests {
                 lost_topic: Some("arn:aws:sns:t".to_owned()),
                 ..Watching::default()
             },
+            &Undelivered::default(),
             &nothing,
         );
         assert_eq!(
@@ -346,6 +363,7 @@ mod tests {
             &spec(),
             &[resource(Kind::Bucket, State::Missing)],
             &Watching::default(),
+            &Undelivered::default(),
             &nothing,
         );
         assert_eq!(messages(&absent), ["it is not there"]);

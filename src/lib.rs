@@ -16,7 +16,7 @@
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
-//! emulator), [`smoke`], [`junit`], [`replay`], [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
+//! emulator), [`smoke`], [`junit`], [`replay`], [`undelivered`] (what no delivery stream delivered), [`proposal`] (what `up` would do), [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
 //! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`],
 //! [`progress`] and [`ui`] (what the user sees).
 
@@ -42,6 +42,7 @@ pub mod observe;
 pub mod plan;
 pub mod prefixes;
 pub mod progress;
+pub mod proposal;
 pub mod random;
 pub mod replay;
 pub mod resource;
@@ -54,3 +55,4 @@ pub mod spec;
 pub mod table;
 pub mod traffic;
 pub mod ui;
+pub mod undelivered;

@@ -11,6 +11,9 @@ pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];
 const MANAGED_BY: &str = "managed-by";
 const PIPELINE: &str = "split-pipeline";
 
+/// The tag of a stream that keeps the spans of time whose impressions were not delivered.
+pub const GAPS_TAG: &str = "split-pipeline:undelivered";
+
 /// The names of one pipeline's resources.
 #[derive(Clone, Debug)]
 pub struct Names {

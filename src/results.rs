@@ -12,6 +12,7 @@ use split_pipeline_handler::log::Level;
 use crate::export::Format;
 use crate::resource::{Action, FieldChange, Kind};
 use crate::spec::StreamMode;
+use crate::undelivered::Undelivered;
 
 mod status;
 
@@ -56,6 +57,8 @@ pub struct Plan {
     pub name: String,
     /// What would be done, without what is as it should be.
     pub changes: Vec<Change>,
+    /// What was answered 200 and is not delivered.
+    pub undelivered: Undelivered,
 }
 
 /// One resource that would be changed.
@@ -109,6 +112,17 @@ pub enum LogSource {
 
 pub(crate) fn as_rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_rfc3339_millis(*time))
+}
+
+/// Writes a time that may be absent, then as null.
+pub(crate) fn as_optional_rfc3339<S: serde::Serializer>(
+    time: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => as_rfc3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// What `estimate` gives.

@@ -4,17 +4,26 @@ use super::Context;
 use super::session::Session;
 use crate::cli;
 use crate::failure::{Exit, Failure};
-use crate::plan::{Plan, Summary};
+use crate::plan::Summary;
+use crate::proposal::Proposal;
 use crate::resource::{Action, Adoption};
 use crate::results::{self, Change};
+use crate::undelivered::{self, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     session.topic_is_near()?;
     let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
-    let have = session.observe(&want).await?;
-    let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
-    let changes: Vec<_> = summaries
+    let proposing = Proposal::look(&session.aws, &session.spec, want, Adoption::Refuse);
+    let proposal = context.unless_interrupted(proposing).await??;
+    let gaps = undelivered::kept(&proposal.want);
+    let looking = Undelivered::look(&session.aws, &session.spec, &session.names, gaps);
+    let undelivered = context.unless_interrupted(looking).await??;
+    for warning in undelivered.warnings() {
+        context.ui.warn(&warning);
+    }
+    let changes: Vec<_> = proposal
+        .summaries()
         .into_iter()
         .filter(|one| one.action != Action::Keep)
         .map(change)
@@ -23,6 +32,7 @@ pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Fai
     context.ui.result(&results::Plan {
         name: session.spec.name.to_string(),
         changes,
+        undelivered,
     })?;
     Ok(if differs { Exit::Differs } else { Exit::Done })
 }

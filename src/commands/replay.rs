@@ -8,6 +8,7 @@ use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::replay::{Mode, Place, Span, spilled, stream};
 use crate::table::{delivered_columns, number_fields};
+use crate::undelivered;
 
 pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -26,8 +27,14 @@ pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, F
     let result = match args.since {
         None => spilled::replay(&session.aws, &place, mode).await?,
         Some(since) => {
-            let until = args.until.unwrap_or_else(SystemTime::now);
-            stream::copy(&session.aws, &place, Span { since, until }, mode).await?
+            let now = SystemTime::now();
+            let until = args.until.map_or(now, |until| until.min(now));
+            let copied = stream::copy(&session.aws, &place, Span { since, until }, mode).await?;
+            if mode == Mode::Do {
+                let want = session.desired(None);
+                undelivered::forget_copied(&session.aws, &want, since, until).await?;
+            }
+            copied
         }
     };
     context.ui.result(&result)?;

@@ -9,11 +9,13 @@ use crate::cli;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
 use crate::health::{self, Watching};
+use crate::observe::Snapshot;
 use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Adoption, Phase};
 use crate::resources::{alarm, alarm_topic};
 use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
 use crate::spec::TopicArn;
+use crate::undelivered::{self, Undelivered};
 use crate::{objects, prefixes, traffic};
 
 /// How often `--watch` looks again.
@@ -49,7 +51,7 @@ async fn look(
     args: &cli::Status,
     measured: &mut Option<(Instant, Metrics)>,
 ) -> Result<results::Status, Failure> {
-    let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
+    let mut want = session.desired(session.code_to_compare(args.handler.as_deref())?);
     let (have, watching, traffic) = futures_util::join!(
         session.observe(&want),
         session.context.unless_interrupted(watching(session, &want)),
@@ -58,11 +60,14 @@ async fn look(
             .unless_interrupted(traffic(session, args.since, measured)),
     );
     let (have, watching, traffic) = (have?, watching??, traffic??);
+    let looking = undelivered(session, &want, &have);
+    let undelivered = session.context.unless_interrupted(looking).await??;
+    undelivered::keep_as_is(&have, &mut want);
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
-    let problems = health::problems(&session.spec, &resources, &watching, &traffic);
+    let problems = health::problems(&session.spec, &resources, &watching, &undelivered, &traffic);
     Ok(results::Status {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
@@ -78,8 +83,18 @@ async fn look(
         rotating,
         resources,
         alarms: watching.alarms,
+        undelivered,
         traffic,
     })
+}
+
+/// What was answered 200 and is not delivered; an absent pipeline has nothing.
+async fn undelivered(session: &Session, want: &Desired, have: &Snapshot) -> Result<Undelivered, AwsError> {
+    let gaps = undelivered::gaps(&session.aws, want, have).await?;
+    if have.bucket.is_none() {
+        return Ok(Undelivered::of_gaps(&session.spec, gaps));
+    }
+    Undelivered::look(&session.aws, &session.spec, &session.names, gaps).await
 }
 
 /// What the alarms say that the spec asks for, and whom they do not reach.

@@ -1,31 +1,23 @@
 //! `up`: makes AWS match the spec.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
-
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
+use std::time::Instant;
 
 use super::Context;
 use super::session::Session;
 use crate::apply::{Applied, apply};
-use crate::aws::wait::TAGGING;
-use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::aws::ErrorKind;
 use crate::cli;
-use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::objects;
-use crate::observe::observe;
-use crate::plan::{Plan, Summary};
+use crate::plan::Summary;
 use crate::progress::Event;
-use crate::resource::{Action, Adoption, Kind, Owner, Phase};
+use crate::proposal::Proposal;
+use crate::resource::{Action, Adoption, Kind, Phase};
 use crate::results::{self, Made};
-use crate::rows::PARQUET_EXTENSION;
-use crate::spec::{Format as DeliveryFormat, Spec};
+use crate::spec::Spec;
 use crate::ui::Answer;
-
-/// How long to wait between two looks for tags.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+use crate::undelivered::gaps::Gaps;
+use crate::undelivered::{self, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let work = async |context: Context| up(&context, args).await;
@@ -70,97 +62,61 @@ pub(super) async fn bring_up(
     let started = Instant::now();
     session.topic_is_near()?;
     let code = session.code_to_deploy(handler).await?;
-    let want = session.desired(Some(code));
-    let deciding = decide(&session.aws, &want, adoption);
-    let plan = session.context.unless_interrupted(deciding).await??;
-    let summaries = plan.summaries(&want);
+    let proposing = Proposal::look(&session.aws, &session.spec, session.desired(Some(code)), adoption);
+    let proposal = session.context.unless_interrupted(proposing).await??;
+    let summaries = proposal.summaries();
     refuse(&summaries)?;
-    if consent == Consent::Ask {
-        let mut questions = questions(&summaries);
-        let looking = other_format(session, &want, &plan);
-        questions.extend(session.context.unless_interrupted(looking).await??);
-        if !questions.is_empty() {
-            agree(session, &questions.join("\n")).await?;
-        }
+    let questions = questions(&summaries);
+    if consent == Consent::Ask && !questions.is_empty() {
+        agree(session, &questions.join("\n")).await?;
     }
-    let gap = gap(&plan);
-    let applied = converge(&session.aws, &want, plan, adoption, consent).await;
-    let up = outcome(session, applied, started)?;
-    if gap == Gap::Possible {
-        session.context.ui.warn(&gap_warning(&session.spec));
-    }
-    Ok(up)
+    let had_gaps = !undelivered::kept(&proposal.want).is_empty();
+    let applied = converge(session, proposal, adoption, consent).await;
+    let up = outcome(session, applied, started);
+    warn_of_undelivered(session, had_gaps).await;
+    up
 }
 
-/// Whether the stream may hold what no delivery stream delivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
-    None,
-    Possible,
-}
-
-/// A new delivery stream starts at the newest record of a stream that has taken some before, if the webhook was open.
-fn gap(plan: &Plan) -> Gap {
-    let was_open = plan.stream.have.is_some() && plan.stage.have.is_some();
-    match plan.delivery_stream.action {
-        Action::Create | Action::Replace if was_open => Gap::Possible,
-        _ => Gap::None,
-    }
-}
-
-fn gap_warning(spec: &Spec) -> String {
-    let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime);
-    format!(
-        "the delivery stream was made anew, and starts at the newest record: what the stream took before {}, since the \
-         last one was there, is not in S3; the stream keeps it for {hours} hours, and `split-pipeline replay --stream --since TIME` fetches it",
-        now.unwrap_or_default(),
-        hours = spec.stream.retention_hours.get()
-    )
-}
-
-/// Looks at what is there and decides what to do about it; looks again while something has no tags at all.
-async fn decide(aws: &Aws, want: &Desired, adoption: Adoption) -> Result<Plan, Failure> {
-    let deadline = Instant::now() + TAGGING;
-    loop {
-        let have = Box::pin(observe(aws, want))
-            .await
-            .map_err(Failure::of_observation)?;
-        let plan = Plan::new(want, have, adoption);
-        let in_the_way = |one: &Summary| one.action == Action::Refuse && one.owner == Owner::Unknown;
-        let summaries = plan.summaries(want);
-        let Some(untagged) = summaries.into_iter().find(in_the_way) else {
-            return Ok(plan);
+/// Tells what is not delivered, whether the rest went well or not.
+async fn warn_of_undelivered(session: &Session, had_gaps: bool) {
+    let looking = async {
+        let gaps = if had_gaps {
+            undelivered::read(&session.aws, &session.desired(None)).await?
+        } else {
+            Gaps::default()
         };
-        if Instant::now() > deadline {
-            return Ok(plan);
-        }
-        let Summary { kind, name, .. } = untagged;
-        aws.event(Event::Working(format!(
-            "{kind} {name} has no tags: looking again for its owner's"
-        )));
-        aws.pause(LOOK_AGAIN).await?;
+        Undelivered::look(&session.aws, &session.spec, &session.names, gaps).await
+    };
+    let ui = &session.context.ui;
+    match session.context.unless_interrupted(looking).await {
+        Ok(Ok(undelivered)) => undelivered.warnings().iter().for_each(|warning| ui.warn(warning)),
+        // An interrupted `up` leaves it to the next one.
+        Ok(Err(error)) if error.kind == ErrorKind::Interrupted => {}
+        Ok(Err(error)) => ui.warn(&format!("could not look for undelivered impressions: {error}")),
+        Err(_interrupted) => {}
     }
 }
 
 /// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
-async fn converge(aws: &Aws, want: &Desired, plan: Plan, adoption: Adoption, consent: Consent) -> Applied {
-    let first = Box::pin(apply(aws, want, plan)).await;
+async fn converge(session: &Session, proposal: Proposal, adoption: Adoption, consent: Consent) -> Applied {
+    let (aws, Proposal { want, plan }) = (&session.aws, proposal);
+    let first = Box::pin(apply(aws, &want, plan)).await;
     if !first.report.lost_something() || aws.interrupt.is_cancelled() {
         return first;
     }
     aws.event(Event::Working(
         "something was taken away meanwhile: looking again".to_owned(),
     ));
-    let Ok(plan) = decide(aws, want, adoption).await else {
+    let Ok(second) = Proposal::look(aws, &session.spec, want, adoption).await else {
         return first;
     };
-    let summaries = plan.summaries(want);
+    let summaries = second.summaries();
     let unasked = consent == Consent::Ask && !questions(&summaries).is_empty();
     if unasked || refuse(&summaries).is_err() {
         // What the user has to see first is left to the next run.
         return first;
     }
-    let mut second = Box::pin(apply(aws, want, plan)).await;
+    let mut second = Box::pin(apply(aws, &second.want, second.plan)).await;
     second.report.remember(&first.report);
     second
 }
@@ -222,35 +178,6 @@ fn questions(summaries: &[Summary]) -> Vec<String> {
         });
     let cautions = summaries.iter().filter_map(|summary| summary.caution.clone());
     replaced.chain(cautions).collect()
-}
-
-/// What the user has to agree to where a delivery stream would deliver to where it did not before, and there is something in
-/// another format.
-async fn other_format(session: &Session, want: &Desired, plan: &Plan) -> Result<Option<String>, AwsError> {
-    let had = plan.delivery_stream.have.as_ref();
-    let had = had.filter(|_| plan.delivery_stream.action != Action::Replace);
-    let goes_on = had.is_some_and(|had| had.state.prefix == want.delivery_stream.state.prefix);
-    if goes_on || plan.bucket.have.is_none() {
-        return Ok(None);
-    }
-    let delivery = &session.spec.delivery;
-    let prefix = delivery.prefix.fixed_part();
-    let keys = match objects::first(&session.aws, &want.bucket.name, prefix).await {
-        // Who may not look is not asked.
-        Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
-        keys => keys?.into_iter().filter(|key| !key.ends_with('/')),
-    };
-    let mut keys = keys.filter(|key| delivery.prefix.has(key, &delivery.error_prefix));
-    let is_parquet = delivery.format == DeliveryFormat::Parquet;
-    let other = keys.find(|key| key.ends_with(PARQUET_EXTENSION) != is_parquet);
-    Ok(other.map(|key| {
-        let format = if is_parquet { "Parquet" } else { "JSON" };
-        format!(
-            "delivery stream {}: delivers {format} to where there is {key}, and no table can read both: another `delivery.prefix` \
-             keeps them apart",
-            want.delivery_stream.name
-        )
-    }))
 }
 
 async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {

@@ -102,10 +102,13 @@ fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
     let spilled = format!("{bucket}/{SPILL_PREFIX}*");
     let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
     let through_stream = [
+        "kinesis:AddTagsToStream",
         "kinesis:GetRecords",
         "kinesis:GetShardIterator",
         "kinesis:ListShards",
+        "kinesis:ListTagsForStream",
         "kinesis:PutRecords",
+        "kinesis:RemoveTagsFromStream",
     ];
     let mut statements = vec![
         allow("FindSpilled", &["s3:ListBucket"], &bucket),

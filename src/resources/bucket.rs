@@ -51,6 +51,9 @@ pub struct State {
     pub object_ownership: Option<String>,
     /// When objects expire.
     pub lifecycle: Lifecycle,
+    /// Whether objects exist under the prefix that the desired lifecycle expires; not compared.
+    #[serde(skip)]
+    pub holds_expirable: bool,
 }
 
 impl Resource for Bucket {
@@ -155,14 +158,13 @@ impl Resource for Bucket {
     }
 
     fn caution(&self, have: &State) -> Option<String> {
-        let (had, want) = (have.lifecycle.expire_days, self.state.lifecycle.expire_days?);
-        if have.lifecycle == Lifecycle::default() {
-            // It was never finished, and has nothing old yet.
-            return None;
-        }
-        had.is_none_or(|had| want < had).then(|| {
+        let want = &self.state.lifecycle;
+        let (days, prefix) = (want.expire_days?, want.expire_prefix.as_deref()?);
+        // A first `up` that was interrupted leaves an empty bucket without any rule.
+        let is_new = have.lifecycle == Lifecycle::default() && !have.holds_expirable;
+        (!is_new && want.deletes_more_than(&have.lifecycle)).then(|| {
             format!(
-                "bucket {}: delivered objects older than {want} days are deleted",
+                "bucket {}: S3 deletes objects under {prefix} that are older than {days} days, existing ones included",
                 self.name
             )
         })
@@ -171,13 +173,23 @@ impl Resource for Bucket {
 
 impl Bucket {
     async fn look(&self, aws: &Aws) -> Result<Observed<Self>, AwsError> {
-        let (public_access, policy, encryption, versioning, object_ownership, lifecycle, tags) = futures_util::try_join!(
+        let (
+            public_access,
+            policy,
+            encryption,
+            versioning,
+            object_ownership,
+            lifecycle,
+            holds_expirable,
+            tags,
+        ) = futures_util::try_join!(
             self.public_access(aws),
             self.policy(aws),
             self.encryption(aws),
             self.versioning(aws),
             self.object_ownership(aws),
             self.lifecycle(aws),
+            self.holds_expirable(aws),
             self.read_tags(aws),
         )?;
         let state = State {
@@ -187,6 +199,7 @@ impl Bucket {
             versioning,
             object_ownership,
             lifecycle,
+            holds_expirable,
         };
         Ok(Observed {
             id: self.name.clone(),

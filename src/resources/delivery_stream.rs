@@ -1,5 +1,7 @@
 //! The Firehose delivery stream from the Kinesis stream to the bucket.
 
+use std::time::SystemTime;
+
 use aws_sdk_firehose::types::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DataFormatConversionConfiguration,
     DeliveryStreamDescription, DeliveryStreamStatus, DeliveryStreamType, Deserializer,
@@ -92,6 +94,8 @@ pub struct Id {
     destination: String,
     version: String,
     conversion: Option<DataFormatConversionConfiguration>,
+    /// When it was created, if that is known.
+    pub created: Option<SystemTime>,
 }
 
 impl Id {
@@ -177,6 +181,9 @@ impl Resource for DeliveryStream {
             version: described.version_id().to_owned(),
             destination: destination.map_or("", |it| it.destination_id()).to_owned(),
             conversion: s3.and_then(|s3| s3.data_format_conversion_configuration().cloned()),
+            created: described
+                .create_timestamp()
+                .and_then(|at| SystemTime::try_from(*at).ok()),
         };
         let phase = match described.delivery_stream_status() {
             DeliveryStreamStatus::Active => Phase::Ready,

@@ -1,5 +1,7 @@
 //! A CloudWatch log group with a retention: the function's and the delivery stream's.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
 use super::{retag, tags_from};
@@ -28,6 +30,9 @@ pub struct State {
     pub retention_days: Option<i32>,
     /// The log stream that has to be there because its writer does not make it.
     pub log_stream: Option<String>,
+    /// How many days ago it was created, if that is known; not compared.
+    #[serde(skip)]
+    pub age_days: Option<i64>,
 }
 
 impl Resource for LogGroup {
@@ -75,6 +80,7 @@ impl Resource for LogGroup {
         let state = State {
             retention_days: group.retention_in_days(),
             log_stream,
+            age_days: group.creation_time().and_then(days_since),
         };
         Ok(Some(Observed {
             id: self.arn.clone(),
@@ -95,6 +101,7 @@ impl Resource for LogGroup {
         let state = State {
             retention_days: None,
             log_stream: None,
+            age_days: Some(0),
         };
         Ok(Observed {
             id: self.arn.clone(),
@@ -146,11 +153,15 @@ impl Resource for LogGroup {
     }
 
     fn caution(&self, have: &State) -> Option<String> {
-        // Without a retention it was never finished, and has nothing old yet.
-        let (have, want) = (have.retention_days?, self.state.retention_days?);
-        (want < have).then(|| {
+        let want = self.state.retention_days?;
+        let deletes = match have.retention_days {
+            Some(had) => want < had,
+            // A log group younger than that has no line to delete: `up` may just have created it.
+            None => have.age_days.is_none_or(|age| age >= i64::from(want)),
+        };
+        deletes.then(|| {
             format!(
-                "log group {}: lines older than {want} days are dropped",
+                "log group {}: CloudWatch Logs deletes lines older than {want} days",
                 self.name
             )
         })
@@ -196,4 +207,12 @@ impl LogGroup {
         };
         retag(&self.tags, have, set, remove).await
     }
+}
+
+/// The whole days since a time given in milliseconds since 1970.
+fn days_since(epoch_ms: i64) -> Option<i64> {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let now = i64::try_from(now.as_millis()).ok()?;
+    Some((now - epoch_ms) / DAY_MS)
 }

@@ -1,6 +1,7 @@
 //! The Kinesis stream that carries impressions from the function to the delivery stream.
 
 use std::cmp::Ordering;
+use std::time::SystemTime;
 
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamMode, StreamModeDetails, StreamStatus};
 use serde::Serialize;
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
+use crate::names::GAPS_TAG;
 use crate::resource::{About, Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
 
 /// The stream as it should be.
@@ -34,6 +36,9 @@ pub struct State {
     pub retention_hours: i32,
     /// The KMS key that encrypts the records; absent where they are not.
     pub encryption_key: Option<String>,
+    /// When it was created, if that is known; not compared.
+    #[serde(skip)]
+    pub created: Option<SystemTime>,
 }
 
 impl Resource for Stream {
@@ -88,6 +93,7 @@ impl Resource for Stream {
             mode: mode.as_str().to_owned(),
             retention_hours: summary.retention_period_hours(),
             encryption_key: summary.key_id().filter(|_| encrypted).map(str::to_owned),
+            created: SystemTime::try_from(*summary.stream_creation_timestamp()).ok(),
         };
         let phase = match summary.stream_status() {
             StreamStatus::Active => Phase::Ready,
@@ -186,12 +192,36 @@ impl Resource for Stream {
 }
 
 impl Stream {
+    /// Writes the tag that keeps the stream's gaps.
+    pub async fn keep_gaps(&self, tag: &str, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.kinesis.add_tags_to_stream().stream_name(&self.name);
+            call.tags(GAPS_TAG, tag).send()
+        };
+        let call = "kinesis:AddTagsToStream";
+        step.settle(async || step.aws.call(call, request).await)
+            .await
+            .map(drop)
+    }
+
+    /// Removes the tag that keeps the stream's gaps.
+    pub async fn forget_gaps(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.kinesis.remove_tags_from_stream().stream_name(&self.name);
+            call.tag_keys(GAPS_TAG).send()
+        };
+        let call = "kinesis:RemoveTagsFromStream";
+        step.settle(async || step.aws.call(call, request).await)
+            .await
+            .map(drop)
+    }
+
     fn mode(&self) -> StreamMode {
         StreamMode::from(self.state.mode.as_str())
     }
 
     /// Reads its tags, if it is there.
-    async fn read_tags(&self, aws: &Aws) -> Result<Option<Tags>, AwsError> {
+    pub async fn read_tags(&self, aws: &Aws) -> Result<Option<Tags>, AwsError> {
         let request = || {
             aws.kinesis
                 .list_tags_for_stream()

@@ -119,10 +119,23 @@ impl Resource for Table {
 
     fn caution(&self, have: &State) -> Option<String> {
         let Self { name, state, .. } = self;
-        (have.location != state.location).then(|| {
-            format!(
-                "table {name} has what is in {} from now on; objects in {} stay, but it does not have them any more",
+        if have.location != state.location {
+            return Some(format!(
+                "table {name}: reads {} from now on; objects under {} stay, but the table no longer reads them",
                 state.location, have.location
+            ));
+        }
+        if have.partitions != state.partitions {
+            return Some(format!(
+                "table {name}: its partitions change, and it may no longer read existing objects"
+            ));
+        }
+        let lost = have.columns.iter().filter(|had| !state.columns.contains(had));
+        let lost: Vec<_> = lost.map(|had| had.name.as_str()).collect();
+        (!lost.is_empty()).then(|| {
+            format!(
+                "table {name}: no longer reads {} of existing objects, since the column changes or goes",
+                lost.join(", ")
             )
         })
     }

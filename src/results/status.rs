@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::resource::{FieldChange, Kind};
+use crate::undelivered::Undelivered;
 
 /// What `status` gives.
 #[derive(Debug, Serialize)]
@@ -33,6 +34,8 @@ pub struct Status {
     pub resources: Vec<Resource>,
     /// What the alarms say, where there are any.
     pub alarms: Vec<AlarmState>,
+    /// What was answered 200 and is not delivered.
+    pub undelivered: Undelivered,
     /// What went through.
     pub traffic: Traffic,
 }

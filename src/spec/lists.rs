@@ -19,6 +19,9 @@ const MAX_TAGS: usize = 40;
 /// The tags by which the pipeline's resources are told from anybody else's.
 const RESERVED_TAGS: [&str; 2] = ["managed-by", "split-pipeline"];
 
+/// What the keys start with of tags in which `up` keeps what it has to remember.
+const OWN_TAGS: &str = "split-pipeline:";
+
 const TAG_CHARACTERS: &str = "letters, digits, spaces and _.:/=+-@";
 
 /// Tags for everything that takes tags.
@@ -100,6 +103,11 @@ fn check_tag_key(key: &str) -> Checked {
     {
         return Err(format!(
             "a tag's key must not be `{key}`, by which the pipeline's resources are told from others"
+        ));
+    }
+    if key.to_lowercase().starts_with(OWN_TAGS) {
+        return Err(format!(
+            "a tag's key must not start with `{OWN_TAGS}`, which `up` keeps for itself"
         ));
     }
     Ok(())

@@ -133,20 +133,6 @@ async fn a_function_whose_role_is_gone_is_made_anew_with_it() {
     emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
 }
 
-#[tokio::test]
-async fn a_delivery_stream_made_anew_is_said_to_have_missed_something() {
-    let emulator = Emulator::start();
-    emulator.local(SPEC, ["up"]).exits_with(0);
-    let firehose = aws_sdk_firehose::Client::new(&emulator.sdk().await);
-    let delete = firehose
-        .delete_delivery_stream()
-        .delivery_stream_name("it-conflict");
-    delete.send().await.unwrap();
-    let up = emulator.local(SPEC, ["up"]).exits_with(0);
-    up.says("warning: the delivery stream was made anew")
-        .says("24 hours");
-}
-
 /// A user who may do everything but what is denied.
 async fn user_without(emulator: &Emulator, denied: &[&str]) -> AccessKey {
     let iam = aws_sdk_iam::Client::new(&emulator.sdk().await);

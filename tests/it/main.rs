@@ -18,6 +18,7 @@ mod examples;
 mod export;
 mod faults;
 mod foreign;
+mod gaps;
 mod held;
 mod interruption;
 mod kills;

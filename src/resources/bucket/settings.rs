@@ -69,7 +69,41 @@ pub struct Lifecycle {
     pub other_rules: Vec<String>,
 }
 
+impl Lifecycle {
+    /// Tells whether these rules delete objects or versions that `other` keeps, or keeps longer.
+    pub(super) fn deletes_more_than(&self, other: &Self) -> bool {
+        let Some(prefix) = self.expire_prefix.as_deref() else {
+            return false;
+        };
+        // A rule whose prefix is unknown, because somebody changed its filter, covers nothing for certain.
+        let covers = |had: &str| prefix.starts_with(had);
+        let is_covered = other.expire_prefix.as_deref().is_some_and(covers);
+        let is_sooner = |want: Option<i32>, had: Option<i32>| {
+            want.is_some_and(|want| had.is_none_or(|had| !is_covered || want < had))
+        };
+        is_sooner(self.expire_days, other.expire_days)
+            || is_sooner(self.expire_versions_days, other.expire_versions_days)
+    }
+}
+
 impl Bucket {
+    /// Tells whether objects exist that the desired lifecycle may expire.
+    pub(super) async fn holds_expirable(&self, aws: &Aws) -> Result<bool, AwsError> {
+        let Some(prefix) = &self.state.lifecycle.expire_prefix else {
+            return Ok(false);
+        };
+        let request = || {
+            let call = aws.s3.list_objects_v2().bucket(&self.name).prefix(prefix);
+            call.max_keys(1).send()
+        };
+        match aws.call("s3:ListBucket", request).await.found() {
+            Ok(page) => Ok(page.is_some_and(|page| !page.contents().is_empty())),
+            // What cannot be ruled out is asked about.
+            Err(error) if error.kind == ErrorKind::Denied => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) async fn public_access(&self, aws: &Aws) -> Result<PublicAccess, AwsError> {
         let request = || aws.s3.get_public_access_block().bucket(&self.name).send();
         let answer = aws.call("s3:GetBucketPublicAccessBlock", request).await.found()?;
