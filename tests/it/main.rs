@@ -35,6 +35,7 @@ mod rotation;
 mod running;
 mod second_emulator;
 mod secrets;
+mod silent_input;
 mod support;
 mod watched;
 mod webhook;
