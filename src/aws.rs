@@ -5,6 +5,8 @@
 
 pub mod error;
 mod retry;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod wait;
 
 use std::error::Error;

@@ -1,12 +1,20 @@
-//! Listing and counting a bucket's objects.
+//! What lies in a bucket: listing, counting, whose a spilled object is, and reading an object within bounded memory.
 //!
-//! Must not know what is in them.
+//! Must not write or delete.
 
 use std::time::SystemTime;
 
 use aws_sdk_s3::types::{Object, ObjectVersion};
 
 use crate::aws::{Aws, AwsError, Outcome as _};
+
+pub mod content;
+mod spilled;
+
+pub use spilled::{
+    BucketOwnership, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject, SpilledPile, Unclaimed,
+    UnclaimedReason, spilled,
+};
 
 /// How much a bucket holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +47,7 @@ pub async fn count(aws: &Aws, bucket: &str) -> Result<Count, AwsError> {
     }
 }
 
-/// Lists the objects below a prefix, in the order of their keys.
+/// Lists the objects under a prefix, in the order of their keys, without the markers that stand for folders.
 pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, AwsError> {
     let (mut objects, mut token) = (Vec::new(), None);
     loop {
@@ -48,7 +56,8 @@ pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, 
             call.set_continuation_token(token.clone()).send()
         };
         let page = aws.call("s3:ListBucket", request).await?;
-        objects.extend(page.contents.unwrap_or_default());
+        let found = page.contents.unwrap_or_default().into_iter();
+        objects.extend(found.filter(|object| !object.key().is_some_and(|key| key.ends_with('/'))));
         token = page.next_continuation_token;
         if token.is_none() {
             return Ok(objects);
@@ -68,10 +77,15 @@ pub async fn first(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<String>,
 pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Object, SystemTime)>, AwsError> {
     let objects = list(aws, bucket, prefix).await.found()?.unwrap_or_default();
     let dated = objects.into_iter().filter_map(|object| {
-        let written = object
-            .last_modified()
-            .and_then(|at| SystemTime::try_from(*at).ok());
-        Some((object, written?))
+        let written = written_at(&object)?;
+        Some((object, written))
     });
     Ok(dated.max_by_key(|(_, written)| *written))
+}
+
+/// When S3 stored an object.
+fn written_at(object: &Object) -> Option<SystemTime> {
+    object
+        .last_modified()
+        .and_then(|at| SystemTime::try_from(*at).ok())
 }

@@ -1,0 +1,260 @@
+//! The objects under `spill/`: which of them this pipeline's handler wrote, and how much they hold.
+//!
+//! Owns the rule of ownership. Must not read, move or delete an object.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use aws_sdk_s3::types::Object;
+use serde::Serialize;
+use split_pipeline_handler::spill::SPILL_PREFIX;
+
+use super::{list, written_at};
+use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::spec::Spec;
+
+/// What the names of spilled objects end with: they are gzipped NDJSON.
+pub const SPILLED_EXTENSION: &str = ".ndjson.gz";
+
+/// Hexadecimal digits at the end of the handler's object names.
+const UNIQUE_DIGITS: usize = 16;
+
+/// Whose bucket a pipeline delivers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketOwnership {
+    /// The pipeline's own: `up` created it.
+    Pipeline,
+    /// The user's (`delivery.existing_bucket: true`), which several pipelines and other writers may share.
+    User,
+}
+
+impl BucketOwnership {
+    /// Reads from a spec whose bucket it is.
+    pub fn of(spec: &Spec) -> Self {
+        if spec.delivery.existing_bucket {
+            Self::User
+        } else {
+            Self::Pipeline
+        }
+    }
+}
+
+/// An object that this pipeline's handler spilled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpilledObject {
+    /// Its key.
+    pub key: String,
+    /// Its size, compressed.
+    pub bytes: u64,
+    /// When S3 stored it.
+    pub written: SystemTime,
+}
+
+/// An object that was left alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Skipped {
+    /// Its key.
+    pub key: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What lies under `spill/`, as far as it concerns one pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spilled {
+    /// The objects of this pipeline, oldest first.
+    pub objects: Vec<SpilledObject>,
+    /// The objects that this pipeline's handler may not have written, by key.
+    pub unclaimed: Vec<Unclaimed>,
+}
+
+/// An object under `spill/` that is not known to be this pipeline's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// Its key.
+    pub key: String,
+    /// Why it is not counted as this pipeline's.
+    pub reason: UnclaimedReason,
+}
+
+/// Why an object under `spill/` is not counted as this pipeline's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnclaimedReason {
+    /// Its key does not name a pipeline, and several pipelines may use the bucket.
+    NamesNoPipeline,
+    /// Its key is not one that a handler makes.
+    NotFromHandler,
+}
+
+/// A summary of spilled objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpilledPile {
+    /// How many objects.
+    pub objects: usize,
+    /// Their bytes, compressed.
+    pub bytes: u64,
+    /// When S3 stored the oldest.
+    pub oldest: SystemTime,
+    /// When S3 stored the newest.
+    pub newest: SystemTime,
+}
+
+impl Spilled {
+    /// Summarizes this pipeline's spilled objects; none if there are no objects.
+    pub fn pile(&self) -> Option<SpilledPile> {
+        let written = || self.objects.iter().map(|object| object.written);
+        Some(SpilledPile {
+            objects: self.objects.len(),
+            bytes: self.objects.iter().map(|object| object.bytes).sum(),
+            oldest: written().min()?,
+            newest: written().max()?,
+        })
+    }
+
+    /// The command that moves the objects without a pipeline in their keys to this pipeline; none if there are no such objects.
+    pub fn claim_command(&self, bucket: &str, pipeline: &str) -> Option<String> {
+        let mut days = BTreeSet::new();
+        for object in &self.unclaimed {
+            if object.reason == UnclaimedReason::NamesNoPipeline {
+                let rest = object.key.strip_prefix(SPILL_PREFIX).unwrap_or_default();
+                days.extend(rest.split_once('/').map(|(day, _)| day));
+            }
+        }
+        let day = days.pop_first()?;
+        let (from, to) = (format!("s3://{bucket}/{SPILL_PREFIX}"), own_prefix(pipeline));
+        let to = format!("s3://{bucket}/{to}");
+        Some(if days.is_empty() {
+            format!("aws s3 mv {from}{day} {to}{day} --recursive")
+        } else {
+            format!("aws s3 mv {from} {to} --recursive --exclude '*' --include 'dt=*'")
+        })
+    }
+}
+
+impl UnclaimedReason {
+    /// The reason in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NamesNoPipeline => "its key names no pipeline, and another pipeline may use this bucket",
+            Self::NotFromHandler => "not written by this pipeline's handler",
+        }
+    }
+}
+
+/// Lists what a pipeline's handler spilled; a bucket that does not exist holds nothing.
+pub async fn spilled(
+    aws: &Aws,
+    bucket: &str,
+    pipeline: &str,
+    ownership: BucketOwnership,
+) -> Result<Spilled, AwsError> {
+    let prefixes = match ownership {
+        BucketOwnership::Pipeline => vec![SPILL_PREFIX.to_owned()],
+        // The rest may be any number of objects of others.
+        BucketOwnership::User => vec![own_prefix(pipeline), format!("{SPILL_PREFIX}dt=")],
+    };
+    let mut spilled = Spilled::default();
+    for prefix in prefixes {
+        for object in list(aws, bucket, &prefix).await.found()?.unwrap_or_default() {
+            spilled.add(object, pipeline, ownership);
+        }
+    }
+    spilled
+        .objects
+        .sort_by(|one, other| (one.written, &one.key).cmp(&(other.written, &other.key)));
+    Ok(spilled)
+}
+
+impl Spilled {
+    fn add(&mut self, object: Object, pipeline: &str, ownership: BucketOwnership) {
+        let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
+        let key = object.key.unwrap_or_default();
+        let reason = match Owner::of(&key, pipeline, ownership) {
+            Owner::Other => return,
+            Owner::Unknown(reason) => reason,
+            Owner::Pipeline => {
+                self.objects.push(SpilledObject {
+                    bytes: u64::try_from(bytes).unwrap_or_default(),
+                    // S3 always says when it stored an object.
+                    written: written.unwrap_or(SystemTime::UNIX_EPOCH),
+                    key,
+                });
+                return;
+            }
+        };
+        self.unclaimed.push(Unclaimed { key, reason });
+    }
+}
+
+/// Whose an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// This pipeline's.
+    Pipeline,
+    /// Another pipeline's, or the user's own.
+    Other,
+    /// It cannot be told, or nobody's that should be there.
+    Unknown(UnclaimedReason),
+}
+
+impl Owner {
+    fn of(key: &str, pipeline: &str, ownership: BucketOwnership) -> Self {
+        let Some(rest) = key.strip_prefix(SPILL_PREFIX) else {
+            return Self::Other;
+        };
+        let is_users = ownership == BucketOwnership::User;
+        if is_handlers(rest) {
+            return if is_users {
+                Self::Unknown(UnclaimedReason::NamesNoPipeline)
+            } else {
+                Self::Pipeline
+            };
+        }
+        match rest.split_once('/') {
+            Some((owner, rest)) if owner == pipeline && is_handlers(rest) => Self::Pipeline,
+            // A pipeline's name has no `=`, so this is never a day.
+            Some((owner, rest)) if is_handlers(rest) && !owner.contains('=') => Self::Other,
+            parts if is_users && parts.is_none_or(|(owner, _)| owner != pipeline) => Self::Other,
+            _ => Self::Unknown(UnclaimedReason::NotFromHandler),
+        }
+    }
+}
+
+/// Where this pipeline's handler stores undelivered impressions.
+fn own_prefix(pipeline: &str) -> String {
+    format!("{SPILL_PREFIX}{pipeline}/")
+}
+
+/// Whether the end of a key is as the handler makes it: `dt=YYYY-MM-DD/<request id>-<16 hex>.ndjson.gz`.
+fn is_handlers(key: &str) -> bool {
+    let parts = key.strip_prefix("dt=").and_then(|key| key.split_once('/'));
+    parts.is_some_and(|(day, name)| is_day(day) && is_handlers_name(name))
+}
+
+fn is_day(text: &str) -> bool {
+    let is_as = |(byte, like): (u8, u8)| {
+        if like == b'0' {
+            byte.is_ascii_digit()
+        } else {
+            byte == like
+        }
+    };
+    text.len() == 10 && text.bytes().zip(*b"0000-00-00").all(is_as)
+}
+
+fn is_handlers_name(name: &str) -> bool {
+    let Some((request, unique)) = name
+        .strip_suffix(SPILLED_EXTENSION)
+        .and_then(|name| name.rsplit_once('-'))
+    else {
+        return false;
+    };
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    !request.is_empty()
+        && !request.contains('/')
+        && unique.len() == UNIQUE_DIGITS
+        && unique.bytes().all(is_hex)
+}
+
+#[cfg(test)]
+mod tests;
