@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::error::NoSuchBucket;
 use aws_smithy_mocks::{Rule, mock};
 
 use super::*;
@@ -161,10 +160,8 @@ async fn objects_of_several_days_are_moved_by_one_command() {
 
 #[tokio::test]
 async fn a_bucket_that_does_not_exist_holds_nothing() {
-    let rule = mock!(aws_sdk_s3::Client::list_objects_v2).then_error(|| {
-        let code = ErrorMetadata::builder().code("NoSuchBucket").build();
-        ListObjectsV2Error::NoSuchBucket(NoSuchBucket::builder().meta(code).build())
-    });
+    let rule = mock!(aws_sdk_s3::Client::list_objects_v2)
+        .then_error(|| ListObjectsV2Error::generic(ErrorMetadata::builder().code("NoSuchBucket").build()));
     let none = spilled(&aws(&[], &[&rule]), "b", "flags", BucketOwnership::Pipeline).await;
     assert_eq!(none.unwrap(), Spilled::default());
 }
