@@ -223,3 +223,6 @@ async fn load(target: &Target) -> SdkConfig {
     }
     loader.load().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ mod catalog;
 mod deployer;
 mod monitoring;
 mod policies;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use deployer::{Purpose, policy as deployer_policy};
 pub(crate) use monitoring::{LATE_SECONDS, Metric, alarms_wanted, what_to_do};

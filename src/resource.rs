@@ -274,3 +274,6 @@ impl Action {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

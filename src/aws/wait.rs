@@ -153,6 +153,65 @@ fn jittered(delay: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::testing;
+
+    async fn after(seconds: u64) -> Result<u64, AwsError> {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        Ok(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_waited_for_ten_more_seconds_once_the_user_interrupts() {
+        let aws = testing::aws(&[], &[]);
+        assert_eq!(aws.answer("test:Call", after(3600)).await.unwrap(), 3600);
+        let interrupt = aws.interrupt.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            interrupt.cancel();
+        });
+        let started = Instant::now();
+        let error = aws.answer("test:Call", after(3600)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Interrupted);
+        assert_eq!(started.elapsed(), Duration::from_secs(70));
+        assert_eq!(aws.answer("test:Call", after(9)).await.unwrap(), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_end_at_once_when_the_user_interrupts() {
+        let aws = testing::aws(&[], &[]);
+        let interrupt = aws.interrupt.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            interrupt.cancel();
+        });
+        let started = Instant::now();
+        let look = async || Ok(Look::<()>::Pending("CREATING".to_owned()));
+        let error = aws.wait_until("it", SETTLING, look).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Interrupted);
+        assert!(error.message.contains("CREATING"), "{}", error.message);
+        let not_yet = async || Err::<(), _>(AwsError::own("test:Call", ErrorKind::NotYet, "no"));
+        let error = aws.settle(&|_| {}, not_yet).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Interrupted);
+        assert_eq!(started.elapsed(), Duration::from_secs(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_says_how_long_it_was_and_what_it_saw_last() {
+        let aws = testing::aws(&[], &[]);
+        let started = Instant::now();
+        let look = async || Ok(Look::<()>::Pending("CREATING".to_owned()));
+        let error = aws
+            .wait_until("it to be ready", SETTLING, look)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, ErrorKind::TimedOut);
+        assert_eq!(
+            error.message,
+            "waited 10m for it to be ready; the last state was CREATING"
+        );
+        assert!(started.elapsed() <= SETTLING);
+        assert!(started.elapsed() > SETTLING - LOOK_AGAIN.1 * 2);
+    }
 
     #[test]
     fn looks_become_rarer_the_longer_it_takes() {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::desired::{Desired, Platform, Transport};
-use crate::names::Names;
+use crate::desired::{Desired, testing};
 use crate::resource::Resource;
 use crate::resources::bucket::Lifecycle;
-use crate::spec::{Architecture, Spec};
+use crate::spec::Spec;
 
 /// Which data is there, and what somebody did to the pipeline besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,16 +281,8 @@ const OF_THE_URL: [&str; 2] = ["webhook.secret_path", "webhook.stage"];
 
 fn desired(key: &str, section: &str) -> Desired {
     let (section_name, _) = key.split_once('.').unwrap();
-    let text = format!("name: abc\n{section_name}: {}\n", section.replace("OWN", OWN_KEY));
-    let spec = Spec::parse(&text, "test")
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
-        .spec;
-    let names = Names::new("abc", "123456789012", "aws", "us-east-1");
-    let platform = Platform {
-        architecture: Architecture::X86_64,
-        transport: Transport::Tls,
-    };
-    Desired::new(&spec, &names, platform, None)
+    let section = section.replace("OWN", OWN_KEY);
+    testing::desired(&format!("name: abc\n{section_name}: {section}\n"))
 }
 
 /// What is asked when a pipeline goes from one state to another.

@@ -1,0 +1,31 @@
+//! What a spec asks for, for unit tests.
+
+use super::{Desired, Platform, Transport};
+use crate::names::Names;
+use crate::replay::Place;
+use crate::spec::{Architecture, Spec};
+
+fn spec(text: &str) -> Spec {
+    let parsed = Spec::parse(text, "test").unwrap_or_else(|error| panic!("{text}: {error}"));
+    parsed.spec
+}
+
+fn names(spec: &Spec) -> Names {
+    Names::new(spec.name.as_str(), "123456789012", "aws", "us-east-1")
+}
+
+/// What the spec in this text asks for.
+pub(crate) fn desired(text: &str) -> Desired {
+    let spec = spec(text);
+    let platform = Platform {
+        architecture: Architecture::X86_64,
+        transport: Transport::Tls,
+    };
+    Desired::new(&spec, &names(&spec), platform, None)
+}
+
+/// Where the pipeline of the spec in this text has its impressions.
+pub(crate) fn place(text: &str) -> Place {
+    let spec = spec(text);
+    Place::new(&spec, &names(&spec))
+}

@@ -1,0 +1,365 @@
+//! Unit tests of deciding and ensuring, on a resource that is made up.
+
+use std::cell::{Cell, RefCell};
+
+use serde::Serialize;
+
+use super::*;
+use crate::aws::testing::aws;
+use crate::aws::{Aws, AwsError, ErrorKind};
+
+/// A resource that remembers what was done to it.
+struct Thing {
+    state: State,
+    tags: Tags,
+    wanted: bool,
+    external: bool,
+    /// What `observe` finds.
+    there: RefCell<Option<(State, Tags, Phase)>>,
+    /// How many more looks find it pending.
+    pending: Cell<u32>,
+    /// What was done, in order.
+    done: RefCell<Vec<&'static str>>,
+    /// Whether it exists already when it is to be created.
+    exists: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct State {
+    size: u32,
+    /// Cannot be changed.
+    kind: &'static str,
+}
+
+fn ours() -> Tags {
+    let tags = [("managed-by", "split-pipeline"), ("split-pipeline", "flags")];
+    tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
+fn thing() -> Thing {
+    Thing {
+        state: State { size: 2, kind: "a" },
+        tags: ours(),
+        wanted: true,
+        external: false,
+        there: RefCell::default(),
+        pending: Cell::new(0),
+        done: RefCell::default(),
+        exists: false,
+    }
+}
+
+impl Thing {
+    fn there(self, size: u32, kind: &'static str, tags: Tags, phase: Phase) -> Self {
+        *self.there.borrow_mut() = Some((State { size, kind }, tags, phase));
+        self
+    }
+
+    fn found(&self) -> Option<Observed<Self>> {
+        let there = self.there.borrow().clone();
+        there.map(|(state, tags, phase)| Observed {
+            id: "id",
+            state,
+            tags,
+            phase,
+        })
+    }
+
+    fn decide(&self, adoption: Adoption) -> Decision<Self> {
+        decide(self, self.found(), adoption)
+    }
+
+    async fn ensure(&self, adoption: Adoption) -> Result<&'static str, AwsError> {
+        let aws = aws(&[], &[]);
+        let step = Step::new(&aws, Kind::Bucket, "thing");
+        ensure(self, self.decide(adoption), &(), &step).await
+    }
+
+    fn done(&self) -> Vec<&'static str> {
+        self.done.borrow().clone()
+    }
+}
+
+impl Resource for Thing {
+    type State = State;
+    type Id = &'static str;
+    type Parent = ();
+    type Needs = ();
+
+    fn about(&self) -> About<'_, State> {
+        About {
+            kind: Kind::Bucket,
+            name: "thing",
+            state: &self.state,
+            tags: &self.tags,
+        }
+    }
+
+    fn display_id(id: &&'static str) -> String {
+        (*id).to_owned()
+    }
+
+    fn parent((): &()) {}
+
+    async fn observe(&self, _: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+        let mut found = self.found();
+        if let Some(found) = found.as_mut().filter(|_| self.pending.get() > 0) {
+            self.pending.set(self.pending.get() - 1);
+            found.phase = Phase::Pending("CHANGING".to_owned());
+        } else if let Some(found) = &mut found
+            && matches!(found.phase, Phase::Pending(_))
+        {
+            found.phase = Phase::Ready;
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, (): &(), _: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        self.done.borrow_mut().push("create");
+        if self.exists {
+            return Err(AwsError::own("test:Create", ErrorKind::Exists, "it exists"));
+        }
+        let bare = State {
+            size: 1,
+            kind: self.state.kind,
+        };
+        *self.there.borrow_mut() = Some((bare, self.tags.clone(), Phase::Ready));
+        self.found()
+            .ok_or_else(|| AwsError::incomplete("test:Create", "thing"))
+    }
+
+    async fn update(&self, have: &Observed<Self>, (): &(), _: &Step<'_>) -> Result<&'static str, AwsError> {
+        self.done.borrow_mut().push("update");
+        assert_eq!(have.phase, Phase::Ready);
+        Ok("id")
+    }
+
+    async fn delete(&self, _: &&'static str, _: &Step<'_>) -> Result<(), AwsError> {
+        self.done.borrow_mut().push("delete");
+        Ok(())
+    }
+
+    fn replacement(&self, have: &State) -> Option<Replacement> {
+        match have.kind {
+            "data" => Some(Replacement::Refuse("it holds data".to_owned())),
+            kind if kind != self.state.kind => {
+                Some(Replacement::Recreate("it is of another kind".to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    fn caution(&self, have: &State) -> Option<String> {
+        (self.state.size < have.size).then(|| "it shrinks".to_owned())
+    }
+
+    fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    fn external(&self) -> bool {
+        self.external
+    }
+}
+
+fn somebodys() -> Tags {
+    [("owner".to_owned(), "somebody".to_owned())].into()
+}
+
+#[test]
+fn an_action_follows_from_what_is_there_and_whose_it_is() {
+    use Adoption::{Allow, Refuse};
+    let ready = Phase::Ready;
+    let failed = Phase::Failed("no disk".to_owned());
+    let pending = Phase::Pending("CREATING".to_owned());
+    let cases = [
+        (thing(), Refuse, Action::Create),
+        (thing().there(2, "a", ours(), ready.clone()), Refuse, Action::Keep),
+        (thing().there(2, "a", ours(), pending), Refuse, Action::Keep),
+        (
+            thing().there(1, "a", ours(), ready.clone()),
+            Refuse,
+            Action::Update,
+        ),
+        (
+            thing().there(2, "b", ours(), ready.clone()),
+            Refuse,
+            Action::Replace,
+        ),
+        (
+            thing().there(2, "a", ours(), failed.clone()),
+            Refuse,
+            Action::Replace,
+        ),
+        (
+            thing().there(2, "a", ours(), Phase::Deleting),
+            Refuse,
+            Action::Create,
+        ),
+        (
+            thing().there(2, "data", ours(), ready.clone()),
+            Refuse,
+            Action::Refuse,
+        ),
+        (
+            thing().there(2, "a", somebodys(), ready.clone()),
+            Refuse,
+            Action::Refuse,
+        ),
+        (
+            thing().there(2, "a", Tags::new(), ready.clone()),
+            Refuse,
+            Action::Refuse,
+        ),
+        (
+            thing().there(2, "a", somebodys(), ready.clone()),
+            Allow,
+            Action::Adopt,
+        ),
+        (
+            thing().there(1, "a", Tags::new(), ready.clone()),
+            Allow,
+            Action::Adopt,
+        ),
+        // What would have to be deleted first is not adopted, whatever the user allows.
+        (
+            thing().there(2, "b", somebodys(), ready.clone()),
+            Allow,
+            Action::Refuse,
+        ),
+        (thing().there(2, "a", somebodys(), failed), Allow, Action::Refuse),
+        (
+            thing().there(2, "data", somebodys(), ready),
+            Allow,
+            Action::Refuse,
+        ),
+    ];
+    for (index, (thing, adoption, want)) in cases.iter().enumerate() {
+        assert_eq!(thing.decide(*adoption).action, *want, "case {index}");
+    }
+}
+
+#[test]
+fn the_users_own_resource_is_used_as_it_is_and_never_created() {
+    let external = || Thing {
+        external: true,
+        ..thing()
+    };
+    assert_eq!(external().decide(Adoption::Allow).action, Action::Refuse);
+    let there = external().there(9, "b", somebodys(), Phase::Ready);
+    let decision = there.decide(Adoption::Refuse);
+    assert_eq!((decision.action, decision.caution), (Action::Keep, None));
+    assert!(decision.fields.is_empty());
+}
+
+#[test]
+fn what_the_spec_no_longer_asks_for_goes_if_it_is_the_pipelines() {
+    let unwanted = || Thing {
+        wanted: false,
+        ..thing()
+    };
+    assert_eq!(unwanted().decide(Adoption::Refuse).action, Action::Keep);
+    let ours = unwanted()
+        .there(9, "a", ours(), Phase::Ready)
+        .decide(Adoption::Refuse);
+    assert_eq!(
+        (ours.action, ours.caution.as_deref()),
+        (Action::Delete, Some("it shrinks"))
+    );
+    let theirs = unwanted().there(2, "a", somebodys(), Phase::Ready);
+    assert_eq!(theirs.decide(Adoption::Allow).action, Action::Keep);
+}
+
+#[test]
+fn a_caution_is_given_whenever_there_is_one() {
+    for tags in [ours(), somebodys()] {
+        let decision = thing().there(3, "a", tags, Phase::Ready).decide(Adoption::Allow);
+        assert_eq!(decision.caution.as_deref(), Some("it shrinks"));
+    }
+    assert_eq!(thing().decide(Adoption::Allow).caution, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_was_decided_is_done() {
+    let cases: [(Thing, &[&str]); 6] = [
+        (thing(), &["create", "update"]),
+        (thing().there(2, "a", ours(), Phase::Ready), &[]),
+        (thing().there(1, "a", ours(), Phase::Ready), &["update"]),
+        (
+            thing().there(2, "b", ours(), Phase::Ready),
+            &["delete", "create", "update"],
+        ),
+        (
+            thing().there(2, "a", ours(), Phase::Deleting),
+            &["delete", "create", "update"],
+        ),
+        (
+            Thing {
+                external: true,
+                ..thing()
+            }
+            .there(9, "a", somebodys(), Phase::Ready),
+            &[],
+        ),
+    ];
+    for (thing, want) in cases {
+        thing.ensure(Adoption::Refuse).await.unwrap();
+        assert_eq!(thing.done(), want);
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_touched() {
+    let theirs = thing().there(2, "a", somebodys(), Phase::Ready);
+    let error = theirs.ensure(Adoption::Refuse).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unusable);
+    assert_eq!(theirs.done(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_resource_is_waited_for_before_it_is_changed() {
+    let pending = Phase::Pending("CREATING".to_owned());
+    let thing = thing().there(1, "a", ours(), pending);
+    thing.pending.set(3);
+    thing.ensure(Adoption::Refuse).await.unwrap();
+    assert_eq!((thing.done(), thing.pending.get()), (vec!["update"], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_appears_while_it_is_created_is_taken_only_if_it_is_ours() {
+    let appeared = |tags| {
+        let thing = Thing {
+            exists: true,
+            ..thing()
+        };
+        let decision = thing.decide(Adoption::Allow);
+        (thing.there(2, "a", tags, Phase::Ready), decision)
+    };
+    let aws = aws(&[], &[]);
+    let step = Step::new(&aws, Kind::Bucket, "thing");
+    let (ours, decision) = appeared(ours());
+    assert_eq!(ensure(&ours, decision, &(), &step).await.unwrap(), "id");
+    for tags in [somebodys(), Tags::new()] {
+        let (theirs, decision) = appeared(tags);
+        let error = ensure(&theirs, decision, &(), &step).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Exists);
+        assert_eq!(theirs.done(), ["create"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_with_the_last_state_it_saw() {
+    let aws = aws(&[], &[]);
+    let step = Step::new(&aws, Kind::Bucket, "thing");
+    let endless = thing().there(2, "a", ours(), Phase::Ready);
+    endless.pending.set(u32::MAX);
+    let error = ready(&endless, &(), &step).await.map(drop).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::TimedOut);
+    assert!(error.message.contains("CHANGING"), "{}", error.message);
+    let failed = thing().there(2, "a", ours(), Phase::Failed("no disk".to_owned()));
+    let error = ready(&failed, &(), &step).await.map(drop).unwrap_err();
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::Unusable, "no disk")
+    );
+}
