@@ -2,7 +2,12 @@
 //!
 //! Never deleted with data in it unless the data is purged on request, and never replaced.
 
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging};
+use std::time::Duration;
+
+use aws_sdk_s3::types::{
+    self, BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, ObjectOwnership,
+    Tag, Tagging,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,6 +18,15 @@ use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 mod settings;
 
 pub use settings::{ABORT, EXPIRE, Encryption, Lifecycle, PublicAccess};
+
+/// Errors of single objects in an answer of 200 that may pass by themselves (S3 API reference, `DeleteObjects`).
+const PASSING: [&str; 3] = ["InternalError", "ServiceUnavailable", "SlowDown"];
+
+/// How often objects are deleted before such an error counts.
+const DELETE_ATTEMPTS: usize = 6;
+
+/// How long to wait before objects are deleted again.
+const DELETE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The bucket as it should be.
 #[derive(Clone, Debug)]
@@ -280,8 +294,8 @@ impl Bucket {
 
     /// Deletes every object, version and unfinished upload.
     async fn purge(&self, aws: &Aws) -> Result<(), AwsError> {
+        let mut failures = 0;
         loop {
-            aws.go_on()?;
             let request = || aws.s3.list_object_versions().bucket(&self.name).send();
             let Some(page) = aws.call("s3:ListObjectVersions", request).await.found()? else {
                 return Ok(());
@@ -298,26 +312,46 @@ impl Bucket {
             if objects.is_empty() {
                 return self.abort_uploads(aws).await;
             }
-            let delete = aws_sdk_s3::types::Delete::builder()
-                .set_objects(Some(objects))
-                .quiet(true);
-            let delete = delete.build()?;
-            let request = || {
-                aws.s3
-                    .delete_objects()
-                    .bucket(&self.name)
-                    .delete(delete.clone())
-                    .send()
+            let Some(error) = self.delete_objects(objects, aws).await? else {
+                failures = 0;
+                continue;
             };
-            let answer = aws.call("s3:DeleteObjects", request).await?;
-            if let Some(error) = answer.errors().first() {
-                let (key, why) = (
-                    error.key().unwrap_or_default(),
-                    error.message().unwrap_or_default(),
-                );
-                let message = format!("{key} could not be deleted: {why}");
-                return Err(AwsError::own("s3:DeleteObjects", ErrorKind::Other, message));
+            failures += 1;
+            if failures == DELETE_ATTEMPTS {
+                return Err(error);
             }
+            aws.pause(DELETE_AGAIN).await?;
+        }
+    }
+
+    /// Deletes objects; gives an error that concerns single ones and may pass by itself.
+    async fn delete_objects(
+        &self,
+        objects: Vec<ObjectIdentifier>,
+        aws: &Aws,
+    ) -> Result<Option<AwsError>, AwsError> {
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
+        let request = || {
+            let call = aws.s3.delete_objects().bucket(&self.name);
+            call.delete(delete.clone()).send()
+        };
+        let call = "s3:DeleteObjects";
+        let answer = aws.call(call, request).await?;
+        let passes = |error: &&types::Error| error.code().is_some_and(|code| PASSING.contains(&code));
+        let lasting = answer.errors().iter().find(|error| !passes(error));
+        let Some(error) = lasting.or(answer.errors().first()) else {
+            return Ok(None);
+        };
+        let (key, why) = (
+            error.key().unwrap_or_default(),
+            error.message().or(error.code()).unwrap_or_default(),
+        );
+        let message = format!("{key} could not be deleted: {why}");
+        let failed = AwsError::own(call, ErrorKind::Other, message);
+        if lasting.is_some() {
+            Err(failed)
+        } else {
+            Ok(Some(failed))
         }
     }
 
@@ -326,7 +360,6 @@ impl Bucket {
             let request = || aws.s3.list_multipart_uploads().bucket(&self.name).send();
             let page = aws.call("s3:ListBucketMultipartUploads", request).await?;
             for upload in page.uploads() {
-                aws.go_on()?;
                 let request = || {
                     let call = aws.s3.abort_multipart_upload().bucket(&self.name);
                     call.set_key(upload.key.clone())
@@ -342,9 +375,9 @@ impl Bucket {
     }
 }
 
-fn identifier((key, version): (Option<&str>, Option<&str>)) -> Option<aws_sdk_s3::types::ObjectIdentifier> {
+fn identifier((key, version): (Option<&str>, Option<&str>)) -> Option<ObjectIdentifier> {
     // An unversioned bucket lists the version `null`, which deletes the object all the same.
-    aws_sdk_s3::types::ObjectIdentifier::builder()
+    ObjectIdentifier::builder()
         .key(key?)
         .set_version_id(version.map(str::to_owned))
         .build()
@@ -357,3 +390,6 @@ fn s3_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {
         .collect::<Result<_, _>>()
         .map_err(AwsError::from)
 }
+
+#[cfg(test)]
+mod tests;

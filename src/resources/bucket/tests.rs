@@ -1,0 +1,155 @@
+//! Unit tests of purging: everything goes, in as many calls as it takes, and what does not go is an error.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_s3::operation::abort_multipart_upload::AbortMultipartUploadOutput;
+use aws_sdk_s3::operation::delete_bucket::DeleteBucketOutput;
+use aws_sdk_s3::operation::delete_objects::{DeleteObjectsInput, DeleteObjectsOutput};
+use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsOutput;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
+use aws_sdk_s3::types::{DeleteMarkerEntry, MultipartUpload, ObjectVersion};
+use aws_smithy_mocks::{Rule, mock};
+
+use super::*;
+use crate::aws::testing::aws;
+use crate::desired::testing::desired;
+
+/// The most that S3 lists and deletes with one call.
+const PAGE: usize = 1000;
+
+/// What a bucket holds, each with its version, and whether that is a delete marker.
+#[derive(Clone, Default)]
+struct World {
+    versions: Arc<Mutex<BTreeMap<(String, String), bool>>>,
+    uploads: Arc<Mutex<Vec<String>>>,
+    /// The errors that deleting gives, one for each call, before it works.
+    errors: Arc<Mutex<Vec<&'static str>>>,
+    bucket_deleted: Arc<Mutex<bool>>,
+}
+
+impl World {
+    fn holding(versions: usize, markers: usize, uploads: usize) -> Self {
+        let objects = (0..versions + markers).map(|index| {
+            let marker = index >= versions;
+            ((format!("k{index:05}"), format!("v{index}")), marker)
+        });
+        Self {
+            versions: Arc::new(Mutex::new(objects.collect())),
+            uploads: Arc::new(Mutex::new((0..uploads).map(|it| format!("u{it}")).collect())),
+            ..Self::default()
+        }
+    }
+
+    fn failing(self, errors: &[&'static str]) -> Self {
+        *self.errors.lock().unwrap() = errors.to_vec();
+        self
+    }
+
+    fn list(&self) -> ListObjectVersionsOutput {
+        let versions = self.versions.lock().unwrap();
+        let mut page = ListObjectVersionsOutput::builder().is_truncated(versions.len() > PAGE);
+        for ((key, version), marker) in versions.iter().take(PAGE) {
+            page = if *marker {
+                page.delete_markers(DeleteMarkerEntry::builder().key(key).version_id(version).build())
+            } else {
+                page.versions(ObjectVersion::builder().key(key).version_id(version).build())
+            };
+        }
+        page.build()
+    }
+
+    fn delete(&self, input: &DeleteObjectsInput) -> DeleteObjectsOutput {
+        let objects = input.delete().unwrap().objects();
+        assert!(!objects.is_empty() && objects.len() <= PAGE);
+        let mut errors = self.errors.lock().unwrap();
+        let mut answer = DeleteObjectsOutput::builder();
+        let mut kept = 0;
+        if !errors.is_empty() {
+            let error = types::Error::builder()
+                .key(objects[0].key())
+                .code(errors.remove(0));
+            answer = answer.errors(error.build());
+            kept = 1;
+        }
+        let mut versions = self.versions.lock().unwrap();
+        for object in &objects[kept..] {
+            let version = object.version_id().unwrap().to_owned();
+            assert!(versions.remove(&(object.key().to_owned(), version)).is_some());
+        }
+        answer.build()
+    }
+
+    fn rules(&self) -> [Rule; 5] {
+        let world = self.clone();
+        let list = mock!(aws_sdk_s3::Client::list_object_versions).then_output(move || world.list());
+        let world = self.clone();
+        let delete = mock!(aws_sdk_s3::Client::delete_objects)
+            .then_compute_output(move |input: &DeleteObjectsInput| world.delete(input));
+        let world = self.clone();
+        let uploads = mock!(aws_sdk_s3::Client::list_multipart_uploads).then_output(move || {
+            let uploads = world.uploads.lock().unwrap();
+            let page = ListMultipartUploadsOutput::builder().is_truncated(uploads.len() > PAGE);
+            let upload = |id: &String| MultipartUpload::builder().key("k").upload_id(id).build();
+            page.set_uploads(Some(uploads.iter().take(PAGE).map(upload).collect()))
+                .build()
+        });
+        let world = self.clone();
+        let abort = mock!(aws_sdk_s3::Client::abort_multipart_upload).then_output(move || {
+            world.uploads.lock().unwrap().remove(0);
+            AbortMultipartUploadOutput::builder().build()
+        });
+        let world = self.clone();
+        let delete_bucket = mock!(aws_sdk_s3::Client::delete_bucket).then_output(move || {
+            *world.bucket_deleted.lock().unwrap() = true;
+            DeleteBucketOutput::builder().build()
+        });
+        [list, delete, uploads, abort, delete_bucket]
+    }
+
+    async fn purge(&self) -> Result<(), AwsError> {
+        let rules = self.rules();
+        let aws = aws(&[], &rules.each_ref());
+        let want = desired("name: flags\n").bucket;
+        let step = Step::new(&aws, Kind::Bucket, &want.name);
+        want.delete(&want.name, &step).await
+    }
+
+    fn left(&self) -> (usize, usize, bool) {
+        let (versions, uploads) = (
+            self.versions.lock().unwrap().len(),
+            self.uploads.lock().unwrap().len(),
+        );
+        (versions, uploads, !*self.bucket_deleted.lock().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn every_version_marker_and_upload_goes_over_as_many_pages_as_there_are() {
+    let world = World::holding(2_100, 1_300, 1_001);
+    world.purge().await.unwrap();
+    assert_eq!(world.left(), (0, 0, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_s3_could_not_delete_is_deleted_again() {
+    let world = World::holding(1_500, 0, 0).failing(&["InternalError", "SlowDown", "ServiceUnavailable"]);
+    world.purge().await.unwrap();
+    assert_eq!(world.left(), (0, 0, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_s3_never_deletes_is_an_error_and_the_bucket_stays() {
+    let world = World::holding(3, 0, 0).failing(&["SlowDown"; 100]);
+    let error = world.purge().await.unwrap_err();
+    assert_eq!(error.message, "k00000 could not be deleted: SlowDown");
+    assert_eq!(world.left(), (1, 0, true));
+}
+
+#[tokio::test]
+async fn an_object_that_must_not_be_deleted_is_an_error_at_once() {
+    let world = World::holding(3, 0, 1).failing(&["AccessDenied"]);
+    let error = world.purge().await.unwrap_err();
+    assert_eq!(error.message, "k00000 could not be deleted: AccessDenied");
+    assert_eq!(world.left(), (1, 1, true));
+}
