@@ -6,12 +6,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_lambda::types::Environment;
 use serde_json::Value;
 
 use crate::support::chaos::Chaos;
 use crate::support::emulator::{ACCOUNT, Emulator};
 use crate::support::objects;
+
+mod everything;
 
 /// Of so little time that an outage of five seconds is longer than Kinesis is tried.
 const SPEC: &str = "name: it-loss\n\

@@ -13,6 +13,7 @@ mod conflicts;
 mod deployer;
 mod docs;
 mod drift;
+mod ephemeral;
 mod every_key;
 mod examples;
 mod export;
