@@ -332,11 +332,15 @@ impl<'a> Run<'a> {
                         kind,
                         name: name.to_owned(),
                     });
-                    self.report().failed.push((kind, name.to_owned(), error));
+                    self.failed(kind, name, error);
                 }
                 None
             }
         }
+    }
+
+    pub(crate) fn failed(&self, kind: Kind, name: &str, error: AwsError) {
+        self.report().failed.push((kind, name.to_owned(), error));
     }
 
     pub(crate) fn not_started(&self, kind: Kind, name: &str, why: String) {

@@ -9,12 +9,14 @@ use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::join;
 
 use crate::apply::{Report, Run};
-use crate::aws::Aws;
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
 use crate::observe::Snapshot;
-use crate::resource::{Action, Kind, Observed, Phase, Resource, Step, is_ours};
+use crate::replay::{Place, ReplayError};
+use crate::resource::{Action, Kind, Observed, Resource, Step, is_ours};
 use crate::resources::bucket::Bucket;
 use crate::resources::database::Database;
+use crate::undelivered::drain::{Drain, Unproven};
 
 /// What happens to the impressions in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +41,51 @@ pub struct Kept {
 /// Beyond the buffer's time, how long a delivery may take (Firehose reads its source about once a second).
 pub const DELIVERY_SLACK: Duration = Duration::from_mins(1);
 
-/// Deletes everything in `have` that is the pipeline's.
-pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (Report, Vec<Kept>) {
-    let drain = drain_time(aws, want, &have, data);
+/// What a destroy left behind.
+pub struct Destroyed {
+    /// How it went.
+    pub report: Report,
+    /// What was left where it is.
+    pub kept: Vec<Kept>,
+    /// Whether the bucket has what the stream held.
+    pub drained: Drained,
+}
+
+/// Whether the bucket has what the stream held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drained {
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+    /// It has; so many impressions were copied there.
+    Yes {
+        /// How many.
+        copied: usize,
+    },
+    /// It is not known to have, so the stream was kept.
+    No,
+}
+
+/// What the stream holds that the bucket may not have, and how to bring it there.
+pub struct Undelivered<'a> {
+    /// Where the impressions are.
+    pub place: &'a Place,
+    /// What is not known to be delivered.
+    pub unproven: Unproven,
+}
+
+/// Deletes everything in `have` that is the pipeline's; the stream only once the bucket has what is `undelivered`.
+pub async fn destroy(
+    aws: &Aws,
+    want: &Desired,
+    have: Snapshot,
+    data: Data,
+    undelivered: Option<Undelivered<'_>>,
+) -> Destroyed {
     let destroy = Destroy {
         run: Run::new(aws),
         kept: Mutex::default(),
+        drained: Mutex::default(),
     };
     let alarms = want.alarms.iter().zip(have.alarms);
     let alarms = alarms.map(|(want, have)| destroy.delete(want, have, nothing()));
@@ -62,28 +103,25 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
     let function_logs = destroy.delete(function_logs, have.function_log_group, function.clone());
     let function_role = destroy.delete(&want.function_role, have.function_role, function.clone());
 
+    // The stream is deleted only once the bucket has what it holds; until then the delivery stream delivers on.
     let writer = function.clone();
     let drained = async {
-        let writer = writer.await;
-        if writer == Use::Over {
-            destroy.drain(want, drain).await;
+        match (writer.await, undelivered) {
+            (Use::Over, Some(undelivered)) => destroy.drain(want, undelivered).await,
+            (writer, _) => writer,
         }
-        writer
     };
-    let delivery_stream = destroy.delete(&want.delivery_stream, have.delivery_stream, drained);
-    let stream = destroy.delete(&want.stream, have.stream, delivery_stream.clone());
+    let drained = drained.boxed_local().shared();
+    let delivery_stream = destroy.delete(&want.delivery_stream, have.delivery_stream, drained.clone());
+    let stream_used = both(delivery_stream.clone(), drained);
+    let stream = destroy.delete(&want.stream, have.stream, stream_used);
     let table = destroy.delete(&want.table, have.table, delivery_stream.clone());
     let database = destroy.delete_database(&want.database, have.database, table);
     let delivery_logs = &want.delivery_log_group;
     let delivery_logs = destroy.delete(delivery_logs, have.delivery_log_group, delivery_stream.clone());
     let delivery_role = destroy.delete(&want.delivery_role, have.delivery_role, delivery_stream.clone());
 
-    let written = async {
-        match join!(function, delivery_stream) {
-            (Use::Over, Use::Over) => Use::Over,
-            _ => Use::GoesOn,
-        }
-    };
+    let written = both(function, delivery_stream);
     let bucket = destroy.delete_bucket(&want.bucket, have.bucket, data, written);
     join!(
         rest_api,
@@ -103,6 +141,12 @@ pub async fn destroy(aws: &Aws, want: &Desired, have: Snapshot, data: Data) -> (
 /// What uses a resource that nothing uses.
 fn nothing() -> std::future::Ready<Use> {
     std::future::ready(Use::Over)
+}
+
+/// Whether any of two goes on.
+async fn both(one: impl Future<Output = Use>, other: impl Future<Output = Use>) -> Use {
+    let (one, other) = join!(one, other);
+    every_use(&[one, other])
 }
 
 /// Whether any of several goes on.
@@ -126,6 +170,7 @@ enum Use {
 struct Destroy<'a> {
     run: Run<'a>,
     kept: Mutex<Vec<Kept>>,
+    drained: Mutex<Drained>,
 }
 
 impl Destroy<'_> {
@@ -207,12 +252,13 @@ impl Destroy<'_> {
         }
     }
 
-    fn outcome(self) -> (Report, Vec<Kept>) {
-        let kept = self.kept.into_inner();
-        (
-            self.run.take_report(),
-            kept.unwrap_or_else(PoisonError::into_inner),
-        )
+    fn outcome(self) -> Destroyed {
+        let (kept, drained) = (self.kept.into_inner(), self.drained.into_inner());
+        Destroyed {
+            report: self.run.take_report(),
+            kept: kept.unwrap_or_else(PoisonError::into_inner),
+            drained: drained.unwrap_or_else(PoisonError::into_inner),
+        }
     }
 
     fn keep<R: Resource>(&self, want: &R, why: &str) {
@@ -225,35 +271,49 @@ impl Destroy<'_> {
         }
     }
 
-    /// Lets the delivery stream write what it has gathered.
-    async fn drain(&self, want: &Desired, time: Duration) {
-        if time.is_zero() {
-            return;
+    /// Waits until the bucket has what the stream holds, and copies what is not delivered; without that, the stream is used.
+    async fn drain(&self, want: &Desired, undelivered: Undelivered<'_>) -> Use {
+        let (kind, name) = (Kind::Stream, want.stream.name());
+        let step = Step::new(self.run.aws, kind, name);
+        let drain = Drain {
+            aws: self.run.aws,
+            place: undelivered.place,
+            want,
+            waiting: &|what| step.waiting(what),
+        };
+        let drained = match drain.run(&undelivered.unproven).await {
+            Ok(copied) => Drained::Yes { copied },
+            Err(ReplayError::Aws(error)) if error.kind == ErrorKind::Interrupted => {
+                self.run.not_started(kind, name, error.to_string());
+                Drained::No
+            }
+            Err(error) => {
+                self.run.failed(kind, name, not_drained(error));
+                Drained::No
+            }
+        };
+        *self.drained.lock().unwrap_or_else(PoisonError::into_inner) = drained;
+        match drained {
+            Drained::No => Use::GoesOn,
+            _ => Use::Over,
         }
-        let step = Step::new(self.run.aws, Kind::DeliveryStream, &want.delivery_stream.name);
-        step.waiting(&format!(
-            "{} for the last impressions to be delivered",
-            humantime::format_duration(time)
-        ));
-        // An interruption ends the wait; what follows it is then not started.
-        let _ = self.run.aws.pause(time).await;
     }
 }
 
-/// How long what was just received may still be on its way to the bucket; nothing where the data is not kept, where
-/// nothing is delivered, and on emulators, which deliver at once.
-///
-/// That there is no function any more does not count: an earlier `down` may have deleted it a moment ago.
-fn drain_time(aws: &Aws, want: &Desired, have: &Snapshot, data: Data) -> Duration {
-    let delivering = have.delivery_stream.as_ref();
-    let delivering = delivering.filter(|found| found.phase == Phase::Ready);
-    let purged = data == Data::Purge && !want.bucket.external();
-    let Some(delivering) = delivering.filter(|_| !purged && !aws.is_emulator()) else {
-        return Duration::ZERO;
-    };
-    let buffer = delivering
-        .state
-        .buffer_seconds
-        .max(want.delivery_stream.state.buffer_seconds);
-    Duration::from_secs(u64::try_from(buffer).unwrap_or_default()) + DELIVERY_SLACK
+/// The failure to bring to the bucket what the stream holds.
+fn not_drained(error: ReplayError) -> AwsError {
+    const WHY: &str = "the stream is kept, because impressions in it may not be in S3";
+    match error {
+        ReplayError::Aws(mut error) => {
+            error.message = format!("{}; {WHY}", error.message);
+            error
+        }
+        other => {
+            let why = crate::failure::whole_chain(&other);
+            AwsError::own("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

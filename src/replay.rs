@@ -11,9 +11,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::names::Names;
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
-use crate::table::Column;
+use crate::spec::Spec;
+use crate::table::{Column, delivered_columns, number_fields};
 
 pub mod spilled;
 pub mod stream;
@@ -99,6 +101,21 @@ struct Written {
 }
 
 impl Place {
+    /// Where the pipeline of a spec has its impressions.
+    pub fn new(spec: &Spec, names: &Names) -> Self {
+        let misfits = spec.delivery.error_prefix.of_failed_conversions();
+        Self {
+            name: spec.name.to_string(),
+            stream: names.stream(),
+            bucket: names.bucket(spec),
+            prefix: spec.delivery.prefix.as_str().to_owned(),
+            misfit_prefix: misfits.as_str().to_owned(),
+            record_kib: spec.handler.record_kib.get(),
+            number_fields: number_fields(spec),
+            columns: delivered_columns(spec),
+        }
+    }
+
     /// The prefix of an object with impressions that came in at this time, as Firehose would have made it.
     fn prefix_at(&self, at: SystemTime) -> Result<String, AwsError> {
         prefixes::of(&self.prefix, at).map_err(|expression| {

@@ -260,6 +260,8 @@ pub struct Down {
     pub deleted: Vec<Deleted>,
     /// What was left.
     pub kept: Vec<Kept>,
+    /// How many impressions were copied from the stream to the bucket before the stream was deleted.
+    pub copied: usize,
 }
 
 /// One resource that is gone.

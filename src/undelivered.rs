@@ -6,7 +6,9 @@
 //! What the handler spilled is not delivered either, until `replay` sends it again.
 //! Only reads AWS; the tag itself is part of the desired stream.
 
+pub mod drain;
 pub mod gaps;
+mod tail;
 
 use std::time::{Duration, SystemTime};
 
@@ -21,11 +23,13 @@ use crate::destroy::DELIVERY_SLACK;
 use crate::names::{GAPS_TAG, Names};
 use crate::objects::{BucketOwnership, SpilledPile};
 use crate::observe::Snapshot;
-use crate::resource::{Kind, Observed, Phase, Resource as _, Step};
+use crate::resource::{Kind, Observed, Phase, Resource as _, Step, is_ours};
 use crate::resources::delivery_stream::DeliveryStream;
+use crate::resources::stream;
 use crate::spec::Spec;
 use crate::{objects, prefixes};
 
+use drain::Unproven;
 use gaps::{Gap, Gaps, write_time};
 
 /// How many prefixes are searched for the newest object, an hour each by default: two days.
@@ -183,8 +187,7 @@ pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Gaps, Aw
     if known.is_open() {
         return Ok(known);
     }
-    let oldest = now.checked_sub(retention).unwrap_or(SystemTime::UNIX_EPOCH);
-    let oldest = stream.state.created.map_or(oldest, |created| created.max(oldest));
+    let oldest = oldest(&stream.state, now);
     let delivered = newest_delivered(aws, want, oldest, now).await?;
     if have.stage.is_none() && delivered.is_none() {
         // The webhook was never open, so nothing was received.
@@ -194,6 +197,33 @@ pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Gaps, Aw
     let from = delivered.and_then(|at| at.checked_sub(buffered + DELIVERY_SLACK));
     let from = from.map_or(oldest, |from| from.max(oldest));
     Ok(known.with(Gap { from, until: None }))
+}
+
+/// What is not known to be delivered of what the pipeline's stream holds; nothing if there is no such stream.
+pub async fn unproven(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Option<Unproven>, AwsError> {
+    let Some(stream) = have
+        .stream
+        .as_ref()
+        .filter(|it| is_ours(&want.stream.tags, &it.tags))
+    else {
+        return Ok(None);
+    };
+    let gaps = gaps(aws, want, have).await?;
+    let delivery = have.delivery_stream.as_ref();
+    let delivers =
+        delivery.filter(|it| it.phase == Phase::Ready && is_ours(&want.delivery_stream.tags, &it.tags));
+    let buffered = buffer(want, delivery) + DELIVERY_SLACK;
+    let now = SystemTime::now();
+    let oldest = oldest(&stream.state, now);
+    let delivered = newest_delivered(aws, want, oldest, now).await?;
+    let since = delivered.and_then(|at| at.checked_sub(buffered));
+    let since = since.map_or(oldest, |since| since.max(oldest));
+    let open = gaps.iter().find(|gap| gap.until.is_none());
+    Ok(Some(Unproven {
+        since: open.map_or(since, |gap| since.min(gap.from)),
+        gaps,
+        delivers_within: delivers.map(|_| buffered),
+    }))
 }
 
 /// Makes the gaps part of what the stream should be, so that `up` keeps them before it creates a delivery stream.
@@ -261,6 +291,13 @@ async fn newest_delivered(
         }
     }
     Ok(None)
+}
+
+/// When the oldest record can have arrived that a stream still holds.
+fn oldest(stream: &stream::State, now: SystemTime) -> SystemTime {
+    let retained = now.checked_sub(hours(stream.retention_hours));
+    let retained = retained.unwrap_or(SystemTime::UNIX_EPOCH);
+    stream.created.map_or(retained, |created| created.max(retained))
 }
 
 fn hours(hours: i32) -> Duration {

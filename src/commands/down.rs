@@ -4,14 +4,19 @@ use indicatif::HumanBytes;
 
 use super::Context;
 use super::session::Session;
+use crate::apply::Report;
+use crate::aws::ErrorKind;
 use crate::cli;
-use crate::destroy::{self, Data, destroy};
+use crate::destroy::{self, Data, Destroyed, Drained, destroy};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::objects;
 use crate::progress::{Event, Progress as _};
+use crate::replay::Place;
 use crate::resource::Resource as _;
 use crate::results::{self, Deleted, Kept};
 use crate::ui::Answer;
+use crate::undelivered::gaps::Gaps;
+use crate::undelivered::{self, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -24,9 +29,29 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
     if !args.yes {
         agree(&session, data).await?;
     }
+    let spilled = match data {
+        Data::Keep => context.unless_interrupted(spilled(&session)).await??,
+        Data::Purge => None,
+    };
     let result = take_down(&session, data).await?;
     context.ui.result(&result)?;
+    if let Some(warning) = spilled {
+        context.ui.warn(&warning);
+    }
     Ok(Exit::Done)
+}
+
+/// Says which spilled impressions stay in the bucket, where only another `up` can deliver them.
+async fn spilled(session: &Session) -> Result<Option<String>, Failure> {
+    let (aws, spec, names) = (&session.aws, &session.spec, &session.names);
+    let left = match Undelivered::look(aws, spec, names, Gaps::default()).await {
+        // The bucket stays as it is, whether it can be looked at or not.
+        Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
+        left => left?,
+    };
+    Ok(left.problems().first().map(|(message, _)| {
+        format!("{message}; they stay there: run `split-pipeline up` and then `split-pipeline replay` to deliver them")
+    }))
 }
 
 /// Deletes everything that is the pipeline's.
@@ -34,9 +59,21 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
     let want = session.desired(None);
     let have = session.observe(&want).await?;
     let (have, unseen) = have.with_former_table(&session.aws, &want).await?;
-    let (report, kept) = destroy(&session.aws, &want, have, data).await;
+    let place = Place::new(&session.spec, &session.names);
+    let undelivered = match data {
+        Data::Purge if !session.spec.delivery.existing_bucket => None,
+        _ => {
+            let looking = undelivered::unproven(&session.aws, &want, &have);
+            session.context.unless_interrupted(looking).await??
+        }
+    };
+    let undelivered = undelivered.map(|unproven| destroy::Undelivered {
+        place: &place,
+        unproven,
+    });
+    let Destroyed { report, kept, copied } = destroy(&session.aws, &want, have, data, undelivered).await;
     if !report.is_complete() {
-        return Err(Failure::of_report("down", report));
+        return Err(incomplete(report, drained));
     }
     let deleted = report.done.into_iter().map(|done| Deleted {
         kind: done.kind,
@@ -52,8 +89,26 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
         name: kept.name,
         why: kept.why,
     });
-    let (name, deleted, kept) = (session.spec.name.to_string(), deleted.collect(), kept.collect());
-    Ok(results::Down { name, deleted, kept })
+    Ok(results::Down {
+        name: session.spec.name.to_string(),
+        deleted: deleted.collect(),
+        kept: kept.collect(),
+        copied: match drained {
+            Drained::Yes { copied } => copied,
+            Drained::NotAsked | Drained::No => 0,
+        },
+    })
+}
+
+/// The failure of a `down` that is not complete, and what to do if the stream stays for what it holds.
+fn incomplete(report: Report, drained: Drained) -> Failure {
+    let failure = Failure::of_report("down", report);
+    if drained != Drained::No || failure.kind == FailureKind::Interrupted {
+        return failure;
+    }
+    failure
+        .hint("run `split-pipeline replay --stream --since TIME` to copy what the stream holds, and then `split-pipeline down`")
+        .hint("run `split-pipeline down --purge-data` to delete it with all other data")
 }
 
 async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
@@ -66,7 +121,9 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
         Data::Keep => format!("the bucket {bucket} and its impressions stay"),
         Data::Purge => {
             let what = contents(session, &bucket).await?;
-            format!("the bucket {bucket} goes too, WITH EVERYTHING IN IT: {what}")
+            format!(
+                "the bucket {bucket} goes too, WITH EVERYTHING IN IT: {what}; so does what the stream holds and the bucket does not"
+            )
         }
     };
     let question =

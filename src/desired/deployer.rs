@@ -92,7 +92,17 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
     if purposes.contains(&Purpose::Replay) {
         statements.extend(replay(spec, names));
     }
-    document(&statements)
+    if purposes.contains(&Purpose::Down) {
+        statements.extend(drain(spec, names));
+    }
+    // Two purposes may need the same.
+    let mut unique = Vec::new();
+    for statement in statements {
+        if !unique.contains(&statement) {
+            unique.push(statement);
+        }
+    }
+    document(&unique)
 }
 
 /// To read what was spilled or what the stream has, put it into the stream or where it would have been delivered, and delete
@@ -116,14 +126,37 @@ fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
         allow("ReplayIntoBucket", &["s3:PutObject"], &delivered),
         allow("ReplayStream", &through_stream, &names.stream_arn()),
     ];
-    if spec.delivery.format == Format::Parquet {
-        let misfits = spec.delivery.error_prefix.of_failed_conversions();
-        let misfits = format!("{bucket}/{}*", misfits.fixed_part());
-        statements.push(allow("KeepMisfits", &["s3:PutObject"], &misfits));
-    }
+    statements.extend(keep_misfits(spec, &bucket));
     let keys = ["kms:Decrypt", "kms:GenerateDataKey"];
     statements.extend(use_own_keys(spec, names, &keys, &keys));
     statements
+}
+
+/// To find in the bucket what the stream holds, and to copy there what is missing, before the stream is deleted.
+fn drain(spec: &Spec, names: &Names) -> Vec<Value> {
+    let bucket = names.bucket_arn(&names.bucket(spec));
+    let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
+    let read = [
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+    ];
+    let mut statements = vec![
+        allow("DrainStream", &read, &names.stream_arn()),
+        allow("DrainIntoBucket", &["s3:GetObject", "s3:PutObject"], &delivered),
+    ];
+    statements.extend(keep_misfits(spec, &bucket));
+    let keys = ["kms:Decrypt", "kms:GenerateDataKey"];
+    statements.extend(use_own_keys(spec, names, &keys, &keys));
+    statements
+}
+
+/// To put what fits no table where Firehose puts such.
+fn keep_misfits(spec: &Spec, bucket: &str) -> Option<Value> {
+    let misfits = spec.delivery.error_prefix.of_failed_conversions();
+    let misfits = format!("{bucket}/{}*", misfits.fixed_part());
+    let is_parquet = spec.delivery.format == Format::Parquet;
+    is_parquet.then(|| allow("KeepMisfits", &["s3:PutObject"], &misfits))
 }
 
 fn pass(sid: &str, role: &str, service: &str) -> Value {

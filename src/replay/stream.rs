@@ -151,7 +151,7 @@ fn arrival(record: &Record) -> SystemTime {
 }
 
 /// Lists every shard, closed ones too: they keep what they took before a resharding.
-async fn shards(aws: &Aws, stream: &str) -> Result<Vec<String>, AwsError> {
+pub(crate) async fn shards(aws: &Aws, stream: &str) -> Result<Vec<String>, AwsError> {
     let (mut shards, mut token) = (Vec::new(), None::<String>);
     loop {
         let request = || {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_s3::types::Object;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures_util::future::try_join_all;
@@ -24,6 +25,8 @@ pub struct Search {
     bucket: String,
     prefix: String,
     from: SystemTime,
+    /// Objects that were written before do not count.
+    written_since: SystemTime,
     shape: Shape,
     impressions: HashMap<Impression, Tally>,
     seen: HashSet<String>,
@@ -101,21 +104,36 @@ impl Search {
         shape: Shape,
         lines: &[String],
     ) -> Result<Self, SearchError> {
+        let mut search = Self::among(bucket, prefix, SystemTime::now(), gathered, shape, lines);
+        // Clocks differ, so what is there by now tells which objects are old.
+        search.written_since = SystemTime::UNIX_EPOCH;
+        search.seen = search.list(aws).await?.into_iter().collect();
+        Ok(search)
+    }
+
+    /// A search for impressions among the objects that were written since a time.
+    pub fn among(
+        bucket: &str,
+        prefix: &str,
+        since: SystemTime,
+        gathered: Duration,
+        shape: Shape,
+        lines: &[String],
+    ) -> Self {
         let mut impressions = HashMap::<_, Tally>::new();
         for impression in lines.iter().map(|line| shape.of(line)) {
             impressions.entry(impression).or_default().sent += 1;
         }
-        let mut search = Self {
+        Self {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
-            from: SystemTime::now() - gathered,
+            from: since - gathered,
+            written_since: since,
             shape,
             impressions,
             seen: HashSet::new(),
             objects: Vec::new(),
-        };
-        search.seen = search.list(aws).await?.into_iter().collect();
-        Ok(search)
+        }
     }
 
     /// Reads the objects that are new since the last look.
@@ -172,9 +190,16 @@ impl Search {
         let mut keys = Vec::new();
         for prefix in prefixes {
             let objects = objects::list(aws, &self.bucket, &prefix).await?;
-            keys.extend(objects.into_iter().filter_map(|object| object.key));
+            let recent = objects.into_iter().filter(|object| self.is_recent(object));
+            keys.extend(recent.filter_map(|object| object.key));
         }
         Ok(keys)
+    }
+
+    fn is_recent(&self, object: &Object) -> bool {
+        let written = object.last_modified().copied();
+        let written = written.and_then(|at| SystemTime::try_from(at).ok());
+        written.is_none_or(|at| at >= self.written_since)
     }
 
     async fn read(&self, key: &str, aws: &Aws) -> Result<Vec<Impression>, SearchError> {
@@ -287,6 +312,7 @@ mod tests {
             bucket: "b".into(),
             prefix: String::new(),
             from: SystemTime::now(),
+            written_since: SystemTime::UNIX_EPOCH,
             shape: Shape::Lines,
             impressions: [("a", 1), ("b", 2), ("c", 1)]
                 .map(|(it, sent)| (line(it), Tally { sent, found: 0 }))

@@ -314,6 +314,18 @@ impl Show for Down {
         for kept in &self.kept {
             let _ = writeln!(text, "  {:<18} {} kept: {}", kept.kind, kept.name, kept.why);
         }
+        if self.copied > 0 {
+            let impressions = if self.copied == 1 {
+                "impression"
+            } else {
+                "impressions"
+            };
+            let _ = writeln!(
+                text,
+                "  copied {} {impressions} from the stream to the bucket: they may have been undelivered",
+                self.copied
+            );
+        }
         let _ = writeln!(
             text,
             "{BOLD}{}:{BOLD:#} {} deleted, {} kept",

@@ -6,6 +6,7 @@ use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
 
 use crate::aws::{Aws, AwsError};
+use crate::replay::stream::shards;
 
 /// The most bytes of records that are held at once to look for each of their impressions.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -16,7 +17,7 @@ const READ_AGAIN: Duration = Duration::from_millis(200);
 
 /// The newest records of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tail {
+pub(super) enum Tail {
     /// The impressions in them, each a line.
     Lines(Vec<String>),
     /// They are too many to look for each of them.
@@ -24,7 +25,7 @@ pub enum Tail {
 }
 
 /// Reads what arrived in the stream since a time, up to the newest record of every shard.
-pub async fn read(aws: &Aws, stream: &str, since: SystemTime) -> Result<Tail, AwsError> {
+pub(super) async fn read(aws: &Aws, stream: &str, since: SystemTime) -> Result<Tail, AwsError> {
     let (mut lines, mut bytes) = (Vec::new(), 0);
     for shard in shards(aws, stream).await? {
         let mut iterator = iterator(aws, stream, &shard, since).await?;

@@ -12,6 +12,7 @@ mod cli;
 mod conflicts;
 mod deployer;
 mod docs;
+mod draining;
 mod drift;
 mod ephemeral;
 mod every_key;

@@ -1,0 +1,131 @@
+//! Makes sure that the bucket has what the stream holds, before `down` deletes the stream.
+//!
+//! Looks for each impression of the newest records in the bucket, waits while Firehose delivers, and copies out of the
+//! stream what is left then. Must not delete anything.
+
+use std::time::{Duration, SystemTime};
+
+use super::gaps::Gaps;
+use super::newest_delivered;
+use super::tail::{self, Tail};
+use crate::aws::{Aws, AwsError, ErrorKind, Look};
+use crate::desired::Desired;
+use crate::replay::{Mode, Place, ReplayError, Span, stream};
+use crate::smoke::delivered::{Search, SearchError, Shape};
+
+/// The longest that Firehose gathers records before it writes an object (Firehose API reference, `BufferingHints`).
+const LONGEST_BUFFER: Duration = Duration::from_mins(15);
+
+/// The time by which clocks of Kinesis and S3 may differ: S3 tells when an object was written to the second.
+const CLOCKS: Duration = Duration::from_secs(1);
+
+/// What is not known to be delivered of what a stream holds.
+#[derive(Clone, Debug)]
+pub struct Unproven {
+    /// The spans of time when no delivery stream read the stream.
+    pub gaps: Gaps,
+    /// Whatever arrived since then may still be on its way.
+    pub since: SystemTime,
+    /// The longest that a delivery still takes; absent if nothing delivers.
+    pub delivers_within: Option<Duration>,
+}
+
+/// One stream, and the bucket that should have what it holds.
+pub struct Drain<'a> {
+    /// Where to look.
+    pub aws: &'a Aws,
+    /// Where the impressions are.
+    pub place: &'a Place,
+    /// What the pipeline should be.
+    pub want: &'a Desired,
+    /// Tells what is waited for.
+    pub waiting: &'a dyn Fn(&str),
+}
+
+impl Drain<'_> {
+    /// Returns once the bucket has every impression that the stream holds; gives how many were copied there.
+    pub async fn run(&self, unproven: &Unproven) -> Result<usize, ReplayError> {
+        let mut copied = 0;
+        for gap in unproven.gaps.iter() {
+            if let Some(until) = gap.until {
+                copied += self.copy(gap.from, until).await?;
+            }
+        }
+        if !self.is_delivered(unproven).await? {
+            copied += self.copy(unproven.since, SystemTime::now()).await?;
+        }
+        Ok(copied)
+    }
+
+    async fn copy(&self, since: SystemTime, until: SystemTime) -> Result<usize, ReplayError> {
+        (self.waiting)("what was not delivered to be copied to the bucket");
+        let copied = stream::copy(self.aws, self.place, Span { since, until }, Mode::Do).await?;
+        Ok(copied.copied + copied.misfits)
+    }
+
+    /// Waits, as long as Firehose may take, until everything that arrived since then is in the bucket; tells whether it is.
+    async fn is_delivered(&self, unproven: &Unproven) -> Result<bool, AwsError> {
+        let mut known = Vec::new();
+        loop {
+            match tail::read(self.aws, &self.place.stream, unproven.since).await? {
+                // A request that was under way may have added records during the search.
+                Tail::Lines(lines) if lines.len() == known.len() => return Ok(true),
+                Tail::Lines(lines) => known = lines,
+                Tail::TooLong => return self.is_newest_delivered(unproven).await,
+            }
+            let Some(limit) = unproven.delivers_within else {
+                return Ok(false);
+            };
+            if !self.finds(&known, unproven.since, limit).await? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Looks for each of these impressions in the bucket until all are found or the time is up.
+    async fn finds(&self, lines: &[String], since: SystemTime, limit: Duration) -> Result<bool, AwsError> {
+        let Place { bucket, prefix, .. } = self.place;
+        let shape = self.place.columns.clone().map_or(Shape::Lines, Shape::Rows);
+        let mut search = Search::among(bucket, prefix, since, LONGEST_BUFFER, shape, lines);
+        let look = async || {
+            match search.look(self.aws).await {
+                Ok(()) if search.is_complete() => return Ok(Look::Ready(true)),
+                Ok(()) => {}
+                // Without a bucket nothing is found, and there is nowhere to copy to, which the copy then says.
+                Err(SearchError::Aws(error)) if error.kind == ErrorKind::NotFound => {
+                    return Ok(Look::Ready(false));
+                }
+                Err(SearchError::Aws(error)) => return Err(error),
+                Err(SearchError::Smoke(_)) => return Ok(Look::Ready(false)),
+            }
+            (self.waiting)("the last impressions to be delivered");
+            Ok(Look::Pending("not all found in the bucket".to_owned()))
+        };
+        match self
+            .aws
+            .wait_until("the last impressions to be delivered", limit, look)
+            .await
+        {
+            Err(error) if error.kind == ErrorKind::TimedOut => Ok(false),
+            found => found,
+        }
+    }
+
+    /// Waits as long as Firehose may take, and then tells whether an object is newer than every record.
+    async fn is_newest_delivered(&self, unproven: &Unproven) -> Result<bool, AwsError> {
+        let Some(limit) = unproven.delivers_within else {
+            return Ok(false);
+        };
+        (self.waiting)("the last impressions to be delivered");
+        self.aws.pause(limit).await?;
+        let now = SystemTime::now();
+        let Some(newest) = newest_delivered(self.aws, self.want, unproven.since, now).await? else {
+            return Ok(false);
+        };
+        let later = tail::read(self.aws, &self.place.stream, newest + CLOCKS).await?;
+        Ok(later == Tail::Lines(Vec::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
