@@ -5,23 +5,16 @@ use std::time::SystemTime;
 use super::Context;
 use super::session::Session;
 use crate::cli;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, FailureKind};
 use crate::replay::{Mode, Place, Span, spilled, stream};
-use crate::table::{delivered_columns, number_fields};
+use crate::results::Replay;
+
+/// How many skipped objects an error names.
+const MOST_SHOWN: usize = 20;
 
 pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
-    let misfits = session.spec.delivery.error_prefix.of_failed_conversions();
-    let place = Place {
-        name: session.spec.name.to_string(),
-        stream: session.names.stream(),
-        bucket: session.names.bucket(&session.spec),
-        prefix: session.spec.delivery.prefix.as_str().to_owned(),
-        misfit_prefix: misfits.as_str().to_owned(),
-        record_kib: session.spec.handler.record_kib.get(),
-        number_fields: number_fields(&session.spec),
-        columns: delivered_columns(&session.spec),
-    };
+    let place = Place::new(&session.spec, &session.names);
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Do };
     let result = match args.since {
         None => spilled::replay(&session.aws, &place, mode).await?,
@@ -31,5 +24,31 @@ pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, F
         }
     };
     context.ui.result(&result)?;
-    Ok(Exit::Done)
+    if result.skipped.is_empty() {
+        Ok(Exit::Done)
+    } else {
+        Err(incomplete(&result))
+    }
+}
+
+/// The failure of a replay that left objects alone: each of them and why, as many as a screen takes.
+fn incomplete(result: &Replay) -> Failure {
+    let mut message = format!("{} not replayed", counted(result.skipped.len(), "object"));
+    for skipped in result.skipped.iter().take(MOST_SHOWN) {
+        message = format!("{message}\n{}: {}", skipped.key, skipped.why);
+    }
+    if let Some(more @ 1..) = result.skipped.len().checked_sub(MOST_SHOWN) {
+        message = format!("{message}\nand {more} more; `--output json` lists all of them");
+    }
+    let failure = Failure::new(FailureKind::Replay, message);
+    result
+        .hints
+        .iter()
+        .fold(failure, |failure, hint| failure.hint(hint))
+}
+
+/// A number of things, such as `1 object` and `2 objects`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
