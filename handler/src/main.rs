@@ -37,7 +37,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Error> {
-    let get = |name: &str| env::var(name).ok();
+    // Without the function's name, its objects in S3 would have no owner.
+    let get = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(name) = RUNTIME_VARIABLES.into_iter().find(|name| get(name).is_none()) {
         return Err(MissingVariable { name }.into());
     }

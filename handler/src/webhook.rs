@@ -142,6 +142,7 @@ impl Webhook {
         let spill = Spill {
             s3: &self.clients.s3,
             bucket: &self.settings.bucket,
+            pipeline: &self.function,
             request_id: &request_id,
             deadline,
         };

@@ -102,7 +102,7 @@ async fn impressions_are_delivered_and_others_rejected() {
     let (status, answer, line) = handle(&world.working(100), &event).await;
     assert_eq!((status, answer), (200, counts(4, 2, 0, 2)));
     assert_eq!(world.stream.text(), format!("{IMPRESSION}\n{IMPRESSION}\n"));
-    assert_eq!(world.bucket.text("rejected/").lines().count(), 2);
+    assert_eq!(world.bucket.text("rejected/function/").lines().count(), 2);
     assert_eq!(
         (line.records, line.bytes_in, line.bytes_inflated),
         (1, body.len(), body.len())
@@ -161,7 +161,7 @@ async fn what_kinesis_refuses_is_spilled() {
     let (status, answer, line) = handle(&world.denied("-"), &event).await;
     assert_eq!((status, answer), (200, counts(3, 0, 2, 1)));
     assert_eq!(
-        world.bucket.text("spill/"),
+        world.bucket.text("spill/function/"),
         format!("{IMPRESSION}\n{IMPRESSION}\n")
     );
     assert_eq!(line.error.as_deref(), Some("AccessDeniedException"));
@@ -183,7 +183,7 @@ async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
     let answer: Value = serde_json::from_str(&handled.response.body).unwrap();
     assert_eq!(answer, counts(2, 1, 1, 0));
     assert_eq!(world.stream.text(), format!("{second}\n"));
-    assert_eq!(world.bucket.text("spill/"), format!("{first}\n"));
+    assert_eq!(world.bucket.text("spill/function/"), format!("{first}\n"));
     assert_eq!(
         handled.line.error.as_deref(),
         Some("ProvisionedThroughputExceededException")
@@ -214,7 +214,7 @@ async fn an_impression_too_large_for_a_record_is_spilled() {
     let event = base64(&gzip(format!("[{large},{IMPRESSION}]").as_bytes()));
     let (status, answer, _) = handle(&world.working(100), &event).await;
     assert_eq!((status, answer), (200, counts(2, 1, 1, 0)));
-    assert_eq!(world.bucket.text("spill/"), large + "\n");
+    assert_eq!(world.bucket.text("spill/function/"), large + "\n");
 }
 
 #[tokio::test]
