@@ -10,6 +10,8 @@ use libdeflater::Decompressor;
 use memchr::memmem;
 use thiserror::Error;
 
+use crate::memory::Memory;
+
 /// What a body may inflate to: 64 MiB, as the contract says ("The webhook", answer 413).
 ///
 /// Counted while inflating. The size in a gzip trailer is the sender's claim, modulo 4 GiB and of the last member only.
@@ -23,6 +25,9 @@ const PLAIN_MEMBER_START: [u8; 4] = [0x1f, 0x8b, 8, 0];
 
 /// How many times its size deflate can inflate to: 258 bytes out of 2 bits (RFC 1951).
 const HIGHEST_INFLATION: usize = 1032;
+
+/// A buffer larger than this part of the memory is not kept for the next batch, whose impressions may need the room.
+const KEPT_PART: usize = 4;
 
 /// How API Gateway passed the body on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,9 @@ pub enum DecodeError {
     /// The body is larger than [`MAX_INFLATED_BYTES`].
     #[error("the body is larger than {} MiB once inflated", MAX_INFLATED_BYTES / (1024 * 1024))]
     TooLarge,
+    /// Body, impressions or rejected elements take more than [`Memory`] has.
+    #[error("the batch needs more memory than the function has")]
+    Memory,
     /// The text is not UTF-8.
     #[error("the body is not valid UTF-8")]
     Utf8,
@@ -66,7 +74,7 @@ impl DecodeError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::TooLarge => 413,
+            Self::TooLarge | Self::Memory => 413,
             Self::Base64 | Self::Gzip | Self::Utf8 | Self::Json { .. } | Self::NotAnArray => 400,
         }
     }
@@ -89,6 +97,8 @@ pub struct Decoder {
     inflater: Decompressor,
     bytes: Vec<u8>,
     plain: Vec<u8>,
+    /// How much of `plain` was ever written to, and so takes memory.
+    written: usize,
 }
 
 impl Default for Decoder {
@@ -97,6 +107,7 @@ impl Default for Decoder {
             inflater: Decompressor::new(),
             bytes: Vec::new(),
             plain: Vec::new(),
+            written: 0,
         }
     }
 }
@@ -108,6 +119,20 @@ impl Decoder {
     ///
     /// When the body is not what `encoding` or its own first bytes say, or is too large.
     pub fn decode<'a>(&'a mut self, body: &'a str, encoding: Encoding) -> Result<&'a str, DecodeError> {
+        self.decode_within(body, encoding, &mut Memory::unlimited())
+    }
+
+    /// As [`Decoder::decode`], but takes from `memory` what it inflates to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::decode`], and when there is not enough memory.
+    pub fn decode_within<'a>(
+        &'a mut self,
+        body: &'a str,
+        encoding: Encoding,
+        memory: &mut Memory,
+    ) -> Result<&'a str, DecodeError> {
         let text = match encoding {
             // Gzip's second byte is no UTF-8 after its first, so a text never is gzip.
             Encoding::Text => body,
@@ -117,7 +142,7 @@ impl Decoder {
                     .decode_append(body, &mut self.bytes)
                     .map_err(|_| DecodeError::Base64)?;
                 let plain = if self.bytes.starts_with(&GZIP_MAGIC) {
-                    self.inflate()?;
+                    self.inflate(memory)?;
                     &self.plain
                 } else {
                     &self.bytes
@@ -132,13 +157,30 @@ impl Decoder {
     }
 
     /// Inflates the gzip file in `bytes` into `plain`, up to one byte past the limit.
-    fn inflate(&mut self) -> Result<(), DecodeError> {
-        if self.inflate_at_once() {
-            return Ok(());
+    fn inflate(&mut self, memory: &mut Memory) -> Result<(), DecodeError> {
+        if self.written > memory.left() / KEPT_PART {
+            self.plain = Vec::new();
+            self.written = 0;
         }
+        let most = memory.left().min(MAX_INFLATED_BYTES);
+        let result = if self.inflate_at_once(most) {
+            Ok(())
+        } else {
+            self.inflate_exactly(most)
+        };
+        self.written = self.written.max(self.plain.len());
+        result?;
+        if self.plain.len() > most && most < MAX_INFLATED_BYTES {
+            return Err(DecodeError::Memory);
+        }
+        memory.hold(self.written.min(MAX_INFLATED_BYTES))
+    }
+
+    /// Inflates a file of any number of members, and nothing else.
+    fn inflate_exactly(&mut self, most: usize) -> Result<(), DecodeError> {
         self.plain.clear();
         MultiGzDecoder::new(self.bytes.as_slice())
-            .take(MAX_INFLATED_BYTES as u64 + 1)
+            .take(most as u64 + 1)
             .read_to_end(&mut self.plain)
             .map_err(|_| DecodeError::Gzip)?;
         Ok(())
@@ -150,7 +192,7 @@ impl Decoder {
     /// of the first member, but does not say where it was. If the file ends in the right trailer and has the same eight
     /// bytes nowhere else, the trailer that `libdeflate` checked is the end of the file. Everything else, and a header
     /// with optional fields, of which `libdeflate` checks less, is left to the slower means.
-    fn inflate_at_once(&mut self) -> bool {
+    fn inflate_at_once(&mut self, most: usize) -> bool {
         let gzip = self.bytes.as_slice();
         let Some((data, trailer)) = gzip.split_last_chunk::<8>() else {
             return false;
@@ -160,14 +202,12 @@ impl Decoder {
             u32::from_le_bytes([c0, c1, c2, c3]),
             u32::from_le_bytes([s0, s1, s2, s3]) as usize,
         );
-        let possible = gzip
-            .len()
-            .saturating_mul(HIGHEST_INFLATION)
-            .min(MAX_INFLATED_BYTES);
+        let possible = gzip.len().saturating_mul(HIGHEST_INFLATION).min(most);
         if size > possible || !gzip.starts_with(&PLAIN_MEMBER_START) {
             return false;
         }
         self.plain.resize(size, 0);
+        self.written = self.written.max(size);
         let inflated = self.inflater.gzip_decompress(gzip, &mut self.plain);
         inflated == Ok(size)
             && libdeflater::crc32(&self.plain) == crc

@@ -58,8 +58,7 @@ impl Drop for Lent {
 }
 
 fn write(body: &mut Vec<u8>, stream: &str, records: &[Record<'_>]) {
-    let size =
-        |record: &Record<'_>| record.bytes.div_ceil(3) * 4 + record.partition_key.len() + RECORD_OVERHEAD;
+    let size = |record: &Record<'_>| record.size().div_ceil(3) * 4 + RECORD_OVERHEAD;
     body.reserve_exact(records.iter().map(size).sum::<usize>() + 2 * stream.len() + 64);
     body.extend_from_slice(b"{\"StreamName\":");
     push_string(body, stream);
@@ -74,7 +73,7 @@ fn write(body: &mut Vec<u8>, stream: &str, records: &[Record<'_>]) {
         body.extend_from_slice(b"{\"Data\":\"");
         base64_simd::STANDARD.encode_append(&data, body);
         body.extend_from_slice(b"\",\"PartitionKey\":");
-        push_string(body, &record.partition_key);
+        push_string(body, &record.partition_key());
         body.push(b'}');
     }
     body.extend_from_slice(b"]}");

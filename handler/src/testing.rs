@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::elements::Impression;
-use crate::pack::Record;
+use crate::pack::{Record, Spread};
 
 pub(crate) type S3Answer = MockResponse<PutObjectOutput, PutObjectError>;
 
@@ -163,9 +163,9 @@ pub(crate) fn record(lines: &[&str]) -> Record<'static> {
         .collect();
     let bytes = lines.iter().map(|line| line.len() + 1).sum();
     Record {
-        partition_key: "k".to_owned(),
         impressions: impressions.leak(),
         bytes,
+        spread: Spread::ByKey,
     }
 }
 

@@ -92,7 +92,7 @@ fn inflates_at_once(bytes: &[u8]) -> bool {
         bytes: bytes.to_vec(),
         ..Decoder::default()
     };
-    decoder.inflate_at_once()
+    decoder.inflate_at_once(MAX_INFLATED_BYTES)
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_size_that_cannot_be_takes_no_memory() {
         let at = bytes.len() - 4;
         bytes[at..].copy_from_slice(&size.to_le_bytes());
         decoder.bytes = bytes;
-        assert!(!decoder.inflate_at_once());
+        assert!(!decoder.inflate_at_once(MAX_INFLATED_BYTES));
         assert_eq!(decoder.plain.capacity(), 0, "{size}");
     }
 }
@@ -232,6 +232,47 @@ fn inflating_stops_at_the_limit() {
     let mut past = gzip(&limit);
     past.extend(gzip(b" "));
     assert_eq!(decode_bytes(&past), Err(DecodeError::TooLarge));
+}
+
+fn decode_within(decoder: &mut Decoder, bytes: &[u8], memory: &mut Memory) -> Result<usize, DecodeError> {
+    let body = base64_simd::STANDARD.encode_to_string(bytes);
+    let text = decoder.decode_within(&body, Encoding::Base64, memory);
+    text.map(str::len)
+}
+
+#[test]
+fn no_more_is_inflated_than_memory_is_left() {
+    let whole = gzip(&[b' '; 5_000]);
+    let members = [gzip(&[b' '; 4_000]), gzip(&[b' '; 1_000])].concat();
+    for bytes in [whole, members] {
+        for (have, want) in [
+            (5_001, Ok((5_000, 1))),
+            (5_000, Ok((5_000, 0))),
+            (4_999, Err(DecodeError::Memory)),
+            (0, Err(DecodeError::Memory)),
+        ] {
+            let mut decoder = Decoder::default();
+            let mut memory = Memory::unlimited();
+            memory.hold(memory.left() - have).unwrap();
+            let inflated = decode_within(&mut decoder, &bytes, &mut memory);
+            assert_eq!(inflated.map(|length| (length, memory.left())), want, "{have}");
+            assert!(decoder.plain.len() <= have + 1);
+        }
+    }
+}
+
+#[test]
+fn a_buffer_is_kept_unless_the_next_batch_may_need_its_memory() {
+    let (large, small) = (gzip(&[b' '; 5_000]), gzip(b"[]"));
+    // What the buffer of the large batch takes is held for the small one as well, as long as it is kept.
+    for (have, want) in [(20_000, 15_000), (19_999, 19_997)] {
+        let mut decoder = Decoder::default();
+        decode_within(&mut decoder, &large, &mut Memory::unlimited()).unwrap();
+        let mut memory = Memory::unlimited();
+        memory.hold(memory.left() - have).unwrap();
+        assert_eq!(decode_within(&mut decoder, &small, &mut memory), Ok(2));
+        assert_eq!(memory.left(), want);
+    }
 }
 
 #[test]

@@ -38,14 +38,24 @@ impl World {
 }
 
 fn webhook(record_kib: u32, clients: Clients) -> Webhook {
-    let settings = Settings {
+    Webhook::new(settings(record_kib), clients, function(256))
+}
+
+fn settings(record_kib: u32) -> Settings {
+    Settings {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib,
         number_fields: Vec::new(),
         fields: Fields::All,
-    };
-    Webhook::new(settings, clients, "function")
+    }
+}
+
+fn function(memory_mib: usize) -> Function {
+    Function {
+        name: "function".to_owned(),
+        memory_mib,
+    }
 }
 
 async fn handle(webhook: &Webhook, event: &Value) -> (u16, Value, Line) {
@@ -253,6 +263,48 @@ async fn a_deadline_that_has_passed_is_not_a_panic() {
     let handled = world.working(100).handle(&event, "id", Instant::now()).await;
     let delivered = handled.line.delivered == 1;
     assert_eq!(handled.response.status_code, if delivered { 200 } else { 500 });
+}
+
+/// Handles a batch in a function with so much memory.
+async fn handle_with_memory(memory_mib: usize, settings: Settings, body: &str) -> (World, u16, Value, Line) {
+    let world = World::default();
+    let clients = Clients {
+        kinesis: world.stream.client(accept),
+        s3: world.bucket.client(""),
+    };
+    let webhook = Webhook::new(settings, clients, function(memory_mib));
+    let (status, answer, line) = handle(&webhook, &base64(&gzip(body.as_bytes()))).await;
+    (world, status, answer, line)
+}
+
+#[tokio::test]
+async fn a_batch_that_memory_cannot_hold_is_refused_and_nothing_is_taken() {
+    let tiny = r#"{"key":"","split":""}"#;
+    let tiny = format!("[{tiny}{}]", format!(",{tiny}").repeat(3_050_000));
+    let time = vec!["time".to_owned()];
+    for settings in [
+        settings(0),
+        Settings {
+            number_fields: time,
+            ..settings(100)
+        },
+    ] {
+        let (world, status, answer, line) = handle_with_memory(256, settings, &tiny).await;
+        let want = "the batch needs more memory than the function has";
+        assert_eq!((status, answer), (413, json!({ "error": want })));
+        assert_eq!((line.received, line.level), (0, Level::Warn));
+        assert!(world.stream.sent.lock().unwrap().is_empty());
+        assert!(world.bucket.objects.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_smallest_function_takes_fifty_thousand_impressions() {
+    let impression = format!(r#"{{"key":"a","split":"b","x":"{}"}}"#, "x".repeat(340));
+    let body = format!("[{impression}{}]", format!(",{impression}").repeat(49_999));
+    let (_, status, answer, line) = handle_with_memory(128, settings(100), &body).await;
+    assert_eq!((status, answer), (200, counts(50_000, 50_000, 0, 0)));
+    assert_eq!(line.records, 50_000 / (102_400 / (impression.len() + 1)) + 1);
 }
 
 /// Whitespace as JSON allows it between tokens.
