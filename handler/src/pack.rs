@@ -89,7 +89,7 @@ pub fn pack<'a>(
     Packed {
         records: Records {
             rest: impressions,
-            target: record_kib as usize * 1024,
+            target: (record_kib as usize * 1024).min(MAX_RECORD_BYTES),
             number_fields,
             spread: match record_kib {
                 0 => Spread::ByKey,
@@ -137,7 +137,7 @@ impl<'a> Iterator for Records<'a> {
         if self.fits(first) {
             for next in others {
                 let size = size(next);
-                if bytes + size > self.target || is_oversized(next) || !self.fits(next) {
+                if bytes + size > self.target || !self.fits(next) {
                     break;
                 }
                 count += 1;

@@ -121,6 +121,18 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_allocated_once_and_hardly_larger_than_it_is() {
+        for (count, length) in [(1, 100_000), (500, 1), (20, 1_000)] {
+            let records: Vec<_> = (0..count).map(|_| record(&[&"x".repeat(length)])).collect();
+            let mut body = Vec::new();
+            write(&mut body, "stream", &records);
+            // A key counts as if it were random, of which the base64 is 22 characters, and rounding adds up to 4.
+            let spare = body.capacity() - body.len();
+            assert!(spare <= 100 + count * 28, "{count} {length}: {spare}");
+        }
+    }
+
+    #[test]
     fn no_more_buffers_are_kept_than_there_are_requests_at_once() {
         let bodies = Bodies::default();
         let lent: Vec<_> = (0..9).map(|_| bodies.write("s", &[record(&["a"])])).collect();

@@ -88,17 +88,22 @@ fn a_trailer_that_overlaps_its_copy_does_not_hide_garbage() {
 }
 
 fn inflates_at_once(bytes: &[u8]) -> bool {
+    inflates_at_once_to(MAX_INFLATED_BYTES, bytes)
+}
+
+fn inflates_at_once_to(most: usize, bytes: &[u8]) -> bool {
     let mut decoder = Decoder {
         bytes: bytes.to_vec(),
         ..Decoder::default()
     };
-    decoder.inflate_at_once(MAX_INFLATED_BYTES)
+    decoder.inflate_at_once(most)
 }
 
 #[test]
 fn one_plain_member_is_inflated_at_once_and_nothing_else() {
     let member = gzip(b"[1]");
-    assert!(inflates_at_once(&member));
+    assert!(inflates_at_once_to(3, &member));
+    assert!(!inflates_at_once_to(2, &member));
     // As much as deflate can do, and one byte more than any file of this length can hold.
     let dense = gzip(&vec![b' '; 1024 * 1024]);
     assert!(inflates_at_once(&dense));

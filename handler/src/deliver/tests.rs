@@ -112,6 +112,12 @@ async fn server_errors_are_retried_whatever_their_code() {
     assert_eq!(have.latencies.len(), 6);
 }
 
+#[test]
+fn a_request_that_cannot_be_made_is_given_up() {
+    assert!(!is_retryable(&SdkError::construction_failure("no region")));
+    assert!(is_retryable(&SdkError::timeout_error("too slow")));
+}
+
 #[tokio::test]
 async fn other_errors_are_given_up_at_once() {
     let codes = [

@@ -144,6 +144,22 @@ fn only_kept_fields_stay_and_the_key_is_still_known() {
     assert_eq!(have.impressions[0].key, "\"a\"");
 }
 
+#[test]
+fn every_stored_line_is_an_impression() {
+    let lines = [
+        (r#"{"key":"a","split":"b"}"#, r#""a""#),
+        (r#"{ "k\u0065y":"é","split":"b" }"#, r#""é""#),
+        (r#"{"split":"b"}"#, r#""""#),
+        ("{}", r#""""#),
+    ];
+    let ndjson: String = lines.iter().flat_map(|(line, _)| [line, "\n"]).collect();
+    let stored = stored(&ndjson);
+    let have = stored
+        .iter()
+        .map(|impression| (impression.line.as_ref(), impression.key));
+    assert!(have.eq(lines), "{stored:?}");
+}
+
 /// Parses with so much memory, and returns how many impressions there were and how much is left.
 fn parse_with(bytes: usize, text: &str, fields: &Fields) -> Result<(usize, usize), DecodeError> {
     let mut memory = Memory::unlimited();

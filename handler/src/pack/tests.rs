@@ -34,6 +34,7 @@ fn records_are_filled_up_to_the_target() {
         (1, &[10, 5000, 10, 10], &[11, 5001, 22]),
         (0, &[10, 20], &[11, 21]),
         (1000, &[1_023_999], &[1_024_000]),
+        (5000, &[1_023_000, 998, 999], &[1_024_000, 1_000]),
     ];
     for (record_kib, lines, want) in cases {
         let impressions = of_sizes(lines);
