@@ -283,7 +283,9 @@ impl Destroy<'_> {
         };
         let drained = match drain.run(&undelivered.unproven).await {
             Ok(copied) => Drained::Yes { copied },
-            Err(ReplayError::Aws(error)) if error.kind == ErrorKind::Interrupted => {
+            Err(ReplayError::Aws(error) | ReplayError::Copy(error))
+                if error.kind == ErrorKind::Interrupted =>
+            {
                 self.run.not_started(kind, name, error.to_string());
                 Drained::No
             }
@@ -304,7 +306,7 @@ impl Destroy<'_> {
 fn not_drained(error: ReplayError) -> AwsError {
     const WHY: &str = "the stream is kept, because impressions in it may not be in S3";
     match error {
-        ReplayError::Aws(mut error) => {
+        ReplayError::Aws(mut error) | ReplayError::Copy(mut error) => {
             error.message = format!("{}; {WHY}", error.message);
             error
         }

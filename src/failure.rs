@@ -55,6 +55,8 @@ pub enum FailureKind {
     Local,
     /// The smoke test lost impressions or could not send them.
     Smoke,
+    /// Objects could not be replayed.
+    Replay,
     /// Time ran out.
     TimedOut,
     /// The user interrupted.
@@ -184,11 +186,23 @@ impl From<AwsError> for Failure {
 
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
-        let failure = match error {
-            ReplayError::Aws(error) => Self::from(error),
-            other => Self::new(FailureKind::Aws, whole_chain(&other)),
+        let message = error.to_string();
+        let of = |source: AwsError| Self {
+            message,
+            ..Self::from(source)
         };
-        failure.hint("nothing is lost: `replay` run again goes on with what is left")
+        match error {
+            ReplayError::Aws(source) => Self::from(source),
+            ReplayError::Stopped { source, .. } => {
+                of(source).hint("run `split-pipeline replay` again: it continues with the objects that are left")
+            }
+            ReplayError::NotDeleted { bucket, key, source } => of(source).hint(format!(
+                "`aws s3 rm s3://{bucket}/{key}` deletes it; otherwise the next `replay` sends the same impressions again"
+            )),
+            ReplayError::Copy(source) => {
+                of(source).hint("run the same command again: the same span gives the same objects")
+            }
+        }
     }
 }
 

@@ -12,16 +12,18 @@ use flate2::write::GzEncoder;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::names::Names;
+use crate::objects::{BucketOwnership, SPILLED_EXTENSION};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
 use crate::table::{Column, delivered_columns, number_fields};
 
+mod interruptible;
+pub(crate) mod shard;
 pub mod spilled;
 pub mod stream;
-
-/// What the names of spilled objects end with: they are gzipped NDJSON.
-const NDJSON_GZ: &str = ".ndjson.gz";
+#[cfg(test)]
+mod testing;
 
 /// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Place {
     pub stream: String,
     /// Its bucket.
     pub bucket: String,
+    /// Whose the bucket is.
+    pub ownership: BucketOwnership,
     /// The prefix of delivered objects.
     pub prefix: String,
     /// The prefix of what cannot be converted.
@@ -62,31 +66,35 @@ pub struct Span {
     pub until: SystemTime,
 }
 
-/// What can go wrong beyond an AWS call.
+/// What ends a replay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// An AWS call failed.
+    /// An AWS call failed that concerns every object, or the user interrupted.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// A spilled object cannot be read.
-    #[error("the object {key} cannot be read")]
-    Object {
+    /// An AWS call failed while spilled impressions were sent; what was not sent is still spilled.
+    #[error("stopped after {done} of {all} spilled objects: {source}")]
+    Stopped {
+        /// How many objects were sent again and deleted.
+        done: usize,
+        /// How many there were.
+        all: usize,
+        /// Why.
+        source: AwsError,
+    },
+    /// A spilled object was sent again, and is still there.
+    #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
+    NotDeleted {
+        /// Its bucket.
+        bucket: String,
         /// Its key.
         key: String,
         /// Why.
-        #[source]
-        source: std::io::Error,
+        source: AwsError,
     },
-    /// Kinesis does not take it all, again and again.
-    #[error("{left} impressions of {key} could not be put into the stream: {why}")]
-    Undelivered {
-        /// The spilled object, which stays.
-        key: String,
-        /// How many.
-        left: usize,
-        /// The last error code.
-        why: String,
-    },
+    /// Copying from the stream failed.
+    #[error("copying from the stream: {0}")]
+    Copy(#[source] AwsError),
 }
 
 /// What was written to S3 directly.
@@ -108,6 +116,7 @@ impl Place {
             name: spec.name.to_string(),
             stream: names.stream(),
             bucket: names.bucket(spec),
+            ownership: BucketOwnership::of(spec),
             prefix: spec.delivery.prefix.as_str().to_owned(),
             misfit_prefix: misfits.as_str().to_owned(),
             record_kib: spec.handler.record_kib.get(),
@@ -137,7 +146,7 @@ impl Place {
         let mut written = Written::default();
         let (mut rows, mut misfits) = (Vec::new(), Vec::new());
         let Some(columns) = &self.columns else {
-            let key = self.prefix_at(at)? + name + NDJSON_GZ;
+            let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
             self.write(&key, gzip(ndjson)?, mode, aws).await?;
             written.copied = lines(ndjson).count();
             written.keys.push(key);
@@ -158,7 +167,7 @@ impl Place {
             written.keys.push(key);
         }
         if !misfits.is_empty() {
-            let key = prefixes::known(&self.misfit_prefix, at) + name + NDJSON_GZ;
+            let key = prefixes::known(&self.misfit_prefix, at) + name + SPILLED_EXTENSION;
             self.write(&key, gzip(&misfits.concat())?, mode, aws).await?;
             written.keys.push(key);
         }
@@ -169,7 +178,7 @@ impl Place {
         if mode == Mode::DryRun {
             return Ok(());
         }
-        let content_type = if key.ends_with(NDJSON_GZ) {
+        let content_type = if key.ends_with(SPILLED_EXTENSION) {
             "application/gzip"
         } else {
             "application/vnd.apache.parquet"

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use split_pipeline_handler::log::Level;
 
 use crate::export::Format;
+use crate::objects::Skipped;
 use crate::resource::{Action, FieldChange, Kind};
 use crate::spec::StreamMode;
 use crate::undelivered::Undelivered;
@@ -322,6 +323,11 @@ pub struct Replay {
     pub copied: usize,
     /// Impressions that do not fit into the table, and were put where Firehose puts what it cannot convert.
     pub misfits: usize,
+    /// Objects that were left alone, and why. The command then fails.
+    pub skipped: Vec<Skipped>,
+    /// What to do about them.
+    #[serde(skip)]
+    pub hints: Vec<String>,
 }
 
 /// What `validate` gives.

@@ -30,7 +30,7 @@ const PART: u32 = 20;
 const CALL_AGAIN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
 
 /// How long a call in flight may still take when the user interrupts or time runs out.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// What a look at a resource found.
 pub enum Look<T> {

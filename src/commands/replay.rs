@@ -5,9 +5,13 @@ use std::time::SystemTime;
 use super::Context;
 use super::session::Session;
 use crate::cli;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, FailureKind};
 use crate::replay::{Mode, Place, Span, spilled, stream};
+use crate::results::Replay;
 use crate::undelivered;
+
+/// How many skipped objects an error names.
+const MOST_SHOWN: usize = 20;
 
 pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -19,7 +23,8 @@ pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, F
             let now = SystemTime::now();
             let until = args.until.map_or(now, |until| until.min(now));
             let copied = stream::copy(&session.aws, &place, Span { since, until }, mode).await?;
-            if mode == Mode::Do {
+            // What could not be copied is still missing.
+            if mode == Mode::Do && copied.skipped.is_empty() {
                 let want = session.desired(None);
                 undelivered::forget_copied(&session.aws, &want, since, until).await?;
             }
@@ -27,5 +32,31 @@ pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, F
         }
     };
     context.ui.result(&result)?;
-    Ok(Exit::Done)
+    if result.skipped.is_empty() {
+        Ok(Exit::Done)
+    } else {
+        Err(incomplete(&result))
+    }
+}
+
+/// The failure of a replay that left objects alone: each of them and why, as many as a screen takes.
+fn incomplete(result: &Replay) -> Failure {
+    let mut message = format!("{} not replayed", counted(result.skipped.len(), "object"));
+    for skipped in result.skipped.iter().take(MOST_SHOWN) {
+        message = format!("{message}\n{}: {}", skipped.key, skipped.why);
+    }
+    if let Some(more @ 1..) = result.skipped.len().checked_sub(MOST_SHOWN) {
+        message = format!("{message}\nand {more} more; `--output json` lists all of them");
+    }
+    let failure = Failure::new(FailureKind::Replay, message);
+    result
+        .hints
+        .iter()
+        .fold(failure, |failure, hint| failure.hint(hint))
+}
+
+/// A number of things, such as `1 object` and `2 objects`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }

@@ -1,108 +1,253 @@
-//! Sending again what the handler set aside in S3. An object goes only after all of it is stored elsewhere.
+//! Sending again what the handler spilled to S3: only this pipeline's own objects, each of which goes only after all of it is
+//! stored elsewhere. An object that cannot be replayed is left alone and named, and the others are replayed.
 
-use std::io::Read as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use flate2::read::MultiGzDecoder;
 use split_pipeline_handler::deliver::deliver;
 use split_pipeline_handler::elements::stored;
-use split_pipeline_handler::pack::{pack, requests};
+use split_pipeline_handler::pack::{Packed, Record, pack, requests};
 use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::{Mode, NDJSON_GZ, Place, ReplayError};
-use crate::aws::Aws;
-use crate::objects;
+use super::interruptible::interruptible;
+use super::{Mode, Place, ReplayError, Written};
+use crate::aws::wait::GRACE;
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::objects::content::{MAX_INFLATED_BYTES, ReadError, fetch, inflate};
+use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
 use crate::progress::Event;
 use crate::results::Replay;
 
-/// How long one object's impressions are sent again: a shard takes 1 MB a second, and an object has some 20.
+/// How long one object's impressions are sent again: a shard takes 1 MB per second, and an object has some 20.
 const SENDING: Duration = Duration::from_mins(2);
 
-/// Sends every spilled impression again, or says which those are.
+/// The error codes by which Kinesis refuses a record rather than the caller or the moment (Kinesis API reference, `PutRecords`).
+const REFUSES_RECORD: [&str; 3] = [
+    "InvalidArgumentException",
+    "SerializationException",
+    "ValidationException",
+];
+
+/// What became of one object.
+enum ObjectOutcome {
+    /// All of it is stored elsewhere.
+    Stored,
+    /// Another `replay` was faster.
+    Gone,
+    /// It stays, for this reason.
+    Kept(String),
+    /// It stays since the stream takes nothing now, so the others would stay as well.
+    Hopeless(String),
+}
+
+/// Sends this pipeline's spilled impressions again, oldest first, or says which objects it would send.
 pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, ReplayError> {
-    let mut result = Replay {
+    let spilled = objects::spilled(aws, &place.bucket, &place.name, place.ownership).await?;
+    let result = Replay {
         name: place.name.clone(),
         dry_run: mode == Mode::DryRun,
         bucket: place.bucket.clone(),
         ..Replay::default()
     };
-    // Their keys start with the day, so the oldest come first.
-    let spilled = objects::list(aws, &place.bucket, SPILL_PREFIX).await?;
-    for (index, object) in spilled.iter().enumerate() {
-        aws.go_on()?;
-        let key = object.key().unwrap_or_default();
-        let progress = format!(
-            "sending spilled objects again: {} of {}",
-            index + 1,
-            spilled.len()
-        );
-        aws.event(Event::Working(progress));
-        let ndjson = read(aws, place, key).await?;
-        send(aws, place, mode, key, &ndjson, &mut result).await?;
-        if mode == Mode::Do {
-            let request = || aws.s3.delete_object().bucket(&place.bucket).key(key).send();
-            aws.call("s3:DeleteObject", request).await?;
-        }
-        result.objects.push(key.to_owned());
-    }
+    let mut replaying = Replaying {
+        aws,
+        place,
+        mode,
+        kinesis: interruptible(&aws.kinesis, &aws.interrupt),
+        result,
+    };
+    replaying.all(&spilled.objects).await?;
+    let mut result = replaying.result;
+    leave_unclaimed(&spilled, place, &mut result);
     Ok(result)
 }
 
-async fn send(
-    aws: &Aws,
-    place: &Place,
-    mode: Mode,
-    key: &str,
-    ndjson: &str,
-    result: &mut Replay,
-) -> Result<(), ReplayError> {
-    let impressions = stored(ndjson);
-    let packed = pack(&impressions, place.record_kib, &place.number_fields);
-    result.delivered += impressions.len() - packed.oversized.len();
-    if !packed.oversized.is_empty() {
-        // No record holds them, so they are put where they would have been delivered.
-        let name = key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
-        let name = format!("oversized-{}", name.trim_end_matches(NDJSON_GZ));
-        let lines = packed.oversized.join("\n") + "\n";
-        let now = SystemTime::now();
-        let written = place.put(now, &name, lines.as_bytes(), mode, aws).await?;
-        result.copied += written.copied;
-        result.misfits += written.misfits;
+/// Names the objects that may be somebody else's.
+fn leave_unclaimed(spilled: &Spilled, place: &Place, result: &mut Replay) {
+    result
+        .skipped
+        .extend(spilled.unclaimed.iter().map(|object| Skipped {
+            key: object.key.clone(),
+            why: object.reason.text().to_owned(),
+        }));
+    if let Some(command) = spilled.claim_command(&place.bucket, &place.name) {
+        let name = &place.name;
+        let hint = format!(
+            "if the objects without a pipeline in their keys are {name}'s, run `{command}` and `replay` again"
+        );
+        result.hints.push(hint);
     }
-    if mode == Mode::DryRun {
-        return Ok(());
-    }
-    let deadline = Instant::now() + SENDING;
-    let (bodies, requests) = (Bodies::default(), requests(packed.records));
-    let sent = deliver(&aws.kinesis, &bodies, &place.stream, requests, deadline).await;
-    if sent.undelivered.is_empty() {
-        return Ok(());
-    }
-    Err(ReplayError::Undelivered {
-        key: key.to_owned(),
-        left: sent
-            .undelivered
-            .iter()
-            .map(|record| record.impressions.len())
-            .sum(),
-        why: sent.error.unwrap_or_default(),
-    })
 }
 
-async fn read(aws: &Aws, place: &Place, key: &str) -> Result<String, ReplayError> {
-    let request = || aws.s3.get_object().bucket(&place.bucket).key(key).send();
-    let object = aws.call("s3:GetObject", request).await?;
-    let broken = |source| ReplayError::Object {
-        key: key.to_owned(),
-        source,
-    };
-    let bytes = object.body.collect().await;
-    let bytes = bytes.map_err(|error| broken(std::io::Error::other(error)))?;
-    let mut ndjson = String::new();
-    MultiGzDecoder::new(&*bytes.into_bytes())
-        .read_to_string(&mut ndjson)
-        .map_err(broken)?;
-    Ok(ndjson)
+struct Replaying<'a> {
+    aws: &'a Aws,
+    place: &'a Place,
+    mode: Mode,
+    kinesis: aws_sdk_kinesis::Client,
+    result: Replay,
 }
+
+impl Replaying<'_> {
+    async fn all(&mut self, spilled: &[SpilledObject]) -> Result<(), ReplayError> {
+        for (index, object) in spilled.iter().enumerate() {
+            let progress = format!(
+                "sending spilled objects again: {} of {}",
+                index + 1,
+                spilled.len()
+            );
+            self.aws.event(Event::Working(progress));
+            let stopped = |source| ReplayError::Stopped {
+                done: index,
+                all: spilled.len(),
+                source,
+            };
+            let outcome = self.one(object).await.map_err(stopped)?;
+            match outcome {
+                ObjectOutcome::Gone => {}
+                ObjectOutcome::Stored => {
+                    self.delete(&object.key).await?;
+                    self.result.objects.push(object.key.clone());
+                }
+                ObjectOutcome::Kept(why) => self.skip(&object.key, why),
+                ObjectOutcome::Hopeless(why) => {
+                    self.skip(&object.key, why.clone());
+                    for rest in &spilled[index + 1..] {
+                        self.skip(&rest.key, "not tried: the stream takes nothing now".to_owned());
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, key: &str, why: String) {
+        let key = key.to_owned();
+        self.result.skipped.push(Skipped { key, why });
+    }
+
+    async fn one(&mut self, object: &SpilledObject) -> Result<ObjectOutcome, AwsError> {
+        self.aws.go_on()?;
+        let fetched = fetch(self.aws, &self.place.bucket, &object.key).await?;
+        let read = fetched.and_then(|gzip| inflate(&gzip, MAX_INFLATED_BYTES));
+        let ndjson = match read {
+            Ok(ndjson) => ndjson,
+            Err(ReadError::Gone) => return Ok(ObjectOutcome::Gone),
+            Err(error) => return Ok(self.unreadable(&error)),
+        };
+        let impressions = stored(&ndjson);
+        let packed = pack(&impressions, self.place.record_kib, &self.place.number_fields);
+        let oversized = packed.oversized.len();
+        let written = match self.put_oversized(object, &packed).await {
+            Ok(written) => written,
+            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) => return Ok(ObjectOutcome::Kept(error.to_string())),
+        };
+        let outcome = self.send(packed.records).await?;
+        if matches!(outcome, ObjectOutcome::Stored) {
+            self.result.delivered += impressions.len() - oversized;
+            self.result.copied += written.copied;
+            self.result.misfits += written.misfits;
+        }
+        Ok(outcome)
+    }
+
+    fn unreadable(&mut self, error: &ReadError) -> ObjectOutcome {
+        if let ReadError::Refused(error) = error {
+            self.result.hints.extend(error.hints());
+        } else {
+            let hint = "an object that cannot be read stays in `spill/`: move it out of there, or delete it";
+            self.result.hints.push(hint.to_owned());
+        }
+        ObjectOutcome::Kept(format!("cannot be read: {error}"))
+    }
+
+    /// Puts impressions that no record can hold where they would have been delivered when they were spilled, so that they are
+    /// written over if that is done again.
+    async fn put_oversized(&self, object: &SpilledObject, packed: &Packed<'_>) -> Result<Written, AwsError> {
+        if packed.oversized.is_empty() {
+            return Ok(Written::default());
+        }
+        let name = object.key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
+        let name = format!("oversized-{}", name.trim_end_matches(SPILLED_EXTENSION));
+        let lines = packed.oversized.join("\n") + "\n";
+        let written = self
+            .place
+            .put(object.written, &name, lines.as_bytes(), self.mode, self.aws);
+        written.await
+    }
+
+    async fn send(&mut self, records: Vec<Record<'_>>) -> Result<ObjectOutcome, AwsError> {
+        if self.mode == Mode::DryRun || records.is_empty() {
+            return Ok(ObjectOutcome::Stored);
+        }
+        let all: usize = records.iter().map(|record| record.impressions.len()).sum();
+        let bodies = Bodies::default();
+        let stream = &self.place.stream;
+        let deadline = Instant::now() + SENDING;
+        let sending = deliver(&self.kinesis, &bodies, stream, requests(records), deadline);
+        let sent = tokio::select! {
+            sent = sending => sent,
+            () = out_of_patience(self.aws) => return Err(interrupted()),
+        };
+        if sent.undelivered.is_empty() {
+            return Ok(ObjectOutcome::Stored);
+        }
+        // The client refused what was to start after the interruption.
+        self.aws.go_on()?;
+        let left = all - sent.delivered;
+        let code = sent.error.unwrap_or_default();
+        let why = format!("{left} of {all} impressions not accepted by the stream: {code}");
+        let hint = "the objects stay in `spill/`, so nothing is lost: run `split-pipeline replay` again once the stream accepts them";
+        self.result.hints.push(hint.to_owned());
+        Ok(
+            if sent.delivered == 0 && !REFUSES_RECORD.contains(&code.as_str()) {
+                ObjectOutcome::Hopeless(why)
+            } else {
+                ObjectOutcome::Kept(why)
+            },
+        )
+    }
+
+    /// Deletes an object that is stored elsewhere, even after an interruption: otherwise it would be sent twice.
+    async fn delete(&self, key: &str) -> Result<(), ReplayError> {
+        if self.mode == Mode::DryRun {
+            return Ok(());
+        }
+        let (aws, bucket) = (
+            self.aws.with_interrupt(CancellationToken::new()),
+            &self.place.bucket,
+        );
+        let request = || aws.s3.delete_object().bucket(bucket).key(key).send();
+        let deleted = aws.call("s3:DeleteObject", request).await;
+        deleted.map(|_| ()).map_err(|source| ReplayError::NotDeleted {
+            bucket: bucket.clone(),
+            key: key.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Whether an error of one object's means that no other object can be replayed either.
+fn concerns_all(error: &AwsError) -> bool {
+    use ErrorKind::{Credentials, Interrupted, Throttled, TimedOut, Unreachable};
+    matches!(
+        error.kind,
+        Credentials | Interrupted | Throttled | TimedOut | Unreachable
+    )
+}
+
+/// Ends when calls in flight at an interruption have had their time.
+async fn out_of_patience(aws: &Aws) {
+    aws.interrupt.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+fn interrupted() -> AwsError {
+    AwsError::own("replay", ErrorKind::Interrupted, "interrupted")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,36 @@
-//! Copying from the stream to S3 what it still keeps of a span of time. What is in S3 already is copied all the same.
+//! Copying from the stream to S3 what it still keeps of a span of time, whether it is in S3 already or not.
+//!
+//! Owns which records belong to a span and to which object. Must not read a shard itself.
 
+use std::borrow::Cow;
+use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_kinesis::primitives::DateTime;
-use aws_sdk_kinesis::types::{Record, ShardIteratorType};
+use aws_sdk_kinesis::types::Record;
+use flate2::read::MultiGzDecoder;
 
+use super::shard::{ShardReader, arrival, shards};
 use super::{Mode, Place, ReplayError, Span};
 use crate::aws::{Aws, AwsError};
+use crate::objects::Skipped;
 use crate::progress::Event;
 use crate::results::Replay;
 
 /// How much goes into one object, before compression: what Firehose gathers by default.
 const OBJECT_BYTES: usize = 64 * 1024 * 1024;
 
-/// How long to wait between two reads of a shard, which may be read five times a second (Kinesis API reference,
-/// `GetRecords`).
-const READ_AGAIN: Duration = Duration::from_millis(200);
+/// How far arrival times may be out of order: they are approximate, and nothing says that they only grow (Kinesis API
+/// reference, `Record`). Reading starts so much before a span and ends so much after it.
+const ARRIVAL_SLACK: Duration = Duration::from_mins(5);
+
+/// The most that a gzipped record is inflated to: what the handler takes in one request.
+const MAX_RECORD_INFLATED: u64 = 64 * 1024 * 1024;
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Copies what came in during a span of time to where Firehose would have put it, or says how much that is.
+///
+/// The same span gives the same objects, which are written over; an object of another span is never written over.
 pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Replay, ReplayError> {
     let mut copy = Copy {
         aws,
@@ -30,12 +43,7 @@ pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Re
             ..Replay::default()
         },
     };
-    let shards = shards(aws, &place.stream).await?;
-    for (index, shard) in shards.iter().enumerate() {
-        let progress = format!("copying from the stream: shard {} of {}", index + 1, shards.len());
-        aws.event(Event::Working(progress));
-        copy.shard(shard, span).await?;
-    }
+    copy.all(span).await.map_err(ReplayError::Copy)?;
     Ok(copy.result)
 }
 
@@ -48,124 +56,139 @@ struct Copy<'a> {
 
 /// Impressions that go into one object.
 struct Gathered {
-    name: String,
+    first: String,
+    last: String,
+    records: usize,
     /// When the first came in.
     arrival: SystemTime,
     prefix: String,
     ndjson: Vec<u8>,
 }
 
+impl Gathered {
+    /// The object's name: the same one only for the same records.
+    fn name(&self, pipeline: &str, shard: &str) -> String {
+        let (first, last, records) = (&self.first, &self.last, self.records);
+        format!("replay-{pipeline}-{shard}-{first}-{last}-{records}")
+    }
+}
+
 impl Copy<'_> {
-    async fn shard(&mut self, shard: &str, span: Span) -> Result<(), ReplayError> {
-        let mut iterator = self.iterator(shard, span.since).await?;
-        let mut gathered = None;
-        while let Some(at) = iterator {
-            self.aws.go_on()?;
-            let request = || self.aws.kinesis.get_records().shard_iterator(&at).send();
-            let page = self.aws.call("kinesis:GetRecords", request).await?;
-            for record in &page.records {
-                let arrival = arrival(record);
-                if arrival >= span.until {
-                    return self.put(gathered).await;
-                }
-                self.gather(&mut gathered, shard, record, arrival).await?;
-            }
-            if page.records.is_empty() && page.millis_behind_latest == Some(0) {
-                break;
-            }
-            iterator = page.next_shard_iterator;
-            self.aws.pause(READ_AGAIN).await?;
+    async fn all(&mut self, span: Span) -> Result<(), AwsError> {
+        let shards = shards(self.aws, &self.place.stream).await?;
+        for (index, shard) in shards.iter().enumerate() {
+            let progress = format!("copying from the stream: shard {} of {}", index + 1, shards.len());
+            self.aws.event(Event::Working(progress));
+            self.shard(shard, span).await?;
         }
-        self.put(gathered).await
+        Ok(())
     }
 
-    /// Adds a record to the object that it belongs to. Objects start at the same records whenever the same span is
-    /// copied, and are named by their first one, so that a second time they are written over.
+    async fn shard(&mut self, shard: &str, span: Span) -> Result<(), AwsError> {
+        let from = span.since.checked_sub(ARRIVAL_SLACK).unwrap_or(span.since);
+        let mut reader = ShardReader::start(self.aws, &self.place.stream, shard, from).await?;
+        let mut gathered = None;
+        while let Some(page) = reader.page(self.aws).await? {
+            for record in &page.records {
+                let arrival = arrival(record);
+                if (span.since..span.until).contains(&arrival) {
+                    self.gather(&mut gathered, shard, record, arrival).await?;
+                }
+            }
+            let newest = page.records.last_chunk::<1>().map_or(&[][..], |newest| newest);
+            let is_at_end = page.is_at_tip && is_past(newest, span.until, Duration::ZERO);
+            if is_at_end || is_past(&page.records, span.until, ARRIVAL_SLACK) {
+                break;
+            }
+        }
+        self.put(gathered, shard).await
+    }
+
+    /// Adds a record to the object that it belongs to.
     async fn gather(
         &mut self,
         gathered: &mut Option<Gathered>,
         shard: &str,
         record: &Record,
         arrival: SystemTime,
-    ) -> Result<(), ReplayError> {
-        if record.data().as_ref().is_empty() {
+    ) -> Result<(), AwsError> {
+        let data = record.data().as_ref();
+        let Some(lines) = self.lines(data, shard, record.sequence_number()) else {
+            return Ok(());
+        };
+        if lines.is_empty() {
             return Ok(());
         }
         let prefix = self.place.prefix_at(arrival)?;
         let is_other = |object: &mut Gathered| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
         let full = gathered.take_if(is_other);
-        self.put(full).await?;
+        self.put(full, shard).await?;
         let object = gathered.get_or_insert_with(|| Gathered {
-            name: format!("replay-{shard}-{}", record.sequence_number()),
+            first: record.sequence_number().to_owned(),
+            last: String::new(),
+            records: 0,
             arrival,
             prefix,
             ndjson: Vec::new(),
         });
-        object.ndjson.extend_from_slice(record.data().as_ref());
+        record.sequence_number().clone_into(&mut object.last);
+        object.records += 1;
+        object.ndjson.extend_from_slice(&lines);
         if !object.ndjson.ends_with(b"\n") {
-            // A record that somebody else put there.
+            // A record that another program put there.
             object.ndjson.push(b'\n');
         }
         Ok(())
     }
 
-    async fn put(&mut self, gathered: Option<Gathered>) -> Result<(), ReplayError> {
-        let Some(Gathered {
-            name,
-            arrival,
-            ndjson,
-            ..
-        }) = gathered
-        else {
-            return Ok(());
-        };
+    /// The lines of a record; none if it cannot be read.
+    fn lines<'a>(&mut self, data: &'a [u8], shard: &str, number: &str) -> Option<Cow<'a, [u8]>> {
+        let read = lines(data).map_err(|why| Skipped {
+            key: format!("{shard}/{number}"),
+            why,
+        });
+        read.map_err(|skipped| self.result.skipped.push(skipped)).ok()
+    }
+
+    async fn put(&mut self, gathered: Option<Gathered>, shard: &str) -> Result<(), AwsError> {
+        let Some(object) = gathered else { return Ok(()) };
+        let name = object.name(&self.place.name, shard);
+        let (arrival, ndjson) = (object.arrival, &object.ndjson);
         let written = self
             .place
-            .put(arrival, &name, &ndjson, self.mode, self.aws)
+            .put(arrival, &name, ndjson, self.mode, self.aws)
             .await?;
         self.result.copied += written.copied;
         self.result.misfits += written.misfits;
         self.result.objects.extend(written.keys);
         Ok(())
     }
+}
 
-    async fn iterator(&self, shard: &str, since: SystemTime) -> Result<Option<String>, AwsError> {
-        let request = || {
-            let call = self.aws.kinesis.get_shard_iterator();
-            call.stream_name(&self.place.stream)
-                .shard_id(shard)
-                .shard_iterator_type(ShardIteratorType::AtTimestamp)
-                .timestamp(DateTime::from(since))
-                .send()
-        };
-        let answer = self.aws.call("kinesis:GetShardIterator", request).await?;
-        Ok(answer.shard_iterator)
+/// The lines of a record, inflated if it is gzipped; or why it cannot be read.
+pub(crate) fn lines(data: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    if !data.starts_with(&GZIP_MAGIC) {
+        return Ok(data.into());
+    }
+    let mut lines = Vec::new();
+    let read = MultiGzDecoder::new(data)
+        .take(MAX_RECORD_INFLATED + 1)
+        .read_to_end(&mut lines);
+    match read {
+        Ok(_) if lines.len() as u64 <= MAX_RECORD_INFLATED => Ok(lines.into()),
+        Ok(_) => Err("the record inflates to more than 64 MiB".to_owned()),
+        Err(error) => Err(format!("the record is not valid gzip: {error}")),
     }
 }
 
-fn arrival(record: &Record) -> SystemTime {
-    let arrival = record.approximate_arrival_timestamp();
-    arrival
-        .and_then(|arrival| SystemTime::try_from(*arrival).ok())
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+/// Whether there are records, and all of them arrived so long after the end of a span.
+fn is_past(records: &[Record], until: SystemTime, slack: Duration) -> bool {
+    let past = until.checked_add(slack);
+    !records.is_empty()
+        && records
+            .iter()
+            .all(|record| past.is_some_and(|past| arrival(record) >= past))
 }
 
-/// Lists every shard, closed ones too: they keep what they took before a resharding.
-pub(crate) async fn shards(aws: &Aws, stream: &str) -> Result<Vec<String>, AwsError> {
-    let (mut shards, mut token) = (Vec::new(), None::<String>);
-    loop {
-        let request = || {
-            let call = aws.kinesis.list_shards();
-            // Kinesis takes either the stream or where to go on.
-            let name = token.is_none().then(|| stream.to_owned());
-            call.set_stream_name(name).set_next_token(token.clone()).send()
-        };
-        let page = aws.call("kinesis:ListShards", request).await?;
-        let ids = page.shards.unwrap_or_default().into_iter();
-        shards.extend(ids.map(|shard| shard.shard_id));
-        token = page.next_token;
-        if token.is_none() {
-            return Ok(shards);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

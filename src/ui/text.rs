@@ -365,10 +365,14 @@ impl Show for Replay {
         let would = if self.dry_run { "would be " } else { "" };
         let misfits = match self.misfits {
             0 => String::new(),
-            count => format!(", {count} that do not fit the table {would}put below the error prefix"),
+            count => format!(", {count} that do not fit the table {would}put under the error prefix"),
+        };
+        let skipped = match self.skipped.len() {
+            0 => String::new(),
+            count => format!(", {count} skipped"),
         };
         format!(
-            "{} impressions {would}sent again, {} {would}copied to S3{misfits}, {} objects, bucket {}\n",
+            "{} impressions {would}sent again, {} {would}copied to S3{misfits}, {} objects{skipped}, bucket {}\n",
             self.delivered,
             self.copied,
             self.objects.len(),

@@ -10,6 +10,7 @@ use super::newest_delivered;
 use super::tail::{self, Tail};
 use crate::aws::{Aws, AwsError, ErrorKind, Look};
 use crate::desired::Desired;
+use crate::objects::Skipped;
 use crate::replay::{Mode, Place, ReplayError, Span, stream};
 use crate::smoke::delivered::{Search, SearchError, Shape};
 
@@ -60,7 +61,17 @@ impl Drain<'_> {
     async fn copy(&self, since: SystemTime, until: SystemTime) -> Result<usize, ReplayError> {
         (self.waiting)("what was not delivered to be copied to the bucket");
         let copied = stream::copy(self.aws, self.place, Span { since, until }, Mode::Do).await?;
-        Ok(copied.copied + copied.misfits)
+        match copied.skipped.first() {
+            None => Ok(copied.copied + copied.misfits),
+            Some(Skipped { key, why }) => {
+                let message = format!("the record {key} cannot be copied: {why}");
+                Err(ReplayError::Copy(AwsError::own(
+                    "down",
+                    ErrorKind::Unusable,
+                    message,
+                )))
+            }
+        }
     }
 
     /// Waits, as long as Firehose may take, until everything that arrived since then is in the bucket; tells whether it is.

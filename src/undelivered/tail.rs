@@ -1,19 +1,13 @@
 //! Reads the newest records of a stream, to find out whether the bucket has them.
 
-use std::time::{Duration, SystemTime};
-
-use aws_sdk_kinesis::primitives::DateTime;
-use aws_sdk_kinesis::types::ShardIteratorType;
+use std::time::SystemTime;
 
 use crate::aws::{Aws, AwsError};
-use crate::replay::stream::shards;
+use crate::replay::shard::{ShardReader, shards};
+use crate::replay::stream;
 
 /// The most bytes of records that are held at once to look for each of their impressions.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-
-/// How long to wait between two reads of a shard, which may be read five times per second (Kinesis API reference,
-/// `GetRecords`).
-const READ_AGAIN: Duration = Duration::from_millis(200);
 
 /// The newest records of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,41 +22,20 @@ pub(super) enum Tail {
 pub(super) async fn read(aws: &Aws, stream: &str, since: SystemTime) -> Result<Tail, AwsError> {
     let (mut lines, mut bytes) = (Vec::new(), 0);
     for shard in shards(aws, stream).await? {
-        let mut iterator = iterator(aws, stream, &shard, since).await?;
-        while let Some(at) = iterator {
-            let request = || aws.kinesis.get_records().shard_iterator(&at).send();
-            let page = aws.call("kinesis:GetRecords", request).await?;
+        let mut reader = ShardReader::start(aws, stream, &shard, since).await?;
+        while let Some(page) = reader.page(aws).await? {
             for record in &page.records {
-                let text = String::from_utf8_lossy(record.data().as_ref());
+                // A record that cannot be read is never found in the bucket, so it is copied, which says why it cannot be.
+                let text = stream::lines(record.data().as_ref());
+                let text = text.unwrap_or(record.data().as_ref().into());
+                let text = String::from_utf8_lossy(&text);
                 bytes += text.len();
                 lines.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
             }
             if bytes > MAX_BYTES {
                 return Ok(Tail::TooLong);
             }
-            if page.millis_behind_latest.unwrap_or_default() == 0 && page.records.is_empty() {
-                break;
-            }
-            iterator = page.next_shard_iterator;
-            aws.pause(READ_AGAIN).await?;
         }
     }
     Ok(Tail::Lines(lines))
-}
-
-async fn iterator(
-    aws: &Aws,
-    stream: &str,
-    shard: &str,
-    since: SystemTime,
-) -> Result<Option<String>, AwsError> {
-    let request = || {
-        let call = aws.kinesis.get_shard_iterator().stream_name(stream);
-        call.shard_id(shard)
-            .shard_iterator_type(ShardIteratorType::AtTimestamp)
-            .timestamp(DateTime::from(since))
-            .send()
-    };
-    let answer = aws.call("kinesis:GetShardIterator", request).await?;
-    Ok(answer.shard_iterator)
 }

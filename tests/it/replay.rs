@@ -88,8 +88,8 @@ async fn a_spilled_object_stays_until_all_of_it_is_stored() {
         .unwrap();
     let failed = emulator.local(SPEC, ["replay"]).exits_with(1);
     failed
-        .says("1 impressions of spill/")
-        .says("ResourceNotFoundException")
+        .says("1 object not replayed")
+        .says("1 of 1 impressions not accepted by the stream: ResourceNotFoundException")
         .says("nothing is lost");
     assert_eq!(objects::keys(&config, &bucket(), "spill/").await.len(), 1);
 }
