@@ -140,7 +140,7 @@ fn prose(page: &str) -> impl Iterator<Item = &str> {
 
 /// What a file says, on one line: a page without its code, a source without what makes comments and long texts of it.
 fn said(file: &str, text: &str) -> String {
-    if !file.ends_with(".rs") {
+    if Path::new(file).extension() != Some("rs".as_ref()) {
         return spaced(&prose(text).collect::<Vec<_>>().join(" "));
     }
     let lines = text.lines().map(|line| {
@@ -241,9 +241,12 @@ fn without_row(rows: &[Row], file: &str, page: &str) -> Vec<String> {
 
 /// The rows without a test, or without a reason where that is enough.
 fn unheld(rows: &[Row]) -> Vec<String> {
-    let unheld = rows.iter().filter(|row| match row.needs_tests() {
-        true => row.tests().next().is_none(),
-        false => row.held_by.is_empty(),
+    let unheld = rows.iter().filter(|row| {
+        if row.needs_tests() {
+            row.tests().next().is_none()
+        } else {
+            row.held_by.is_empty()
+        }
     });
     unheld
         .map(|row| format!("{}: {}", row.section, row.quotes[0]))

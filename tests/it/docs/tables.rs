@@ -146,10 +146,10 @@ fn the_costs_are_those_of_estimate() {
                 compared += 1;
             }
             if let Some(objects) = number_before(line, " objects a day") {
-                assert_eq!(objects, estimate.objects_per_day.round(), "{line}");
+                assert!((objects - estimate.objects_per_day).abs() <= 0.5, "{line}");
             }
             if let Some(shards) = number_before(line, " shard") {
-                assert_eq!(shards, estimate.sizing.shards_needed, "{line}");
+                assert!((shards - estimate.sizing.shards_needed).abs() < 0.1, "{line}");
             }
         }
         assert!(want.is_empty(), "{want:?} in\n{block}");
