@@ -1,4 +1,4 @@
-//! Split impressions into your own S3, with one command.
+//! Streams Split impressions into your own S3 bucket, with one command.
 //!
 //! How data flows:
 //!
@@ -8,10 +8,10 @@
 //! AWS  ──────────observe─────────▶ Snapshot ┘
 //! ```
 //!
-//! Left of `apply` nothing changes anything. [`spec`], [`names`], [`desired`] and [`plan`] are pure; [`observe`] only
-//! reads; [`apply`], [`destroy`] and [`rotate`] are the only places that change AWS. `status` is observe + plan, `up` is observe +
-//! plan + apply, `plan` is `up` without its last step: one engine, and one definition of what a resource should look
-//! like.
+//! What is left of `apply` changes nothing. [`spec`], [`names`], [`desired`] and [`plan`] are pure; [`observe`] only reads.
+//! [`apply`], [`destroy`], [`rotate`] and [`replay`] are the only modules that change AWS; [`smoke`] only posts to the webhook.
+//! `status` is observe + plan, `up` is observe + plan + apply, `plan` is `up` without its last step: one engine, and one
+//! definition of what a resource should look like.
 //!
 //! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],

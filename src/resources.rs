@@ -1,6 +1,7 @@
 //! The resources of a pipeline, one file each, all of the same shape.
 //!
-//! A resource may call AWS about itself only; what it needs of others reaches it as `Needs`.
+//! A resource calls AWS about itself only, except that the stage grants API Gateway the permission to invoke the function. What
+//! a resource needs of others reaches it as `Needs`.
 
 pub mod alarm;
 pub mod alarm_topic;

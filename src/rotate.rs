@@ -1,7 +1,7 @@
 //! Gives the webhook a new secret path beside the one it has, or takes the one before away.
 //!
-//! Changes the REST API and its stage and nothing else. The change is one call, that of the API's description; what
-//! follows from it any `up` would finish.
+//! Changes the secret paths of the REST API and the deployment of its stage. The change is one call, which updates the API's
+//! description; any `up` would finish the rest.
 
 use crate::apply::{Report, Run};
 use crate::aws::{Aws, AwsError, ErrorKind};

@@ -1,4 +1,4 @@
-//! Every wait: polling with a deadline, and repeating calls that AWS answers with "not yet".
+//! Waits for resources: polls with a deadline, and repeats calls that AWS answers with "not yet".
 //!
 //! Owns the delays between looks. Must not know what is being waited for beyond the words to say it.
 

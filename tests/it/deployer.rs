@@ -1,5 +1,5 @@
-//! What `permissions` prints is enough, and nothing of it is too much: each action is taken away in turn, and something
-//! fails that names it. IAM is enforced by the emulator.
+//! What `permissions` prints is enough, and no action of it is too much: each is removed in turn, and a command fails and
+//! names it. The emulator enforces IAM; the exceptions are `NOT_ASKED_FOR` and what `Deployer::permissions` widens.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -31,7 +31,7 @@ const AFTER: &str = "name: it-deployer\n\
     webhook: {rate_limit: 50}\n\
     monitoring: {alarms: true, emails: [other@example.com], quiet_minutes: null}\n";
 
-/// What the emulator does not ask for, or cannot do; AWS does (Service Authorization Reference), and the README says why.
+/// What the emulator does not ask for, or cannot do; AWS does (Service Authorization Reference). SECURITY.md points here.
 const NOT_ASKED_FOR: [&str; 13] = [
     // To give a role to a service.
     "iam:PassRole",

@@ -1,6 +1,6 @@
 //! The documentation, held to the product: the spec's reference follows from the schema, and every example is tried.
 //!
-//! `SPLIT_PIPELINE_WRITE_DOCS=1` writes the reference anew.
+//! `SPLIT_PIPELINE_WRITE_DOCS=1` writes the reference anew. Tables and figures are in `docs/tables.rs`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use split_pipeline::spec::Spec;
 
 use crate::support::command::{root, split_pipeline};
 use crate::support::emulator::Emulator;
+
+mod tables;
 
 const HEAD: &str = "# The spec\n\n\
     <!-- Written from the schema by `SPLIT_PIPELINE_WRITE_DOCS=1 cargo test --test it -- docs`. -->\n\n\

@@ -42,7 +42,7 @@ const OTHERS: [(&str, &str); 10] = [
     ("stream", "mode"),
     ("rest_api", "binary_media_types"),
     ("rest_api", "endpoint"),
-    // Neither can change or describe these: unit tests of `rest_api/patch.rs` and `delivery_stream.rs`.
+    // Neither can change or describe these. A unit test of `rest_api/patch.rs` holds the first; no test holds the second.
     ("rest_api", "disable_execute_api_endpoint"),
     ("delivery_stream", "file_extension"),
 ];

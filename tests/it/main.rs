@@ -31,6 +31,7 @@ mod not_yet;
 mod parquet;
 mod permissions;
 mod pipeline;
+mod promises;
 mod races;
 mod replay;
 mod rotation;

@@ -236,6 +236,22 @@ async fn an_ephemeral_smoke_test_leaves_nothing_behind() {
     assert_eq!(inventory::of(&emulator.sdk().await).await, empty);
 }
 
+#[tokio::test]
+async fn an_ephemeral_smoke_test_that_fails_leaves_nothing_behind() {
+    let emulator = Emulator::start();
+    let empty = inventory::of(&emulator.sdk().await).await;
+    let payload = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(payload.path(), r#"[{"key":"a","split":"b"},{"x":1}]"#).unwrap();
+    let smoke = [
+        "smoke",
+        "--ephemeral",
+        "--payload",
+        payload.path().to_str().unwrap(),
+    ];
+    emulator.local(SPEC, smoke).exits_with(1).says("1 of 2 elements");
+    assert_eq!(inventory::of(&emulator.sdk().await).await, empty);
+}
+
 #[test]
 fn a_smoke_test_without_a_pipeline_says_how_to_get_one() {
     let emulator = Emulator::start();
