@@ -162,7 +162,7 @@ pub struct Plan {
 /// Options of `up`.
 #[derive(Args, Clone, Debug)]
 pub struct Up {
-    /// Agree to replacing and shrinking resources
+    /// Confirm changes that replace or shrink a resource, or may delete or hide existing data
     #[arg(long)]
     pub yes: bool,
     /// Take over resources of the right name that are not tagged as this pipeline's
@@ -213,7 +213,7 @@ pub struct Smoke {
 /// Options of `down`.
 #[derive(Args, Clone, Debug)]
 pub struct Down {
-    /// Agree to deleting
+    /// Confirm the deletion
     #[arg(long)]
     pub yes: bool,
     /// Delete the bucket too, with every impression in it

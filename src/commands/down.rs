@@ -71,7 +71,11 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
         place: &place,
         unproven,
     });
-    let Destroyed { report, kept, copied } = destroy(&session.aws, &want, have, data, undelivered).await;
+    let Destroyed {
+        report,
+        kept,
+        drained,
+    } = destroy(&session.aws, &want, have, data, undelivered).await;
     if !report.is_complete() {
         return Err(incomplete(report, drained));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use split_pipeline_handler::deliver::deliver;
 use split_pipeline_handler::elements::stored;
-use split_pipeline_handler::pack::{Packed, Record, pack, requests};
+use split_pipeline_handler::pack::{Packed, Records, pack, requests};
 use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
@@ -145,7 +145,7 @@ impl Replaying<'_> {
             Err(error) if concerns_all(&error) => return Err(error),
             Err(error) => return Ok(ObjectOutcome::Kept(error.to_string())),
         };
-        let outcome = self.send(packed.records).await?;
+        let outcome = self.send(packed.records, impressions.len() - oversized).await?;
         if matches!(outcome, ObjectOutcome::Stored) {
             self.result.delivered += impressions.len() - oversized;
             self.result.copied += written.copied;
@@ -179,11 +179,11 @@ impl Replaying<'_> {
         written.await
     }
 
-    async fn send(&mut self, records: Vec<Record<'_>>) -> Result<ObjectOutcome, AwsError> {
-        if self.mode == Mode::DryRun || records.is_empty() {
+    /// Sends the records that hold `all` impressions.
+    async fn send(&mut self, records: Records<'_>, all: usize) -> Result<ObjectOutcome, AwsError> {
+        if self.mode == Mode::DryRun || all == 0 {
             return Ok(ObjectOutcome::Stored);
         }
-        let all: usize = records.iter().map(|record| record.impressions.len()).sum();
         let bodies = Bodies::default();
         let stream = &self.place.stream;
         let deadline = Instant::now() + SENDING;

@@ -10,8 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::command::{read_until, split_pipeline};
 use crate::support::emulator::Emulator;
 use crate::support::inventory;
+use crate::support::objects;
 use crate::support::pace::Pace;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Fault, Proxy};
 
 const SPEC: &str = "name: it-interrupt\ndelivery: {buffer_mib: 1, buffer_seconds: 0}\n";
 
@@ -72,8 +73,8 @@ async fn an_interrupted_ephemeral_smoke_test_cleans_up_all_the_same() {
 
 /// Calls of `up` that are followed by others of the same resource: the user interrupts while each is under way.
 const MOMENTS: [&str; 8] = [
-    "PUT /it-interrupt-000000000000-us-east-1",
-    "PUT /it-interrupt-000000000000-us-east-1?policy",
+    "PUT /NAME-000000000000-us-east-1",
+    "PUT /NAME-000000000000-us-east-1?policy",
     "CreateStream",
     "CreateRole",
     "POST /restapis",
@@ -82,16 +83,13 @@ const MOMENTS: [&str; 8] = [
     "POST /2015-03-31/functions",
 ];
 
-/// Interrupts `up` once it made a call whose name starts with `moment`; gives what it changed after that, if it came that far.
-async fn changes_after_interruption(proxy: &Proxy, moment: &str) -> Option<Vec<String>> {
+/// Interrupts `up` once it made a call whose name starts with `moment`; gives what it changed after that.
+async fn changes_after_interruption(proxy: &Proxy, spec: &str, moment: &str) -> Vec<String> {
     proxy.take_calls();
-    let mut up = proxy.local(SPEC, ["up", "--yes"]).spawn(Stdio::null());
+    let mut up = proxy.local(spec, ["up", "--yes"]).spawn(Stdio::null());
     while !proxy.has_called(moment) {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        if let Some(ended) = up.try_wait().unwrap() {
-            assert_eq!(ended.code(), Some(0));
-            return None;
-        }
+        assert_eq!(up.try_wait().unwrap(), None, "`up` ended before {moment}");
     }
     kill_process(Pid::from_child(&up), Signal::INT).unwrap();
     let _stderr = read_until("interrupted: finishing", &mut up);
@@ -102,7 +100,7 @@ async fn changes_after_interruption(proxy: &Proxy, moment: &str) -> Option<Vec<S
     let later = proxy.take_calls().into_iter();
     // The emulator drops the tags that CreateStream carries on AWS, so adding them is a part of the creation.
     let later = later.filter(|call| call.changes && call.name != "AddTagsToStream");
-    Some(later.map(|call| call.name).collect())
+    later.map(|call| call.name).collect()
 }
 
 /// How long the proxy takes for each call.
@@ -118,14 +116,44 @@ async fn no_change_starts_after_an_interruption_within_a_resource_either() {
         call: CALL,
         ..Pace::default()
     });
-    let mut interrupted = 0;
-    for moment in MOMENTS {
-        let later = changes_after_interruption(&proxy, moment).await;
-        interrupted += usize::from(later.is_some());
-        assert_eq!(later.unwrap_or_default(), [""; 0], "after {moment}");
+    for (index, moment) in MOMENTS.into_iter().enumerate() {
+        let name = format!("it-interrupt-{index}");
+        let (spec, moment) = (format!("name: {name}\n"), moment.replace("NAME", &name));
+        let later = changes_after_interruption(&proxy, &spec, &moment).await;
+        assert_eq!(later, [""; 0], "after {moment}");
+        emulator.local(&spec, ["up"]).exits_with(0);
+        emulator.local(&spec, ["plan", "--check"]).exits_with(0);
     }
-    assert!(interrupted >= 5, "only {interrupted} runs were interrupted");
-    proxy.set_pace(Pace::default());
-    proxy.local(SPEC, ["up"]).exits_with(0);
-    proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_replay_ends_with_130_and_keeps_what_it_did_not_send() {
+    let emulator = Emulator::start();
+    let config = emulator.sdk().await;
+    let proxy = Proxy::start(emulator.port).await;
+    let url = proxy.local(SPEC, ["up"]).exits_with(0).stdout;
+    crate::replay::forbid_put_records(&config, "it-interrupt").await;
+    let body = r#"[{"key":"a","split":"s"}]"#;
+    let answer = reqwest::Client::new().post(url.trim()).body(body).send();
+    assert_eq!(answer.await.unwrap().status(), 200);
+    // Kinesis throttles for longer than any test lasts.
+    proxy.inject(&[THROTTLED; 1000]);
+    let mut replay = proxy.local(SPEC, ["replay"]).spawn(Stdio::null());
+    while !proxy.has_called("PutRecords") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    kill_process(Pid::from_child(&replay), Signal::INT).unwrap();
+    assert_eq!(replay.wait().unwrap().code(), Some(130));
+    let bucket = "it-interrupt-000000000000-us-east-1";
+    assert_eq!(objects::keys(&config, bucket, "spill/").await.len(), 1);
+    emulator.local(SPEC, ["replay"]).exits_with(0);
+    assert_eq!(objects::keys(&config, bucket, "spill/").await, [""; 0]);
+}
+
+const THROTTLED: Fault = Fault {
+    call: "PutRecords",
+    end: "",
+    status: 400,
+    code: "",
+    body: r#"{"__type":"ProvisionedThroughputExceededException","message":"slow down"}"#,
+};

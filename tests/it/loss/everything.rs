@@ -131,20 +131,26 @@ async fn nothing_is_lost_when_everything_happens_at_once() {
         post_all(&chaos, url),
         replace_delivery_stream(&emulator, &config, chaos.port)
     );
-    let mut answered: Vec<_> = answers.keys().copied().collect();
+    let mut batches_answered: Vec<_> = answers.keys().copied().collect();
     let spilled: u64 = answers.values().map(|it| it["spilled"].as_u64().unwrap()).sum();
     assert!(spilled > 0, "nothing was spilled");
     replay_with_trouble(&emulator);
     let gaps = copy_gaps(&emulator);
     assert!(gaps > 0);
     let (late, said) = down_midway(&emulator, url).await;
-    answered.extend(&late);
+    batches_answered.extend(&late);
 
-    let places = places(&config, &answered).await;
+    let places = places(&config, &batches_answered).await;
+    let Places {
+        answered,
+        delivered,
+        spilled: left,
+        lost,
+    } = places;
+    let (during, done) = (late.len(), chaos.done());
     let figures = format!(
-        "{places:?}; {spilled} had been spilled, {gaps} gaps copied, {} batches answered during `down`; {:?}",
-        late.len(),
-        chaos.done()
+        "{answered} impressions answered 200, {delivered} delivered, {left} in spill/, {lost} lost; {spilled} had been \
+         spilled, {gaps} gaps copied, {during} batches answered during `down`; {done:?}"
     );
     assert_eq!(places.lost, 0, "{figures}");
     assert!(
