@@ -131,7 +131,7 @@ fn one_plain_member_is_inflated_at_once_and_nothing_else() {
 #[test]
 fn a_size_that_cannot_be_takes_no_memory() {
     let mut decoder = Decoder::default();
-    for size in [u32::MAX, 100_000] {
+    for size in [100 * 1024 * 1024, 100_000_u32] {
         let mut bytes = gzip(b"[1]");
         let at = bytes.len() - 4;
         bytes[at..].copy_from_slice(&size.to_le_bytes());

@@ -88,6 +88,8 @@ fn an_impression_of_split_is_told_to_fit_at_once() {
     let fields = ["time".to_owned()];
     assert!(plainly_fits(usual, &fields) && plainly_fits("{}", &fields));
     assert!(plainly_fits(r#"{"Time" : 1 }"#, &fields));
+    // Another name of the same length.
+    assert!(plainly_fits(r#"{"name":"k","time":1}"#, &fields));
     let unusual = [
         r#"{"time": -1}"#,
         r#"{"time":null}"#,
@@ -114,6 +116,13 @@ fn packed_records_have_keys_that_spread() {
 
 #[test]
 fn single_records_are_keyed_by_the_impression() {
+    let impressions = [impression(String::new()), impression(String::new())];
+    for record in pack(&impressions, 0, &[]).records {
+        assert_eq!(
+            (record.impressions.len(), record.partition_key().as_str()),
+            (1, "k")
+        );
+    }
     assert_eq!(partition_key(r#""user-1""#), "user-1");
     assert_eq!(partition_key(r#""\u00e9\n""#), "é\n");
     let long = "é".repeat(300);
@@ -189,6 +198,7 @@ fn a_record_counts_at_least_what_its_key_takes() {
             key: &key,
         }];
         let record = pack(&impressions, 0, &[]).records.next().unwrap();
+        assert_eq!(record.spread, Spread::ByKey);
         let have = record.size() - 5;
         assert!(have >= record.partition_key().len(), "{key}");
         assert!(have <= 768 && have <= key.len().max(16), "{key}");
