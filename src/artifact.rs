@@ -87,6 +87,9 @@ pub enum ArtifactError {
         /// Why.
         why: String,
     },
+    /// A given path names a device, FIFO or directory.
+    #[error("{path} is not a regular file", path = .0.display())]
+    NotAFile(PathBuf),
     /// Cargo could not be started.
     #[error("cargo could not be started")]
     NoCargo(#[source] std::io::Error),
@@ -127,7 +130,7 @@ impl ArtifactError {
                 vec!["`handler.architecture` in the spec has to be the zip's".to_owned()]
             }
             Self::Io { source, .. } if source.kind() != std::io::ErrorKind::NotFound => Vec::new(),
-            Self::Io { .. } | Self::NotAZip { .. } => {
+            Self::Io { .. } | Self::NotAZip { .. } | Self::NotAFile(_) => {
                 vec!["--handler takes the zip that `split-pipeline build --out FILE` writes".to_owned()]
             }
             _ => Vec::new(),
@@ -158,8 +161,12 @@ fn holds_handler(path: &Path) -> bool {
 /// Reads and checks a deployment zip that the user gives.
 pub fn given(path: &Path, architecture: Architecture) -> Result<Artifact, ArtifactError> {
     let io = |error| ArtifactError::io(path, error);
-    let size = std::fs::metadata(path).map_err(io)?.len();
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let file = std::fs::metadata(path).map_err(io)?;
+    // Anything else has no size to check beforehand, and reading it may block or never end.
+    if !file.is_file() {
+        return Err(ArtifactError::NotAFile(path.to_owned()));
+    }
+    let size = usize::try_from(file.len()).unwrap_or(usize::MAX);
     if size > LARGEST_ZIP {
         return Err(ArtifactError::TooLarge(size));
     }
@@ -245,4 +252,17 @@ fn finish(zip: Vec<u8>, origin: Origin) -> Result<Artifact, ArtifactError> {
     }
     let sha256 = STANDARD.encode(Sha256::digest(&zip));
     Ok(Artifact { zip, sha256, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_is_read() {
+        for path in ["/dev/null", "/"] {
+            let refused = given(Path::new(path), Architecture::X86_64).unwrap_err();
+            assert_eq!(refused.to_string(), format!("{path} is not a regular file"));
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod down;
 mod estimate;
 mod export;
 mod init;
+mod input;
 mod local;
 mod logs;
 mod man;
@@ -27,7 +28,7 @@ mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Global};
@@ -51,7 +52,12 @@ pub async fn run(cli: Cli) -> u8 {
         interrupt: CancellationToken::new(),
     };
     let is_endless = cli.command.is_endless();
-    tokio::spawn(watch_for_interrupts(context.clone(), is_endless));
+    // Listening starts before the command does: no signal is missed.
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    if let (Ok(interrupts), Ok(terminations)) = signals {
+        let watched = watch_for_interrupts(context.clone(), is_endless, interrupts, terminations);
+        tokio::spawn(watched);
+    }
     match dispatch(&context, cli.command).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
@@ -66,7 +72,7 @@ pub async fn run(cli: Cli) -> u8 {
 async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(context, &args),
-        Command::Validate => validate::run(context),
+        Command::Validate => validate::run(context).await,
         Command::Plan(args) => plan::run(context, &args).await,
         Command::Up(args) => up::run(context, &args).await,
         Command::Status(args) => status::run(context, &args).await,
@@ -89,12 +95,12 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
 }
 
 /// The first Ctrl-C, or SIGTERM, lets calls in flight finish and starts nothing new; the second ends the process.
-async fn watch_for_interrupts(context: Context, is_endless: bool) {
-    let (Ok(mut interrupts), Ok(mut terminations)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
+async fn watch_for_interrupts(
+    context: Context,
+    is_endless: bool,
+    mut interrupts: Signal,
+    mut terminations: Signal,
+) {
     let mut interruption =
         async || tokio::select! { _ = interrupts.recv() => {}, _ = terminations.recv() => {} };
     interruption().await;

@@ -5,11 +5,19 @@ use std::process::ExitCode;
 use clap::Parser;
 use split_pipeline::cli::Cli;
 use split_pipeline::{commands, ui};
+use tokio::runtime::Builder;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    ExitCode::from(match Cli::try_parse() {
-        Ok(cli) => commands::run(cli).await,
+fn main() -> std::io::Result<ExitCode> {
+    // Besides the main thread, one that hears Ctrl-C even while the main thread is blocked, on a FIFO for example.
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let code = match Cli::try_parse() {
+        Ok(cli) => runtime.block_on(commands::run(cli)),
         Err(error) => ui::usage(&error, std::env::args()),
-    })
+    };
+    // A blocked thread, such as one that looks up a name, must not delay the exit.
+    runtime.shutdown_background();
+    Ok(ExitCode::from(code))
 }

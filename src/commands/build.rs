@@ -13,7 +13,7 @@ pub(super) async fn run(context: &Context, args: &cli::Build) -> Result<Exit, Fa
     let architecture = match args.arch {
         Some(architecture) => architecture,
         None if context.global.file.as_os_str() == "-" || context.global.file.exists() => {
-            read_spec(context)?.handler.architecture
+            read_spec(context).await?.handler.architecture
         }
         None => Architecture::default(),
     };

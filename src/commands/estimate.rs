@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, args: &cli::Estimate) -> Result<Exit,
     let (spec, per_second, posts) = match given {
         Some(per_second) => {
             let posts = f64::from(args.environments) / POST_EVERY_SECONDS;
-            (read_spec(context)?, per_second, posts)
+            (read_spec(context).await?, per_second, posts)
         }
         None => measured(context, args.since).await?,
     };

@@ -1,6 +1,5 @@
 //! What most commands start with: the spec, the emulator if asked for, AWS, and the handler's code.
 
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
+use super::input::Input;
 use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile};
 use crate::aws::{Aws, Target};
 use crate::desired::{Code, Desired, Platform, Transport};
@@ -33,7 +33,7 @@ pub(super) struct Session {
 impl Session {
     /// Reads the spec and connects to AWS, or to the emulator.
     pub(super) async fn open(context: &Context) -> Result<Self, Failure> {
-        let spec = read_spec(context)?;
+        let spec = read_spec(context).await?;
         let target = target(context, &spec).await?;
         let connect = Aws::connect(&target, Arc::clone(&context.ui) as _, context.interrupt.clone());
         let aws = context.unless_interrupted(connect).await??;
@@ -195,21 +195,12 @@ impl Session {
 }
 
 /// Reads and checks the spec; its warnings go to the user.
-pub(super) fn read_spec(context: &Context) -> Result<Spec, Failure> {
-    let path = &context.global.file;
-    let mut bytes = Vec::new();
+pub(super) async fn read_spec(context: &Context) -> Result<Spec, Failure> {
+    let input = Input::at(&context.global.file);
+    let origin = input.name();
     // One byte more than allowed tells a text that is too long without reading all of it.
     let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
-    let (origin, read) = if path.as_os_str() == "-" {
-        (
-            "standard input".to_owned(),
-            std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
-        )
-    } else {
-        let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-        (path.display().to_string(), read)
-    };
-    read.map_err(|error| {
+    let bytes = context.read(&input, limit).await?.map_err(|error| {
         Failure::new(
             FailureKind::Spec,
             format!("{origin}: the spec cannot be read: {error}"),

@@ -33,6 +33,7 @@ mod replay;
 mod running;
 mod second_emulator;
 mod secrets;
+mod silent_input;
 mod support;
 mod watched;
 mod webhook;

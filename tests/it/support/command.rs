@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 
 use serde_json::Value;
 
@@ -108,6 +108,19 @@ impl Run {
         // A command that does not read its input closes it, and that is not an error here.
         let _ = child.stdin.take().unwrap().write_all(self.stdin.as_bytes());
         child
+    }
+
+    /// Starts it, writes to its standard input as much as it reads at once, and gives the open input.
+    ///
+    /// It reads already when this returns: a pipe holds less than what is written.
+    pub(crate) fn spawn_unfinished(mut self) -> (Child, ChildStdin) {
+        let command = self.command.stdin(Stdio::piped());
+        let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let comment = "# The rest of this spec never comes.\n".repeat(8 << 10);
+        stdin.write_all(comment.as_bytes()).unwrap();
+        (child, stdin)
     }
 
     /// Runs it, and gives what came out.
