@@ -6,15 +6,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use humantime::format_duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 mod health;
+mod identity;
 mod install;
 mod process;
 mod state;
 
 use health::Health;
+use identity::Leader;
+use rustix::process::Signal;
 use state::State;
 
 /// The version that all of this is tested with.
@@ -29,6 +33,12 @@ const STARTING: Duration = Duration::from_mins(3);
 
 /// How long a stop may take before the process is killed.
 const STOPPING: Duration = Duration::from_secs(5);
+
+/// How long a killed process may take to end.
+const KILLING: Duration = Duration::from_secs(10);
+
+/// How long another command may hold the lock: a first start downloads Python packages, then waits for the emulator.
+const LOCKED: Duration = Duration::from_mins(10);
 
 /// A running emulator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +80,22 @@ pub enum LocalError {
     /// It ended before it answered.
     #[error("the local emulator did not start:\n{0}")]
     Start(String),
+    /// Another command holds the lock for longer than a start takes.
+    #[error("another split-pipeline command still holds the lock {path} after {limit}", path = path.display(), limit = format_duration(*limit))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long the lock was waited for.
+        limit: Duration,
+    },
+    /// It does not end.
+    #[error("the local emulator (process {pid}) is still running {limit} after it was killed", limit = format_duration(*limit))]
+    StillRunning {
+        /// Its process.
+        pid: u32,
+        /// How long its end was waited for.
+        limit: Duration,
+    },
     /// A file of its state cannot be read or written.
     #[error("{path}", path = path.display())]
     Io {
@@ -96,6 +122,17 @@ impl LocalError {
                 "the first start downloads it from PyPI: check the network and pip's configuration"
             }
             Self::NotOurs(_) => "stop it the way that it was started",
+            Self::Locked { path, .. } => {
+                return vec![format!(
+                    "`lsof {}` shows the command that holds the lock",
+                    path.display()
+                )];
+            }
+            Self::StillRunning { pid, .. } => {
+                return vec![format!(
+                    "`ps -fp {pid}` shows the process; `split-pipeline local stop` tries again"
+                )];
+            }
             Self::Port(_) | Self::Start(_) | Self::Io { .. } => return Vec::new(),
         };
         vec![hint.to_owned()]
@@ -111,23 +148,23 @@ pub fn credentials() -> (&'static str, &'static str) {
 pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalError> {
     let state = State::from_env()?;
     // Two commands at once must not start two.
-    let _lock = state.lock().await?;
+    let _lock = state.lock(LOCKED, progress).await?;
     if let Some(running) = usable(&state).await? {
         return Ok(running);
     }
     progress("starting the local emulator");
     // An interrupted start may have left one on its way.
-    let pid = if let Some(pid) = state.pid() {
-        pid
+    let leader = if let Some(leader) = state.leader() {
+        leader
     } else {
-        let pid = process::start(&install::command(&state, progress).await?, &state)?;
-        state.write_pid(pid)?;
-        pid
+        let leader = process::start(&install::command(&state, progress).await?, &state)?;
+        state.remember(&leader)?;
+        leader
     };
-    let version = answering(&state, pid).await?;
+    let version = answering(&state, &leader).await?;
     Ok(Emulator {
         endpoint: state.endpoint(),
-        pid: Some(pid),
+        pid: Some(leader.pid),
         version,
     })
 }
@@ -138,29 +175,41 @@ pub async fn status() -> Result<Option<Emulator>, LocalError> {
 }
 
 /// Stops the emulator if we started it, and gives what was stopped.
-pub async fn stop() -> Result<Option<Emulator>, LocalError> {
+pub async fn stop(progress: &(dyn Fn(&str) + Sync)) -> Result<Option<Emulator>, LocalError> {
     let state = State::from_env()?;
-    let _lock = state.lock().await?;
+    let _lock = state.lock(LOCKED, progress).await?;
     // By its process and not by what answers: it may hang, or be of another version.
-    let Some(pid) = state.pid() else {
+    let Some(leader) = state.leader() else {
         return match health::ask(&state.endpoint()).await {
             Health::MiniStack { .. } => Err(LocalError::NotOurs(state.port)),
             Health::Nothing | Health::SomethingElse => Ok(None),
         };
     };
     let running = usable(&state).await.ok().flatten();
-    process::end(pid, process::Signal::TERM);
-    let deadline = Instant::now() + STOPPING;
-    while process::is_ours(pid) {
-        if Instant::now() > deadline {
-            process::end(pid, process::Signal::KILL);
+    leader.signal(Signal::TERM);
+    if !ends(STOPPING, || leader.is_running()).await {
+        leader.signal(Signal::KILL);
+        if !ends(KILLING, || leader.is_running()).await {
+            let (pid, limit) = (leader.pid, KILLING);
+            return Err(LocalError::StillRunning { pid, limit });
+        }
+    }
+    // The functions' processes are in its process group and may outlive it.
+    leader.kill_orphans();
+    state.forget()?;
+    Ok(running)
+}
+
+/// Waits, for so long at most, until a process no longer runs, and tells whether it ended.
+async fn ends(limit: Duration, is_running: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while is_running() {
+        if Instant::now() >= deadline {
+            return false;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // What it started, the functions' processes, is in its process group and may outlive it.
-    process::end(pid, process::Signal::KILL);
-    state.forget()?;
-    Ok(running)
+    true
 }
 
 /// The emulator on our port, if there is one; an error if something else is there.
@@ -176,25 +225,38 @@ async fn usable(state: &State) -> Result<Option<Emulator>, LocalError> {
         Health::MiniStack { auth: false, .. } => unusable("it does not enforce IAM (AUTH=true)".to_owned()),
         Health::MiniStack { version, .. } => Ok(Some(Emulator {
             endpoint: state.endpoint(),
-            pid: state.pid(),
+            pid: state.leader().map(|leader| leader.pid),
             version,
         })),
     }
 }
 
 /// Waits until a process that was just started answers.
-async fn answering(state: &State, pid: u32) -> Result<String, LocalError> {
+async fn answering(state: &State, leader: &Leader) -> Result<String, LocalError> {
     let deadline = Instant::now() + STARTING;
     let mut delay = Duration::from_millis(50);
     loop {
         if let Health::MiniStack { version, .. } = health::ask(&state.endpoint()).await {
             return Ok(version);
         }
-        if !process::is_running(pid) || Instant::now() > deadline {
-            process::end(pid, process::Signal::KILL);
+        if !leader.is_running() || Instant::now() > deadline {
+            leader.signal(Signal::KILL);
             return Err(LocalError::Start(state.last_log_lines()));
         }
         tokio::time::sleep(delay).await;
         delay = delay.mul_f64(1.3).min(Duration::from_secs(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_a_process_is_waited_for_within_a_bound() {
+        assert!(!ends(Duration::ZERO, || true).await);
+        let looks = std::cell::Cell::new(2);
+        let runs_for_two_looks = || looks.replace(looks.get() - 1) > 0;
+        assert!(ends(Duration::from_mins(1), runs_for_two_looks).await);
     }
 }

@@ -14,9 +14,9 @@ pub(super) async fn run(context: &Context, args: &cli::Local) -> Result<Exit, Fa
             true,
             Some(context.unless_interrupted(local::ensure(&progress)).await??),
         ),
-        cli::LocalCommand::Stop => (false, local::stop().await?),
+        cli::LocalCommand::Stop => (false, context.unless_interrupted(local::stop(&progress)).await??),
         cli::LocalCommand::Status => {
-            let emulator = local::status().await?;
+            let emulator = context.unless_interrupted(local::status()).await??;
             (emulator.is_some(), emulator)
         }
     };

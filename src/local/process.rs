@@ -1,13 +1,10 @@
-//! The emulator's process: started so that it outlives this one, ended with everything that it started.
+//! Starts the emulator's process so that it outlives this one.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, kill_process_group, test_kill_process};
-
-pub(super) use rustix::process::Signal;
-
+use super::identity::Leader;
 use super::install::Run;
 use super::state::State;
 use super::{LocalError, credentials};
@@ -26,7 +23,7 @@ const NOT_INHERITED: [&str; 9] = [
 ];
 
 /// Starts the emulator in a process group of its own, so that the terminal's Ctrl-C does not reach it.
-pub(super) fn start(run: &Run, state: &State) -> Result<u32, LocalError> {
+pub(super) fn start(run: &Run, state: &State) -> Result<Leader, LocalError> {
     let (log_path, directory) = (state.log(), state.working_directory());
     fs::create_dir_all(&directory).map_err(|source| LocalError::Io {
         path: directory.clone(),
@@ -65,40 +62,12 @@ pub(super) fn start(run: &Run, state: &State) -> Result<u32, LocalError> {
         // Listeners that the pipeline does not need, on ports that would clash.
         .env("IOT_MTLS_ENABLED", "0")
         .env("SFTP_ENABLED", "0");
-    let child = command
+    let mut child = command
         .spawn()
         .map_err(|error| LocalError::Start(error.to_string()))?;
-    Ok(child.id())
-}
-
-/// Whether a process runs.
-pub(super) fn is_running(pid: u32) -> bool {
-    // One that ended is a zombie until its parent waits for it, and that may be us.
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    let zombie = stat.is_ok_and(|stat| {
-        stat.rsplit(')')
-            .next()
-            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
-    });
-    !zombie && as_pid(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
-}
-
-/// Whether a process runs and is the emulator: process ids are used again.
-pub(super) fn is_ours(pid: u32) -> bool {
-    // Where there is no /proc, the id alone has to do.
-    let command = fs::read(format!("/proc/{pid}/cmdline"));
-    let other = command.is_ok_and(|command| !String::from_utf8_lossy(&command).contains("ministack"));
-    !other && is_running(pid)
-}
-
-/// Sends a signal to the emulator and everything that it started.
-pub(super) fn end(pid: u32, signal: Signal) {
-    if let Some(pid) = as_pid(pid) {
-        // That it is gone already is what was wanted.
-        let _ = kill_process_group(pid, signal);
-    }
-}
-
-fn as_pid(pid: u32) -> Option<Pid> {
-    i32::try_from(pid).ok().and_then(Pid::from_raw)
+    Leader::with_pid(child.id()).ok_or_else(|| {
+        // It ended at once, or the system tells no start time, and then `stop` could not find it again.
+        let _ = child.kill();
+        LocalError::Start(state.last_log_lines())
+    })
 }

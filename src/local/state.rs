@@ -4,7 +4,10 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{LocalError, process};
+use tokio::time::Instant;
+
+use super::LocalError;
+use super::identity::Leader;
 
 /// The emulator's usual port.
 const DEFAULT_PORT: u16 = 4566;
@@ -66,8 +69,12 @@ impl State {
         self.directory.join(format!("ministack-{version}-{besides}"))
     }
 
-    /// Waits until no other command starts or stops the emulator.
-    pub(super) async fn lock(&self) -> Result<File, LocalError> {
+    /// Waits, for so long at most, until no other command starts or stops the emulator.
+    pub(super) async fn lock(
+        &self,
+        limit: Duration,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<File, LocalError> {
         // One lock for all ports: the installation is shared.
         let path = self.directory.join("lock");
         let failed = |source| LocalError::Io {
@@ -80,26 +87,36 @@ impl State {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        // Asked again and again, since a wait that blocks could not be interrupted.
+        let deadline = Instant::now() + limit;
+        let mut is_first_try = true;
+        // Tried again and again: a blocking wait could not be interrupted.
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_AGAIN).await,
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(LocalError::Locked { path, limit });
+                }
+                Err(TryLockError::WouldBlock) if is_first_try => {
+                    progress("waiting for another split-pipeline command to start or stop the emulator");
+                }
+                Err(TryLockError::WouldBlock) => {}
             }
+            is_first_try = false;
+            tokio::time::sleep(LOCK_AGAIN).await;
         }
     }
 
-    /// The process that we started, if it still runs.
-    pub(super) fn pid(&self) -> Option<u32> {
-        let pid = fs::read_to_string(self.file("pid")).ok()?.trim().parse().ok()?;
-        process::is_ours(pid).then_some(pid)
+    /// The process that split-pipeline started, if it still runs.
+    pub(super) fn leader(&self) -> Option<Leader> {
+        let remembered: Leader = fs::read_to_string(self.file("pid")).ok()?.parse().ok()?;
+        remembered.is_running().then_some(remembered)
     }
 
     /// Remembers the process.
-    pub(super) fn write_pid(&self, pid: u32) -> Result<(), LocalError> {
+    pub(super) fn remember(&self, leader: &Leader) -> Result<(), LocalError> {
         let path = self.file("pid");
-        fs::write(&path, pid.to_string()).map_err(|source| LocalError::Io { path, source })
+        fs::write(&path, format!("{leader}\n")).map_err(|source| LocalError::Io { path, source })
     }
 
     /// Forgets the process and everything it stored.
@@ -139,6 +156,46 @@ fn remove(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn state(directory: &tempfile::TempDir) -> State {
+        let directory = directory.path().to_owned();
+        State { port: 1, directory }
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_another_command_holds_is_waited_for_within_a_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(&directory);
+        let held = state.lock(Duration::ZERO, &|_| ()).await.unwrap();
+        let refused = state.lock(Duration::ZERO, &|_| ()).await.unwrap_err().to_string();
+        let path = directory.path().join("lock");
+        assert_eq!(
+            refused,
+            format!(
+                "another split-pipeline command still holds the lock {} after 0s",
+                path.display()
+            )
+        );
+        let released = std::sync::Mutex::new(Some(held));
+        let release = |_: &str| drop(released.lock().unwrap().take());
+        state.lock(Duration::from_hours(1), &release).await.unwrap();
+    }
+
+    #[test]
+    fn a_pid_file_names_the_process_that_wrote_it_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(&directory);
+        assert_eq!(state.leader(), None);
+        let this = Leader::with_pid(std::process::id()).unwrap();
+        state.remember(&this).unwrap();
+        assert_eq!(state.leader(), Some(this.clone()));
+        // Without a start time, as earlier versions wrote it; and with the start time of another process.
+        let id = std::process::id();
+        for stranger in [id.to_string(), format!("{this}0"), format!("{id} long ago")] {
+            fs::write(state.file("pid"), &stranger).unwrap();
+            assert_eq!(state.leader(), None, "{stranger}");
+        }
+    }
 
     #[test]
     fn only_the_last_lines_are_shown() {

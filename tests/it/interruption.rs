@@ -1,11 +1,12 @@
 //! Ctrl-C: what is under way is finished, nothing new is started, and the next run goes on.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::command::read_until;
+use crate::support::command::{read_until, split_pipeline};
 use crate::support::emulator::Emulator;
 use crate::support::inventory;
 
@@ -35,6 +36,18 @@ fn an_interrupted_up_says_where_things_stand_and_the_next_one_goes_on() {
     }
     emulator.local(SPEC, ["up"]).exits_with(0);
     emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_another_command_that_starts_or_stops_the_emulator() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = File::create(directory.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    for command in ["start", "stop"] {
+        let run = split_pipeline(["local", command]).env("SPLIT_PIPELINE_CACHE_DIR", directory.path());
+        let (code, said) = interrupt_after("waiting for another", run.spawn(Stdio::null()));
+        assert_eq!(code, 130, "{command}: {said}");
+    }
 }
 
 #[tokio::test]
