@@ -2,6 +2,7 @@
 //! and what the user is told.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -124,25 +125,24 @@ fn a_wrong_command_line_exits_with_2() {
 }
 
 #[test]
-fn without_usable_credentials_nothing_is_touched() {
-    let none = split_pipeline(["--file", "-", "up"])
-        .stdin(SPEC)
-        .env("AWS_REGION", "us-east-1")
-        .exits_with(1);
+fn without_usable_credentials_no_call_is_made() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let up = |arguments: &[&str]| against(&endpoint, SPEC, arguments.iter().chain(&["up", "--yes"]));
+    let region = ["--region", "us-east-1"];
+    let none = up(&region).exits_with(1);
     none.says("credentials").says("hint:");
-    let no_region = split_pipeline(["--file", "-", "up"]).stdin(SPEC).exits_with(1);
+    let no_profile = up(&["--profile", "nobody", region[0], region[1]]).exits_with(1);
+    no_profile.says("credentials");
+    let keys = |run: Run| {
+        run.env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+    };
+    let no_region = keys(up(&[])).exits_with(1);
     no_region.says("no region").says("--region");
-    let no_profile = split_pipeline([
-        "--profile",
-        "nobody",
-        "--region",
-        "us-east-1",
-        "--file",
-        "-",
-        "up",
-    ])
-    .stdin(SPEC);
-    no_profile.exits_with(1).says("credentials");
+    listener.set_nonblocking(true).unwrap();
+    let called = listener.accept().map_err(|error| error.kind());
+    assert!(matches!(called, Err(ErrorKind::WouldBlock)), "{called:?}");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The commands that need neither AWS nor the emulator.
 
+use clap::CommandFactory as _;
+use split_pipeline::cli::Cli;
+
 use crate::support::command::{root, split_pipeline};
 
 #[test]
@@ -57,15 +60,20 @@ fn bash_completes_options_and_the_commands_of_commands() {
 }
 
 #[test]
-fn help_lists_every_command() {
+fn help_lists_every_command_and_every_command_has_its_own() {
     let help = split_pipeline(["--help"]).exits_with(0).stdout;
-    let commands = [
-        "init", "validate", "plan", "up", "status", "url", "smoke", "down", "build", "replay", "schema",
-        "local",
-    ];
+    let program = Cli::command();
+    let commands: Vec<_> = program.get_subcommands().collect();
+    assert!(!commands.is_empty());
     for command in commands {
-        assert!(help.contains(&format!("\n  {command} ")), "{command} in {help}");
-        let own = split_pipeline([command, "--help"]).exits_with(0).stdout;
+        let name = command.get_name();
+        assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");
+        let about = command.get_about().unwrap().to_string();
+        let own = split_pipeline([name, "--help"]).exits_with(0).stdout;
+        // Help wraps at the terminal's width.
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&own).starts_with(&words(&about)), "{name}: {own}");
+        assert!(own.contains(&format!("Usage: split-pipeline {name} ")), "{own}");
         assert!(own.contains("--output"), "{own}");
     }
 }

@@ -1,5 +1,7 @@
 //! The control plane against an emulator by other people.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_apigateway::types::{Op, PatchOperation};
 use serde_json::json;
 
@@ -33,6 +35,8 @@ async fn up_status_and_down_work_on_moto() {
 #[tokio::test]
 async fn a_stream_changes_its_mode_in_place() {
     let moto = Moto::start().await;
+    let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.endpoint, "test", "test").await);
+    let mut created = BTreeSet::new();
     for (mode, action) in [
         ("provisioned", "created"),
         ("on_demand", "updated"),
@@ -45,7 +49,13 @@ async fn a_stream_changes_its_mode_in_place() {
         let up = run(&["up", "--yes", "--output", "json"]).exits_with(0).json();
         assert_eq!(resource(&up, "stream")["action"], action, "{up}");
         run(&["plan", "--check"]).exits_with(0);
+        let call = kinesis.describe_stream_summary().stream_name("it-mode");
+        let stream = call.send().await.unwrap().stream_description_summary.unwrap();
+        let have = stream.stream_mode_details().unwrap().stream_mode().as_str();
+        assert_eq!(have.to_lowercase(), mode);
+        created.insert(stream.stream_creation_timestamp().to_string());
     }
+    assert_eq!(created.len(), 1, "{created:?}");
 }
 
 #[tokio::test]
