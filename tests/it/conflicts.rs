@@ -135,8 +135,13 @@ async fn a_function_whose_role_is_gone_is_made_anew_with_it() {
 
 #[tokio::test]
 async fn a_delivery_stream_made_anew_is_said_to_have_missed_something() {
+    const ADVICE: &str = "replay --stream --since";
     let emulator = Emulator::start();
-    emulator.local(SPEC, ["up"]).exits_with(0);
+    // Nothing is missed where nothing was before, nor where the delivery stream stays.
+    for _ in 0..2 {
+        let up = emulator.local(SPEC, ["up"]).exits_with(0);
+        assert!(!up.stderr.contains(ADVICE), "{}", up.stderr);
+    }
     let firehose = aws_sdk_firehose::Client::new(&emulator.sdk().await);
     let delete = firehose
         .delete_delivery_stream()
@@ -144,7 +149,11 @@ async fn a_delivery_stream_made_anew_is_said_to_have_missed_something() {
     delete.send().await.unwrap();
     let up = emulator.local(SPEC, ["up"]).exits_with(0);
     up.says("warning: the delivery stream was made anew")
-        .says("24 hours");
+        .says("24 hours")
+        .says(ADVICE);
+    let made_again = firehose.describe_delivery_stream();
+    let call = made_again.delivery_stream_name("it-conflict");
+    call.send().await.unwrap();
 }
 
 /// A user who may do everything but what is denied.
