@@ -54,7 +54,7 @@ pub(crate) fn changes() -> Vec<(&'static str, Value)> {
 }
 
 /// Keys whose change needs more than a line of `changes`; each has a test of its own, `stream.mode` on the emulator that knows it.
-const OTHERS: [&str; 8] = [
+pub(crate) const OTHERS: [&str; 8] = [
     "stream.mode",
     "name",
     "region",

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_config::SdkConfig;
 use aws_sdk_apigateway::types::{Op, PatchOperation};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::support::emulator::Emulator;
@@ -195,7 +195,7 @@ fn a_path_that_is_no_secret_is_warned_of_and_cannot_be_rotated() {
 }
 
 #[tokio::test]
-async fn a_rotation_changes_nothing_else() {
+async fn a_rotation_changes_no_other_resource() {
     let emulator = Emulator::start();
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     for more in ["webhook: {stage: v2}\n", "webhook: {secret_path: false}\n"] {
@@ -203,7 +203,23 @@ async fn a_rotation_changes_nothing_else() {
         let refused = emulator.local(&spec, ["rotate"]).outcome();
         assert_ne!(refused.code, 0, "{more}: {}", refused.stderr);
         assert_eq!(emulator.local(SPEC, ["url"]).exits_with(0).stdout, url);
+        emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
     }
+    // What the spec asks for besides a new path, `up` is for.
+    let more = "stream: {retention_hours: 48}\nhandler: {memory_mib: 512}\n";
+    let more = format!("{SPEC}{more}");
+    let pending = || {
+        emulator
+            .local(&more, ["plan", "--output", "json"])
+            .exits_with(0)
+            .json()
+    };
+    let before = pending();
+    assert_ne!(before["changes"], json!([]));
+    emulator.local(&more, ["rotate"]).exits_with(0);
+    emulator.local(&more, ["rotate", "--revoke"]).exits_with(0);
+    assert_eq!(pending(), before);
+    let url = emulator.local(SPEC, ["url"]).exits_with(0).stdout;
     let open = "name: it-webhook-open\nwebhook: {secret_path: false}\n";
     emulator.local(open, ["up"]).exits_with(0);
     let refused = emulator
