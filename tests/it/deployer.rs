@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::types::AccessKey;
@@ -345,6 +346,34 @@ fn is_for_changes(action: &str) -> bool {
 }
 
 impl Deployer<'_> {
+    /// Says in the stream's tag that nothing delivered since so many minutes ago.
+    async fn mark_gap(&self, minutes: u64) {
+        let from = SystemTime::now() - Duration::from_mins(minutes);
+        let [from, until] = [from, SystemTime::now()].map(humantime::format_rfc3339_seconds);
+        let kinesis = aws_sdk_kinesis::Client::new(&self.config);
+        let tag = kinesis.add_tags_to_stream().stream_name("it-deployer");
+        let tag = tag.tags("split-pipeline:undelivered", format!("{from}/{until}"));
+        tag.send().await.unwrap();
+    }
+
+    /// Puts an impression into the stream, with a delivery stream that delivers it or without.
+    async fn put_impression(&self, is_delivered: bool) {
+        if !is_delivered {
+            let firehose = aws_sdk_firehose::Client::new(&self.config);
+            let delete = firehose.delete_delivery_stream();
+            delete.delivery_stream_name("it-deployer").send().await.unwrap();
+        }
+        let kinesis = aws_sdk_kinesis::Client::new(&self.config);
+        let put = kinesis.put_record().stream_name("it-deployer").partition_key("k");
+        let impression = br#"{"key":"a","split":"s","time":1}"#;
+        put.data(aws_sdk_kinesis::primitives::Blob::new(
+            [&impression[..], b"\n"].concat(),
+        ))
+        .send()
+        .await
+        .unwrap();
+    }
+
     /// Whether `up` fails for want of an action.
     fn misses(&self, spec: &str, action: &str) -> bool {
         let up = self.deployer(spec, &["up", "--yes"]).outcome();
@@ -426,7 +455,7 @@ async fn a_ci_job_needs_no_more_for_a_pipeline_of_its_own() {
 
 #[tokio::test]
 async fn replaying_needs_each_action() {
-    const SPILLED: &str = "spill/2026/01/31/one.ndjson.gz";
+    const SPILLED: &str = "spill/it-deployer/dt=2026-01-31/one-0123456789abcdef.ndjson.gz";
     let emulator = Emulator::start();
     let somebody = Deployer::new(&emulator).await;
     somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
@@ -448,6 +477,13 @@ async fn replaying_needs_each_action() {
         .partition(|action| action.starts_with("kinesis:") && action != "kinesis:PutRecords");
     for (command, needed) in [(spilled, of_spilled), (stream, of_stream)] {
         for action in needed {
+            // What is copied is the last hour: the whole gap, or a part of it.
+            let minutes = if action == "kinesis:RemoveTagsFromStream" {
+                30
+            } else {
+                180
+            };
+            somebody.mark_gap(minutes).await;
             somebody.permit(&without(&policy, &action)).await;
             let failed = somebody.deployer(BEFORE, &command).exits_with(1);
             // The sender of records says what Kinesis refused, not by its whole name.
@@ -477,7 +513,17 @@ async fn deleting_needs_each_action() {
     let mut missed_by_nobody = Vec::new();
     let s3 = aws_sdk_s3::config::Builder::from(&somebody.config).force_path_style(true);
     let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-    for action in actions(&policy).difference(&looking) {
+    // What is to be purged is not looked for in the stream, nor copied.
+    let to_keep = |action: &&String| {
+        let keeps = [
+            "kinesis:Get",
+            "kinesis:ListShards",
+            "s3:GetObject",
+            "s3:PutObject",
+        ];
+        keeps.iter().any(|start| action.starts_with(start))
+    };
+    for action in actions(&policy).difference(&looking).filter(|it| !to_keep(it)) {
         somebody.permit(&without(&policy, action)).await;
         somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
         let call = s3.put_object().bucket("it-deployer-000000000000-us-east-1");
@@ -498,6 +544,32 @@ async fn deleting_needs_each_action() {
         somebody.admin(BEFORE, &down).exits_with(0);
     }
     assert_eq!(unneeded(missed_by_nobody), [""; 0]);
+}
+
+#[tokio::test]
+async fn keeping_the_data_needs_each_action_that_finds_and_copies_it() {
+    const ACTIONS: [&str; 5] = [
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+        "s3:GetObject",
+        "s3:PutObject",
+    ];
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    let policy = somebody.policy("down");
+    let down = ["down", "--yes"];
+    for action in ACTIONS {
+        somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
+        somebody.put_impression(action != "s3:PutObject").await;
+        somebody.permit(&without(&policy, action)).await;
+        let failed = somebody.deployer(BEFORE, &down).exits_with(1);
+        failed
+            .says(&format!("allow {action} "))
+            .says("the stream is kept");
+        somebody.permit(&policy).await;
+        somebody.deployer(BEFORE, &down).exits_with(0);
+    }
 }
 
 #[tokio::test]

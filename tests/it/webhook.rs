@@ -195,7 +195,7 @@ fn a_path_that_is_no_secret_is_warned_of_and_cannot_be_rotated() {
 }
 
 #[tokio::test]
-async fn a_rotation_changes_no_other_resource() {
+async fn a_rotation_changes_nothing_else() {
     let emulator = Emulator::start();
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     for more in ["webhook: {stage: v2}\n", "webhook: {secret_path: false}\n"] {
