@@ -10,6 +10,8 @@ use libdeflater::Decompressor;
 use memchr::memmem;
 use thiserror::Error;
 
+use crate::memory::Memory;
+
 /// What a body may inflate to: 64 MiB, as the contract says ("The webhook", answer 413).
 ///
 /// Counted while inflating. The size in a gzip trailer is the sender's claim, modulo 4 GiB and of the last member only.
@@ -18,11 +20,14 @@ pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
 /// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// What every gzip member starts with that is compressed at all: magic bytes and the method "deflate".
-const MEMBER_START: [u8; 3] = [0x1f, 0x8b, 8];
+/// How a gzip member starts whose header has none of the optional fields: magic bytes, the method "deflate", no flags.
+const PLAIN_MEMBER_START: [u8; 4] = [0x1f, 0x8b, 8, 0];
 
 /// How many times its size deflate can inflate to: 258 bytes out of 2 bits (RFC 1951).
 const HIGHEST_INFLATION: usize = 1032;
+
+/// A buffer larger than this part of the memory is not kept for the next batch, whose impressions may need the room.
+const KEPT_PART: usize = 4;
 
 /// How API Gateway passed the body on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,9 @@ pub enum DecodeError {
     /// The body is larger than [`MAX_INFLATED_BYTES`].
     #[error("the body is larger than {} MiB once inflated", MAX_INFLATED_BYTES / (1024 * 1024))]
     TooLarge,
+    /// Body, impressions or rejected elements take more than [`Memory`] has.
+    #[error("the batch needs more memory than the function has")]
+    Memory,
     /// The text is not UTF-8.
     #[error("the body is not valid UTF-8")]
     Utf8,
@@ -66,7 +74,7 @@ impl DecodeError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::TooLarge => 413,
+            Self::TooLarge | Self::Memory => 413,
             Self::Base64 | Self::Gzip | Self::Utf8 | Self::Json { .. } | Self::NotAnArray => 400,
         }
     }
@@ -89,6 +97,8 @@ pub struct Decoder {
     inflater: Decompressor,
     bytes: Vec<u8>,
     plain: Vec<u8>,
+    /// How much of `plain` was ever written to, and so takes memory.
+    written: usize,
 }
 
 impl Default for Decoder {
@@ -97,6 +107,7 @@ impl Default for Decoder {
             inflater: Decompressor::new(),
             bytes: Vec::new(),
             plain: Vec::new(),
+            written: 0,
         }
     }
 }
@@ -108,6 +119,20 @@ impl Decoder {
     ///
     /// When the body is not what `encoding` or its own first bytes say, or is too large.
     pub fn decode<'a>(&'a mut self, body: &'a str, encoding: Encoding) -> Result<&'a str, DecodeError> {
+        self.decode_within(body, encoding, &mut Memory::unlimited())
+    }
+
+    /// As [`Decoder::decode`], but takes from `memory` what it inflates to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::decode`], and when there is not enough memory.
+    pub fn decode_within<'a>(
+        &'a mut self,
+        body: &'a str,
+        encoding: Encoding,
+        memory: &mut Memory,
+    ) -> Result<&'a str, DecodeError> {
         let text = match encoding {
             // Gzip's second byte is no UTF-8 after its first, so a text never is gzip.
             Encoding::Text => body,
@@ -117,7 +142,7 @@ impl Decoder {
                     .decode_append(body, &mut self.bytes)
                     .map_err(|_| DecodeError::Base64)?;
                 let plain = if self.bytes.starts_with(&GZIP_MAGIC) {
-                    self.inflate()?;
+                    self.inflate(memory)?;
                     &self.plain
                 } else {
                     &self.bytes
@@ -132,26 +157,44 @@ impl Decoder {
     }
 
     /// Inflates the gzip file in `bytes` into `plain`, up to one byte past the limit.
-    fn inflate(&mut self) -> Result<(), DecodeError> {
-        if self.inflate_at_once() {
-            return Ok(());
+    fn inflate(&mut self, memory: &mut Memory) -> Result<(), DecodeError> {
+        if self.written > memory.left() / KEPT_PART {
+            self.plain = Vec::new();
+            self.written = 0;
         }
+        let most = memory.left().min(MAX_INFLATED_BYTES);
+        let result = if self.inflate_at_once(most) {
+            Ok(())
+        } else {
+            self.inflate_exactly(most)
+        };
+        self.written = self.written.max(self.plain.len());
+        result?;
+        if self.plain.len() > most && most < MAX_INFLATED_BYTES {
+            return Err(DecodeError::Memory);
+        }
+        memory.hold(self.written.min(MAX_INFLATED_BYTES))
+    }
+
+    /// Inflates a file of any number of members, and nothing else.
+    fn inflate_exactly(&mut self, most: usize) -> Result<(), DecodeError> {
         self.plain.clear();
         MultiGzDecoder::new(self.bytes.as_slice())
-            .take(MAX_INFLATED_BYTES as u64 + 1)
+            .take(most as u64 + 1)
             .read_to_end(&mut self.plain)
             .map_err(|_| DecodeError::Gzip)?;
         Ok(())
     }
 
-    /// Inflates a file of one member by the fastest means; tells whether that was it.
+    /// Inflates a file of one member by the fastest means; tells whether it was one.
     ///
-    /// The size in the trailer is only the sender's word, so it is bounded and then checked. `libdeflate` stops at the
-    /// end of the first member without saying where that was; what starts like another member, or is no trailer of the
-    /// first, is left to the slower means.
-    fn inflate_at_once(&mut self) -> bool {
+    /// The size in the trailer is the sender's claim, so it is bounded and then checked. `libdeflate` checks the trailer
+    /// of the first member, but does not say where it was. If the file ends in the right trailer and has the same eight
+    /// bytes nowhere else, the trailer that `libdeflate` checked is the end of the file. Everything else, and a header
+    /// with optional fields, of which `libdeflate` checks less, is left to the slower means.
+    fn inflate_at_once(&mut self, most: usize) -> bool {
         let gzip = self.bytes.as_slice();
-        let Some((_, trailer)) = gzip.split_last_chunk::<8>() else {
+        let Some((data, trailer)) = gzip.split_last_chunk::<8>() else {
             return false;
         };
         let [c0, c1, c2, c3, s0, s1, s2, s3] = *trailer;
@@ -159,138 +202,18 @@ impl Decoder {
             u32::from_le_bytes([c0, c1, c2, c3]),
             u32::from_le_bytes([s0, s1, s2, s3]) as usize,
         );
-        let possible = gzip
-            .len()
-            .saturating_mul(HIGHEST_INFLATION)
-            .min(MAX_INFLATED_BYTES);
-        if size > possible || memmem::find(&gzip[2..], &MEMBER_START).is_some() {
+        let possible = gzip.len().saturating_mul(HIGHEST_INFLATION).min(most);
+        if size > possible || !gzip.starts_with(&PLAIN_MEMBER_START) {
             return false;
         }
         self.plain.resize(size, 0);
+        self.written = self.written.max(size);
         let inflated = self.inflater.gzip_decompress(gzip, &mut self.plain);
-        inflated == Ok(size) && libdeflater::crc32(&self.plain) == crc
+        inflated == Ok(size)
+            && libdeflater::crc32(&self.plain) == crc
+            && memmem::find(gzip, trailer) == Some(data.len())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
-    use super::*;
-
-    fn gzip(plain: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(plain).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn decode_bytes(bytes: &[u8]) -> Result<String, DecodeError> {
-        let body = base64_simd::STANDARD.encode_to_string(bytes);
-        decode(&body, Encoding::Base64)
-    }
-
-    fn decode(body: &str, encoding: Encoding) -> Result<String, DecodeError> {
-        Decoder::default().decode(body, encoding).map(str::to_owned)
-    }
-
-    #[test]
-    fn all_shapes_of_a_body_are_the_same_text() {
-        let want = "[\"é \u{1f600}\"]";
-        assert_eq!(decode(want, Encoding::Text).unwrap(), want);
-        assert_eq!(decode_bytes(want.as_bytes()).unwrap(), want);
-        assert_eq!(decode_bytes(&gzip(want.as_bytes())).unwrap(), want);
-    }
-
-    #[test]
-    fn every_member_of_a_gzip_file_counts() {
-        let mut bytes = gzip(b"[1,");
-        bytes.extend(gzip(b""));
-        bytes.extend(gzip(b"2]"));
-        assert_eq!(decode_bytes(&bytes).unwrap(), "[1,2]");
-    }
-
-    #[test]
-    fn a_file_name_in_the_header_is_no_data() {
-        let mut named = flate2::GzBuilder::new()
-            .filename("batch.json")
-            .write(Vec::new(), Compression::fast());
-        named.write_all(b"[1]").unwrap();
-        assert_eq!(decode_bytes(&named.finish().unwrap()).unwrap(), "[1]");
-    }
-
-    #[test]
-    fn nothing_comes_between_the_data_and_its_trailer() {
-        let mut damaged = gzip(b"[1]");
-        let trailer = damaged.split_off(damaged.len() - 8);
-        damaged.extend(b"more");
-        damaged.extend(trailer);
-        assert_eq!(decode_bytes(&damaged), Err(DecodeError::Gzip));
-    }
-
-    #[test]
-    fn members_that_are_alike_all_count() {
-        let member = gzip(b"same");
-        assert_eq!(decode_bytes(&member.repeat(3)).unwrap(), "samesamesame");
-    }
-
-    #[test]
-    fn a_decoder_forgets_what_it_decoded_before() {
-        let mut decoder = Decoder::default();
-        for plain in ["[1,2,3,4,5,6,7,8,9]", "[1]", "", "[1,2,3,4,5,6,7,8,9,10]"] {
-            for bytes in [gzip(plain.as_bytes()), plain.as_bytes().to_vec()] {
-                let body = base64_simd::STANDARD.encode_to_string(bytes);
-                assert_eq!(decoder.decode(&body, Encoding::Base64).unwrap(), plain);
-                decoder.decode("H4sI", Encoding::Base64).unwrap_err();
-            }
-        }
-    }
-
-    #[test]
-    fn empty_bodies_are_empty_texts() {
-        assert_eq!(decode("", Encoding::Text).unwrap(), "");
-        assert_eq!(decode_bytes(b"").unwrap(), "");
-        assert_eq!(decode_bytes(&gzip(b"")).unwrap(), "");
-    }
-
-    #[test]
-    fn damaged_bodies_are_refused() {
-        let whole = gzip(b"[{\"key\":\"a\"}]");
-        for length in 2..whole.len() {
-            let have = decode_bytes(&whole[..length]);
-            assert_eq!(have, Err(DecodeError::Gzip), "cut to {length}");
-        }
-        let mut trailing = whole.clone();
-        trailing.extend(b"garbage");
-        assert_eq!(decode_bytes(&trailing), Err(DecodeError::Gzip));
-        let mut damaged = whole.clone();
-        let crc = damaged.len() - 8;
-        damaged[crc] ^= 1;
-        assert_eq!(decode_bytes(&damaged), Err(DecodeError::Gzip));
-        assert_eq!(decode_bytes(b"[\"\xff\"]"), Err(DecodeError::Utf8));
-        assert_eq!(decode_bytes(&gzip(b"\xff")), Err(DecodeError::Utf8));
-        for body in ["%", "YQ", "YQ==YQ==", "Y Q=="] {
-            let have = decode(body, Encoding::Base64);
-            assert_eq!(have, Err(DecodeError::Base64), "{body}");
-        }
-    }
-
-    #[test]
-    fn inflating_stops_at_the_limit() {
-        let limit = vec![b' '; MAX_INFLATED_BYTES];
-        assert_eq!(decode_bytes(&gzip(&limit)).unwrap().len(), MAX_INFLATED_BYTES);
-        let mut past = gzip(&limit);
-        past.extend(gzip(b" "));
-        assert_eq!(decode_bytes(&past), Err(DecodeError::TooLarge));
-    }
-
-    #[test]
-    fn the_size_in_the_trailer_is_not_trusted() {
-        let mut bomb = gzip(&vec![b' '; MAX_INFLATED_BYTES + 1]);
-        let size = bomb.len() - 4;
-        bomb[size..].fill(0);
-        assert_eq!(decode_bytes(&bomb), Err(DecodeError::TooLarge));
-    }
-}
+mod tests;

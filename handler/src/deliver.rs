@@ -73,7 +73,7 @@ pub async fn deliver<'a>(
     kinesis: &Client,
     bodies: &Bodies,
     stream: &str,
-    requests: Vec<Vec<Record<'a>>>,
+    requests: impl IntoIterator<Item = Vec<Record<'a>>>,
     deadline: Instant,
 ) -> Delivery<'a> {
     futures_util::stream::iter(requests)

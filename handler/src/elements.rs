@@ -10,12 +10,16 @@ use serde_json::value::RawValue;
 
 use crate::decode::DecodeError;
 use crate::fields::{for_each_field, project};
+use crate::memory::Memory;
 use crate::plain::{self, Plain};
 use crate::rejected::{Reason, Rejected};
 use crate::settings::Fields;
 
 /// What JSON allows between tokens (RFC 8259, section 2).
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// What an allocation takes beside its size at most: a header, and what its size is rounded up by.
+const ALLOCATION: usize = 32;
 
 /// The elements of a batch, each in the order in which it came in.
 #[derive(Debug, Default)]
@@ -43,24 +47,46 @@ pub struct Impression<'a> {
 ///
 /// When the text is not JSON, or is neither an array nor an object.
 pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeError> {
+    parse_within(text, fields, &mut Memory::unlimited(), 0)
+}
+
+/// As [`parse`], but takes from `memory` what the elements take, and for each impression `beside_each` bytes more.
+///
+/// # Errors
+///
+/// As [`parse`], and when there is not enough memory.
+pub fn parse_within<'a>(
+    text: &'a str,
+    fields: &Fields,
+    memory: &mut Memory,
+    beside_each: usize,
+) -> Result<Elements<'a>, DecodeError> {
     // A byte order mark is no JSON, but some senders write it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut elements = Elements::default();
+    let mut splitter = Splitter {
+        elements: Elements::default(),
+        fields,
+        memory,
+        each: size_of::<Impression<'_>>() + beside_each,
+    };
     if text.trim_matches(WHITESPACE).is_empty() {
-        return Ok(elements);
+        return Ok(splitter.elements);
     }
     if let Some(inside) = text.trim_start_matches(WHITESPACE).strip_prefix('[') {
-        let pushed = elements.push_all(inside, fields);
-        return pushed.map(|()| elements).ok_or_else(|| where_it_ends(text));
+        return match splitter.push_all(inside) {
+            Ok(()) => Ok(splitter.elements),
+            Err(Stop::NotJson) => Err(where_it_ends(text)),
+            Err(Stop::Memory) => Err(DecodeError::Memory),
+        };
     }
     let raw = serde_json::from_str::<&RawValue>(text)?.get();
     let Some(inside) = raw.strip_prefix('{') else {
         return Err(DecodeError::NotAnArray);
     };
     if inside.trim_start_matches(WHITESPACE) != "}" {
-        elements.push(raw, fields);
+        splitter.push(raw).map_err(|_| DecodeError::Memory)?;
     }
-    Ok(elements)
+    Ok(splitter.elements)
 }
 
 /// Reads impressions that were stored as NDJSON: every line is one, whatever fields were kept of it.
@@ -90,43 +116,88 @@ fn where_it_ends(text: &str) -> DecodeError {
     read.map_or_else(DecodeError::from, |_| DecodeError::NotAnArray)
 }
 
-impl<'a> Elements<'a> {
-    /// Takes the elements of an array, from behind its bracket to the end of the text; `None` if that is no JSON.
-    fn push_all(&mut self, text: &'a str, fields: &Fields) -> Option<()> {
+/// Splits one text, and counts what that takes.
+struct Splitter<'a, 's> {
+    elements: Elements<'a>,
+    fields: &'s Fields,
+    memory: &'s mut Memory,
+    /// What an impression takes beside its line.
+    each: usize,
+}
+
+/// Why a text is not split to its end.
+enum Stop {
+    NotJson,
+    Memory,
+}
+
+impl<'a> Splitter<'a, '_> {
+    /// Takes the elements of an array, from behind its bracket to the end of the text.
+    fn push_all(&mut self, text: &'a str) -> Result<(), Stop> {
+        self.make_room(text);
         let mut rest = text.trim_start_matches(WHITESPACE);
         let mut is_first = true;
         while !rest.starts_with(']') || !is_first {
             rest = match plain::impression(rest) {
                 Some(Plain { raw, key }) => {
-                    let line = project(raw, fields).ok()?;
-                    self.impressions.push(Impression { line, key });
+                    let line = project(raw, self.fields).map_err(|_| Stop::NotJson)?;
+                    self.push_impression(Impression { line, key })?;
                     &rest[raw.len()..]
                 }
-                None => self.push_any(rest, fields)?,
+                None => self.push_any(rest)?,
             };
             rest = rest.trim_start_matches(WHITESPACE);
             let Some(more) = rest.strip_prefix(',') else { break };
             rest = more.trim_start_matches(WHITESPACE);
             is_first = false;
         }
-        let end = rest.strip_prefix(']')?;
-        end.trim_start_matches(WHITESPACE).is_empty().then_some(())
+        let end = rest.strip_prefix(']').ok_or(Stop::NotJson)?;
+        let is_end = end.trim_start_matches(WHITESPACE).is_empty();
+        is_end.then_some(()).ok_or(Stop::NotJson)
+    }
+
+    /// Allocates the list of impressions once: one that grows is there twice while it is copied.
+    fn make_room(&mut self, text: &str) {
+        let objects = memchr::memchr_iter(b'{', text.as_bytes()).count();
+        let most = objects.min(self.memory.left() / self.each);
+        self.elements.impressions.reserve_exact(most);
     }
 
     /// Takes the element that a text starts with, whatever it is, and returns what follows.
-    fn push_any(&mut self, text: &'a str, fields: &Fields) -> Option<&'a str> {
+    fn push_any(&mut self, text: &'a str) -> Result<&'a str, Stop> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-        let raw = values.next()?.ok()?.get();
+        let raw = match values.next() {
+            Some(Ok(raw)) => raw.get(),
+            Some(Err(_)) | None => return Err(Stop::NotJson),
+        };
         let end = values.byte_offset();
-        self.push(raw, fields);
-        text.get(end..)
+        self.push(raw)?;
+        text.get(end..).ok_or(Stop::NotJson)
     }
 
-    fn push(&mut self, raw: &'a str, fields: &Fields) {
-        match impression(raw, fields) {
-            Ok(impression) => self.impressions.push(impression),
-            Err(reason) => self.rejected.push(reason, raw),
+    fn push(&mut self, raw: &'a str) -> Result<(), Stop> {
+        match impression(raw, self.fields) {
+            Ok(impression) => self.push_impression(impression),
+            Err(reason) => {
+                let before = self.elements.rejected.memory();
+                self.elements.rejected.push(reason, raw);
+                self.hold(self.elements.rejected.memory() - before)
+            }
         }
+    }
+
+    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), Stop> {
+        let line = match &impression.line {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(line) => line.capacity() + ALLOCATION,
+        };
+        self.hold(self.each + line)?;
+        self.elements.impressions.push(impression);
+        Ok(())
+    }
+
+    fn hold(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.memory.hold(bytes).map_err(|_| Stop::Memory)
     }
 }
 
@@ -162,148 +233,4 @@ fn key_of_any(raw: &str) -> Result<&str, Reason> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use flate2::read::GzDecoder;
-
-    use super::*;
-
-    fn lines(text: &str) -> Vec<String> {
-        let elements = parse(text, &Fields::All).unwrap();
-        assert!(elements.rejected.is_empty(), "{text}");
-        let lines = elements.impressions.into_iter();
-        lines.map(|impression| impression.line.into_owned()).collect()
-    }
-
-    #[test]
-    fn nothing_in_is_nothing_out() {
-        for text in [
-            "",
-            " \r\n\t",
-            "[]",
-            " [ ] ",
-            "{}",
-            "\n{ \t}\n",
-            "\u{feff}",
-            "\u{feff}[]",
-        ] {
-            assert!(lines(text).is_empty(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn impressions_pass_byte_for_byte() {
-        let impressions = [
-            r#"{"key":"a","split":"b"}"#,
-            r#"{"key":"a","split":"b","key":"c","x":1,"x":2}"#,
-            r#"{"\ud800":"\udfff\ud800","key":"\ud800","split":""}"#,
-            r#"{"k\u0065y":"escaped name","split":"b"}"#,
-            r#"{ "key" : "}, {" , "split" : "a=\"b\\" , "properties" : {"a":[{}]} }"#,
-            r#"{"key":"a","split":"b","n":12345678901234567890.12345678901234567890}"#,
-            r#"{"key":"a","split":"b","n":1e999999,"m":-0,"time":20240102030405060708}"#,
-            "{\"key\":\"é\u{2028}\u{85}\u{7f}\",\"split\":\"\u{1f600}\"}",
-        ];
-        for impression in impressions {
-            assert_eq!(lines(impression), [impression]);
-            assert_eq!(lines(&format!("\u{feff} {impression}\n")), [impression]);
-        }
-        assert_eq!(lines(&format!("[{}]", impressions.join(" ,\n"))), impressions);
-    }
-
-    #[test]
-    fn layout_becomes_one_line() {
-        let text = "[\r\n  {\r\n    \"key\": \"a\\n\",\n\t\"split\": \"b\"\n  }\n]\n";
-        let want = "{      \"key\": \"a\\n\", \t\"split\": \"b\"   }";
-        assert_eq!(lines(text), [want]);
-    }
-
-    #[test]
-    fn what_is_no_impression_is_rejected_with_its_text() {
-        let cases = [
-            ("null", Reason::NotAnObject),
-            ("1", Reason::NotAnObject),
-            ("\"key\"", Reason::NotAnObject),
-            ("[]", Reason::NotAnObject),
-            (r#"[{"key":"a","split":"b"}]"#, Reason::NotAnObject),
-            ("{}", Reason::NoKey),
-            (r#"{"split":"b"}"#, Reason::NoKey),
-            (r#"{"key":1,"split":"b"}"#, Reason::NoKey),
-            (r#"{"key":"a","key":null,"split":"b"}"#, Reason::NoKey),
-            (r#"{"KEY":"a","split":"b"}"#, Reason::NoKey),
-            (r#"{"key":"a"}"#, Reason::NoSplit),
-            (r#"{"key":"a","split":["b"]}"#, Reason::NoSplit),
-            (r#"{"key":"a","x":{"split":"b"}}"#, Reason::NoSplit),
-        ];
-        for (raw, want) in cases {
-            let text = format!(r#"[ {raw} ,{{"key":"a","split":"b"}}]"#);
-            let have = parse(&text, &Fields::All).unwrap();
-            assert_eq!(have.impressions.len(), 1, "{raw}");
-            let mut lines = String::new();
-            let file = have.rejected.into_file().unwrap().unwrap();
-            GzDecoder::new(&*file).read_to_string(&mut lines).unwrap();
-            let reason = want.text();
-            assert_eq!(lines, format!("{{\"reason\":\"{reason}\",\"element\":{raw}}}\n"));
-        }
-    }
-
-    #[test]
-    fn what_is_no_batch_is_an_error() {
-        for text in ["null", "true", "1", "\"[]\""] {
-            let have = parse(text, &Fields::All).unwrap_err();
-            assert_eq!(have, DecodeError::NotAnArray, "{text}");
-        }
-        let invalid = [
-            "[",
-            "]",
-            "{",
-            "[1,]",
-            "[1 2]",
-            "[1]]",
-            "[1] x",
-            "{} {}",
-            "nul",
-            "{key:1}",
-            "[01]",
-            "[\"\n\"]",
-            "[\"\\x\"]",
-            "[NaN]",
-            "'a'",
-            "\u{feff}\u{feff}[]",
-            "[{\"key\":\"a\"]",
-        ];
-        for text in invalid {
-            let have = parse(text, &Fields::All).unwrap_err();
-            assert!(matches!(have, DecodeError::Json { .. }), "{text}: {have}");
-        }
-    }
-
-    #[test]
-    fn errors_say_where_but_not_what() {
-        let text = "[\n{\"key\":\"secret\" \"x\"}]";
-        let have = parse(text, &Fields::All).unwrap_err().to_string();
-        assert_eq!(have, "the body is not valid JSON (line 2, column 17)");
-    }
-
-    #[test]
-    fn nesting_does_not_use_the_stack() {
-        const DEPTH: usize = 100_000;
-        let nested = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
-        assert_eq!(parse(&nested, &Fields::All).unwrap().rejected.len(), 1);
-        let objects = format!("{}1{}", "{\"a\":".repeat(DEPTH), "}".repeat(DEPTH));
-        assert_eq!(parse(&objects, &Fields::All).unwrap().rejected.len(), 1);
-        let impression = format!(r#"{{"key":"a","split":"b","x":{nested}}}"#);
-        assert_eq!(lines(&impression), [impression.as_str()]);
-        assert!(parse(&"[".repeat(DEPTH), &Fields::All).is_err());
-        assert!(parse(&"{\"a\":".repeat(DEPTH), &Fields::All).is_err());
-    }
-
-    #[test]
-    fn only_kept_fields_stay_and_the_key_is_still_known() {
-        let fields = Fields::Keep(vec!["time".to_owned()]);
-        let text = "[{\"key\":\"a\",\"time\":[1,\n2],\"split\":\"b\"}]";
-        let have = parse(text, &fields).unwrap();
-        assert_eq!(have.impressions[0].line, r#"{"time":[1, 2]}"#);
-        assert_eq!(have.impressions[0].key, "\"a\"");
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ pub mod event;
 pub mod decode;
 pub mod elements;
 pub mod fields;
+pub mod memory;
 mod plain;
 pub mod rejected;
 

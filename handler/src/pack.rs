@@ -1,7 +1,7 @@
 //! Owns packing impressions into Kinesis records, and records into `PutRecords` requests.
 //!
 //! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
-//! call AWS.
+//! call AWS. Must not list what it makes: a batch can be millions of records, in a function with little memory.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,9 @@ use memchr::{memchr_iter, memmem};
 use serde::Deserializer as _;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::decode::DecodeError;
 use crate::elements::Impression;
+use crate::memory::Memory;
 use crate::settings::MAX_RECORD_KIB;
 
 /// The largest record, newlines included, that Firehose takes from a stream.
@@ -28,24 +30,49 @@ pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// Counted in UTF-16 units, because the reference does not say what a character is and these are never fewer.
 const MAX_PARTITION_KEY: usize = 256;
 
+/// The longest partition key in bytes: a UTF-16 unit is at most three bytes of UTF-8.
+const MAX_PARTITION_KEY_BYTES: usize = 3 * MAX_PARTITION_KEY;
+
+/// The length of a random partition key.
+const RANDOM_KEY_BYTES: usize = 16;
+
 /// A Kinesis record: one or more impressions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// The key whose hash chooses the shard.
-    pub partition_key: String,
     /// The impressions, each of which becomes a line.
     pub impressions: &'a [Impression<'a>],
     /// The size of the lines, newlines included.
     pub bytes: usize,
+    /// How the shard is chosen.
+    pub spread: Spread,
+}
+
+/// How records are spread over the shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// At random, evenly.
+    Random,
+    /// By the `key` of the record's first impression.
+    ByKey,
 }
 
 /// Impressions, ready to be sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Packed<'a> {
     /// The records, in the order of the impressions.
-    pub records: Vec<Record<'a>>,
+    pub records: Records<'a>,
     /// The impressions that are too large for any record.
     pub oversized: Vec<&'a str>,
+}
+
+/// Makes records of impressions, one after the other as they are needed.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    rest: &'a [Impression<'a>],
+    /// The size in bytes that a record is filled up to.
+    target: usize,
+    number_fields: &'a [String],
+    spread: Spread,
 }
 
 /// Packs impressions into records of at most `record_kib` KiB, or one a record if that is 0.
@@ -53,45 +80,83 @@ pub struct Packed<'a> {
 /// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`]; so has one with something else than a
 /// whole number in one of the `number_fields`: Firehose cannot convert it, and converts a record whole or not at all.
 #[must_use]
-pub fn pack<'a>(impressions: &'a [Impression<'a>], record_kib: u32, number_fields: &[String]) -> Packed<'a> {
-    let target = record_kib as usize * 1024;
-    let mut packed = Packed::default();
-    let (mut start, mut bytes) = (0, 0);
-    let mut was_misfit = false;
-    for (index, impression) in impressions.iter().enumerate() {
-        let size = impression.line.len() + 1;
-        let is_oversized = size > MAX_RECORD_BYTES;
-        let is_misfit =
-            !plainly_fits(&impression.line, number_fields) && !fits(&impression.line, number_fields);
-        if is_oversized || is_misfit || was_misfit || bytes + size > target {
-            packed.close(&impressions[start..index], bytes, record_kib);
-            (start, bytes) = (index, 0);
-        }
-        was_misfit = is_misfit;
-        if is_oversized {
-            packed.oversized.push(&impression.line);
-            start = index + 1;
-        } else {
-            bytes += size;
-        }
+pub fn pack<'a>(
+    impressions: &'a [Impression<'a>],
+    record_kib: u32,
+    number_fields: &'a [String],
+) -> Packed<'a> {
+    let oversized = impressions.iter().filter(|impression| is_oversized(impression));
+    Packed {
+        records: Records {
+            rest: impressions,
+            target: (record_kib as usize * 1024).min(MAX_RECORD_BYTES),
+            number_fields,
+            spread: match record_kib {
+                0 => Spread::ByKey,
+                _ => Spread::Random,
+            },
+        },
+        oversized: oversized.map(|impression| impression.line.as_ref()).collect(),
     }
-    packed.close(&impressions[start..], bytes, record_kib);
-    packed
 }
 
-impl<'a> Packed<'a> {
-    /// Makes a record of these impressions, if there are any.
-    fn close(&mut self, impressions: &'a [Impression<'a>], bytes: usize, record_kib: u32) {
-        let Some(first) = impressions.first() else { return };
-        let partition_key = match record_kib {
-            0 => partition_key(first.key),
-            _ => random_key(),
-        };
-        self.records.push(Record {
-            partition_key,
+/// Takes from `memory` what the records of a batch can take at most while they are delivered, given the size of its text,
+/// and returns what each of its impressions adds to that.
+pub(crate) fn hold_records(
+    memory: &mut Memory,
+    text: usize,
+    record_kib: u32,
+    number_fields: &[String],
+) -> Result<usize, DecodeError> {
+    // Kinesis may refuse them all. A list that grows has room for up to twice as many as it holds.
+    const RECORD: usize = 2 * size_of::<Record<'_>>();
+    if record_kib == 0 || !number_fields.is_empty() {
+        return Ok(RECORD);
+    }
+    // Two records that follow one another are larger than the target.
+    let most = text / (record_kib as usize * 1024) * 2 + 2;
+    memory.hold(RECORD * most).map(|()| 0)
+}
+
+fn size(impression: &Impression<'_>) -> usize {
+    impression.line.len() + 1
+}
+
+fn is_oversized(impression: &Impression<'_>) -> bool {
+    size(impression) > MAX_RECORD_BYTES
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Record<'a>> {
+        let oversized = self.rest.iter().take_while(|next| is_oversized(next)).count();
+        self.rest = &self.rest[oversized..];
+        let (first, others) = self.rest.split_first()?;
+        let (mut count, mut bytes) = (1, size(first));
+        if self.fits(first) {
+            for next in others {
+                let size = size(next);
+                if bytes + size > self.target || !self.fits(next) {
+                    break;
+                }
+                count += 1;
+                bytes += size;
+            }
+        }
+        let (impressions, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        Some(Record {
             impressions,
             bytes,
-        });
+            spread: self.spread,
+        })
+    }
+}
+
+impl Records<'_> {
+    fn fits(&self, impression: &Impression<'_>) -> bool {
+        plainly_fits(&impression.line, self.number_fields) || fits(&impression.line, self.number_fields)
     }
 }
 
@@ -161,31 +226,26 @@ fn fits(line: &str, number_fields: &[String]) -> bool {
         .is_ok()
 }
 
-/// Splits records into requests that `PutRecords` takes, in order.
-#[must_use]
-pub fn requests(records: Vec<Record<'_>>) -> Vec<Vec<Record<'_>>> {
-    let mut requests: Vec<Vec<Record<'_>>> = Vec::new();
-    let mut bytes = 0;
-    for record in records {
-        let size = record.size();
-        match requests.last_mut() {
-            Some(request) if request.len() < MAX_REQUEST_RECORDS && bytes + size <= MAX_REQUEST_BYTES => {
-                bytes += size;
-                request.push(record);
-            }
-            _ => {
-                bytes = size;
-                requests.push(vec![record]);
-            }
+/// Splits records into requests that `PutRecords` takes, in order, one after the other as they are needed.
+pub fn requests<'a>(records: impl IntoIterator<Item = Record<'a>>) -> impl Iterator<Item = Vec<Record<'a>>> {
+    let mut records = records.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let mut request = vec![records.next()?];
+        let mut bytes = request.iter().map(Record::size).sum::<usize>();
+        while let Some(record) = records
+            .next_if(|next| request.len() < MAX_REQUEST_RECORDS && bytes + next.size() <= MAX_REQUEST_BYTES)
+        {
+            bytes += record.size();
+            request.push(record);
         }
-    }
-    requests
+        Some(request)
+    })
 }
 
 /// Returns 16 random hexadecimal digits: short, and spread evenly over the shards once hashed.
 #[must_use]
 pub fn random_key() -> String {
-    format!("{:016x}", fastrand::u64(..))
+    format!("{:0RANDOM_KEY_BYTES$x}", fastrand::u64(..))
 }
 
 impl Record<'_> {
@@ -199,9 +259,23 @@ impl Record<'_> {
         }
     }
 
-    /// Returns what the record counts against the limits of a request.
-    fn size(&self) -> usize {
-        self.bytes + self.partition_key.len()
+    /// Returns the key whose hash chooses the shard. A random one is another one each time.
+    #[must_use]
+    pub fn partition_key(&self) -> String {
+        match (self.spread, self.impressions) {
+            (Spread::ByKey, [first, ..]) => partition_key(first.key),
+            _ => random_key(),
+        }
+    }
+
+    /// Returns the most that the record counts against the limits of a request.
+    pub(crate) fn size(&self) -> usize {
+        // Without its escapes, a key is only shorter.
+        let key = match (self.spread, self.impressions) {
+            (Spread::ByKey, [first, ..]) => first.key.len(),
+            _ => RANDOM_KEY_BYTES,
+        };
+        self.bytes + key.clamp(RANDOM_KEY_BYTES, MAX_PARTITION_KEY_BYTES)
     }
 }
 

@@ -67,6 +67,11 @@ impl Rejected {
         self.count == 0
     }
 
+    /// Returns how much memory they take: a file in memory grows by doubling.
+    pub(crate) fn memory(&self) -> usize {
+        self.file.as_ref().map_or(0, |file| 2 * file.get_ref().len())
+    }
+
     /// Returns the file to be stored, if there are any.
     pub fn into_file(self) -> io::Result<Option<Vec<u8>>> {
         match self.error {

@@ -26,6 +26,20 @@ pub const DEFAULT_RECORD_KIB: u32 = 100;
 /// The largest record that Firehose reads from a stream: 1,000 KiB (Firehose quotas, "maximum size of a record").
 pub const MAX_RECORD_KIB: u32 = 1_000;
 
+/// The environment variable in which Lambda says the function's name.
+const ENV_FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
+/// The environment variable in which Lambda says the function's memory, in MiB.
+const ENV_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
+/// What Lambda says about the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name, which is the pipeline's.
+    pub name: String,
+    /// Its memory.
+    pub memory_mib: usize,
+}
+
 /// What the handler needs to know about the pipeline that it is part of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -61,6 +75,12 @@ pub enum SettingsError {
         /// The variable's name.
         name: &'static str,
     },
+    /// The function's memory is not a whole number.
+    #[error("{ENV_MEMORY} is {value:?}, expected a whole number")]
+    Memory {
+        /// The text that was found.
+        value: String,
+    },
     /// The record size is not a whole number from 0 to [`MAX_RECORD_KIB`].
     #[error("{ENV_RECORD_KIB} is {value:?}, expected a whole number from 0 to {MAX_RECORD_KIB}")]
     RecordKib {
@@ -78,6 +98,23 @@ pub enum SettingsError {
     /// The list of fields is empty, which would pass on nothing at all.
     #[error("{ENV_FIELDS} names no field")]
     NoFields,
+}
+
+impl Function {
+    /// Reads what Lambda says from an environment, given as a lookup by name.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is absent, empty or no number.
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let memory = required(ENV_MEMORY, &get)?;
+        Ok(Self {
+            name: required(ENV_FUNCTION, &get)?,
+            memory_mib: memory
+                .parse()
+                .map_err(|_| SettingsError::Memory { value: memory })?,
+        })
+    }
 }
 
 impl Settings {
@@ -105,14 +142,9 @@ impl Settings {
     ///
     /// When a variable without a default is absent, or one has a value that [`Settings::to_env`] never writes.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let required = |name| {
-            get(name)
-                .filter(|value| !value.is_empty())
-                .ok_or(SettingsError::Missing { name })
-        };
         Ok(Self {
-            stream: required(ENV_STREAM)?,
-            bucket: required(ENV_BUCKET)?,
+            stream: required(ENV_STREAM, &get)?,
+            bucket: required(ENV_BUCKET, &get)?,
             record_kib: get(ENV_RECORD_KIB).map_or(Ok(DEFAULT_RECORD_KIB), parse_record_kib)?,
             number_fields: names(ENV_NUMBER_FIELDS, &get)?.unwrap_or_default(),
             fields: match names(ENV_FIELDS, &get)? {
@@ -122,6 +154,12 @@ impl Settings {
             },
         })
     }
+}
+
+fn required(name: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {
+    get(name)
+        .filter(|value| !value.is_empty())
+        .ok_or(SettingsError::Missing { name })
 }
 
 fn parse_record_kib(value: String) -> Result<u32, SettingsError> {
@@ -195,6 +233,42 @@ mod tests {
         ];
         for (env, want) in cases {
             assert_eq!(settings(env).unwrap_err().to_string(), *want);
+        }
+    }
+
+    #[test]
+    fn lambda_says_name_and_memory() {
+        let function = |name: &str, memory: &str| {
+            Function::from_env(|variable| match variable {
+                "AWS_LAMBDA_FUNCTION_NAME" => Some(name.to_owned()),
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => Some(memory.to_owned()),
+                _ => None,
+            })
+        };
+        let want = Function {
+            name: "split".to_owned(),
+            memory_mib: 256,
+        };
+        assert_eq!(function("split", "256").unwrap(), want);
+        let cases = [
+            (
+                "",
+                "256",
+                "environment variable AWS_LAMBDA_FUNCTION_NAME is not set",
+            ),
+            (
+                "split",
+                "",
+                "environment variable AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not set",
+            ),
+            (
+                "split",
+                "256 MB",
+                r#"AWS_LAMBDA_FUNCTION_MEMORY_SIZE is "256 MB", expected a whole number"#,
+            ),
+        ];
+        for (name, memory, want) in cases {
+            assert_eq!(function(name, memory).unwrap_err().to_string(), want);
         }
     }
 

@@ -1,5 +1,5 @@
-//! Owns storing in S3 what does not go to Kinesis: undelivered impressions under `spill/`, rejected elements under
-//! `rejected/`, as gzipped NDJSON.
+//! Owns storing in S3 what does not go to Kinesis: undelivered impressions under `spill/<pipeline>/`, rejected elements
+//! under `rejected/<pipeline>/`, as gzipped NDJSON. Several pipelines can share a bucket, so the key names the owner.
 //!
 //! Must not report success before S3 has. Must not overwrite: every object has a name of its own.
 
@@ -20,11 +20,28 @@ use crate::aws::error_code;
 use crate::pack::{Record, random_key};
 use crate::rejected::Rejected;
 
-/// Where undelivered impressions are stored; `replay` reads them.
+/// The prefix of every pipeline's undelivered impressions; see [`spill_prefix`] for one pipeline's.
 pub const SPILL_PREFIX: &str = "spill/";
 
-/// Where elements that are no impressions are stored, each with the reason.
+/// The prefix of every pipeline's rejected elements; see [`rejected_prefix`] for one pipeline's.
 pub const REJECTED_PREFIX: &str = "rejected/";
+
+/// The most characters of a request id that go into a key. Lambda's ids are UUIDs, which have 36.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Returns the prefix under which the function of this pipeline stores undelivered impressions; `replay` reads them.
+///
+/// Ends in a slash, so no pipeline's prefix is the beginning of another's.
+#[must_use]
+pub fn spill_prefix(pipeline: &str) -> String {
+    format!("{SPILL_PREFIX}{pipeline}/")
+}
+
+/// Returns the prefix under which the function of this pipeline stores rejected elements, each with the reason.
+#[must_use]
+pub fn rejected_prefix(pipeline: &str) -> String {
+    format!("{REJECTED_PREFIX}{pipeline}/")
+}
 
 /// Why an object was not stored.
 #[derive(Debug, Error)]
@@ -47,6 +64,8 @@ pub(crate) struct Spill<'a> {
     pub(crate) s3: &'a Client,
     /// The bucket's name.
     pub(crate) bucket: &'a str,
+    /// The pipeline that owns the objects.
+    pub(crate) pipeline: &'a str,
     /// The invocation's request id, which names the objects.
     pub(crate) request_id: &'a str,
     /// When to give up.
@@ -67,13 +86,13 @@ impl Spill<'_> {
         let lines = records.map(|impression| impression.line.as_ref());
         let lines = lines.chain(oversized.iter().copied());
         let lines = lines.flat_map(|line| [line.as_bytes(), b"\n"]);
-        self.put(SPILL_PREFIX, gzip(lines)?).await
+        self.put(&spill_prefix(self.pipeline), gzip(lines)?).await
     }
 
     /// Stores elements that are no impressions; without any, does nothing.
     pub(crate) async fn store_rejected(&self, rejected: Rejected) -> Result<(), SpillError> {
         match rejected.into_file().map_err(|_| compression_failed())? {
-            Some(file) => self.put(REJECTED_PREFIX, file).await,
+            Some(file) => self.put(&rejected_prefix(self.pipeline), file).await,
             None => Ok(()),
         }
     }
@@ -98,12 +117,18 @@ impl Spill<'_> {
         }
     }
 
-    /// Returns an object's name. Lambda repeats an invocation under the same request id, hence the random part.
+    /// Returns an object's key. Lambda repeats an invocation under the same request id, hence the random part.
     fn key(&self, prefix: &str, now: SystemTime) -> String {
         let date = date(now);
-        let (request_id, unique) = (self.request_id, random_key());
+        let (request_id, unique) = (file_name(self.request_id), random_key());
         format!("{prefix}dt={date}/{request_id}-{unique}.ndjson.gz")
     }
+}
+
+/// Replaces every character that could make a request id anything but part of a file name.
+fn file_name(request_id: &str) -> String {
+    let safe = |char: char| if char.is_ascii_alphanumeric() { char } else { '-' };
+    request_id.chars().take(MAX_REQUEST_ID).map(safe).collect()
 }
 
 fn gzip<T: AsRef<[u8]>>(chunks: impl Iterator<Item = T>) -> Result<Vec<u8>, SpillError> {

@@ -11,7 +11,7 @@ use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectInput, PutObjectOutput};
 use aws_smithy_mocks::{MockResponse, MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::elements::Impression;
-use crate::pack::Record;
+use crate::pack::{Record, Spread};
 
 pub(crate) type S3Answer = MockResponse<PutObjectOutput, PutObjectError>;
 
@@ -57,13 +57,7 @@ impl Stream {
             stream: self.clone(),
             answer: Box::new(answer),
         });
-        let config = aws_sdk_kinesis::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(credentials())
-            .retry_config(RetryConfig::disabled())
-            .http_client(http_client_fn(move |_, _| connector.clone()));
-        aws_sdk_kinesis::Client::from_conf(config.build())
+        kinesis(http_client_fn(move |_, _| connector.clone()))
     }
 
     /// Returns everything that was accepted, in order.
@@ -117,6 +111,58 @@ impl HttpConnector for Wire {
     }
 }
 
+/// Where requests are answered with 200 after a while, or never.
+#[derive(Debug)]
+struct Slow(Option<Duration>);
+
+impl HttpConnector for Slow {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let after = self.0;
+        HttpConnectorFuture::new(async move {
+            match after {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+            let ok = http::StatusCode::OK.into();
+            Ok(HttpResponse::new(ok, SdkBody::empty()))
+        })
+    }
+}
+
+fn slow(after: Option<Duration>) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Slow(after));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// Makes a client that is never answered.
+pub(crate) fn hanging_kinesis() -> aws_sdk_kinesis::Client {
+    kinesis(slow(None))
+}
+
+/// Makes a client that stores each object after a while, or never.
+pub(crate) fn slow_s3(after: Option<Duration>) -> aws_sdk_s3::Client {
+    let config = s3_config().http_client(slow(after));
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+fn kinesis(http: SharedHttpClient) -> aws_sdk_kinesis::Client {
+    let config = aws_sdk_kinesis::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(http);
+    aws_sdk_kinesis::Client::from_conf(config.build())
+}
+
+fn s3_config() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+}
+
 fn sent(record: &Value) -> Sent {
     let data = record["Data"].as_str().unwrap();
     Sent {
@@ -163,9 +209,9 @@ pub(crate) fn record(lines: &[&str]) -> Record<'static> {
         .collect();
     let bytes = lines.iter().map(|line| line.len() + 1).sum();
     Record {
-        partition_key: "k".to_owned(),
         impressions: impressions.leak(),
         bytes,
+        spread: Spread::ByKey,
     }
 }
 
@@ -185,17 +231,11 @@ impl Bucket {
         let bucket = self.clone();
         let rule = mock!(aws_sdk_s3::Client::put_object)
             .then_compute_response(move |input: &PutObjectInput| bucket.put(input, denied));
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(credentials())
-            .retry_config(RetryConfig::disabled())
-            .http_client(create_mock_http_client())
-            .interceptor(
-                MockResponseInterceptor::new()
-                    .rule_mode(RuleMode::MatchAny)
-                    .with_rule(&rule),
-            );
+        let config = s3_config().http_client(create_mock_http_client()).interceptor(
+            MockResponseInterceptor::new()
+                .rule_mode(RuleMode::MatchAny)
+                .with_rule(&rule),
+        );
         aws_sdk_s3::Client::from_conf(config.build())
     }
 

@@ -13,12 +13,13 @@ use tokio::time::Instant;
 use crate::aws::Clients;
 use crate::decode::{DecodeError, Decoder};
 use crate::deliver::deliver;
-use crate::elements::{Elements, Impression, parse};
+use crate::elements::{Elements, Impression, parse_within};
 use crate::event::{Counts, Event, Response};
 use crate::log::{Level, Line, milliseconds};
-use crate::pack::{pack, requests};
+use crate::memory::Memory;
+use crate::pack::{hold_records, pack, requests};
 use crate::request::Bodies;
-use crate::settings::Settings;
+use crate::settings::{Function, Settings};
 use crate::spill::{Spill, SpillError};
 
 /// The most time that is kept back for writing to S3 when Kinesis fails: compressing tens of MiB on a fraction of a
@@ -32,7 +33,7 @@ const SPILL_RESERVE_PART: f64 = 0.4;
 pub struct Webhook {
     settings: Settings,
     clients: Clients,
-    function: String,
+    function: Function,
     /// Absent while a batch is decoded in it, and before the first.
     decoder: Mutex<Option<Decoder>>,
     bodies: Bodies,
@@ -72,13 +73,13 @@ impl Failure {
 }
 
 impl Webhook {
-    /// Makes the webhook of one pipeline, which is the function of this name.
+    /// Makes the webhook of one pipeline.
     #[must_use]
-    pub fn new(settings: Settings, clients: Clients, function: &str) -> Self {
+    pub fn new(settings: Settings, clients: Clients, function: Function) -> Self {
         Self {
             settings,
             clients,
-            function: function.to_owned(),
+            function,
             decoder: Mutex::default(),
             bodies: Bodies::default(),
             started: AtomicBool::new(false),
@@ -90,7 +91,7 @@ impl Webhook {
     /// Returns by `deadline`, but for the time to decode and compress, which nothing interrupts.
     pub async fn handle(&self, event: &RawValue, request_id: &str, deadline: Instant) -> Handled {
         let started = Instant::now();
-        let mut line = Line::batch(&self.function, request_id);
+        let mut line = Line::batch(&self.function.name, request_id);
         line.cold_start = u8::from(!self.started.swap(true, Ordering::Relaxed));
         let mut decoder = self.decoder().take().unwrap_or_default();
         let taken = self.take(event, &mut decoder, deadline, &mut line).await;
@@ -126,14 +127,26 @@ impl Webhook {
         deadline: Instant,
         line: &mut Line,
     ) -> Result<(), Failure> {
+        let mut memory = Memory::beside_event(self.function.memory_mib, event.get().len());
         let event = Event::read(event).ok_or(Failure::Event)?;
         line.bytes_in = event.body().len();
-        let text = decoder.decode(event.body(), event.encoding())?;
+        let text = decoder.decode_within(event.body(), event.encoding(), &mut memory)?;
         line.bytes_inflated = text.len();
-        let elements = parse(text, &self.settings.fields)?;
+        let elements = self.split(text, &mut memory)?;
         line.received = elements.impressions.len() + elements.rejected.len();
         // The SDK's futures take some 20 KB, which would be moved with every caller's.
         Box::pin(self.store(elements, deadline, line)).await
+    }
+
+    fn split<'a>(&self, text: &'a str, memory: &mut Memory) -> Result<Elements<'a>, DecodeError> {
+        let Settings {
+            record_kib,
+            number_fields,
+            fields,
+            ..
+        } = &self.settings;
+        let record = hold_records(memory, text.len(), *record_kib, number_fields)?;
+        parse_within(text, fields, memory, record)
     }
 
     /// Stores impressions and rejected elements side by side, so that trouble with one does not hold up the other.
@@ -142,6 +155,7 @@ impl Webhook {
         let spill = Spill {
             s3: &self.clients.s3,
             bucket: &self.settings.bucket,
+            pipeline: &self.function.name,
             request_id: &request_id,
             deadline,
         };
@@ -172,15 +186,16 @@ impl Webhook {
             self.settings.record_kib,
             &self.settings.number_fields,
         );
-        line.records = packed.records.len();
+        let mut records = 0;
         let delivery = deliver(
             &self.clients.kinesis,
             &self.bodies,
             &self.settings.stream,
-            requests(packed.records),
+            requests(packed.records.inspect(|_| records += 1)),
             spill.deadline - spill_reserve(spill.deadline),
         )
         .await;
+        line.records = records;
         line.delivered = delivery.delivered;
         line.retried = delivery.retried;
         line.put_records_ms = delivery.latencies;

@@ -1,6 +1,7 @@
 //! Every policy document: who may assume the roles, what they may do, who may reach bucket and webhook.
 
 use serde_json::{Value, json};
+use split_pipeline_handler::spill::{rejected_prefix, spill_prefix};
 
 use super::Transport;
 use crate::names::Names;
@@ -73,13 +74,15 @@ pub(super) fn function_role(spec: &Spec, names: &Names) -> role::State {
         "{}:log-stream:*",
         names.log_group_arn(&names.function_log_group())
     );
+    let pipeline = names.function();
+    let objects = [spill_prefix(&pipeline), rejected_prefix(&pipeline)];
     let mut statements = vec![
         allow("PutRecords", &["kinesis:PutRecords"], &names.stream_arn()),
         json!({
             "Sid": "SetAside",
             "Effect": "Allow",
             "Action": ["s3:PutObject"],
-            "Resource": [format!("{bucket}/spill/*"), format!("{bucket}/rejected/*")],
+            "Resource": objects.map(|prefix| format!("{bucket}/{prefix}*")),
         }),
         allow("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], &logs),
     ];

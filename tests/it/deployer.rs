@@ -420,7 +420,7 @@ async fn a_ci_job_needs_no_more_for_a_pipeline_of_its_own() {
 
 #[tokio::test]
 async fn replaying_needs_each_action() {
-    const SPILLED: &str = "spill/2026/01/31/one.ndjson.gz";
+    const SPILLED: &str = "spill/it-deployer/dt=2026-01-31/one-0123456789abcdef.ndjson.gz";
     let emulator = Emulator::start();
     let somebody = Deployer::new(&emulator).await;
     somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);

@@ -16,7 +16,7 @@ use split_pipeline_handler::decode::{Decoder, Encoding};
 use split_pipeline_handler::elements::parse;
 use split_pipeline_handler::pack::{pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::settings::{Fields, Settings};
+use split_pipeline_handler::settings::{Fields, Function, Settings};
 use split_pipeline_handler::webhook::Webhook;
 
 mod impressions;
@@ -38,7 +38,11 @@ fn settings() -> Settings {
 fn whole_path(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.unwrap();
-    let webhook = Webhook::new(settings(), stub::clients(), "bench");
+    let function = Function {
+        name: "bench".to_owned(),
+        memory_mib: 256,
+    };
+    let webhook = Webhook::new(settings(), stub::clients(), function);
     let mut group = criterion.benchmark_group("event to PutRecords");
     for size in SIZES {
         let event = impressions::event(size);

@@ -68,7 +68,18 @@ async fn only_refused_entries_are_sent_again() {
 
 #[tokio::test]
 async fn retryable_errors_send_the_whole_request_again() {
-    for code in RETRYABLE_CODES {
+    // Those of the API reference that say "try again", in every spelling.
+    let codes = [
+        "InternalFailure",
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "Throttling",
+        "ThrottlingException",
+    ];
+    for code in codes {
         let stream = Stream::default();
         let client = stream.client(move |call, input| match call {
             0 => kinesis_error(code),
@@ -85,6 +96,7 @@ async fn retryable_errors_send_the_whole_request_again() {
 async fn server_errors_are_retried_whatever_their_code() {
     let answers = [
         (503, "<html>"),
+        (429, r#"{"__type":"TooMany"}"#),
         (500, r#"{"__type":"InternalFailure"}"#),
         (400, r#"{"__type":"ProvisionedThroughputExceededException"}"#),
         (200, "not JSON"),
@@ -96,15 +108,29 @@ async fn server_errors_are_retried_whatever_their_code() {
     let stream = Stream::default();
     let client = stream.client(move |call, _| (answers[call].0, answers[call].1.to_owned()));
     let have = send(&client, vec![records(&["a"])], in_ms(60_000)).await;
-    assert_eq!((have.delivered, have.retried), (1, 4), "{have:?}");
-    assert_eq!(have.latencies.len(), 5);
+    assert_eq!((have.delivered, have.retried), (1, 5), "{have:?}");
+    assert_eq!(have.latencies.len(), 6);
+}
+
+#[test]
+fn a_request_that_cannot_be_made_is_given_up() {
+    assert!(!is_retryable(&SdkError::construction_failure("no region")));
+    assert!(is_retryable(&SdkError::timeout_error("too slow")));
 }
 
 #[tokio::test]
 async fn other_errors_are_given_up_at_once() {
     let codes = [
         "AccessDeniedException",
+        "ExpiredTokenException",
+        "InvalidArgumentException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "KMSOptInRequired",
         "ResourceNotFoundException",
+        "UnrecognizedClientException",
         "ValidationException",
     ];
     for code in codes {
@@ -118,19 +144,45 @@ async fn other_errors_are_given_up_at_once() {
     }
 }
 
-#[tokio::test]
-async fn what_is_refused_until_the_deadline_is_returned() {
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_sent_again_until_the_deadline() {
     let stream = Stream::default();
-    let client = stream.client(|_, input| accept_where(input, |index| index == 0));
-    let deadline = in_ms(80);
-    let have = send(&client, vec![records(&["a"]), records(&["b"])], deadline).await;
-    assert_eq!(have.delivered, 2);
     let client = stream.client(|_, input| accept_where(input, |_| false));
-    let deadline = in_ms(80);
+    let deadline = in_ms(10_000);
     let have = send(&client, vec![records(&["a", "b"])], deadline).await;
-    assert!(Instant::now() < deadline + Duration::from_millis(500));
     assert_eq!(have.delivered, 0);
     assert_eq!(undelivered(&have), ["a", "b"]);
+    // The next attempt would have been too late.
+    let now = Instant::now();
+    assert!(now < deadline && now + LONGEST_BACKOFF >= deadline);
+    let sent = stream.sent.lock().unwrap();
+    assert_eq!(have.retried, 2 * (sent.len() - 1));
+    assert!(sent.len() > 10, "{}", sent.len());
+}
+
+#[tokio::test]
+async fn what_became_of_several_requests_is_added_up() {
+    let stream = Stream::default();
+    let client = stream.client(|_, input| {
+        if input[0].data == b"c\n" {
+            return kinesis_error("AccessDeniedException");
+        }
+        accept_where(input, |_| true)
+    });
+    let requests = vec![records(&["a", "b"]), records(&["c", "d", "e"]), records(&["f"])];
+    let have = send(&client, requests, in_ms(60_000)).await;
+    assert_eq!((have.delivered, have.retried), (3, 0));
+    assert_eq!(undelivered(&have), ["c", "d", "e"]);
+    assert_eq!(have.latencies.len(), 3);
+    assert_eq!(have.error.as_deref(), Some("AccessDeniedException"));
+}
+
+#[tokio::test]
+async fn no_more_latencies_are_kept_than_the_log_takes() {
+    let stream = Stream::default();
+    let requests = vec![records(&["a"]); 103];
+    let have = send(&stream.client(accept), requests, in_ms(60_000)).await;
+    assert_eq!((have.delivered, have.latencies.len()), (103, 100));
 }
 
 #[tokio::test]
@@ -153,13 +205,18 @@ fn client_of(address: &str) -> Client {
     Clients::from_env(get).unwrap().kinesis
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hung_connection_ends_at_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let have = send(&client_of(&address), vec![records(&["a"])], in_ms(100)).await;
+    // Before the client gives up by itself.
+    let deadline = in_ms(1_000);
+    let have = send(&client_of(&address), vec![records(&["a"])], deadline).await;
     assert_eq!(undelivered(&have), ["a"]);
-    assert_eq!(have.error.as_deref(), Some("timeout"));
+    assert_eq!((have.error.as_deref(), have.retried), (Some("timeout"), 0));
+    // Timers fire on whole milliseconds.
+    let late = Instant::now() - deadline;
+    assert!(late < Duration::from_millis(5), "{late:?}");
 }
 
 #[tokio::test]
@@ -176,8 +233,16 @@ async fn a_refused_connection_is_tried_again() {
 
 #[test]
 fn backoff_grows_to_its_limit() {
-    for attempt in 0..100 {
-        let longest = FIRST_BACKOFF * 2_u32.pow(attempt.min(5));
-        assert!(backoff(attempt) <= longest.min(LONGEST_BACKOFF));
+    fastrand::seed(1);
+    let longest = [50, 100, 200, 400, 800, 1_000, 1_000, 1_000];
+    for (attempt, longest) in (0..).zip(longest).chain([(99, 1_000), (u32::MAX, 1_000)]) {
+        let longest = Duration::from_millis(longest);
+        let waits: Vec<_> = (0..200).map(|_| backoff(attempt)).collect();
+        let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!(
+            *most <= longest && *most > longest.mul_f64(0.9),
+            "{attempt}: {most:?}"
+        );
+        assert!(*least < longest.mul_f64(0.1), "{attempt}: {least:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of packing: the limits hold for any sizes, and nothing is lost or reordered.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use proptest::prelude::*;
 
@@ -19,7 +20,7 @@ fn of_sizes(sizes: &[usize]) -> Vec<Impression<'static>> {
 }
 
 fn sizes(packed: &Packed<'_>) -> Vec<usize> {
-    let records = packed.records.iter();
+    let records = packed.records.clone();
     records.map(|record| record.bytes).collect()
 }
 
@@ -33,6 +34,7 @@ fn records_are_filled_up_to_the_target() {
         (1, &[10, 5000, 10, 10], &[11, 5001, 22]),
         (0, &[10, 20], &[11, 21]),
         (1000, &[1_023_999], &[1_024_000]),
+        (5000, &[1_023_000, 998, 999], &[1_024_000, 1_000]),
     ];
     for (record_kib, lines, want) in cases {
         let impressions = of_sizes(lines);
@@ -71,7 +73,7 @@ fn what_cannot_be_converted_takes_no_other_with_it() {
         let impressions: Vec<_> = lines.iter().map(|line| impression((*line).to_owned())).collect();
         let counts = |number_fields: &[String]| {
             let packed = pack(&impressions, 100, number_fields);
-            let records = packed.records.iter().map(|record| record.impressions.len());
+            let records = packed.records.map(|record| record.impressions.len());
             records.collect::<Vec<_>>()
         };
         let fields = ["sdk", "time"].map(str::to_owned);
@@ -103,7 +105,7 @@ fn an_impression_of_split_is_told_to_fit_at_once() {
 fn packed_records_have_keys_that_spread() {
     let impressions = of_sizes(&[1024; 50]);
     let packed = pack(&impressions, 1, &[]);
-    let mut keys: Vec<_> = packed.records.iter().map(|r| &r.partition_key).collect();
+    let mut keys: Vec<_> = packed.records.map(|record| record.partition_key()).collect();
     assert!(keys.iter().all(|key| key.len() == 16));
     keys.sort();
     keys.dedup();
@@ -125,22 +127,78 @@ fn single_records_are_keyed_by_the_impression() {
     }
 }
 
-fn record(bytes: usize, key: usize) -> Record<'static> {
+#[test]
+fn memory_is_held_for_as_many_records_as_there_can_be() {
+    let held = |text, record_kib, number_fields: &[String]| {
+        let mut memory = Memory::unlimited();
+        let each = hold_records(&mut memory, text, record_kib, number_fields).unwrap();
+        (Memory::unlimited().left() - memory.left(), each)
+    };
+    let record = 2 * size_of::<Record<'_>>();
+    assert_eq!(held(1_000_000, 0, &[]), (0, record));
+    assert_eq!(held(1_000_000, 100, &["time".to_owned()]), (0, record));
+    assert_eq!(held(0, 1, &[]), (2 * record, 0));
+    assert_eq!(held(10 * 1024, 1, &[]), (22 * record, 0));
+    assert_eq!(held(10 * 1024, 10, &[]), (4 * record, 0));
+    let mut little = Memory::beside_event(0, 0);
+    assert_eq!(hold_records(&mut little, 0, 1, &[]), Err(DecodeError::Memory));
+    // The most that there can be: two that fit no record together, again and again.
+    let impressions = of_sizes(&[0, 1023].repeat(10));
+    let text = impressions.iter().map(size).sum::<usize>();
+    assert_eq!(pack(&impressions, 1, &[]).records.count(), 20);
+    assert!(held(text, 1, &[]).0 >= 20 * record);
+}
+
+fn record(bytes: usize) -> Record<'static> {
     Record {
-        partition_key: "k".repeat(key),
         impressions: &[],
         bytes,
+        spread: Spread::Random,
     }
 }
 
 #[test]
 fn requests_are_cut_at_either_limit() {
-    let lengths = |records| -> Vec<usize> { requests(records).iter().map(Vec::len).collect() };
+    let lengths = |records: Vec<Record<'_>>| -> Vec<usize> {
+        let requests = requests(records);
+        requests.map(|request| request.len()).collect()
+    };
     assert_eq!(lengths(vec![]), [0; 0]);
-    assert_eq!(lengths(vec![record(1, 1); 1001]), [500, 500, 1]);
-    let tenth = MAX_REQUEST_BYTES / 10;
-    assert_eq!(lengths(vec![record(tenth - 16, 16); 11]), [10, 1]);
-    assert_eq!(lengths(vec![record(tenth - 15, 16); 11]), [9, 2]);
+    assert_eq!(lengths(vec![record(1); 1001]), [500, 500, 1]);
+    let quarter = MAX_REQUEST_BYTES / 4;
+    assert_eq!(lengths(vec![record(quarter - 16); 5]), [4, 1]);
+    assert_eq!(lengths(vec![record(quarter - 15); 5]), [3, 2]);
+}
+
+#[test]
+fn a_record_counts_at_least_what_its_key_takes() {
+    let keys = [
+        "",
+        "a",
+        "\\u00e9",
+        "user-1",
+        "\\ud800",
+        "a longer key than random",
+    ]
+    .map(str::to_owned);
+    let long = ["x", "é", "漢", "\u{1f600}"].map(|character| character.repeat(300));
+    for key in keys.into_iter().chain(long) {
+        let key = format!("\"{key}\"");
+        let impressions = [Impression {
+            line: "1234".into(),
+            key: &key,
+        }];
+        let record = pack(&impressions, 0, &[]).records.next().unwrap();
+        let have = record.size() - 5;
+        assert!(have >= record.partition_key().len(), "{key}");
+        assert!(have <= 768 && have <= key.len().max(16), "{key}");
+    }
+}
+
+/// Makes a line of at least so many bytes, with a number in the field `n` or something else.
+fn line(size: usize, is_misfit: bool) -> String {
+    let (value, filler) = (if is_misfit { "null,\"n\":1" } else { "1" }, "x".repeat(size));
+    format!("{{\"n\":{value},\"x\":\"{filler}\"}}")
 }
 
 proptest! {
@@ -149,22 +207,23 @@ proptest! {
 
     #[test]
     fn limits_hold_and_nothing_is_lost(
-        lengths in prop::collection::vec(prop_oneof![
-            20 => 0_usize..2_000,
+        sizes in prop::collection::vec((prop_oneof![
+            40 => 0_usize..500,
             3 => 0_usize..200_000,
             1 => 900_000_usize..1_100_000,
-        ], 0..700),
+        ], prop::bool::weighted(0.1)), 0..700),
         record_kib in prop_oneof![Just(0_u32), Just(1), Just(100), 0..=MAX_RECORD_KIB],
-        number_fields in prop_oneof![Just(vec![]), Just(vec!["xx".to_owned()])],
+        number_fields in prop_oneof![Just(vec![]), Just(vec!["n".to_owned()])],
     ) {
-        let impressions = of_sizes(&lengths);
+        let lines: Vec<_> = sizes.iter().map(|&(size, is_misfit)| line(size, is_misfit)).collect();
+        let misfits = sizes.iter().zip(&lines).filter(|((_, is_misfit), _)| *is_misfit);
+        let misfits: HashSet<_> = misfits.map(|(_, line)| line.as_str()).collect();
+        let impressions: Vec<_> = lines.iter().cloned().map(impression).collect();
         let packed = pack(&impressions, record_kib, &number_fields);
-        let fits = lengths.iter().filter(|&&length| length < MAX_RECORD_BYTES);
-        let want: Vec<usize> = fits.copied().collect();
-        prop_assert_eq!(packed.oversized.len(), lengths.len() - want.len());
-        let requests = requests(packed.records);
+        let (want, oversized): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.len() < MAX_RECORD_BYTES);
+        prop_assert_eq!(packed.oversized, oversized);
         let mut have = Vec::new();
-        for request in &requests {
+        for request in requests(packed.records) {
             prop_assert!(!request.is_empty() && request.len() <= MAX_REQUEST_RECORDS);
             let bytes: usize = request.iter().map(Record::size).sum();
             prop_assert!(bytes <= MAX_REQUEST_BYTES);
@@ -173,16 +232,17 @@ proptest! {
                 let mut data = Vec::new();
                 record.write_to(&mut data);
                 prop_assert_eq!(data.len(), record.bytes);
+                prop_assert!(!record.partition_key().is_empty());
                 prop_assert!(data.len() <= target || record.impressions.len() == 1);
                 prop_assert!(data.len() <= MAX_RECORD_BYTES);
-                prop_assert!(!record.partition_key.is_empty());
-                let lines = data.split_inclusive(|&byte| byte == b'\n');
-                let before = have.len();
-                have.extend(lines.map(|line| line.len() - 1));
-                prop_assert_eq!(have.len() - before, record.impressions.len());
+                let data = String::from_utf8(data).unwrap();
+                prop_assert_eq!(data.lines().count(), record.impressions.len());
+                let is_apart = number_fields.is_empty() || record.impressions.len() == 1;
+                prop_assert!(is_apart || !data.lines().any(|line| misfits.contains(line)));
+                have.extend(data.lines().map(str::to_owned));
             }
         }
-        prop_assert_eq!(have, want);
+        prop_assert!(have.iter().eq(want));
     }
 }
 

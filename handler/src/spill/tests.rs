@@ -10,6 +10,7 @@ fn spill(s3: &Client) -> Spill<'_> {
     Spill {
         s3,
         bucket: "bucket",
+        pipeline: "pipeline",
         request_id: "id",
         deadline: in_ms(60_000),
     }
@@ -44,7 +45,7 @@ async fn impressions_are_ndjson() {
     let s3 = bucket.client("");
     let records = [record(&["1", "2"]), record(&["3"])];
     spill(&s3).store_impressions(&records, &["4", "5"]).await.unwrap();
-    assert_eq!(bucket.text("spill/dt="), "1\n2\n3\n4\n5\n");
+    assert_eq!(bucket.text("spill/pipeline/dt="), "1\n2\n3\n4\n5\n");
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn rejected_elements_are_ndjson() {
     rejected.push(Reason::NotAnObject, "1");
     spill(&s3).store_rejected(rejected).await.unwrap();
     let want = "{\"reason\":\"not an object\",\"element\":1}\n";
-    assert_eq!(bucket.text("rejected/dt="), want);
+    assert_eq!(bucket.text("rejected/pipeline/dt="), want);
 }
 
 #[tokio::test]
@@ -68,9 +69,47 @@ async fn a_repeated_invocation_overwrites_nothing() {
     let objects = bucket.objects.lock().unwrap();
     assert_eq!(objects.len(), 2);
     for key in objects.keys() {
-        let (date, name) = key.strip_prefix("spill/dt=").unwrap().split_once('/').unwrap();
+        let (date, name) = key
+            .strip_prefix("spill/pipeline/dt=")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
         assert_eq!(date.len(), 10);
         assert!(name.starts_with("id-") && name.ends_with(".ndjson.gz"));
+    }
+}
+
+#[test]
+fn no_pipeline_owns_what_another_stores() {
+    for prefix in [spill_prefix, rejected_prefix] {
+        for (owner, other) in [("split", "split-2"), ("split-2", "split"), ("split", "")] {
+            assert!(!prefix(owner).starts_with(&prefix(other)), "{owner} {other}");
+        }
+    }
+    assert!(spill_prefix("split").starts_with(SPILL_PREFIX));
+    assert!(rejected_prefix("split").starts_with(REJECTED_PREFIX));
+}
+
+#[test]
+fn a_request_id_cannot_change_where_an_object_is_stored() {
+    let s3 = Bucket::default().client("");
+    let uuid = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+    let long = "x".repeat(2_000);
+    let cases = [
+        (uuid, uuid.to_owned()),
+        ("../../é b", "--------b".to_owned()),
+        (&long, "x".repeat(64)),
+        ("", String::new()),
+    ];
+    for (request_id, want) in cases {
+        let spill = Spill {
+            request_id,
+            ..spill(&s3)
+        };
+        let key = spill.key("spill/pipeline/", SystemTime::UNIX_EPOCH);
+        let name = key.strip_prefix("spill/pipeline/dt=1970-01-01/").unwrap();
+        let (have, unique) = name.strip_suffix(".ndjson.gz").unwrap().rsplit_once('-').unwrap();
+        assert_eq!((have, unique.len()), (want.as_str(), 16), "{request_id}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! Tests of the whole way from the event to the answer, against Kinesis and S3 in memory.
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::pack::MAX_RECORD_BYTES;
 use crate::settings::Fields;
-use crate::testing::{Bucket, Stream, accept, accept_where, gzip, in_ms, kinesis_error};
+use crate::testing::{
+    Bucket, Stream, accept, accept_where, gzip, hanging_kinesis, in_ms, kinesis_error, slow_s3,
+};
 
 const IMPRESSION: &str = r#"{"key":"SECRET","split":"b"}"#;
 
@@ -38,14 +39,24 @@ impl World {
 }
 
 fn webhook(record_kib: u32, clients: Clients) -> Webhook {
-    let settings = Settings {
+    Webhook::new(settings(record_kib), clients, function(256))
+}
+
+fn settings(record_kib: u32) -> Settings {
+    Settings {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib,
         number_fields: Vec::new(),
         fields: Fields::All,
-    };
-    Webhook::new(settings, clients, "function")
+    }
+}
+
+fn function(memory_mib: usize) -> Function {
+    Function {
+        name: "function".to_owned(),
+        memory_mib,
+    }
 }
 
 async fn handle(webhook: &Webhook, event: &Value) -> (u16, Value, Line) {
@@ -102,7 +113,7 @@ async fn impressions_are_delivered_and_others_rejected() {
     let (status, answer, line) = handle(&world.working(100), &event).await;
     assert_eq!((status, answer), (200, counts(4, 2, 0, 2)));
     assert_eq!(world.stream.text(), format!("{IMPRESSION}\n{IMPRESSION}\n"));
-    assert_eq!(world.bucket.text("rejected/").lines().count(), 2);
+    assert_eq!(world.bucket.text("rejected/function/").lines().count(), 2);
     assert_eq!(
         (line.records, line.bytes_in, line.bytes_inflated),
         (1, body.len(), body.len())
@@ -161,14 +172,14 @@ async fn what_kinesis_refuses_is_spilled() {
     let (status, answer, line) = handle(&world.denied("-"), &event).await;
     assert_eq!((status, answer), (200, counts(3, 0, 2, 1)));
     assert_eq!(
-        world.bucket.text("spill/"),
+        world.bucket.text("spill/function/"),
         format!("{IMPRESSION}\n{IMPRESSION}\n")
     );
     assert_eq!(line.error.as_deref(), Some("AccessDeniedException"));
     assert_eq!(line.level, Level::Warn);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
     let world = World::default();
     let clients = Clients {
@@ -179,11 +190,11 @@ async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
     };
     let (first, second) = (r#"{"key":"1","split":""}"#, r#"{"key":"2","split":""}"#);
     let event = serde_json::value::to_raw_value(&text(&format!("[{first},{second}]"))).unwrap();
-    let handled = webhook(0, clients).handle(&event, "id", in_ms(300)).await;
+    let handled = webhook(0, clients).handle(&event, "id", in_ms(20_000)).await;
     let answer: Value = serde_json::from_str(&handled.response.body).unwrap();
     assert_eq!(answer, counts(2, 1, 1, 0));
     assert_eq!(world.stream.text(), format!("{second}\n"));
-    assert_eq!(world.bucket.text("spill/"), format!("{first}\n"));
+    assert_eq!(world.bucket.text("spill/function/"), format!("{first}\n"));
     assert_eq!(
         handled.line.error.as_deref(),
         Some("ProvisionedThroughputExceededException")
@@ -214,7 +225,7 @@ async fn an_impression_too_large_for_a_record_is_spilled() {
     let event = base64(&gzip(format!("[{large},{IMPRESSION}]").as_bytes()));
     let (status, answer, _) = handle(&world.working(100), &event).await;
     assert_eq!((status, answer), (200, counts(2, 1, 1, 0)));
-    assert_eq!(world.bucket.text("spill/"), large + "\n");
+    assert_eq!(world.bucket.text("spill/function/"), large + "\n");
 }
 
 #[tokio::test]
@@ -246,108 +257,112 @@ async fn a_rejected_element_that_is_not_stored_is_a_500() {
     assert_eq!((line.delivered, line.rejected), (1, 0));
 }
 
-#[tokio::test]
-async fn a_deadline_that_has_passed_is_not_a_panic() {
-    let world = World::default();
+/// Handles an impression within so many seconds, by clients that take their time.
+async fn handle_slowly(s3: Option<Duration>, seconds: u64) -> (u16, Value, Line) {
+    let clients = Clients {
+        kinesis: hanging_kinesis(),
+        s3: slow_s3(s3),
+    };
     let event = serde_json::value::to_raw_value(&text(IMPRESSION)).unwrap();
-    let handled = world.working(100).handle(&event, "id", Instant::now()).await;
-    let delivered = handled.line.delivered == 1;
-    assert_eq!(handled.response.status_code, if delivered { 200 } else { 500 });
+    let deadline = in_ms(seconds * 1_000);
+    let handled = webhook(100, clients).handle(&event, "id", deadline).await;
+    let answer = serde_json::from_str(&handled.response.body).unwrap();
+    (handled.response.status_code, answer, handled.line)
 }
 
-/// Whitespace as JSON allows it between tokens.
-fn space() -> impl Strategy<Value = String> {
-    prop_oneof![8 => Just(String::new()), 1 => "[ \t\r\n]{1,3}"]
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_s3_misses_is_a_500() {
+    for seconds in [0, 1, 20] {
+        let (status, answer, line) = handle_slowly(None, seconds).await;
+        let want = "not every impression could be stored: Kinesis: timeout; S3: timeout";
+        assert_eq!((status, answer), (500, json!({ "error": want })));
+        assert_eq!((line.delivered, line.spilled), (0, 0));
+        assert_eq!(line.level, Level::Error);
+    }
 }
 
-fn string() -> impl Strategy<Value = String> {
-    let quoted = |text: String| Value::from(text).to_string();
-    prop_oneof![
-        any::<String>().prop_map(quoted),
-        "[a-z}{\\[\\],:=\"' ]{0,9}".prop_map(quoted),
-        Just(r#""\ud800 \u00e9\/\b""#.to_owned()),
-        Just(r#""}, {""#.to_owned()),
-    ]
+#[tokio::test(start_paused = true)]
+async fn a_rejected_element_that_s3_misses_the_deadline_for_is_a_500() {
+    let world = World::default();
+    let clients = Clients {
+        kinesis: world.stream.client(accept),
+        s3: slow_s3(None),
+    };
+    let event = serde_json::value::to_raw_value(&text("[1]")).unwrap();
+    let handled = webhook(100, clients).handle(&event, "id", in_ms(5_000)).await;
+    assert_eq!((handled.response.status_code, handled.line.rejected), (500, 0));
 }
 
-fn value() -> impl Strategy<Value = String> {
-    let scalar = prop_oneof![
-        string(),
-        "-?[1-9][0-9]{19}",
-        "-?(0|[1-9][0-9]{0,3})\\.[0-9]{1,25}([eE][+-]?[0-9]{1,4})?",
-        prop_oneof!["null", "true", "false"],
-    ];
-    scalar.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec((space(), inner.clone(), space()), 0..4).prop_map(|values| {
-                let values = values.into_iter().map(|(a, value, b)| a + &value + &b);
-                format!("[{}]", values.collect::<Vec<_>>().join(","))
-            }),
-            prop::collection::vec((string(), space(), inner), 0..4).prop_map(object),
-        ]
-    })
-}
-
-fn object(fields: Vec<(String, String, String)>) -> String {
-    let fields = fields
-        .into_iter()
-        .map(|(name, s, value)| format!("{s}{name}{s}:{s}{value}{s}"));
-    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-}
-
-fn impression() -> impl Strategy<Value = String> {
-    let others = prop::collection::vec((string(), space(), value()), 0..5);
-    let required = (string(), string(), space());
-    (others, required, any::<prop::sample::Index>()).prop_map(|(mut fields, required, at)| {
-        let (key, split, s) = required;
-        // A field that happens to be named so must not replace the ones that follow.
-        fields.retain(|(name, _, _)| name != "\"key\"" && name != "\"split\"");
-        fields.insert(at.index(fields.len() + 1), ("\"key\"".to_owned(), s.clone(), key));
-        fields.push(("\"split\"".to_owned(), s, split));
-        object(fields)
-    })
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.unwrap().block_on(future)
-}
-
-proptest! {
-    #[test]
-    fn every_impression_comes_out_as_it_came_in(
-        impressions in prop::collection::vec((space(), impression()), 0..20),
-        record_kib in prop_oneof![Just(0_u32), Just(1), Just(100)],
-        gzipped: bool,
-        encoded: bool,
-    ) {
-        let joined: Vec<_> = impressions.iter().map(|(s, raw)| format!("{s}{raw}{s}")).collect();
-        let body = format!("[{}]", joined.join(","));
-        let event = match (gzipped, encoded) {
-            (true, _) => base64(&gzip(body.as_bytes())),
-            (false, true) => base64(body.as_bytes()),
-            (false, false) => text(&body),
+#[tokio::test(start_paused = true)]
+async fn time_is_kept_for_the_spill_while_kinesis_hangs() {
+    // Eight seconds are kept, or two fifths of the time if that is less.
+    for (seconds, given_up_ms) in [(10, 6_000), (15, 9_000), (20, 12_000), (28, 20_000)] {
+        let most = Duration::from_millis(seconds * 1_000 - given_up_ms - 100);
+        let (status, answer, line) = handle_slowly(Some(most), seconds).await;
+        assert_eq!((status, answer), (200, counts(1, 0, 1, 0)), "{seconds}");
+        assert_eq!((line.spilled, line.error.as_deref()), (1, Some("timeout")));
+        let [have] = line.put_records_ms[..] else {
+            panic!("{:?}", line.put_records_ms)
         };
-        let world = World::default();
-        let (status, answer, _) = block_on(handle(&world.working(record_kib), &event));
-        prop_assert_eq!(status, 200);
-        let count = impressions.len();
-        prop_assert_eq!(answer, counts(count, count, 0, 0));
-        let lines = impressions.iter().map(|(_, raw)| raw.replace(['\r', '\n'], " ") + "\n");
-        prop_assert_eq!(world.stream.text(), lines.collect::<String>());
-    }
-
-    #[test]
-    fn no_body_is_a_panic(bytes: Vec<u8>, body: String, encoded: bool) {
-        let world = World::default();
-        let webhook = world.working(0);
-        let mut gzipped = gzip(&bytes);
-        gzipped.truncate(bytes.len().max(2));
-        let odd = json!({ "body": body, "isBase64Encoded": encoded });
-        for event in [base64(&bytes), base64(&gzipped), odd] {
-            let event = serde_json::value::to_raw_value(&event).unwrap();
-            let handled = block_on(webhook.handle(&event, "id", in_ms(60_000)));
-            prop_assert!([200, 400].contains(&handled.response.status_code));
-        }
+        assert!(
+            (given_up_ms..given_up_ms + 5).contains(&have),
+            "{seconds}: {have}"
+        );
+        assert!((seconds * 1_000 - 100..seconds * 1_000).contains(&line.elapsed_ms));
     }
 }
+
+#[tokio::test]
+async fn only_the_first_batch_is_a_cold_start() {
+    let world = World::default();
+    let webhook = world.working(100);
+    let mut have = Vec::new();
+    for body in ["SECRET", IMPRESSION, "[]"] {
+        have.push(handle(&webhook, &text(body)).await.2.cold_start);
+    }
+    assert_eq!(have, [1, 0, 0]);
+}
+
+/// Handles a batch in a function with so much memory.
+async fn handle_with_memory(memory_mib: usize, settings: Settings, body: &str) -> (World, u16, Value, Line) {
+    let world = World::default();
+    let clients = Clients {
+        kinesis: world.stream.client(accept),
+        s3: world.bucket.client(""),
+    };
+    let webhook = Webhook::new(settings, clients, function(memory_mib));
+    let (status, answer, line) = handle(&webhook, &base64(&gzip(body.as_bytes()))).await;
+    (world, status, answer, line)
+}
+
+#[tokio::test]
+async fn a_batch_that_memory_cannot_hold_is_refused_and_nothing_is_taken() {
+    let tiny = r#"{"key":"","split":""}"#;
+    let tiny = format!("[{tiny}{}]", format!(",{tiny}").repeat(3_050_000));
+    let time = vec!["time".to_owned()];
+    for settings in [
+        settings(0),
+        Settings {
+            number_fields: time,
+            ..settings(100)
+        },
+    ] {
+        let (world, status, answer, line) = handle_with_memory(256, settings, &tiny).await;
+        let want = "the batch needs more memory than the function has";
+        assert_eq!((status, answer), (413, json!({ "error": want })));
+        assert_eq!((line.received, line.level), (0, Level::Warn));
+        assert!(world.stream.sent.lock().unwrap().is_empty());
+        assert!(world.bucket.objects.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_smallest_function_takes_fifty_thousand_impressions() {
+    let impression = format!(r#"{{"key":"a","split":"b","x":"{}"}}"#, "x".repeat(340));
+    let body = format!("[{impression}{}]", format!(",{impression}").repeat(49_999));
+    let (_, status, answer, line) = handle_with_memory(128, settings(100), &body).await;
+    assert_eq!((status, answer), (200, counts(50_000, 50_000, 0, 0)));
+    assert_eq!(line.records, 50_000 / (102_400 / (impression.len() + 1)) + 1);
+}
+
+mod properties;

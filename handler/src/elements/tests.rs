@@ -1,0 +1,221 @@
+//! Tests of splitting a batch: nothing of an impression changes, and nothing that is none passes for one.
+
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
+
+use super::*;
+
+fn lines(text: &str) -> Vec<String> {
+    let elements = parse(text, &Fields::All).unwrap();
+    assert!(elements.rejected.is_empty(), "{text}");
+    let lines = elements.impressions.into_iter();
+    lines.map(|impression| impression.line.into_owned()).collect()
+}
+
+#[test]
+fn nothing_in_is_nothing_out() {
+    for text in [
+        "",
+        " \r\n\t",
+        "[]",
+        " [ ] ",
+        "{}",
+        "\n{ \t}\n",
+        "\u{feff}",
+        "\u{feff}[]",
+    ] {
+        assert!(lines(text).is_empty(), "{text:?}");
+    }
+}
+
+#[test]
+fn impressions_pass_byte_for_byte() {
+    let impressions = [
+        r#"{"key":"a","split":"b"}"#,
+        r#"{"key":"a","split":"b","key":"c","x":1,"x":2}"#,
+        r#"{"\ud800":"\udfff\ud800","key":"\ud800","split":""}"#,
+        r#"{"k\u0065y":"escaped name","split":"b"}"#,
+        r#"{ "key" : "}, {" , "split" : "a=\"b\\" , "properties" : {"a":[{}]} }"#,
+        r#"{"key":"a","split":"b","n":12345678901234567890.12345678901234567890}"#,
+        r#"{"key":"a","split":"b","n":1e999999,"m":-0,"time":20240102030405060708}"#,
+        "{\"key\":\"é\u{2028}\u{85}\u{7f}\",\"split\":\"\u{1f600}\"}",
+    ];
+    for impression in impressions {
+        assert_eq!(lines(impression), [impression]);
+        assert_eq!(lines(&format!("\u{feff} {impression}\n")), [impression]);
+    }
+    assert_eq!(lines(&format!("[{}]", impressions.join(" ,\n"))), impressions);
+}
+
+#[test]
+fn layout_becomes_one_line() {
+    let text = "[\r\n  {\r\n    \"key\": \"a\\n\",\n\t\"split\": \"b\"\n  }\n]\n";
+    let want = "{      \"key\": \"a\\n\", \t\"split\": \"b\"   }";
+    assert_eq!(lines(text), [want]);
+}
+
+#[test]
+fn what_is_no_impression_is_rejected_with_its_text() {
+    let cases = [
+        ("null", Reason::NotAnObject),
+        ("1", Reason::NotAnObject),
+        ("\"key\"", Reason::NotAnObject),
+        ("[]", Reason::NotAnObject),
+        (r#"[{"key":"a","split":"b"}]"#, Reason::NotAnObject),
+        ("{}", Reason::NoKey),
+        (r#"{"split":"b"}"#, Reason::NoKey),
+        (r#"{"key":1,"split":"b"}"#, Reason::NoKey),
+        (r#"{"key":"a","key":null,"split":"b"}"#, Reason::NoKey),
+        (r#"{"KEY":"a","split":"b"}"#, Reason::NoKey),
+        (r#"{"key":"a"}"#, Reason::NoSplit),
+        (r#"{"key":"a","split":["b"]}"#, Reason::NoSplit),
+        (r#"{"key":"a","x":{"split":"b"}}"#, Reason::NoSplit),
+    ];
+    for (raw, want) in cases {
+        let text = format!(r#"[ {raw} ,{{"key":"a","split":"b"}}]"#);
+        let have = parse(&text, &Fields::All).unwrap();
+        assert_eq!(have.impressions.len(), 1, "{raw}");
+        let mut lines = String::new();
+        let file = have.rejected.into_file().unwrap().unwrap();
+        GzDecoder::new(&*file).read_to_string(&mut lines).unwrap();
+        let reason = want.text();
+        assert_eq!(lines, format!("{{\"reason\":\"{reason}\",\"element\":{raw}}}\n"));
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_an_error() {
+    for text in ["null", "true", "1", "\"[]\""] {
+        let have = parse(text, &Fields::All).unwrap_err();
+        assert_eq!(have, DecodeError::NotAnArray, "{text}");
+    }
+    let invalid = [
+        "[",
+        "]",
+        "{",
+        "[1,]",
+        "[1 2]",
+        "[1]]",
+        "[1] x",
+        "{} {}",
+        "nul",
+        "{key:1}",
+        "[01]",
+        "[\"\n\"]",
+        "[\"\\x\"]",
+        "[NaN]",
+        "'a'",
+        "\u{feff}\u{feff}[]",
+        "[{\"key\":\"a\"]",
+    ];
+    for text in invalid {
+        let have = parse(text, &Fields::All).unwrap_err();
+        assert!(matches!(have, DecodeError::Json { .. }), "{text}: {have}");
+    }
+}
+
+#[test]
+fn errors_say_where_but_not_what() {
+    let text = "[\n{\"key\":\"secret\" \"x\"}]";
+    let have = parse(text, &Fields::All).unwrap_err().to_string();
+    assert_eq!(have, "the body is not valid JSON (line 2, column 17)");
+}
+
+#[test]
+fn nesting_does_not_use_the_stack() {
+    const DEPTH: usize = 100_000;
+    let nested = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
+    assert_eq!(parse(&nested, &Fields::All).unwrap().rejected.len(), 1);
+    let objects = format!("{}1{}", "{\"a\":".repeat(DEPTH), "}".repeat(DEPTH));
+    assert_eq!(parse(&objects, &Fields::All).unwrap().rejected.len(), 1);
+    let impression = format!(r#"{{"key":"a","split":"b","x":{nested}}}"#);
+    assert_eq!(lines(&impression), [impression.as_str()]);
+    assert!(parse(&"[".repeat(DEPTH), &Fields::All).is_err());
+    assert!(parse(&"{\"a\":".repeat(DEPTH), &Fields::All).is_err());
+}
+
+#[test]
+fn only_kept_fields_stay_and_the_key_is_still_known() {
+    let fields = Fields::Keep(vec!["time".to_owned()]);
+    let text = "[{\"key\":\"a\",\"time\":[1,\n2],\"split\":\"b\"}]";
+    let have = parse(text, &fields).unwrap();
+    assert_eq!(have.impressions[0].line, r#"{"time":[1, 2]}"#);
+    assert_eq!(have.impressions[0].key, "\"a\"");
+}
+
+#[test]
+fn every_stored_line_is_an_impression() {
+    let lines = [
+        (r#"{"key":"a","split":"b"}"#, r#""a""#),
+        (r#"{ "k\u0065y":"é","split":"b" }"#, r#""é""#),
+        (r#"{"split":"b"}"#, r#""""#),
+        ("{}", r#""""#),
+    ];
+    let ndjson: String = lines.iter().flat_map(|(line, _)| [line, "\n"]).collect();
+    let stored = stored(&ndjson);
+    let have = stored
+        .iter()
+        .map(|impression| (impression.line.as_ref(), impression.key));
+    assert!(have.eq(lines), "{stored:?}");
+}
+
+/// Parses with so much memory, and returns how many impressions there were and how much is left.
+fn parse_with(bytes: usize, text: &str, fields: &Fields) -> Result<(usize, usize), DecodeError> {
+    let mut memory = Memory::unlimited();
+    memory.hold(memory.left() - bytes).unwrap();
+    let elements = parse_within(text, fields, &mut memory, 10)?;
+    assert!(elements.impressions.capacity() <= bytes / (size_of::<Impression<'_>>() + 10));
+    Ok((elements.impressions.len(), memory.left()))
+}
+
+#[test]
+fn each_impression_takes_memory() {
+    let each = size_of::<Impression<'_>>() + 10;
+    let impression = r#"{"key":"a","split":"b","x":[{},{}]}"#;
+    let plain = r#"{"key":"a","split":"b"}"#;
+    for impression in [impression, plain] {
+        let text = format!("[{impression},{impression},{impression}]");
+        assert_eq!(parse_with(3 * each + 1, &text, &Fields::All), Ok((3, 1)));
+        assert_eq!(parse_with(3 * each, &text, &Fields::All), Ok((3, 0)));
+        let have = parse_with(3 * each - 1, &text, &Fields::All);
+        assert_eq!(have, Err(DecodeError::Memory));
+        let have = parse_with(each - 1, impression, &Fields::All);
+        assert_eq!(have, Err(DecodeError::Memory));
+    }
+}
+
+#[test]
+fn a_line_that_is_copied_takes_memory() {
+    let each = size_of::<Impression<'_>>() + 10;
+    let impression = r#"{"key":"a","split":"b"}"#;
+    let text = format!("[{impression},{impression}]");
+    let fields = Fields::Keep(vec!["key".to_owned()]);
+    let (count, left) = parse_with(1_000, &text, &fields).unwrap();
+    assert_eq!(count, 2);
+    assert!(left <= 1_000 - 2 * (each + r#"{"key":"a"}"#.len()));
+    let have = parse_with(2 * each, &text, &fields);
+    assert_eq!(have, Err(DecodeError::Memory));
+}
+
+#[test]
+fn rejected_elements_take_memory() {
+    let mut random = 1_u64;
+    let numbers = (0..20_000).map(|_| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random.to_string()
+    });
+    let elements = format!("[{}]", numbers.collect::<Vec<_>>().join(","));
+    let size = parse(&elements, &Fields::All)
+        .unwrap()
+        .rejected
+        .into_file()
+        .unwrap()
+        .unwrap()
+        .len();
+    let (_, left) = parse_with(1_000_000, &elements, &Fields::All).unwrap();
+    // The last of the file is written when it ends.
+    assert!(1_000_000 - left > size && 1_000_000 - left <= 2 * size);
+    let have = parse_with(size / 2, &elements, &Fields::All);
+    assert_eq!(have, Err(DecodeError::Memory));
+}
