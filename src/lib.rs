@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Left of `apply` nothing changes anything. [`spec`], [`names`], [`desired`] and [`plan`] are pure; [`observe`] only
-//! reads; [`apply`], [`destroy`] and [`rotate`] are the only places that change AWS. `status` is observe + plan, `up` is observe +
+//! reads; [`apply`], [`destroy`] and [`rotate`] are the only places that change resources. [`replay`] writes records and objects. `status` is observe + plan, `up` is observe +
 //! plan + apply, `plan` is `up` without its last step: one engine, and one definition of what a resource should look
 //! like.
 //!
