@@ -8,6 +8,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::failure::Failure;
 use crate::results::Smoke;
+use crate::smoke::shortfall;
 
 /// The report of one smoke test that took so long.
 pub fn report(pipeline: &str, outcome: &Result<Smoke, Failure>, elapsed: Duration) -> String {
@@ -16,8 +17,7 @@ pub fn report(pipeline: &str, outcome: &Result<Smoke, Failure>, elapsed: Duratio
         Ok(smoke) => {
             let answered = Duration::from_millis(u64::try_from(smoke.webhook_ms).unwrap_or(u64::MAX));
             suite.add_test_case(case("the webhook takes every batch", None, answered));
-            let Smoke { sent, missing, .. } = smoke;
-            let lost = (*missing > 0).then(|| format!("{missing} of {sent} impressions are not in S3"));
+            let lost = shortfall(smoke);
             let delivered = Duration::from_millis(u64::try_from(smoke.delivery_ms).unwrap_or(u64::MAX));
             suite.add_test_case(case("every impression arrives in S3", lost, delivered));
         }
@@ -55,19 +55,30 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_a_failure() {
-        let smoke = |missing| Smoke {
+        let smoke = |spilled, missing| Smoke {
             sent: 10,
+            spilled,
             missing,
             ..Smoke::default()
         };
-        let fine = report("flags", &Ok(smoke(0)), Duration::from_secs(1));
+        let fine = report("flags", &Ok(smoke(0, 0)), Duration::from_secs(1));
         assert!(
             fine.contains(r#"tests="2""#) && fine.contains(r#"failures="0""#),
             "{fine}"
         );
-        let lost = report("flags", &Ok(smoke(3)), Duration::from_secs(1));
-        assert!(lost.contains(r#"failures="1""#), "{lost}");
-        assert!(lost.contains("3 of 10 impressions are not in S3"), "{lost}");
+        for (spilled, missing, said) in [
+            (0, 3, "3 of 10 impressions are not in S3"),
+            (10, 0, "10 of 10 impressions were spilled, not delivered"),
+            (
+                2,
+                3,
+                "2 of 10 impressions were spilled, not delivered; 3 of 10 impressions are not in S3",
+            ),
+        ] {
+            let lost = report("flags", &Ok(smoke(spilled, missing)), Duration::from_secs(1));
+            assert!(lost.contains(r#"failures="1""#), "{lost}");
+            assert!(lost.contains(said), "{lost}");
+        }
         let failed = Err(Failure::new(FailureKind::Aws, "no \"<webhook>\""));
         let failed = report("flags", &failed, Duration::from_secs(1));
         assert!(failed.contains("no &quot;&lt;webhook&gt;&quot;"), "{failed}");

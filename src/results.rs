@@ -290,9 +290,11 @@ pub struct Kept {
 pub struct Smoke {
     /// Impressions that were posted.
     pub sent: usize,
-    /// Impressions that were found in S3, each counted once.
+    /// Impressions that were delivered to S3, each counted once.
     pub delivered: usize,
-    /// Impressions that were not.
+    /// Impressions that are in `spill/` and were not delivered.
+    pub spilled: usize,
+    /// Impressions that are in neither place.
     pub missing: usize,
     /// Copies beyond the first.
     pub duplicated: usize,

@@ -97,8 +97,15 @@ pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
 
 /// The rows of a Parquet file.
 pub fn read(file: Bytes) -> Result<Vec<Row>, ParquetError> {
+    let mut rows = Vec::new();
+    for_each(file, |row| rows.push(row))?;
+    Ok(rows)
+}
+
+/// Gives every row of a Parquet file, one in memory at a time.
+pub fn for_each(file: Bytes, mut each: impl FnMut(Row)) -> Result<(), ParquetError> {
     let reader = SerializedFileReader::new(file)?;
-    let rows = reader.get_row_iter(None)?.map(|row| {
+    for row in reader.get_row_iter(None)? {
         let row = row?;
         let cells = row.get_column_iter().filter_map(|(name, field)| {
             let cell = match field {
@@ -109,9 +116,9 @@ pub fn read(file: Bytes) -> Result<Vec<Row>, ParquetError> {
             };
             Some((name.clone(), cell))
         });
-        Ok(cells.collect())
-    });
-    rows.collect()
+        each(cells.collect());
+    }
+    Ok(())
 }
 
 /// A Parquet file of rows.

@@ -4,11 +4,16 @@
 
 pub mod batch;
 pub mod delivered;
+pub mod known;
 pub mod post;
+mod reading;
 
 pub use batch::Batch;
-pub use delivered::Search;
+pub use delivered::{Search, SearchArea};
+pub use known::Shape;
 pub use post::Poster;
+
+use crate::results::Smoke;
 
 /// What can go wrong beyond an AWS call.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +34,19 @@ pub enum SmokeError {
         /// The answer.
         body: String,
     },
-    /// A delivered object cannot be read.
-    #[error("the object {key} cannot be read")]
-    Object {
-        /// Its key.
-        key: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+}
+
+/// What a smoke test did not find delivered, in words; none if everything was.
+pub fn shortfall(smoke: &Smoke) -> Option<String> {
+    let Smoke {
+        sent,
+        spilled,
+        missing,
+        ..
+    } = smoke;
+    let spilled =
+        (*spilled > 0).then(|| format!("{spilled} of {sent} impressions were spilled, not delivered"));
+    let missing = (*missing > 0).then(|| format!("{missing} of {sent} impressions are not in S3"));
+    let parts: Vec<_> = spilled.into_iter().chain(missing).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -1,4 +1,4 @@
-//! `smoke`: sends a batch as Split does and waits until every impression is in S3.
+//! `smoke`: sends a batch as Split does and waits until every impression is delivered to S3; spilled is not delivered.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -11,18 +11,19 @@ use super::Context;
 use super::down::take_down;
 use super::session::Session;
 use super::up::{Consent, bring_up};
+use crate::aws::AwsError;
 use crate::cli;
 use crate::desired::kept_fields;
 use crate::destroy::{DELIVERY_SLACK, Data};
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
 use crate::junit;
+use crate::objects::BucketOwnership;
 use crate::progress::{Event, Progress as _};
 use crate::random;
 use crate::resource::Adoption;
 use crate::results::Smoke;
-use crate::smoke::delivered::{SearchError, Shape};
 use crate::smoke::post::Header;
-use crate::smoke::{Batch, Poster, Search, SmokeError};
+use crate::smoke::{Batch, Poster, Search, SearchArea, Shape, SmokeError, shortfall};
 use crate::spec::{Bounded, Format, Monitoring, Name, Spec};
 use crate::table::delivered_columns;
 
@@ -70,19 +71,38 @@ pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Fa
         written.map_err(|error| not_written(path, &error))?;
     }
     let smoke = tested?;
-    let lost = smoke.missing;
     context.ui.result(&smoke)?;
-    if lost == 0 {
-        return Ok(Exit::Done);
+    match shortfall(&smoke) {
+        None => Ok(Exit::Done),
+        Some(shortfall) => Err(not_delivered(&smoke, &shortfall, args)),
     }
+}
+
+/// The failure of a test that did not find every impression delivered. An ephemeral pipeline is gone by now, so that nothing
+/// can be looked up in it or replayed.
+fn not_delivered(smoke: &Smoke, shortfall: &str, args: &cli::Smoke) -> Failure {
     let waited = humantime::format_duration(args.timeout);
-    let message = format!(
-        "{lost} of {} impressions were not in S3 after {waited}",
-        batch.len()
-    );
-    Err(Failure::new(FailureKind::Smoke, message)
-        .hint("a delivery takes up to `delivery.buffer_seconds` and about a minute more; --timeout waits longer")
-        .hint("`split-pipeline status` shows delivery errors"))
+    let mut failure = Failure::new(FailureKind::Smoke, shortfall);
+    if smoke.missing > 0 {
+        failure.message = format!("{shortfall} after {waited}");
+        failure = failure
+            .hint("a delivery takes up to `delivery.buffer_seconds` and about a minute more; --timeout waits longer");
+    }
+    if args.ephemeral {
+        failure
+            .message
+            .push_str("; the ephemeral pipeline was taken down again");
+        return failure;
+    }
+    if smoke.spilled > 0 {
+        failure = failure
+            .hint("`split-pipeline logs` shows why Kinesis did not accept them")
+            .hint("run `split-pipeline replay` once it does: it sends spilled impressions again");
+    }
+    if smoke.missing > 0 {
+        failure = failure.hint("`split-pipeline status` shows delivery errors");
+    }
+    failure
 }
 
 fn create(path: &Path) -> Result<(&Path, File), Failure> {
@@ -201,8 +221,23 @@ async fn send_and_find(
         delivery_ms: started.elapsed().as_millis(),
         ..Smoke::default()
     };
+    warn_of_unreadable(context, &search);
     search.report(&mut result);
     Ok(result)
+}
+
+/// Names the objects that may have what is missing.
+fn warn_of_unreadable(context: &Context, search: &Search) {
+    let unreadable = search.unreadable();
+    let Some((key, why)) = unreadable.first_key_value().filter(|_| !search.is_complete()) else {
+        return;
+    };
+    let others = match unreadable.len() - 1 {
+        0 => String::new(),
+        others => format!(", and {others} more objects could not be read"),
+    };
+    let warning = format!("the missing impressions may be in {key}, which could not be read ({why}){others}");
+    context.ui.warn(&warning);
 }
 
 /// Gets ready to find a batch again, which is what it finds before anything is sent.
@@ -217,9 +252,15 @@ async fn start_search(session: &Session, batch: &Batch, timeout: Duration) -> Re
             humantime::format_duration(timeout)
         ));
     }
-    let (bucket, prefix) = (session.names.bucket(spec), spec.delivery.prefix.as_str());
-    let shape = delivered_columns(spec).map_or(Shape::Lines, Shape::Rows);
-    let search = Search::start(&session.aws, &bucket, prefix, slowest, shape, &lines);
+    let area = SearchArea {
+        pipeline: spec.name.to_string(),
+        bucket: session.names.bucket(spec),
+        ownership: BucketOwnership::of(spec),
+        prefix: spec.delivery.prefix.as_str().to_owned(),
+        gathered: slowest,
+        shape: delivered_columns(spec).map_or(Shape::Lines, Shape::Rows),
+    };
+    let search = Search::start(&session.aws, area, &lines);
     context.unless_interrupted(search).await?.map_err(search_failed)
 }
 
@@ -285,12 +326,8 @@ pub(super) fn ephemeral_settings(spec: &Spec) -> Spec {
     spec
 }
 
-fn search_failed(error: SearchError) -> Failure {
-    match error {
-        SearchError::Aws(error) => Failure::from(error),
-        SearchError::Smoke(error) => Failure::from(error),
-    }
-    .context("looking for the impressions in S3")
+fn search_failed(error: AwsError) -> Failure {
+    Failure::from(error).context("looking for the impressions in S3")
 }
 
 impl From<SmokeError> for Failure {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use aws_sdk_s3::types::Object;
 use serde::Serialize;
-use split_pipeline_handler::spill::SPILL_PREFIX;
+use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
 
 use super::{list, written_at};
 use crate::aws::{Aws, AwsError, Outcome as _};
@@ -123,7 +123,7 @@ impl Spilled {
             }
         }
         let day = days.pop_first()?;
-        let (from, to) = (format!("s3://{bucket}/{SPILL_PREFIX}"), own_prefix(pipeline));
+        let (from, to) = (format!("s3://{bucket}/{SPILL_PREFIX}"), spill_prefix(pipeline));
         let to = format!("s3://{bucket}/{to}");
         Some(if days.is_empty() {
             format!("aws s3 mv {from}{day} {to}{day} --recursive")
@@ -153,7 +153,7 @@ pub async fn spilled(
     let prefixes = match ownership {
         BucketOwnership::Pipeline => vec![SPILL_PREFIX.to_owned()],
         // The rest may be any number of objects of others.
-        BucketOwnership::User => vec![own_prefix(pipeline), format!("{SPILL_PREFIX}dt=")],
+        BucketOwnership::User => vec![spill_prefix(pipeline), format!("{SPILL_PREFIX}dt=")],
     };
     let mut spilled = Spilled::default();
     for prefix in prefixes {
@@ -220,11 +220,6 @@ impl Owner {
             _ => Self::Unknown(UnclaimedReason::NotFromHandler),
         }
     }
-}
-
-/// Where this pipeline's handler stores undelivered impressions.
-fn own_prefix(pipeline: &str) -> String {
-    format!("{SPILL_PREFIX}{pipeline}/")
 }
 
 /// Whether the end of a key is as the handler makes it: `dt=YYYY-MM-DD/<request id>-<16 hex>.ndjson.gz`.

@@ -143,11 +143,15 @@ impl Replaying<'_> {
         let written = match self.put_oversized(object, &packed).await {
             Ok(written) => written,
             Err(error) if concerns_all(&error) => return Err(error),
-            Err(error) => return Ok(ObjectOutcome::Kept(error.to_string())),
+            Err(error) => {
+                self.result.hints.extend(error.hints());
+                return Ok(ObjectOutcome::Kept(error.to_string()));
+            }
         };
-        let outcome = self.send(packed.records, impressions.len() - oversized).await?;
+        let sendable = impressions.len() - oversized;
+        let outcome = self.send(packed.records, sendable).await?;
         if matches!(outcome, ObjectOutcome::Stored) {
-            self.result.delivered += impressions.len() - oversized;
+            self.result.delivered += sendable;
             self.result.copied += written.copied;
             self.result.misfits += written.misfits;
         }
@@ -179,9 +183,9 @@ impl Replaying<'_> {
         written.await
     }
 
-    /// Sends the records that hold `all` impressions.
-    async fn send(&mut self, records: Records<'_>, all: usize) -> Result<ObjectOutcome, AwsError> {
-        if self.mode == Mode::DryRun || all == 0 {
+    /// Sends the records of so many impressions.
+    async fn send(&mut self, records: Records<'_>, impressions: usize) -> Result<ObjectOutcome, AwsError> {
+        if self.mode == Mode::DryRun {
             return Ok(ObjectOutcome::Stored);
         }
         let bodies = Bodies::default();
@@ -197,9 +201,9 @@ impl Replaying<'_> {
         }
         // The client refused what was to start after the interruption.
         self.aws.go_on()?;
-        let left = all - sent.delivered;
+        let left = impressions - sent.delivered;
         let code = sent.error.unwrap_or_default();
-        let why = format!("{left} of {all} impressions not accepted by the stream: {code}");
+        let why = format!("{left} of {impressions} impressions not accepted by the stream: {code}");
         let hint = "the objects stay in `spill/`, so nothing is lost: run `split-pipeline replay` again once the stream accepts them";
         self.result.hints.push(hint.to_owned());
         Ok(

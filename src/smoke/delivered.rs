@@ -1,359 +1,334 @@
-//! Finding impressions in S3: every new object is read, and every impression in it counted.
+//! Finding impressions in S3: every new object is read, delivered or spilled, and every impression in it counted.
 
-use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::types::Object;
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use futures_util::future::try_join_all;
-use split_pipeline_handler::spill::SPILL_PREFIX;
+use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
-use super::SmokeError;
-use crate::aws::{Aws, AwsError};
+use super::known::{FoundIn, Sent, Shape};
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::objects::content::{ReadError, fetch};
+use crate::objects::{self, BucketOwnership};
+use crate::prefixes;
 use crate::results::Smoke;
-use crate::rows::{self, Cell, PARQUET_MAGIC, Row, row};
-use crate::table::Column;
-use crate::{objects, prefixes};
 
 /// How many objects are read at once.
 const CONCURRENT_READS: usize = 16;
 
+/// How many bytes of objects are read at once, unless one object alone is larger.
+const CONCURRENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Where a pipeline's impressions may be found.
+#[derive(Clone, Debug)]
+pub struct SearchArea {
+    /// The pipeline.
+    pub pipeline: String,
+    /// Its bucket.
+    pub bucket: String,
+    /// Whose the bucket is.
+    pub ownership: BucketOwnership,
+    /// The prefix of delivered objects.
+    pub prefix: String,
+    /// How long Firehose may gather records: it puts an object where the arrival of its oldest record says.
+    pub gathered: Duration,
+    /// What becomes of impressions on their way.
+    pub shape: Shape,
+}
+
 /// A search for impressions in a bucket.
 pub struct Search {
-    bucket: String,
-    prefix: String,
+    area: SearchArea,
     from: SystemTime,
     /// Objects that were written before do not count.
     written_since: SystemTime,
-    shape: Shape,
-    impressions: HashMap<Impression, Tally>,
+    sent: Sent,
     seen: HashSet<String>,
     objects: Vec<String>,
+    unreadable: BTreeMap<String, String>,
+    has_read: bool,
 }
 
-/// What becomes of impressions on their way.
+type Read = Result<Bytes, ReadError>;
+
+/// An object to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// They are lines, as they were sent.
-    Lines,
-    /// They are rows of a table with these columns.
-    Rows(Vec<Column>),
-}
-
-/// An impression, as it is known again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Impression {
-    /// As a line.
-    Line(String),
-    /// As a row, without the texts that may have been something else: how the conversion writes such is its own affair.
-    Row(Row),
-}
-
-impl Shape {
-    /// How an impression in JSON is known again: as a line where it makes no row. As that it may be spilled, but not delivered.
-    fn of(&self, json: &str) -> Impression {
-        let row = match self {
-            Self::Lines => None,
-            Self::Rows(columns) => row(columns, json),
-        };
-        row.map_or_else(|| Impression::Line(json.to_owned()), Impression::of)
-    }
-}
-
-impl Impression {
-    fn of(mut row: Row) -> Self {
-        let is_json = |text: &str| text.starts_with(['{', '[']) || text.parse::<f64>().is_ok();
-        row.retain(|_, cell| !matches!(cell, Cell::Text(text) if is_json(text)));
-        Self::Row(row)
-    }
-}
-
-/// How often an impression was sent and found; a payload may have the same one twice.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    sent: usize,
-    found: usize,
-}
-
-/// Either an AWS call or an object's content was not as it should be.
-#[derive(Debug)]
-pub enum SearchError {
-    /// An AWS call failed.
-    Aws(AwsError),
-    /// An object cannot be read.
-    Smoke(SmokeError),
-}
-
-impl From<AwsError> for SearchError {
-    fn from(error: AwsError) -> Self {
-        Self::Aws(error)
-    }
+struct NewObject {
+    key: String,
+    bytes: u64,
+    place: FoundIn,
 }
 
 impl Search {
     /// Starts a search for impressions that are sent as `lines`; objects that are there already do not count.
-    ///
-    /// Firehose puts an object where the arrival of its oldest record says, so up to `gathered` ago.
-    pub async fn start(
-        aws: &Aws,
-        bucket: &str,
-        prefix: &str,
-        gathered: Duration,
-        shape: Shape,
-        lines: &[String],
-    ) -> Result<Self, SearchError> {
-        let mut search = Self::among(bucket, prefix, SystemTime::now(), gathered, shape, lines);
+    pub async fn start(aws: &Aws, area: SearchArea, lines: &[String]) -> Result<Self, AwsError> {
+        let mut search = Self::among(area, SystemTime::now(), lines);
         // Clocks differ, so what is there by now tells which objects are old.
         search.written_since = SystemTime::UNIX_EPOCH;
-        search.seen = search.list(aws).await?.into_iter().collect();
+        let there = search.list(aws).await?;
+        search.seen = there.into_iter().map(|object| object.key).collect();
         Ok(search)
     }
 
     /// A search for impressions among the objects that were written since a time.
-    pub fn among(
-        bucket: &str,
-        prefix: &str,
-        since: SystemTime,
-        gathered: Duration,
-        shape: Shape,
-        lines: &[String],
-    ) -> Self {
-        let mut impressions = HashMap::<_, Tally>::new();
-        for impression in lines.iter().map(|line| shape.of(line)) {
-            impressions.entry(impression).or_default().sent += 1;
-        }
+    pub fn among(area: SearchArea, since: SystemTime, lines: &[String]) -> Self {
         Self {
-            bucket: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-            from: since - gathered,
+            from: since - area.gathered,
             written_since: since,
-            shape,
-            impressions,
+            sent: Sent::new(area.shape.clone(), lines),
+            area,
             seen: HashSet::new(),
             objects: Vec::new(),
+            unreadable: BTreeMap::new(),
+            has_read: false,
         }
     }
 
     /// Reads the objects that are new since the last look.
-    pub async fn look(&mut self, aws: &Aws) -> Result<(), SearchError> {
-        let keys: Vec<_> = self
-            .list(aws)
-            .await?
-            .into_iter()
-            .filter(|key| !self.seen.contains(key))
-            .collect();
-        for keys in keys.chunks(CONCURRENT_READS) {
-            let objects = try_join_all(keys.iter().map(|key| self.read(key, aws))).await?;
-            for (key, impressions) in keys.iter().zip(objects) {
-                self.count(key, &impressions);
+    pub async fn look(&mut self, aws: &Aws) -> Result<(), AwsError> {
+        let mut new = self.list(aws).await?;
+        new.retain(|object| !self.seen.contains(&object.key));
+        for group in groups(&new) {
+            let reads = group
+                .iter()
+                .map(|object| fetch(aws, &self.area.bucket, &object.key));
+            let read = try_join_all(reads).await?;
+            let read = self.unless_all_denied(read)?;
+            for (object, bytes) in group.iter().zip(read) {
+                let found = bytes.and_then(|bytes| Ok(self.sent.found_in(bytes)?));
+                match found {
+                    Ok(found) => {
+                        self.unreadable.remove(&object.key);
+                        self.seen.insert(object.key.clone());
+                        for candidates in &found {
+                            self.sent.count(candidates, object.place);
+                        }
+                        self.objects
+                            .extend((!found.is_empty()).then(|| object.key.clone()));
+                    }
+                    Err(error) => self.leave_out(object, &error),
+                }
             }
         }
         Ok(())
     }
 
-    /// Whether every impression was found.
+    /// Fails if S3 denies every object, from the first on: then it is the credentials that may not read.
+    fn unless_all_denied(&mut self, read: Vec<Read>) -> Result<Vec<Read>, AwsError> {
+        self.has_read |= read.iter().any(Result::is_ok);
+        let denial = read.iter().find_map(|read| match read {
+            Err(ReadError::Refused(error)) if error.kind == ErrorKind::Denied => Some(error.clone()),
+            _ => None,
+        });
+        match denial {
+            Some(denial) if !self.has_read => Err(denial),
+            _ => Ok(read),
+        }
+    }
+
+    /// Leaves an object out, for good unless it may be read the next time.
+    fn leave_out(&mut self, object: &NewObject, error: &ReadError) {
+        match error {
+            ReadError::Gone => return,
+            ReadError::Incomplete(_) => {}
+            ReadError::Refused(_) | ReadError::TooLarge { .. } | ReadError::Malformed(_) => {
+                self.seen.insert(object.key.clone());
+            }
+        }
+        self.unreadable.insert(object.key.clone(), error.to_string());
+    }
+
+    /// Whether every impression was found, delivered or spilled.
     pub fn is_complete(&self) -> bool {
-        self.impressions.values().all(|it| it.found >= it.sent)
+        self.sent.is_complete()
+    }
+
+    /// The objects that could not be read, and why.
+    pub fn unreadable(&self) -> &BTreeMap<String, String> {
+        &self.unreadable
     }
 
     /// Writes what was found into a result.
     pub fn report(self, result: &mut Smoke) {
-        for it in self.impressions.values() {
-            result.delivered += it.found.min(it.sent);
-            result.missing += it.sent.saturating_sub(it.found);
-            result.duplicated += it.found.saturating_sub(it.sent);
-        }
-        result.bucket = self.bucket;
+        self.sent.report(result);
+        result.bucket = self.area.bucket;
         result.objects = self.objects;
     }
 
-    fn count(&mut self, key: &str, impressions: &[Impression]) {
-        self.seen.insert(key.to_owned());
-        let mut holds_ours = false;
-        for impression in impressions {
-            if let Some(tally) = self.impressions.get_mut(impression) {
-                tally.found += 1;
-                holds_ours = true;
-            }
-        }
-        if holds_ours {
-            self.objects.push(key.to_owned());
-        }
-    }
-
-    /// Lists what was delivered or spilled since the search started.
-    async fn list(&self, aws: &Aws) -> Result<Vec<String>, SearchError> {
-        let mut prefixes = prefixes::between(&self.prefix, self.from, SystemTime::now());
-        prefixes.push(SPILL_PREFIX.to_owned());
-        let mut keys = Vec::new();
-        for prefix in prefixes {
-            let objects = objects::list(aws, &self.bucket, &prefix).await?;
-            let recent = objects.into_iter().filter(|object| self.is_recent(object));
-            keys.extend(recent.filter_map(|object| object.key));
-        }
-        Ok(keys)
-    }
-
     fn is_recent(&self, object: &Object) -> bool {
-        let written = object.last_modified().copied();
-        let written = written.and_then(|at| SystemTime::try_from(at).ok());
-        written.is_none_or(|at| at >= self.written_since)
+        objects::written_at(object).is_none_or(|at| at >= self.written_since)
     }
 
-    async fn read(&self, key: &str, aws: &Aws) -> Result<Vec<Impression>, SearchError> {
-        let request = || aws.s3.get_object().bucket(&self.bucket).key(key).send();
-        let object = aws.call("s3:GetObject", request).await?;
-        let broken = |source| {
-            SearchError::Smoke(SmokeError::Object {
-                key: key.to_owned(),
-                source,
-            })
-        };
-        let bytes = object
-            .body
-            .collect()
-            .await
-            .map_err(|error| broken(io::Error::other(error)))?;
-        self.shape.read(bytes.into_bytes()).map_err(broken)
-    }
-}
-
-impl Shape {
-    /// The impressions of an object, in rows or in lines: what was spilled is in lines, always.
-    fn read(&self, object: Bytes) -> io::Result<Vec<Impression>> {
-        if object.starts_with(PARQUET_MAGIC) {
-            let rows = rows::read(object).map_err(io::Error::other)?;
-            return Ok(rows.into_iter().map(Impression::of).collect());
-        }
-        let text = decompress(&object)?;
-        Ok(text.lines().map(|line| self.of(line)).collect())
-    }
-}
-
-/// Undoes any compression of Firehose's, told by the first bytes: emulators may not compress at all.
-fn decompress(bytes: &[u8]) -> io::Result<String> {
-    let mut text = String::new();
-    match bytes {
-        [0x1f, 0x8b, ..] => MultiGzDecoder::new(bytes).read_to_string(&mut text)?,
-        [b'P', b'K', 3, 4, ..] => {
-            let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).map_err(io::Error::other)?;
-            for index in 0..archive.len() {
-                archive
-                    .by_index(index)
-                    .map_err(io::Error::other)?
-                    .read_to_string(&mut text)?;
+    /// Lists what was delivered since the search started, and what this pipeline spilled.
+    async fn list(&self, aws: &Aws) -> Result<Vec<NewObject>, AwsError> {
+        let SearchArea {
+            pipeline,
+            bucket,
+            ownership,
+            prefix,
+            ..
+        } = &self.area;
+        let mut found = Vec::new();
+        for prefix in prefixes::between(prefix, self.from, SystemTime::now()) {
+            for object in objects::list(aws, bucket, &prefix).await? {
+                if !self.is_recent(&object) {
+                    continue;
+                }
+                let bytes = object
+                    .size()
+                    .and_then(|size| u64::try_from(size).ok())
+                    .unwrap_or_default();
+                let key = object.key.unwrap_or_default();
+                // A prefix may be so short that it matches what the handler stores.
+                if !key.starts_with(SPILL_PREFIX) && !key.starts_with(REJECTED_PREFIX) {
+                    found.push(NewObject {
+                        key,
+                        bytes,
+                        place: FoundIn::Delivered,
+                    });
+                }
             }
-            text.len()
         }
-        [0xff, 6, 0, 0, b's', b'N', ..] => snap::read::FrameDecoder::new(bytes).read_to_string(&mut text)?,
-        [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, ..] => {
-            unsnap_java(bytes)?.as_slice().read_to_string(&mut text)?
-        }
-        _ => (&*bytes).read_to_string(&mut text)?,
-    };
-    Ok(text)
+        let spilled = objects::spilled(aws, bucket, pipeline, *ownership).await?;
+        found.extend(spilled.objects.into_iter().map(|object| NewObject {
+            key: object.key,
+            bytes: object.bytes,
+            place: FoundIn::Spilled,
+        }));
+        Ok(found)
+    }
 }
 
-/// Undoes snappy-java's own format: a header of 16 bytes, then blocks, each after its size in four bytes.
-fn unsnap_java(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
-    let mut rest = bytes.get(16..).ok_or_else(cut_off)?;
-    let mut plain = Vec::new();
-    while let Some((size, after)) = rest.split_first_chunk::<4>() {
-        let size = usize::try_from(u32::from_be_bytes(*size)).unwrap_or(usize::MAX);
-        let (block, after) = after.split_at_checked(size).ok_or_else(cut_off)?;
-        plain.extend(snap::raw::Decoder::new().decompress_vec(block)?);
-        rest = after;
+/// Objects in groups that are few and small enough to be read at once.
+fn groups(objects: &[NewObject]) -> Vec<&[NewObject]> {
+    let (mut groups, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (index, object) in objects.iter().enumerate() {
+        let is_full = index - start == CONCURRENT_READS || bytes + object.bytes > CONCURRENT_BYTES;
+        if index > start && is_full {
+            groups.push(&objects[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += object.bytes;
     }
-    Ok(plain)
+    if start < objects.len() {
+        groups.push(&objects[start..]);
+    }
+    groups
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_s3::error::ErrorMetadata;
+    use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
+    use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+    use aws_sdk_s3::primitives::{ByteStream, DateTime};
+    use aws_sdk_s3::types::Object;
+    use aws_smithy_mocks::{MockResponse, Rule, mock};
 
     use super::*;
-    use crate::table::BIGINT;
+    use crate::aws::testing::aws;
 
-    #[test]
-    fn every_compression_is_undone() {
-        let text = "{\"a\":1}\n{\"b\":2}\n";
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(text.as_bytes()).unwrap();
-        let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-        zip.start_file("a", zip::write::SimpleFileOptions::default())
-            .unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
-        let mut snappy = snap::write::FrameEncoder::new(Vec::new());
-        snappy.write_all(text.as_bytes()).unwrap();
-        let mut snappy_java = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
-        for line in text.split_inclusive('\n') {
-            let block = snap::raw::Encoder::new().compress_vec(line.as_bytes()).unwrap();
-            snappy_java.extend(u32::try_from(block.len()).unwrap().to_be_bytes());
-            snappy_java.extend(block);
-        }
-        for bytes in [
-            snappy_java,
-            gzip.finish().unwrap(),
-            zip.finish().unwrap().into_inner(),
-            snappy.into_inner().unwrap(),
-            text.as_bytes().to_vec(),
-        ] {
-            assert_eq!(decompress(&bytes).unwrap(), text);
+    type Objects = Arc<Mutex<Vec<(&'static str, &'static [u8])>>>;
+
+    fn rules(objects: &Objects) -> [Rule; 2] {
+        let (list, get) = (Arc::clone(objects), Arc::clone(objects));
+        [
+            mock!(aws_sdk_s3::Client::list_objects_v2).then_compute_output(move |input| {
+                let objects = list.lock().unwrap();
+                let below = objects
+                    .iter()
+                    .filter(|it| it.0.starts_with(input.prefix().unwrap()));
+                let object = |it: &(&str, &[u8])| {
+                    let object = Object::builder().key(it.0).last_modified(DateTime::from_secs(0));
+                    object.build()
+                };
+                let contents = below.map(object).collect();
+                ListObjectsV2Output::builder()
+                    .set_contents(Some(contents))
+                    .build()
+            }),
+            mock!(aws_sdk_s3::Client::get_object).then_compute_response(move |input| {
+                let objects = get.lock().unwrap();
+                let (_, body) = objects.iter().find(|it| it.0 == input.key().unwrap()).unwrap();
+                if *body == b"denied" {
+                    let denied = ErrorMetadata::builder().code("AccessDenied").build();
+                    return MockResponse::Error(GetObjectError::generic(denied));
+                }
+                let body = ByteStream::from_static(body);
+                MockResponse::Output(GetObjectOutput::builder().body(body).build())
+            }),
+        ]
+    }
+
+    fn area() -> SearchArea {
+        SearchArea {
+            pipeline: "flags".to_owned(),
+            bucket: "b".to_owned(),
+            ownership: BucketOwnership::Pipeline,
+            prefix: "i/".to_owned(),
+            gathered: Duration::ZERO,
+            shape: Shape::Lines,
         }
     }
 
-    #[test]
-    fn impressions_are_counted_once_each_and_copies_apart() {
-        let line = |line: &str| Impression::Line(line.to_owned());
-        let mut search = Search {
-            bucket: "b".into(),
-            prefix: String::new(),
-            from: SystemTime::now(),
-            written_since: SystemTime::UNIX_EPOCH,
-            shape: Shape::Lines,
-            impressions: [("a", 1), ("b", 2), ("c", 1)]
-                .map(|(it, sent)| (line(it), Tally { sent, found: 0 }))
-                .into(),
-            seen: HashSet::new(),
-            objects: Vec::new(),
-        };
-        search.count("one", &["a", "b", "a"].map(line));
-        search.count("two", &[line("somebody else's")]);
+    #[tokio::test]
+    async fn what_is_new_is_found_and_what_cannot_be_read_is_named() {
+        let objects = Objects::default();
+        let put = |key, body: &'static str| objects.lock().unwrap().push((key, body.as_bytes()));
+        put("i/old", "a\n");
+        let rules = rules(&objects);
+        let aws = aws(&[], &rules.each_ref());
+        let lines = ["a", "b", "c"].map(str::to_owned);
+        let mut search = Search::start(&aws, area(), &lines).await.unwrap();
+        objects.lock().unwrap().push(("i/gzip", b"\x1f\x8b\x08"));
+        put("i/denied", "denied");
+        put("i/new", "a\nother\n");
+        put("spill/other/dt=2026-01-31/r-0123456789abcdef.ndjson.gz", "c\n");
+        put("spill/flags/dt=2026-01-31/r-0123456789abcdef.ndjson.gz", "b\n");
+        search.look(&aws).await.unwrap();
+        search.look(&aws).await.unwrap();
         assert!(!search.is_complete());
+        let unreadable: Vec<_> = search.unreadable().keys().collect();
+        assert_eq!(unreadable, ["i/denied", "i/gzip"]);
         let mut result = Smoke::default();
         search.report(&mut result);
-        assert_eq!((result.delivered, result.missing, result.duplicated), (2, 2, 1));
-        assert_eq!(result.objects, ["one"]);
+        assert_eq!((result.delivered, result.spilled, result.missing), (1, 1, 1));
+        assert_eq!(
+            result.objects,
+            ["i/new", "spill/flags/dt=2026-01-31/r-0123456789abcdef.ndjson.gz"]
+        );
+    }
+
+    #[tokio::test]
+    async fn credentials_that_may_read_nothing_are_an_error_at_once() {
+        let objects = Objects::default();
+        let rules = rules(&objects);
+        let aws = aws(&[], &rules.each_ref());
+        let mut search = Search::start(&aws, area(), &["a".to_owned()]).await.unwrap();
+        objects.lock().unwrap().push(("i/denied", b"denied"));
+        assert_eq!(search.look(&aws).await.unwrap_err().kind, ErrorKind::Denied);
     }
 
     #[test]
-    fn rows_are_known_again_in_parquet_and_in_json() {
-        let column = |name: &str, kind| Column {
-            name: name.to_owned(),
-            kind,
+    fn few_and_small_objects_are_read_at_once() {
+        let object = |mib: u64| NewObject {
+            key: mib.to_string(),
+            bytes: mib * 1024 * 1024,
+            place: FoundIn::Delivered,
         };
-        let columns = vec![
-            column("key", "string"),
-            column("time", BIGINT),
-            column("version", "string"),
-            column("properties", "string"),
-        ];
-        let sent = [
-            r#"{"key":"a","time":1,"version":17000040000000000494,"properties":{"x": 1},"more":true}"#,
-            r#"{"Key":"b","time":"2","properties":null}"#,
-        ];
-        let shape = Shape::Rows(columns.clone());
-        let want: Vec<_> = sent.iter().map(|json| shape.of(json)).collect();
-        assert_eq!(want.len(), 2);
-        let rows: Vec<_> = sent.iter().filter_map(|json| row(&columns, json)).collect();
-        let parquet = rows::write(&columns, &rows).unwrap();
-        let otherwise = r#"{"key":"a","time":1,"version":1.700004E19,"properties":["x"]}"#;
-        assert_eq!(Some(&shape.of(otherwise)), want.first());
-        for object in [parquet, (sent.join("\n") + "\n").into_bytes()] {
-            assert_eq!(shape.read(object.into()).unwrap(), want);
-        }
+        let sizes = |mibs: &[u64]| {
+            let objects: Vec<_> = mibs.iter().map(|mib| object(*mib)).collect();
+            groups(&objects)
+                .into_iter()
+                .map(<[NewObject]>::len)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[]), [0; 0]);
+        assert_eq!(sizes(&[0; 33]), [16, 16, 1]);
+        assert_eq!(sizes(&[128, 1, 63, 1, 128]), [1, 2, 1, 1]);
     }
 }

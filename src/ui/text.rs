@@ -339,20 +339,21 @@ impl Show for Down {
 
 impl Show for Smoke {
     fn text(&self) -> String {
+        let outcome = match (self.spilled, self.missing) {
+            (0, 0) => "all delivered",
+            (_, 0) => "not all delivered",
+            _ => "given up",
+        };
         format!(
-            "sent {}, delivered {}, missing {}, duplicated {}\n\
-             slowest answer {} ms, {} after {} ms\n\
+            "sent {}, delivered {}, spilled {}, missing {}, duplicated {}\n\
+             slowest answer {} ms, {outcome} after {} ms\n\
              bucket {}, {} objects\n",
             self.sent,
             self.delivered,
+            self.spilled,
             self.missing,
             self.duplicated,
             self.webhook_ms,
-            if self.missing == 0 {
-                "all delivered"
-            } else {
-                "given up"
-            },
             self.delivery_ms,
             self.bucket,
             self.objects.len(),

@@ -12,7 +12,8 @@ use crate::aws::{Aws, AwsError, ErrorKind, Look};
 use crate::desired::Desired;
 use crate::objects::Skipped;
 use crate::replay::{Mode, Place, ReplayError, Span, stream};
-use crate::smoke::delivered::{Search, SearchError, Shape};
+use crate::smoke::delivered::{Search, SearchArea};
+use crate::smoke::known::Shape;
 
 /// The longest that Firehose gathers records before it writes an object (Firehose API reference, `BufferingHints`).
 const LONGEST_BUFFER: Duration = Duration::from_mins(15);
@@ -99,19 +100,14 @@ impl Drain<'_> {
 
     /// Looks for each of these impressions in the bucket until all are found or the time is up.
     async fn finds(&self, lines: &[String], since: SystemTime, limit: Duration) -> Result<bool, AwsError> {
-        let Place { bucket, prefix, .. } = self.place;
-        let shape = self.place.columns.clone().map_or(Shape::Lines, Shape::Rows);
-        let mut search = Search::among(bucket, prefix, since, LONGEST_BUFFER, shape, lines);
+        let mut search = Search::among(self.area(), since, lines);
         let look = async || {
             match search.look(self.aws).await {
                 Ok(()) if search.is_complete() => return Ok(Look::Ready(true)),
                 Ok(()) => {}
                 // Without a bucket nothing is found, and there is nowhere to copy to, which the copy then says.
-                Err(SearchError::Aws(error)) if error.kind == ErrorKind::NotFound => {
-                    return Ok(Look::Ready(false));
-                }
-                Err(SearchError::Aws(error)) => return Err(error),
-                Err(SearchError::Smoke(_)) => return Ok(Look::Ready(false)),
+                Err(error) if error.kind == ErrorKind::NotFound => return Ok(Look::Ready(false)),
+                Err(error) => return Err(error),
             }
             (self.waiting)("the last impressions to be delivered");
             Ok(Look::Pending("not all found in the bucket".to_owned()))
@@ -123,6 +119,19 @@ impl Drain<'_> {
         {
             Err(error) if error.kind == ErrorKind::TimedOut => Ok(false),
             found => found,
+        }
+    }
+
+    /// Where impressions of the stream are once they are delivered.
+    fn area(&self) -> SearchArea {
+        let place = self.place;
+        SearchArea {
+            pipeline: place.name.clone(),
+            bucket: place.bucket.clone(),
+            ownership: place.ownership,
+            prefix: place.prefix.clone(),
+            gathered: LONGEST_BUFFER,
+            shape: place.columns.clone().map_or(Shape::Lines, Shape::Rows),
         }
     }
 

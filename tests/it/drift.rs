@@ -176,6 +176,12 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
         if !meant {
             failures.push(format!("{about}: `up` called {repair:?}\n{}", up.stderr));
         }
+        if up.stderr.contains("replay --stream") {
+            // Whoever replaces the delivery stream leaves a gap, which is told until it is copied.
+            proxy
+                .local(SPEC, ["replay", "--stream", "--since", "1h"])
+                .exits_with(0);
+        }
         proxy.local(SPEC, ["status"]).exits_with(0);
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use crate::replay::forbid_put_records;
 use crate::support::emulator::{ACCOUNT, Emulator};
 use crate::support::inventory;
 
@@ -204,6 +205,30 @@ fn a_smoke_test_with_what_is_no_impression_fails_at_once() {
     let smoke = ["smoke", "--payload", payload.path().to_str().unwrap()];
     let smoke = emulator.local(SPEC, smoke).exits_with(1);
     smoke.says("1 of 2 elements").says("rejected/");
+}
+
+#[tokio::test]
+async fn a_smoke_test_of_a_pipeline_that_spills_everything_fails() {
+    let emulator = Emulator::start();
+    emulator.local(SPEC, ["up"]).exits_with(0);
+    forbid_put_records(&emulator.sdk().await, "it-pipeline").await;
+    let junit = tempfile::NamedTempFile::new().unwrap();
+    let junit = junit.path().to_str().unwrap();
+    let smoke = ["smoke", "--count", "50", "--output", "json", "--junit", junit];
+    let failed = emulator.local(SPEC, smoke).exits_with(1);
+    let smoke = failed.json();
+    for (field, want) in [("sent", 50), ("delivered", 0), ("spilled", 50), ("missing", 0)] {
+        assert_eq!(smoke[field], want, "{field} in {smoke}");
+    }
+    failed
+        .says("50 of 50 impressions were spilled, not delivered")
+        .says("`split-pipeline logs`")
+        .says("`split-pipeline replay`");
+    let report = std::fs::read_to_string(junit).unwrap();
+    assert!(
+        report.contains(r#"failures="1""#) && report.contains("50 of 50 impressions were spilled"),
+        "{report}"
+    );
 }
 
 #[tokio::test]
