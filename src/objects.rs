@@ -84,7 +84,7 @@ pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Obj
 }
 
 /// When S3 stored an object.
-fn written_at(object: &Object) -> Option<SystemTime> {
+pub fn written_at(object: &Object) -> Option<SystemTime> {
     object
         .last_modified()
         .and_then(|at| SystemTime::try_from(*at).ok())
