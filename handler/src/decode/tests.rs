@@ -232,6 +232,8 @@ fn damaged_bodies_are_refused() {
 
 #[test]
 fn inflating_stops_at_the_limit() {
+    // 64 MiB, as the contract says.
+    assert_eq!(MAX_INFLATED_BYTES, 67_108_864);
     let limit = vec![b' '; MAX_INFLATED_BYTES];
     assert_eq!(decode_bytes(&gzip(&limit)).unwrap().len(), MAX_INFLATED_BYTES);
     let mut past = gzip(&limit);
