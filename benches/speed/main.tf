@@ -183,7 +183,7 @@ resource "aws_iam_role_policy" "function" {
       {
         Effect   = "Allow"
         Action   = ["s3:PutObject"]
-        Resource = ["${aws_s3_bucket.this.arn}/spill/*", "${aws_s3_bucket.this.arn}/rejected/*"]
+        Resource = ["${aws_s3_bucket.this.arn}/spill/${local.name}-tf/*", "${aws_s3_bucket.this.arn}/rejected/${local.name}-tf/*"]
       },
       {
         Effect   = "Allow"

@@ -3,7 +3,7 @@
 //! Owns the list of actions; a test takes each of them away and sees a command fail. Pure: values in, values out.
 
 use serde_json::{Value, json};
-use split_pipeline_handler::spill::SPILL_PREFIX;
+use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
 
 use super::policies::{allow, document, use_key, use_own_keys};
 use crate::names::Names;
@@ -44,8 +44,7 @@ impl Needs {
         }
         actions.sort_unstable();
         actions.dedup();
-        let mut statement = allow(self.sid, &actions, "");
-        statement["Resource"] = json!(self.resources);
+        let statement = allow_on(self.sid, &actions, &self.resources);
         (!actions.is_empty()).then_some(statement)
     }
 }
@@ -109,7 +108,11 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
 /// what was spilled.
 fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
     let bucket = names.bucket_arn(&names.bucket(spec));
-    let spilled = format!("{bucket}/{SPILL_PREFIX}*");
+    let mut spilled = vec![format!("{bucket}/{}*", spill_prefix(&names.function()))];
+    if !spec.delivery.existing_bucket {
+        // What older handlers spilled names no pipeline.
+        spilled.push(format!("{bucket}/{SPILL_PREFIX}dt=*"));
+    }
     let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
     let through_stream = [
         "kinesis:AddTagsToStream",
@@ -122,7 +125,7 @@ fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
     ];
     let mut statements = vec![
         allow("FindSpilled", &["s3:ListBucket"], &bucket),
-        allow("ReplaySpilled", &["s3:DeleteObject", "s3:GetObject"], &spilled),
+        allow_on("ReplaySpilled", &["s3:DeleteObject", "s3:GetObject"], &spilled),
         allow("ReplayIntoBucket", &["s3:PutObject"], &delivered),
         allow("ReplayStream", &through_stream, &names.stream_arn()),
     ];
@@ -130,6 +133,13 @@ fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
     let keys = ["kms:Decrypt", "kms:GenerateDataKey"];
     statements.extend(use_own_keys(spec, names, &keys, &keys));
     statements
+}
+
+/// A statement on several resources.
+fn allow_on(sid: &str, actions: &[&str], resources: &[String]) -> Value {
+    let mut statement = allow(sid, actions, "");
+    statement["Resource"] = json!(resources);
+    statement
 }
 
 /// To find in the bucket what the stream holds, and to copy there what is missing, before the stream is deleted.

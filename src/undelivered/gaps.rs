@@ -210,6 +210,7 @@ mod tests {
     fn a_gap_ends_once_a_delivery_stream_reads() {
         let open = gaps(&[(0, Some(60)), (300, None)]);
         assert!(open.is_open());
+        assert!(!open.is_empty());
         let closed = open.closed(at(400));
         assert_eq!(closed, gaps(&[(0, Some(60)), (300, Some(400))]));
         assert!(!closed.is_open());
