@@ -20,7 +20,7 @@ const CONCURRENT_READS: usize = 16;
 /// How many bytes of objects are read at once, unless one object alone is larger.
 const CONCURRENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// SearchArea a pipeline's impressions may be found.
+/// Where a pipeline's impressions may be found.
 #[derive(Clone, Debug)]
 pub struct SearchArea {
     /// The pipeline.
