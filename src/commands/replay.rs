@@ -49,10 +49,7 @@ fn incomplete(result: &Replay) -> Failure {
         message = format!("{message}\nand {more} more; `--output json` lists all of them");
     }
     let failure = Failure::new(FailureKind::Replay, message);
-    result
-        .hints
-        .iter()
-        .fold(failure, |failure, hint| failure.hint(hint))
+    result.hints.iter().cloned().fold(failure, Failure::hint)
 }
 
 /// A number of things, such as `1 object` and `2 objects`.

@@ -16,10 +16,13 @@ use super::Place;
 use crate::objects::BucketOwnership;
 use crate::objects::content::inflate;
 
+/// An object's bytes, and when it was stored, in seconds since 1970.
+type Stored = (Vec<u8>, i64);
+
 /// A bucket in memory.
 #[derive(Clone, Default)]
 pub(super) struct Bucket {
-    pub(super) objects: Arc<Mutex<BTreeMap<String, (Vec<u8>, i64)>>>,
+    pub(super) objects: Arc<Mutex<BTreeMap<String, Stored>>>,
     /// The error codes that calls get, by operation and key.
     pub(super) refused: Arc<Mutex<HashMap<(&'static str, String), &'static str>>>,
 }
@@ -46,8 +49,7 @@ impl Bucket {
     /// The lines of every object, by key.
     pub(super) fn texts(&self) -> BTreeMap<String, String> {
         let objects = self.objects.lock().unwrap();
-        let text =
-            |(key, (body, _)): (&String, &(Vec<u8>, i64))| (key.clone(), inflate(body, 1 << 30).unwrap());
+        let text = |(key, (body, _)): (&String, &Stored)| (key.clone(), inflate(body, 1 << 30).unwrap());
         objects.iter().map(text).collect()
     }
 
@@ -65,7 +67,7 @@ impl Bucket {
                 let below = objects
                     .iter()
                     .filter(|(key, _)| key.starts_with(input.prefix().unwrap()));
-                let object = |(key, (body, written)): (&String, &(Vec<u8>, i64))| {
+                let object = |(key, (body, written)): (&String, &Stored)| {
                     let object = Object::builder().key(key).size(body.len().try_into().unwrap());
                     object.last_modified(DateTime::from_secs(*written)).build()
                 };
