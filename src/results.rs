@@ -116,6 +116,7 @@ pub(crate) fn as_rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S)
 }
 
 /// Writes a time that may be absent, then as null.
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 pub(crate) fn as_optional_rfc3339<S: serde::Serializer>(
     time: &Option<SystemTime>,
     serializer: S,

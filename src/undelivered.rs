@@ -62,7 +62,7 @@ pub struct RetainedGap {
 
 impl Undelivered {
     /// Looks at the bucket for what was spilled, and adds it to the gaps.
-    pub async fn look(aws: &Aws, spec: &Spec, names: &Names, gaps: Gaps) -> Result<Self, AwsError> {
+    pub async fn look(aws: &Aws, spec: &Spec, names: &Names, gaps: &Gaps) -> Result<Self, AwsError> {
         let (bucket, ownership) = (names.bucket(spec), BucketOwnership::of(spec));
         let spilled = objects::spilled(aws, &bucket, spec.name.as_str(), ownership).await?;
         Ok(Self {
@@ -73,7 +73,7 @@ impl Undelivered {
     }
 
     /// The gaps alone.
-    pub fn of_gaps(spec: &Spec, gaps: Gaps) -> Self {
+    pub fn of_gaps(spec: &Spec, gaps: &Gaps) -> Self {
         let retention = Duration::from_hours(spec.stream.retention_hours.get().into());
         let gaps = gaps.iter().map(|gap| RetainedGap {
             from: gap.from,
@@ -115,29 +115,24 @@ impl Undelivered {
 impl RetainedGap {
     fn problem(&self) -> (String, String) {
         let (from, expires) = (write_time(self.from), write_time(self.expires));
-        match self.until {
-            Some(until) => {
-                let until = write_time(until);
-                let message = format!(
-                    "impressions received between {from} and {until} may not be in S3, because no delivery stream read \
-                     them; Kinesis drops them from {expires} on"
-                );
-                let hint = format!(
-                    "run `split-pipeline replay --stream --since {from} --until {until}` to copy them"
-                );
-                (message, hint)
-            }
-            None => {
-                let message = format!(
-                    "impressions received since {from} may not be in S3, because the delivery stream is missing; \
-                     Kinesis drops them from {expires} on"
-                );
-                let hint = format!(
-                    "run `split-pipeline up`, then `split-pipeline replay --stream --since {from}` to copy them"
-                );
-                (message, hint)
-            }
-        }
+        let Some(until) = self.until else {
+            let message = format!(
+                "impressions received since {from} may not be in S3, because the delivery stream is missing; \
+                 Kinesis drops them from {expires} on"
+            );
+            let hint = format!(
+                "run `split-pipeline up`, then `split-pipeline replay --stream --since {from}` to copy them"
+            );
+            return (message, hint);
+        };
+        let until = write_time(until);
+        let message = format!(
+            "impressions received between {from} and {until} may not be in S3, because no delivery stream read them; \
+             Kinesis drops them from {expires} on"
+        );
+        let hint =
+            format!("run `split-pipeline replay --stream --since {from} --until {until}` to copy them");
+        (message, hint)
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
 /// Says which spilled impressions stay in the bucket, where only another `up` can deliver them.
 async fn spilled(session: &Session) -> Result<Option<String>, Failure> {
     let (aws, spec, names) = (&session.aws, &session.spec, &session.names);
-    let left = match Undelivered::look(aws, spec, names, Gaps::default()).await {
+    let left = match Undelivered::look(aws, spec, names, &Gaps::default()).await {
         // The bucket stays as it is, whether it can be looked at or not.
         Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
         left => left?,

@@ -17,7 +17,7 @@ pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Fai
     let proposing = Proposal::look(&session.aws, &session.spec, want, Adoption::Refuse);
     let proposal = context.unless_interrupted(proposing).await??;
     let gaps = undelivered::kept(&proposal.want);
-    let looking = Undelivered::look(&session.aws, &session.spec, &session.names, gaps);
+    let looking = Undelivered::look(&session.aws, &session.spec, &session.names, &gaps);
     let undelivered = context.unless_interrupted(looking).await??;
     for warning in undelivered.warnings() {
         context.ui.warn(&warning);

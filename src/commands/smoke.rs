@@ -128,7 +128,7 @@ async fn in_ephemeral(session: Session, batch: &Batch, timeout: Duration) -> Res
     let tested = async {
         let up = async |context: Context| {
             let session = session.clone().with_interrupt(context.interrupt);
-            bring_up(&session, None, Adoption::Refuse, Consent::Given).await
+            Box::pin(bring_up(&session, None, Adoption::Refuse, Consent::Given)).await
         };
         let up = session.context.within(timeout, up).await?;
         let mut poster = Poster::new(&up.webhook_url)?;

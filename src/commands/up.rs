@@ -20,7 +20,7 @@ use crate::undelivered::gaps::Gaps;
 use crate::undelivered::{self, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
-    let work = async |context: Context| up(&context, args).await;
+    let work = async |context: Context| Box::pin(up(&context, args)).await;
     context.within(args.timeout, work).await
 }
 
@@ -32,7 +32,8 @@ async fn up(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
         Adoption::Refuse
     };
     let consent = if args.yes { Consent::Given } else { Consent::Ask };
-    let result = bring_up(&session, args.handler.as_deref(), adoption, consent).await?;
+    let bringing = bring_up(&session, args.handler.as_deref(), adoption, consent);
+    let result = Box::pin(bringing).await?;
     context.ui.result(&result)?;
     context.ui.note(&next_steps(&session, &result.webhook_url));
     if to_be_confirmed(&session.spec, &result) {
@@ -85,7 +86,7 @@ async fn warn_of_undelivered(session: &Session, had_gaps: bool) {
         } else {
             Gaps::default()
         };
-        Undelivered::look(&session.aws, &session.spec, &session.names, gaps).await
+        Undelivered::look(&session.aws, &session.spec, &session.names, &gaps).await
     };
     let ui = &session.context.ui;
     match session.context.unless_interrupted(looking).await {

@@ -166,77 +166,48 @@ fn somebodys() -> Tags {
     [("owner".to_owned(), "somebody".to_owned())].into()
 }
 
-#[test]
-fn an_action_follows_from_what_is_there_and_whose_it_is() {
-    use Adoption::{Allow, Refuse};
-    let ready = Phase::Ready;
-    let failed = Phase::Failed("no disk".to_owned());
-    let pending = Phase::Pending("CREATING".to_owned());
-    let cases = [
-        (thing(), Refuse, Action::Create),
-        (thing().there(2, "a", ours(), ready.clone()), Refuse, Action::Keep),
-        (thing().there(2, "a", ours(), pending), Refuse, Action::Keep),
-        (
-            thing().there(1, "a", ours(), ready.clone()),
-            Refuse,
-            Action::Update,
-        ),
-        (
-            thing().there(2, "b", ours(), ready.clone()),
-            Refuse,
-            Action::Replace,
-        ),
-        (
-            thing().there(2, "a", ours(), failed.clone()),
-            Refuse,
-            Action::Replace,
-        ),
-        (
-            thing().there(2, "a", ours(), Phase::Deleting),
-            Refuse,
-            Action::Create,
-        ),
-        (
-            thing().there(2, "data", ours(), ready.clone()),
-            Refuse,
-            Action::Refuse,
-        ),
-        (
-            thing().there(2, "a", somebodys(), ready.clone()),
-            Refuse,
-            Action::Refuse,
-        ),
-        (
-            thing().there(2, "a", Tags::new(), ready.clone()),
-            Refuse,
-            Action::Refuse,
-        ),
-        (
-            thing().there(2, "a", somebodys(), ready.clone()),
-            Allow,
-            Action::Adopt,
-        ),
-        (
-            thing().there(1, "a", Tags::new(), ready.clone()),
-            Allow,
-            Action::Adopt,
-        ),
-        // What would have to be deleted first is not adopted, whatever the user allows.
-        (
-            thing().there(2, "b", somebodys(), ready.clone()),
-            Allow,
-            Action::Refuse,
-        ),
-        (thing().there(2, "a", somebodys(), failed), Allow, Action::Refuse),
-        (
-            thing().there(2, "data", somebodys(), ready),
-            Allow,
-            Action::Refuse,
-        ),
-    ];
+#[track_caller]
+fn decides(cases: &[(Thing, Adoption, Action)]) {
     for (index, (thing, adoption, want)) in cases.iter().enumerate() {
         assert_eq!(thing.decide(*adoption).action, *want, "case {index}");
     }
+}
+
+fn ready(size: u32, kind: &'static str, tags: Tags) -> Thing {
+    thing().there(size, kind, tags, Phase::Ready)
+}
+
+#[test]
+fn an_action_follows_from_what_is_there() {
+    let there = |phase| thing().there(2, "a", ours(), phase);
+    let pending = Phase::Pending("CREATING".to_owned());
+    let failed = Phase::Failed("no disk".to_owned());
+    decides(&[
+        (thing(), Adoption::Refuse, Action::Create),
+        (ready(2, "a", ours()), Adoption::Refuse, Action::Keep),
+        (there(pending), Adoption::Refuse, Action::Keep),
+        (ready(1, "a", ours()), Adoption::Refuse, Action::Update),
+        (ready(2, "b", ours()), Adoption::Refuse, Action::Replace),
+        (there(failed), Adoption::Refuse, Action::Replace),
+        (there(Phase::Deleting), Adoption::Refuse, Action::Create),
+        (ready(2, "data", ours()), Adoption::Refuse, Action::Refuse),
+    ]);
+}
+
+#[test]
+fn what_is_not_the_pipelines_is_refused_or_adopted_and_never_replaced() {
+    let failed = Phase::Failed("no disk".to_owned());
+    let failed = thing().there(2, "a", somebodys(), failed);
+    decides(&[
+        (ready(2, "a", somebodys()), Adoption::Refuse, Action::Refuse),
+        (ready(2, "a", Tags::new()), Adoption::Refuse, Action::Refuse),
+        (ready(2, "a", somebodys()), Adoption::Allow, Action::Adopt),
+        (ready(1, "a", Tags::new()), Adoption::Allow, Action::Adopt),
+        // What would have to be deleted first is not adopted, whatever the user allows.
+        (ready(2, "b", somebodys()), Adoption::Allow, Action::Refuse),
+        (failed, Adoption::Allow, Action::Refuse),
+        (ready(2, "data", somebodys()), Adoption::Allow, Action::Refuse),
+    ]);
 }
 
 #[test]
@@ -353,11 +324,11 @@ async fn a_wait_ends_with_the_last_state_it_saw() {
     let step = Step::new(&aws, Kind::Bucket, "thing");
     let endless = thing().there(2, "a", ours(), Phase::Ready);
     endless.pending.set(u32::MAX);
-    let error = ready(&endless, &(), &step).await.map(drop).unwrap_err();
+    let error = super::ready(&endless, &(), &step).await.map(drop).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert!(error.message.contains("CHANGING"), "{}", error.message);
     let failed = thing().there(2, "a", ours(), Phase::Failed("no disk".to_owned()));
-    let error = ready(&failed, &(), &step).await.map(drop).unwrap_err();
+    let error = super::ready(&failed, &(), &step).await.map(drop).unwrap_err();
     assert_eq!(
         (error.kind, error.message.as_str()),
         (ErrorKind::Unusable, "no disk")

@@ -113,7 +113,8 @@ impl Gaps {
     #[must_use]
     pub fn without(self, since: SystemTime, until: SystemTime) -> Self {
         let pieces = self.0.into_iter().flat_map(|gap| {
-            let ends_after = gap.until.is_none_or(|end| end > until);
+            // The end of a gap was rounded up to the second.
+            let ends_after = gap.until.is_none_or(|end| end > until + ALMOST_A_SECOND);
             let before = (gap.from < since).then(|| Gap {
                 from: gap.from,
                 until: Some(gap.until.map_or(since, |end| end.min(since))),
@@ -170,7 +171,10 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
     }
 
-    fn gaps(spans: &[(u64, Option<u64>)]) -> Gaps {
+    /// The seconds at which a gap starts and ends.
+    type Seconds = (u64, Option<u64>);
+
+    fn gaps(spans: &[Seconds]) -> Gaps {
         let gaps = spans.iter().map(|(from, until)| Gap {
             from: at(*from),
             until: until.map(at),
@@ -219,7 +223,7 @@ mod tests {
     #[test]
     fn what_was_copied_is_no_gap_any_more() {
         let whole = || gaps(&[(100, Some(200)), (300, None)]);
-        let cases: [((u64, u64), &[(u64, Option<u64>)]); 7] = [
+        let cases: [((u64, u64), &[Seconds]); 7] = [
             ((100, 200), &[(300, None)]),
             ((0, 1000), &[(1000, None)]),
             ((0, 150), &[(150, Some(200)), (300, None)]),
@@ -235,6 +239,19 @@ mod tests {
                 "{since} to {until}"
             );
         }
+    }
+
+    #[test]
+    fn a_gap_that_just_ended_can_be_copied_at_once() {
+        let ended = at(100) + Duration::from_millis(1);
+        let open = || gaps(&[(0, None)]);
+        let read = Gaps::read(&open().closed(ended).write().unwrap());
+        assert_eq!(read, gaps(&[(0, Some(101))]));
+        let now = ended + Duration::from_millis(1);
+        assert!(read.clone().without(at(0), now).is_empty());
+        assert_eq!(read.without(at(0), at(100)), gaps(&[(100, Some(101))]));
+        // While nothing delivers, every moment counts.
+        assert_eq!(open().without(at(0), now).iter().next().unwrap().from, now);
     }
 
     #[test]

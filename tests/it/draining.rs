@@ -41,7 +41,7 @@ fn deleted(down: &Value) -> Vec<&str> {
     deleted.map(|it| it["kind"].as_str().unwrap()).collect()
 }
 
-fn down<'a>(proxy: &Proxy, more: &[&'a str]) -> crate::support::command::Run {
+fn down(proxy: &Proxy, more: &[&str]) -> crate::support::command::Run {
     let arguments = ["down", "--yes", "--output", "json"].iter().chain(more);
     proxy.local(SPEC, arguments.copied())
 }

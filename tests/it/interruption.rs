@@ -137,7 +137,7 @@ async fn an_interrupted_replay_ends_with_130_and_keeps_what_it_did_not_send() {
     let answer = reqwest::Client::new().post(url.trim()).body(body).send();
     assert_eq!(answer.await.unwrap().status(), 200);
     // Kinesis throttles for longer than any test lasts.
-    proxy.inject(&[THROTTLED; 1000]);
+    proxy.inject(&vec![THROTTLED; 1000]);
     let mut replay = proxy.local(SPEC, ["replay"]).spawn(Stdio::null());
     while !proxy.has_called("PutRecords") {
         tokio::time::sleep(Duration::from_millis(5)).await;

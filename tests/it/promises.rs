@@ -160,11 +160,11 @@ fn sentences(page: &str) -> Vec<String> {
         if line.is_empty() || line.starts_with('#') || !cells.is_empty() || item.is_some() {
             blocks.push(std::mem::take(&mut block));
         }
-        if !cells.is_empty() {
-            blocks.extend(cells);
-        } else {
+        if cells.is_empty() {
             block += " ";
             block += item.unwrap_or(line).trim_start_matches('#');
+        } else {
+            blocks.extend(cells);
         }
     }
     blocks.push(block);

@@ -77,7 +77,7 @@ fn is_default(said: &str, default: &Value) -> bool {
             Some((start, _)) => text.starts_with(start),
             None => code == text,
         },
-        other => code == other.to_string(),
+        other => *code == *other.to_string(),
     }
 }
 

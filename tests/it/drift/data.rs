@@ -258,7 +258,13 @@ impl Clients {
                     &["error_log", "processors", "source", "source_role"],
                 ]
                 .concat(),
-                ["DeleteDeliveryStream", "CreateDeliveryStream"],
+                // The stream's tag keeps when nothing delivered: from before it is deleted until the next one is ACTIVE.
+                [
+                    "AddTagsToStream",
+                    "DeleteDeliveryStream",
+                    "CreateDeliveryStream",
+                    "AddTagsToStream",
+                ],
                 self.another_source(),
             ),
         ]
