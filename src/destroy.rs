@@ -67,7 +67,7 @@ pub enum Drained {
 }
 
 /// What the stream holds that the bucket may not have, and how to bring it there.
-pub struct Undelivered<'a> {
+pub struct Undrained<'a> {
     /// Where the impressions are.
     pub place: &'a Place,
     /// What is not known to be delivered.
@@ -80,7 +80,7 @@ pub async fn destroy(
     want: &Desired,
     have: Snapshot,
     data: Data,
-    undelivered: Option<Undelivered<'_>>,
+    undelivered: Option<Undrained<'_>>,
 ) -> Destroyed {
     let destroy = Destroy {
         run: Run::new(aws),
@@ -272,7 +272,7 @@ impl Destroy<'_> {
     }
 
     /// Waits until the bucket has what the stream holds, and copies what is not delivered; without that, the stream is used.
-    async fn drain(&self, want: &Desired, undelivered: Undelivered<'_>) -> Use {
+    async fn drain(&self, want: &Desired, undelivered: Undrained<'_>) -> Use {
         let (kind, name) = (Kind::Stream, want.stream.name());
         let step = Step::new(self.run.aws, kind, name);
         let drain = Drain {

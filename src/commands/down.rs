@@ -67,7 +67,7 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
             session.context.unless_interrupted(looking).await??
         }
     };
-    let undelivered = undelivered.map(|unproven| destroy::Undelivered {
+    let undelivered = undelivered.map(|unproven| destroy::Undrained {
         place: &place,
         unproven,
     });

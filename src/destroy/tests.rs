@@ -77,7 +77,7 @@ async fn destroy_stream(shards: Rule, tags: impl Fn(&Desired) -> Tags) -> (Destr
     let aws = aws(&rules.each_ref(), &[]);
     let (want, place) = (desired(SPEC), place(SPEC));
     let have = only_a_stream(&want, tags(&want));
-    let undelivered = Undelivered {
+    let undelivered = Undrained {
         place: &place,
         unproven: Unproven {
             gaps: Gaps::default(),

@@ -174,19 +174,19 @@ async fn what_is_left_in_another_format_is_asked_about() {
     let json = "name: it-parquet\ndelivery: {buffer_seconds: 0}\n";
     let refused = emulator.local(json, ["up"]).exits_with(2);
     refused
-        .says("delivers JSON to where there is impressions/dt=2026-01-01/a.parquet")
+        .says("would deliver JSON beside impressions/dt=2026-01-01/a.parquet")
         .says("--yes agrees to it");
     emulator.local(SPEC, ["up"]).exits_with(0);
     emulator.local(SPEC, ["down", "--yes"]).exits_with(0);
     put("impressions/dt=2026-01-01/b.ndjson.gz").await;
     let refused = emulator.local(SPEC, ["up"]).exits_with(2);
-    refused.says("delivers Parquet to where there is impressions/dt=2026-01-01/b.ndjson.gz");
+    refused.says("would deliver Parquet beside impressions/dt=2026-01-01/b.ndjson.gz");
     emulator.local(SPEC, ["up", "--yes"]).exits_with(0);
 
     let elsewhere = "name: it-parquet\ndelivery: {format: parquet, prefix: rows/, buffer_seconds: 0}\n";
     emulator.local(elsewhere, ["up", "--yes"]).exits_with(0);
     let refused = emulator.local(SPEC, ["up"]).exits_with(2);
-    refused.says("delivers Parquet to where there is impressions/dt=2026-01-01/b.ndjson.gz");
+    refused.says("would deliver Parquet beside impressions/dt=2026-01-01/b.ndjson.gz");
 }
 
 #[tokio::test]

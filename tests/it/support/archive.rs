@@ -8,6 +8,13 @@ use zip::write::SimpleFileOptions;
 pub(crate) const X86_64: u8 = 62;
 pub(crate) const ARM64: u8 = 183;
 
+/// The one that the emulator runs functions on: this machine.
+pub(crate) const NATIVE: u8 = if cfg!(target_arch = "aarch64") {
+    ARM64
+} else {
+    X86_64
+};
+
 /// A zip with this as its `bootstrap`.
 pub(crate) fn zip_of(bootstrap: &[u8]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));

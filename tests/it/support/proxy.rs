@@ -27,7 +27,6 @@ pub(crate) struct Call {
     /// Whether it can change anything.
     pub(crate) changes: bool,
     /// When it came.
-    #[allow(dead_code, reason = "the benchmark reads it")]
     pub(crate) started: Instant,
     /// When it was answered, if it was.
     pub(crate) ended: Arc<OnceLock<Instant>>,
@@ -121,10 +120,11 @@ impl Proxy {
         self.shared.calls.lock().unwrap().len()
     }
 
-    /// Whether something was called whose name starts like this, since the calls were last taken.
-    pub(crate) fn has_called(&self, start: &str) -> bool {
+    /// Whether something was called whose name starts and ends like this, since the calls were last taken.
+    pub(crate) fn has_called(&self, start: &str, end: &str) -> bool {
         let calls = self.shared.calls.lock().unwrap();
-        calls.iter().any(|call| call.name.starts_with(start))
+        let is_meant = |call: &Call| call.name.starts_with(start) && call.name.ends_with(end);
+        calls.iter().any(is_meant)
     }
 
     /// Hands over what was called since the last time.
@@ -151,13 +151,16 @@ async fn accept(listener: TcpListener, shared: Shared) {
 
 async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<Full<Bytes>>, Lost> {
     let (parts, body) = request.into_parts();
+    // The body may take its time: the handler's zip does.
+    let started = Instant::now();
     let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
     let operation = parts
         .headers
         .get("x-amz-target")
         .and_then(|name| name.to_str().ok());
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let call = call(&parts.method, path, operation, &body);
+    let mut call = call(&parts.method, path, operation, &body);
+    call.started = started;
     let fault = take_fault(&shared, &call);
     shared.calls.lock().unwrap().push(call.clone());
     let answered = give(&parts, body, fault, &call.name, &shared).await;
