@@ -3,6 +3,7 @@
 //! Owns the formats. Must not look anything up.
 
 use crate::resource::Tags;
+pub use crate::spec::GAPS_TAG;
 use crate::spec::Spec;
 
 /// The tags by which `up` and `down` know what is theirs.
@@ -10,9 +11,6 @@ pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];
 
 const MANAGED_BY: &str = "managed-by";
 const PIPELINE: &str = "split-pipeline";
-
-/// The tag of a stream that keeps the spans of time whose impressions were not delivered.
-pub const GAPS_TAG: &str = "split-pipeline:undelivered";
 
 /// The names of one pipeline's resources.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use crate::progress::Event;
 use crate::resource::{Action, Adoption, Owner};
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{Format, Spec};
+use crate::undelivered::gaps::Gaps;
 use crate::{objects, undelivered};
 
 /// How long to wait between two looks for tags.
@@ -25,6 +26,8 @@ pub struct Proposal {
     pub want: Desired,
     /// The decision about each resource.
     pub plan: Plan,
+    /// The gaps of which the stream still holds something.
+    pub gaps: Gaps,
 }
 
 impl Proposal {
@@ -42,14 +45,14 @@ impl Proposal {
                 .await
                 .map_err(Failure::of_observation)?;
             let gaps = undelivered::gaps(aws, &want, &have).await?;
-            undelivered::keep(&gaps, &mut want);
+            undelivered::keep(&gaps, &have, &mut want);
             let mut plan = Plan::new(&want, have, adoption);
             let is_untagged = |one: &Summary| one.action == Action::Refuse && one.owner == Owner::Unknown;
             let untagged = plan.summaries(&want).into_iter().find(is_untagged);
             let Some(Summary { kind, name, .. }) = untagged.filter(|_| Instant::now() <= deadline) else {
                 let mixed = mixed_formats(aws, spec, &want, &plan).await?;
                 plan.delivery_stream.caution = plan.delivery_stream.caution.or(mixed);
-                return Ok(Self { want, plan });
+                return Ok(Self { want, plan, gaps });
             };
             aws.event(Event::Working(format!(
                 "{kind} {name} has no tags: looking again for its owner's"

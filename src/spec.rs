@@ -26,7 +26,7 @@ mod tests;
 
 pub use bounded::{Bounded, LogRetentionDays};
 pub use diagnose::{IMPRESSION_FIELDS, Parsed};
-pub use lists::{Fields, Tags};
+pub use lists::{Fields, GAPS_TAG, Tags};
 pub use monitoring::{Email, Monitoring, TopicArn};
 pub use prefix::{ErrorPrefix, Prefix};
 pub use problem::{Problem, SpecError};

@@ -25,7 +25,7 @@ use crate::objects::{BucketOwnership, SpilledPile};
 use crate::observe::Snapshot;
 use crate::resource::{Kind, Observed, Phase, Resource as _, Step, is_ours};
 use crate::resources::delivery_stream::DeliveryStream;
-use crate::resources::stream;
+use crate::resources::stream::{self, Stream};
 use crate::spec::Spec;
 use crate::{objects, prefixes};
 
@@ -117,8 +117,8 @@ impl RetainedGap {
         let (from, expires) = (write_time(self.from), write_time(self.expires));
         let Some(until) = self.until else {
             let message = format!(
-                "impressions received since {from} may not be in S3, because the delivery stream is missing; \
-                 Kinesis drops them from {expires} on"
+                "impressions received since {from} may not be in S3, because the delivery stream is missing or \
+                 has to be replaced; Kinesis drops them from {expires} on"
             );
             let hint = format!(
                 "run `split-pipeline up`, then `split-pipeline replay --stream --since {from}` to copy them"
@@ -170,9 +170,7 @@ pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Gaps, Aw
     let Some(stream) = &have.stream else {
         return Ok(Gaps::default());
     };
-    let (now, retention) = (SystemTime::now(), hours(stream.state.retention_hours));
-    let known = stream.tags.get(GAPS_TAG).map(|tag| Gaps::read(tag));
-    let known = known.unwrap_or_default().retained(now, retention);
+    let (now, known) = (SystemTime::now(), known(stream));
     if !is_away(want, have.delivery_stream.as_ref()) {
         let created = have.delivery_stream.as_ref().and_then(|it| it.id.created);
         // `up` was interrupted after it created the delivery stream: it was ACTIVE by then at the latest.
@@ -183,7 +181,8 @@ pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Gaps, Aw
         return Ok(known);
     }
     let oldest = oldest(&stream.state, now);
-    let delivered = newest_delivered(aws, want, oldest, now).await?;
+    let prefix = prefix(want, have.delivery_stream.as_ref());
+    let delivered = newest_delivered(aws, want, prefix, oldest, now).await?;
     if have.stage.is_none() && delivered.is_none() {
         // The webhook was never open, so nothing was received.
         return Ok(known);
@@ -210,31 +209,46 @@ pub async fn unproven(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Opti
     let buffered = buffer(want, delivery) + DELIVERY_SLACK;
     let now = SystemTime::now();
     let oldest = oldest(&stream.state, now);
-    let delivered = newest_delivered(aws, want, oldest, now).await?;
+    let prefix = prefix(want, delivery);
+    let delivered = newest_delivered(aws, want, prefix, oldest, now).await?;
     let since = delivered.and_then(|at| at.checked_sub(buffered));
     let since = since.map_or(oldest, |since| since.max(oldest));
     let open = gaps.iter().find(|gap| gap.until.is_none());
     Ok(Some(Unproven {
         since: open.map_or(since, |gap| since.min(gap.from)),
         gaps,
+        prefix: prefix.to_owned(),
         delivers_within: delivers.map(|_| buffered),
     }))
 }
 
 /// Makes the gaps part of what the stream should be, so that `up` keeps them before it creates a delivery stream.
-pub fn keep(gaps: &Gaps, want: &mut Desired) {
-    match gaps.write() {
-        Some(tag) => want.stream.tags.insert(GAPS_TAG.to_owned(), tag),
-        None => want.stream.tags.remove(GAPS_TAG),
-    };
+///
+/// A tag that says the same is left as it is, and so is one whose gaps have expired: time alone is no drift.
+pub fn keep(gaps: &Gaps, have: &Snapshot, want: &mut Desired) {
+    keep_as_is(have, want);
+    let known = have.stream.as_ref().map(known).unwrap_or_default();
+    if *gaps != known
+        && let Some(tag) = gaps.write()
+    {
+        want.stream.tags.insert(GAPS_TAG.to_owned(), tag);
+    }
 }
 
 /// Leaves the tag as it is, so that `status` does not show it as drift.
 pub fn keep_as_is(have: &Snapshot, want: &mut Desired) {
     let tag = have.stream.as_ref().and_then(|stream| stream.tags.get(GAPS_TAG));
-    if let Some(tag) = tag {
-        want.stream.tags.insert(GAPS_TAG.to_owned(), tag.clone());
-    }
+    match tag {
+        Some(tag) => want.stream.tags.insert(GAPS_TAG.to_owned(), tag.clone()),
+        None => want.stream.tags.remove(GAPS_TAG),
+    };
+}
+
+/// The gaps in a stream's tag of which the stream still holds something.
+fn known(stream: &Observed<Stream>) -> Gaps {
+    let gaps = stream.tags.get(GAPS_TAG).map(|tag| Gaps::read(tag));
+    let retention = hours(stream.state.retention_hours);
+    gaps.unwrap_or_default().retained(SystemTime::now(), retention)
 }
 
 /// The gaps that a stream should keep.
@@ -258,6 +272,12 @@ fn buffer(want: &Desired, have: Option<&Observed<DeliveryStream>>) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }
 
+/// The prefix under which the delivery stream delivers, or should.
+fn prefix<'a>(want: &'a Desired, have: Option<&'a Observed<DeliveryStream>>) -> &'a str {
+    let want = &want.delivery_stream.state.prefix;
+    have.map_or(want, |have| &have.state.prefix)
+}
+
 /// When the pipeline's delivery stream wrote its newest object, if that was after `oldest`.
 ///
 /// Other objects under the prefix, such as another pipeline's or what `replay` copied, tell nothing about it. Firehose
@@ -265,6 +285,7 @@ fn buffer(want: &Desired, have: Option<&Observed<DeliveryStream>>) -> Duration {
 async fn newest_delivered(
     aws: &Aws,
     want: &Desired,
+    prefix: &str,
     oldest: SystemTime,
     now: SystemTime,
 ) -> Result<Option<SystemTime>, AwsError> {
@@ -274,7 +295,7 @@ async fn newest_delivered(
         let written = object.last_modified().filter(|_| name.starts_with(&start))?;
         SystemTime::try_from(*written).ok().filter(|at| *at >= oldest)
     };
-    let hourly = prefixes::between(&want.delivery_stream.state.prefix, oldest, now);
+    let hourly = prefixes::between(prefix, oldest, now);
     for prefix in hourly.iter().rev().take(NEWEST_PREFIXES) {
         let objects = match objects::list(aws, &want.bucket.name, prefix).await {
             // Without the bucket, or the right to look at it, nothing is known to be delivered.

@@ -8,7 +8,7 @@ use crate::plan::Summary;
 use crate::proposal::Proposal;
 use crate::resource::{Action, Adoption};
 use crate::results::{self, Change};
-use crate::undelivered::{self, Undelivered};
+use crate::undelivered::Undelivered;
 
 pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -16,8 +16,7 @@ pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Fai
     let want = session.desired(session.code_to_compare(args.handler.as_deref())?);
     let proposing = Proposal::look(&session.aws, &session.spec, want, Adoption::Refuse);
     let proposal = context.unless_interrupted(proposing).await??;
-    let gaps = undelivered::kept(&proposal.want);
-    let looking = Undelivered::look(&session.aws, &session.spec, &session.names, &gaps);
+    let looking = Undelivered::look(&session.aws, &session.spec, &session.names, &proposal.gaps);
     let undelivered = context.unless_interrupted(looking).await??;
     for warning in undelivered.warnings() {
         context.ui.warn(&warning);

@@ -71,7 +71,7 @@ pub(super) async fn bring_up(
     if consent == Consent::Ask && !questions.is_empty() {
         agree(session, &questions.join("\n")).await?;
     }
-    let had_gaps = !undelivered::kept(&proposal.want).is_empty();
+    let had_gaps = !proposal.gaps.is_empty();
     let applied = converge(session, proposal, adoption, consent).await;
     let up = outcome(session, applied, started);
     warn_of_undelivered(session, had_gaps).await;
@@ -100,7 +100,7 @@ async fn warn_of_undelivered(session: &Session, had_gaps: bool) {
 
 /// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
 async fn converge(session: &Session, proposal: Proposal, adoption: Adoption, consent: Consent) -> Applied {
-    let (aws, Proposal { want, plan }) = (&session.aws, proposal);
+    let (aws, Proposal { want, plan, .. }) = (&session.aws, proposal);
     let first = Box::pin(apply(aws, &want, plan)).await;
     if !first.report.lost_something() || aws.interrupt.is_cancelled() {
         return first;

@@ -82,6 +82,7 @@ async fn destroy_stream(shards: Rule, tags: impl Fn(&Desired) -> Tags) -> (Destr
         unproven: Unproven {
             gaps: Gaps::default(),
             since: std::time::SystemTime::UNIX_EPOCH,
+            prefix: place.prefix.clone(),
             delivers_within: None,
         },
     };

@@ -19,8 +19,9 @@ const MAX_TAGS: usize = 40;
 /// The tags by which the pipeline's resources are told from anybody else's.
 const RESERVED_TAGS: [&str; 2] = ["managed-by", "split-pipeline"];
 
-/// What the keys start with of tags in which `up` keeps what it has to remember.
-const OWN_TAGS: &str = "split-pipeline:";
+/// The tag of a stream in which `up` keeps the spans of time whose impressions were not delivered. Kinesis takes no colon
+/// in a tag (its API reference, `Tag`).
+pub const GAPS_TAG: &str = "split-pipeline-undelivered";
 
 const TAG_CHARACTERS: &str = "letters, digits, spaces and _.:/=+-@";
 
@@ -105,9 +106,9 @@ fn check_tag_key(key: &str) -> Checked {
             "a tag's key must not be `{key}`, by which the pipeline's resources are told from others"
         ));
     }
-    if key.to_lowercase().starts_with(OWN_TAGS) {
+    if key.eq_ignore_ascii_case(GAPS_TAG) {
         return Err(format!(
-            "a tag's key must not start with `{OWN_TAGS}`, which `up` keeps for itself"
+            "a tag's key must not be `{key}`, in which `up` keeps what was not delivered"
         ));
     }
     Ok(())

@@ -31,6 +31,8 @@ pub struct Unproven {
     pub gaps: Gaps,
     /// Whatever arrived since then may still be on its way.
     pub since: SystemTime,
+    /// The prefix under which the delivery stream delivers.
+    pub prefix: String,
     /// The longest that a delivery still takes; absent if nothing delivers.
     pub delivers_within: Option<Duration>,
 }
@@ -92,15 +94,15 @@ impl Drain<'_> {
             let Some(limit) = unproven.delivers_within else {
                 return Ok(false);
             };
-            if !self.finds(&known, unproven.since, limit).await? {
+            if !self.finds(&known, unproven, limit).await? {
                 return Ok(false);
             }
         }
     }
 
     /// Looks for each of these impressions in the bucket until all are found or the time is up.
-    async fn finds(&self, lines: &[String], since: SystemTime, limit: Duration) -> Result<bool, AwsError> {
-        let mut search = Search::among(self.area(), since, lines);
+    async fn finds(&self, lines: &[String], unproven: &Unproven, limit: Duration) -> Result<bool, AwsError> {
+        let mut search = Search::among(self.area(unproven), unproven.since, lines);
         let look = async || {
             match search.look(self.aws).await {
                 Ok(()) if search.is_complete() => return Ok(Look::Ready(true)),
@@ -123,13 +125,13 @@ impl Drain<'_> {
     }
 
     /// Where impressions of the stream are once they are delivered.
-    fn area(&self) -> SearchArea {
+    fn area(&self, unproven: &Unproven) -> SearchArea {
         let place = self.place;
         SearchArea {
             pipeline: place.name.clone(),
             bucket: place.bucket.clone(),
             ownership: place.ownership,
-            prefix: place.prefix.clone(),
+            prefix: unproven.prefix.clone(),
             gathered: LONGEST_BUFFER,
             shape: place.columns.clone().map_or(Shape::Lines, Shape::Rows),
         }
@@ -143,7 +145,9 @@ impl Drain<'_> {
         (self.waiting)("the last impressions to be delivered");
         self.aws.pause(limit).await?;
         let now = SystemTime::now();
-        let Some(newest) = newest_delivered(self.aws, self.want, unproven.since, now).await? else {
+        let Some(newest) =
+            newest_delivered(self.aws, self.want, &unproven.prefix, unproven.since, now).await?
+        else {
             return Ok(false);
         };
         let later = tail::read(self.aws, &self.place.stream, newest + CLOCKS).await?;

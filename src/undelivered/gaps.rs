@@ -31,19 +31,21 @@ impl Gap {
 
     fn write(self) -> String {
         // Rounded up, so that the tag covers the whole gap.
-        let until = self.until.map(|until| write_time(until + ALMOST_A_SECOND));
+        let until = self.until.map(|until| compact(until + ALMOST_A_SECOND));
         let until = until.unwrap_or_default();
-        format!("{}/{until}", write_time(self.from))
+        format!("{}/{until}", compact(self.from))
     }
 
     fn read(text: &str) -> Option<Self> {
         let (from, until) = text.split_once('/')?;
-        let from = humantime::parse_rfc3339(from).ok()?;
         let until = match until {
             "" => None,
-            until => Some(humantime::parse_rfc3339(until).ok()?),
+            until => Some(parse_compact(until)?),
         };
-        Some(Self { from, until })
+        Some(Self {
+            from: parse_compact(from)?,
+            until,
+        })
     }
 }
 
@@ -156,7 +158,21 @@ impl Gaps {
     }
 }
 
-/// A time as tags and commands have it: UTC, to the second.
+/// A time in the basic format of ISO 8601, such as `20260131T130000Z`: Kinesis takes no colon in a tag.
+fn compact(at: SystemTime) -> String {
+    write_time(at).replace(['-', ':'], "")
+}
+
+fn parse_compact(text: &str) -> Option<SystemTime> {
+    let part = |range| text.get(range);
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);
+    let extended = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    let time = humantime::parse_rfc3339(&extended).ok()?;
+    (compact(time) == text).then_some(time)
+}
+
+/// A time as commands have it: UTC, to the second.
 pub fn write_time(at: SystemTime) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
 }
@@ -185,16 +201,15 @@ mod tests {
     #[test]
     fn a_tag_says_them_for_people_too() {
         let written = gaps(&[(0, Some(60)), (300, None)]).write().unwrap();
-        assert_eq!(
-            written,
-            "2027-01-15T08:00:00Z/2027-01-15T08:01:00Z 2027-01-15T08:05:00Z/"
-        );
+        assert_eq!(written, "20270115T080000Z/20270115T080100Z 20270115T080500Z/");
         assert_eq!(Gaps::default().write(), None);
     }
 
     #[test]
     fn what_is_no_gap_in_a_tag_is_skipped() {
-        let read = Gaps::read("owner=me / 2027-01-15T08:00:00Z/2027-01-15T08:01:00Z 2027-01-15T08:05:00Z/x");
+        let read = Gaps::read(
+            "owner=me / é/ 20270115T080000Z/20270115T080100Z 20270115T080500Z/x 20279915T080500Z/",
+        );
         assert_eq!(read, gaps(&[(0, Some(60))]));
         assert!(Gaps::read("").is_empty());
     }
@@ -278,6 +293,10 @@ mod tests {
             let all = gaps(&spans);
             let written = all.write();
             prop_assert!(written.iter().all(|tag| tag.len() <= MAX_TAG_CHARS));
+            // What Kinesis takes in a tag (its API reference, `Tag`).
+            let is_taken = |c: char| c.is_alphanumeric() || " _./=+-%@".contains(c);
+            prop_assert!(written.iter().all(|tag| tag.chars().all(is_taken)));
+            prop_assert!(crate::names::GAPS_TAG.chars().all(is_taken));
             let read = Gaps::read(&written.unwrap_or_default());
             prop_assert_eq!(read.is_open(), is_open);
             for gap in all.iter() {

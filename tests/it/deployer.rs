@@ -349,10 +349,13 @@ impl Deployer<'_> {
     /// Says in the stream's tag that nothing delivered since so many minutes ago.
     async fn mark_gap(&self, minutes: u64) {
         let from = SystemTime::now() - Duration::from_mins(minutes);
-        let [from, until] = [from, SystemTime::now()].map(humantime::format_rfc3339_seconds);
+        let [from, until] = [from, SystemTime::now()].map(|at| {
+            let at = humantime::format_rfc3339_seconds(at).to_string();
+            at.replace(['-', ':'], "")
+        });
         let kinesis = aws_sdk_kinesis::Client::new(&self.config);
         let tag = kinesis.add_tags_to_stream().stream_name("it-deployer");
-        let tag = tag.tags("split-pipeline:undelivered", format!("{from}/{until}"));
+        let tag = tag.tags("split-pipeline-undelivered", format!("{from}/{until}"));
         tag.send().await.unwrap();
     }
 

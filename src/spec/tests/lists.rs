@@ -110,6 +110,10 @@ fn tags_that_are_not_the_users() {
             ("{managed-by: me}", "must not be `managed-by`"),
             ("{Split-Pipeline: me}", "must not be `Split-Pipeline`"),
             (
+                "{split-pipeline-undelivered: no}",
+                "in which `up` keeps what was not delivered",
+            ),
+            (
                 "{team: a, Team: b}",
                 "must differ from the tag `team` in more than case",
             ),

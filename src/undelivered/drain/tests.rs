@@ -145,6 +145,7 @@ impl World {
         let unproven = Unproven {
             gaps,
             since: SystemTime::now() - LIMIT,
+            prefix: place.prefix.clone(),
             delivers_within: delivers.then_some(LIMIT),
         };
         let drain = Drain {
