@@ -47,34 +47,35 @@ pub struct Destroyed {
     pub report: Report,
     /// What was left where it is.
     pub kept: Vec<Kept>,
-    /// Whether the bucket has what the stream held.
+    /// Whether all impressions of the stream are in the bucket.
     pub drained: Drained,
 }
 
-/// Whether the bucket has what the stream held.
+/// Whether all impressions of a stream are in the bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Drained {
-    /// Nobody asked.
+    /// Nothing looked: the data is deleted, or there is no stream.
     #[default]
     NotAsked,
-    /// It has; so many impressions were copied there.
+    /// They are.
     Yes {
-        /// How many.
+        /// How many impressions were copied there.
         copied: usize,
     },
-    /// It is not known to have, so the stream was kept.
+    /// They may not be, so the stream was kept.
     No,
 }
 
-/// What the stream holds that the bucket may not have, and how to bring it there.
+/// A stream whose impressions may not all be in the bucket.
 pub struct Undrained<'a> {
     /// Where the impressions are.
     pub place: &'a Place,
-    /// What is not known to be delivered.
+    /// Which of its records may be undelivered.
     pub unproven: Unproven,
 }
 
-/// Deletes everything in `have` that is the pipeline's; the stream only once the bucket has what is `undelivered`.
+/// Deletes every resource in `have` that the pipeline manages. Deletes the stream only after its undelivered impressions
+/// are in the bucket.
 pub async fn destroy(
     aws: &Aws,
     want: &Desired,
@@ -103,7 +104,7 @@ pub async fn destroy(
     let function_logs = destroy.delete(function_logs, have.function_log_group, function.clone());
     let function_role = destroy.delete(&want.function_role, have.function_role, function.clone());
 
-    // The stream is deleted only once the bucket has what it holds; until then the delivery stream delivers on.
+    // The delivery stream is needed until all impressions of the stream are in the bucket.
     let writer = function.clone();
     let drained = async {
         match (writer.await, undelivered) {
@@ -271,7 +272,8 @@ impl Destroy<'_> {
         }
     }
 
-    /// Waits until the bucket has what the stream holds, and copies what is not delivered; without that, the stream is used.
+    /// Waits until all impressions of the stream are in the bucket, and copies those that are not delivered in time. The stream
+    /// stays in use if that fails.
     async fn drain(&self, want: &Desired, undelivered: Undrained<'_>) -> Use {
         let (kind, name) = (Kind::Stream, want.stream.name());
         let step = Step::new(self.run.aws, kind, name);
@@ -302,7 +304,7 @@ impl Destroy<'_> {
     }
 }
 
-/// The failure to bring to the bucket what the stream holds.
+/// The failure to copy undelivered impressions to the bucket.
 fn not_drained(error: ReplayError) -> AwsError {
     const WHY: &str = "the stream is kept, because impressions in it may not be in S3";
     match error {

@@ -1,10 +1,10 @@
-//! Finds what Kinesis took and no delivery stream delivered.
+//! Finds impressions that were answered 200 and are not delivered.
 //!
-//! A delivery stream reads only records that arrive after it was created. So whoever deletes or replaces one leaves a
-//! gap: the records that arrived meanwhile, and those that Firehose had buffered. `up` writes the gap into a tag of the
-//! stream before it creates the next delivery stream; `replay --stream` takes out of the tag what it copied.
-//! What the handler spilled is not delivered either, until `replay` sends it again.
-//! Only reads AWS; the tag itself is part of the desired stream.
+//! A delivery stream reads only records that arrive after it was created. Deleting or replacing it leaves a gap: the records
+//! that arrived in between, and those that Firehose had buffered. `up` writes the gap to a tag of the stream before it
+//! creates the next delivery stream, and `replay --stream` removes the span that it copied.
+//! Spilled impressions are undelivered too, until `replay` sends them again.
+//! Changes nothing but that tag.
 
 pub mod drain;
 pub mod gaps;
@@ -35,7 +35,7 @@ use gaps::{Gap, Gaps, write_time};
 /// How many prefixes are searched for the newest object, an hour each by default: two days.
 const NEWEST_PREFIXES: usize = 48;
 
-/// What was answered 200 and is not where it should be.
+/// Impressions that were answered 200 and are not delivered.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Undelivered {
     /// The spans of time whose impressions may be in the stream alone.
@@ -144,7 +144,7 @@ pub async fn read(aws: &Aws, want: &Desired) -> Result<Gaps, AwsError> {
     Ok(gaps.unwrap_or_default().retained(SystemTime::now(), retention))
 }
 
-/// Takes out of the stream's tag what was copied of this span.
+/// Removes a span that was copied from the stream's tag.
 pub async fn forget_copied(
     aws: &Aws,
     want: &Desired,
@@ -193,7 +193,7 @@ pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Gaps, Aw
     Ok(known.with(Gap { from, until: None }))
 }
 
-/// What is not known to be delivered of what the pipeline's stream holds; nothing if there is no such stream.
+/// Finds the records of the pipeline's stream that may be undelivered; none if there is no such stream.
 pub async fn unproven(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Option<Unproven>, AwsError> {
     let Some(stream) = have
         .stream

@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
 async fn spilled(session: &Session) -> Result<Option<String>, Failure> {
     let (aws, spec, names) = (&session.aws, &session.spec, &session.names);
     let left = match Undelivered::look(aws, spec, names, &Gaps::default()).await {
-        // The bucket stays as it is, whether it can be looked at or not.
+        // The bucket is kept in any case.
         Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
         left => left?,
     };
@@ -104,15 +104,15 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
     })
 }
 
-/// The failure of a `down` that is not complete, and what to do if the stream stays for what it holds.
+/// The failure of an incomplete `down`, and what to do if the stream was kept because of undelivered impressions.
 fn incomplete(report: Report, drained: Drained) -> Failure {
     let failure = Failure::of_report("down", report);
     if drained != Drained::No || failure.kind == FailureKind::Interrupted {
         return failure;
     }
     failure
-        .hint("run `split-pipeline replay --stream --since TIME` to copy what the stream holds, and then `split-pipeline down`")
-        .hint("run `split-pipeline down --purge-data` to delete it with all other data")
+        .hint("run `split-pipeline replay --stream --since TIME` to copy the impressions in the stream to S3, then run `split-pipeline down` again")
+        .hint("run `split-pipeline down --purge-data` to delete the stream and all other data")
 }
 
 async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
@@ -126,7 +126,7 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
         Data::Purge => {
             let what = contents(session, &bucket).await?;
             format!(
-                "the bucket {bucket} goes too, WITH EVERYTHING IN IT: {what}; so does what the stream holds and the bucket does not"
+                "the bucket {bucket} goes too, WITH EVERYTHING IN IT: {what}; undelivered impressions in the stream are deleted too"
             )
         }
     };

@@ -78,7 +78,7 @@ pub(super) async fn bring_up(
     up
 }
 
-/// Tells what is not delivered, whether the rest went well or not.
+/// Warns about undelivered impressions, whether `up` succeeded or not.
 async fn warn_of_undelivered(session: &Session, had_gaps: bool) {
     let looking = async {
         let gaps = if had_gaps {

@@ -1,4 +1,4 @@
-//! Makes sure that the bucket has what the stream holds, before `down` deletes the stream.
+//! Makes sure that all impressions of a stream are in the bucket, before `down` deletes the stream.
 //!
 //! Looks for each impression of the newest records in the bucket, waits while Firehose delivers, and copies out of the
 //! stream what is left then. Must not delete anything.
@@ -24,7 +24,7 @@ const CLOCKS: Duration = Duration::from_secs(1);
 /// Further ahead than any clock may be of this machine's.
 const NEVER_YET: Duration = Duration::from_hours(24);
 
-/// What is not known to be delivered of what a stream holds.
+/// The records of a stream that may be undelivered.
 #[derive(Clone, Debug)]
 pub struct Unproven {
     /// The spans of time when no delivery stream read the stream.
@@ -37,7 +37,7 @@ pub struct Unproven {
     pub delivers_within: Option<Duration>,
 }
 
-/// One stream, and the bucket that should have what it holds.
+/// A stream, and the bucket to which its impressions are delivered.
 pub struct Drain<'a> {
     /// Where to look.
     pub aws: &'a Aws,
@@ -50,7 +50,7 @@ pub struct Drain<'a> {
 }
 
 impl Drain<'_> {
-    /// Returns once the bucket has every impression that the stream holds; gives how many were copied there.
+    /// Returns once every impression of the stream is in the bucket; gives how many were copied there.
     pub async fn run(&self, unproven: &Unproven) -> Result<usize, ReplayError> {
         let mut copied = 0;
         for gap in unproven.gaps.iter() {

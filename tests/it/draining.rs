@@ -138,7 +138,7 @@ async fn data_that_is_to_go_is_not_copied_first() {
     delete_delivery_stream(&config).await;
     post(&url, 50).await;
     let asked = proxy.local(SPEC, ["down", "--purge-data"]).exits_with(2);
-    asked.says("what the stream holds");
+    asked.says("undelivered impressions in the stream are deleted too");
     assert!(has_stream(&config).await);
     let result = down(&proxy, &["--purge-data"]).exits_with(0).json();
     assert_eq!(
