@@ -152,11 +152,17 @@ pub async fn apply(aws: &Aws, want: &Desired, plan: Plan) -> Applied {
 /// Notes when the delivery stream started to read, whatever else fails, if nothing had delivered the stream before.
 async fn close_gap(run: &Run<'_>, want: &Desired, delivery_stream: Making<'_, delivery_stream::Id>) {
     let gaps = undelivered::kept(want);
-    if !gaps.is_open() || delivery_stream.await.is_none() {
+    if !gaps.is_open() {
         return;
     }
+    let Some(id) = delivery_stream.await else { return };
+    // It was created since this run started, by AWS's clock; this machine's may be behind.
+    let now = SystemTime::now();
+    let active = id
+        .created
+        .map_or(now, |created| now.max(created + run.started.elapsed()));
     let stream = &want.stream;
-    let tag = gaps.closed(SystemTime::now()).write().unwrap_or_default();
+    let tag = gaps.closed(active).write().unwrap_or_default();
     let step = Step::new(run.aws, stream.kind(), stream.name());
     // An interruption is no failure: the next look takes the time when the delivery stream was created.
     if let Err(error) = stream.keep_gaps(&tag, &step).await
@@ -214,6 +220,7 @@ fn none() -> std::future::Ready<Option<()>> {
 /// One apply under way: where outcomes are gathered.
 pub(crate) struct Run<'a> {
     pub(crate) aws: &'a Aws,
+    started: Instant,
     report: Mutex<Report>,
 }
 
@@ -221,6 +228,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(aws: &'a Aws) -> Self {
         Self {
             aws,
+            started: Instant::now(),
             report: Mutex::default(),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Deletes only what carries the pipeline's tags, and the data only when told to.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::join;
@@ -25,6 +25,18 @@ pub enum Data {
     Keep,
     /// They are deleted with the bucket.
     Purge,
+}
+
+impl Drained {
+    /// With so many more impressions copied.
+    fn and(self, copied: usize) -> Self {
+        match self {
+            Self::Yes { copied: before } => Self::Yes {
+                copied: before + copied,
+            },
+            Self::NotAsked | Self::No => Self::Yes { copied },
+        }
+    }
 }
 
 /// A resource that was left where it is.
@@ -87,7 +99,9 @@ pub async fn destroy(
         run: Run::new(aws),
         kept: Mutex::default(),
         drained: Mutex::default(),
+        looked: Mutex::new(SystemTime::UNIX_EPOCH),
     };
+    let destroy_ref = &destroy;
     let alarms = want.alarms.iter().zip(have.alarms);
     let alarms = alarms.map(|(want, have)| destroy.delete(want, have, nothing()));
     let alarms = futures_util::future::join_all(alarms)
@@ -106,15 +120,22 @@ pub async fn destroy(
 
     // The delivery stream is needed until all impressions of the stream are in the bucket.
     let writer = function.clone();
-    let drained = async {
+    let undelivered = undelivered.as_ref();
+    let drained = async move {
         match (writer.await, undelivered) {
-            (Use::Over, Some(undelivered)) => destroy.drain(want, undelivered).await,
+            (Use::Over, Some(undelivered)) => destroy_ref.drain(want, undelivered, Pass::First).await,
             (writer, _) => writer,
         }
     };
     let drained = drained.boxed_local().shared();
     let delivery_stream = destroy.delete(&want.delivery_stream, have.delivery_stream, drained.clone());
     let stream_used = both(delivery_stream.clone(), drained);
+    let stream_used = async move {
+        match (stream_used.await, undelivered) {
+            (Use::Over, Some(undelivered)) => destroy_ref.drain(want, undelivered, Pass::Late).await,
+            (used, _) => used,
+        }
+    };
     let stream = destroy.delete(&want.stream, have.stream, stream_used);
     let table = destroy.delete(&want.table, have.table, delivery_stream.clone());
     let database = destroy.delete_database(&want.database, have.database, table);
@@ -172,6 +193,17 @@ struct Destroy<'a> {
     run: Run<'a>,
     kept: Mutex<Vec<Kept>>,
     drained: Mutex<Drained>,
+    /// When the stream was looked into for the first time.
+    looked: Mutex<SystemTime>,
+}
+
+/// Which look into the stream it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Before the delivery stream is deleted.
+    First,
+    /// After that, for requests that the function had begun before it was deleted itself.
+    Late,
 }
 
 impl Destroy<'_> {
@@ -274,17 +306,21 @@ impl Destroy<'_> {
 
     /// Waits until all impressions of the stream are in the bucket, and copies those that are not delivered in time. The stream
     /// stays in use if that fails.
-    async fn drain(&self, want: &Desired, undelivered: Undrained<'_>) -> Use {
+    async fn drain(&self, want: &Desired, undelivered: &Undrained<'_>, pass: Pass) -> Use {
         let (kind, name) = (Kind::Stream, want.stream.name());
         let step = Step::new(self.run.aws, kind, name);
         let drain = Drain {
             aws: self.run.aws,
             place: undelivered.place,
-            want,
             waiting: &|what| step.waiting(what),
         };
-        let drained = match drain.run(&undelivered.unproven).await {
-            Ok(copied) => Drained::Yes { copied },
+        let looked = std::mem::replace(&mut *lock(&self.looked), SystemTime::now());
+        let copied = match pass {
+            Pass::First => drain.run(&undelivered.unproven).await,
+            Pass::Late => drain.late(&undelivered.unproven, looked).await,
+        };
+        let drained = match copied {
+            Ok(copied) => lock(&self.drained).and(copied),
             Err(ReplayError::Aws(error) | ReplayError::Copy(error))
                 if error.kind == ErrorKind::Interrupted =>
             {
@@ -296,12 +332,16 @@ impl Destroy<'_> {
                 Drained::No
             }
         };
-        *self.drained.lock().unwrap_or_else(PoisonError::into_inner) = drained;
+        *lock(&self.drained) = drained;
         match drained {
             Drained::No => Use::GoesOn,
             _ => Use::Over,
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The failure to copy undelivered impressions to the bucket.

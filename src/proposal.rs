@@ -14,7 +14,7 @@ use crate::progress::Event;
 use crate::resource::{Action, Adoption, Owner};
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{Format, Spec};
-use crate::undelivered::gaps::Gaps;
+use crate::undelivered::KnownGaps;
 use crate::{objects, undelivered};
 
 /// How long to wait between two looks for tags.
@@ -27,7 +27,7 @@ pub struct Proposal {
     /// The decision about each resource.
     pub plan: Plan,
     /// The gaps of which the stream still holds something.
-    pub gaps: Gaps,
+    pub gaps: KnownGaps,
 }
 
 impl Proposal {
@@ -45,7 +45,7 @@ impl Proposal {
                 .await
                 .map_err(Failure::of_observation)?;
             let gaps = undelivered::gaps(aws, &want, &have).await?;
-            undelivered::keep(&gaps, &have, &mut want);
+            undelivered::keep(&gaps.gaps, &have, &mut want);
             let mut plan = Plan::new(&want, have, adoption);
             let is_untagged = |one: &Summary| one.action == Action::Refuse && one.owner == Owner::Unknown;
             let untagged = plan.summaries(&want).into_iter().find(is_untagged);

@@ -21,12 +21,13 @@ use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
 use crate::destroy::DELIVERY_SLACK;
 use crate::names::{GAPS_TAG, Names};
-use crate::objects::{BucketOwnership, SpilledPile};
+use crate::objects::{BucketOwnership, SpilledPile, Unclaimed, UnclaimedReason};
 use crate::observe::Snapshot;
 use crate::resource::{Kind, Observed, Phase, Resource as _, Step, is_ours};
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::stream::{self, Stream};
 use crate::spec::Spec;
+use crate::traffic::metrics::longest_lag;
 use crate::{objects, prefixes};
 
 use drain::Unproven;
@@ -42,6 +43,8 @@ pub struct Undelivered {
     pub gaps: Vec<RetainedGap>,
     /// The objects that the handler spilled, if there are any.
     pub spilled: Option<SpilledPile>,
+    /// How many spilled objects name no pipeline, in a bucket that others may use.
+    pub unclaimed: usize,
     #[serde(skip)]
     bucket: String,
 }
@@ -62,23 +65,24 @@ pub struct RetainedGap {
 
 impl Undelivered {
     /// Looks at the bucket for what was spilled, and adds it to the gaps.
-    pub async fn look(aws: &Aws, spec: &Spec, names: &Names, gaps: &Gaps) -> Result<Self, AwsError> {
+    pub async fn look(aws: &Aws, spec: &Spec, names: &Names, gaps: &KnownGaps) -> Result<Self, AwsError> {
         let (bucket, ownership) = (names.bucket(spec), BucketOwnership::of(spec));
         let spilled = objects::spilled(aws, &bucket, spec.name.as_str(), ownership).await?;
+        let names_none = |it: &&Unclaimed| it.reason == UnclaimedReason::NamesNoPipeline;
         Ok(Self {
             spilled: spilled.pile(),
+            unclaimed: spilled.unclaimed.iter().filter(names_none).count(),
             bucket,
-            ..Self::of_gaps(spec, gaps)
+            ..Self::of_gaps(gaps)
         })
     }
 
     /// The gaps alone.
-    pub fn of_gaps(spec: &Spec, gaps: &Gaps) -> Self {
-        let retention = Duration::from_hours(spec.stream.retention_hours.get().into());
-        let gaps = gaps.iter().map(|gap| RetainedGap {
+    pub fn of_gaps(known: &KnownGaps) -> Self {
+        let gaps = known.gaps.iter().map(|gap| RetainedGap {
             from: gap.from,
             until: gap.until,
-            expires: gap.from + retention,
+            expires: gap.from + known.retention,
         });
         Self {
             gaps: gaps.collect(),
@@ -97,10 +101,19 @@ impl Undelivered {
                 self.bucket,
                 write_time(pile.oldest)
             );
-            let hint = "run `split-pipeline replay` to deliver them; `split-pipeline logs` says why the stream refused them";
+            let hint = "run `split-pipeline replay` to deliver them; `split-pipeline logs` shows why they were spilled";
             (message, hint.to_owned())
         });
-        gaps.chain(spilled).collect()
+        let unclaimed = (self.unclaimed > 0).then(|| {
+            let message = format!(
+                "spilled objects under spill/dt=… in {} name no pipeline, so `replay` leaves them alone: {}",
+                self.bucket, self.unclaimed
+            );
+            let hint =
+                "run `split-pipeline replay --dry-run` for the command that assigns them to this pipeline";
+            (message, hint.to_owned())
+        });
+        gaps.chain(spilled).chain(unclaimed).collect()
     }
 
     /// Each problem as one text.
@@ -136,12 +149,26 @@ impl RetainedGap {
     }
 }
 
-/// The gaps that the stream's tag has now.
-pub async fn read(aws: &Aws, want: &Desired) -> Result<Gaps, AwsError> {
-    let tags = want.stream.read_tags(aws).await?.unwrap_or_default();
+/// The gaps of a stream, and how long the stream keeps its records.
+#[derive(Clone, Debug, Default)]
+pub struct KnownGaps {
+    /// The gaps of which the stream still holds something.
+    pub gaps: Gaps,
+    /// How long it keeps records.
+    pub retention: Duration,
+}
+
+/// The gaps that the stream's tag has now, in a stream that keeps its records as long as it should.
+pub async fn read(aws: &Aws, want: &Desired) -> Result<KnownGaps, AwsError> {
     let retention = hours(want.stream.state.retention_hours);
-    let gaps = tags.get(GAPS_TAG).map(|tag| Gaps::read(tag));
-    Ok(gaps.unwrap_or_default().retained(SystemTime::now(), retention))
+    let gaps = tagged(aws, want).await?.retained(SystemTime::now(), retention);
+    Ok(KnownGaps { gaps, retention })
+}
+
+/// The gaps that the stream's tag has now, expired or not.
+async fn tagged(aws: &Aws, want: &Desired) -> Result<Gaps, AwsError> {
+    let tags = want.stream.read_tags(aws).await?.unwrap_or_default();
+    Ok(tags.get(GAPS_TAG).map(|tag| Gaps::read(tag)).unwrap_or_default())
 }
 
 /// Removes a span that was copied from the stream's tag.
@@ -150,9 +177,10 @@ pub async fn forget_copied(
     want: &Desired,
     since: SystemTime,
     until: SystemTime,
+    now: SystemTime,
 ) -> Result<(), AwsError> {
-    let gaps = read(aws, want).await?;
-    let left = gaps.clone().without(since, until);
+    let gaps = tagged(aws, want).await?;
+    let left = gaps.clone().without(since, until, now);
     if left == gaps {
         return Ok(());
     }
@@ -166,31 +194,68 @@ pub async fn forget_copied(
 /// The gaps of a pipeline's stream that still holds some of their impressions.
 ///
 /// A gap without an end is the one that lasts until `up` has created the delivery stream.
-pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Gaps, AwsError> {
+pub async fn gaps(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<KnownGaps, AwsError> {
     let Some(stream) = &have.stream else {
-        return Ok(Gaps::default());
+        return Ok(KnownGaps::default());
     };
+    Ok(KnownGaps {
+        gaps: gaps_of(aws, want, have, stream).await?,
+        retention: hours(stream.state.retention_hours),
+    })
+}
+
+async fn gaps_of(
+    aws: &Aws,
+    want: &Desired,
+    have: &Snapshot,
+    stream: &Observed<Stream>,
+) -> Result<Gaps, AwsError> {
     let (now, known) = (SystemTime::now(), known(stream));
-    if !is_away(want, have.delivery_stream.as_ref()) {
-        let created = have.delivery_stream.as_ref().and_then(|it| it.id.created);
-        // `up` was interrupted after it created the delivery stream: it was ACTIVE by then at the latest.
-        let active = created.map_or(now, |created| now.min(created + SETTLING));
-        return Ok(known.closed(active));
+    let delivery = have.delivery_stream.as_ref();
+    if !is_away(want, delivery) {
+        let ready = delivery.filter(|it| it.phase == Phase::Ready);
+        // `up` was interrupted after it created the delivery stream, which became ACTIVE at an unknown time since.
+        return Ok(match ready {
+            Some(ready) => known.closed(
+                ready
+                    .id
+                    .created
+                    .map_or(now, |created| now.min(created + SETTLING)),
+            ),
+            None => known,
+        });
     }
     if known.is_open() {
         return Ok(known);
     }
-    let oldest = oldest(&stream.state, now);
-    let prefix = prefix(want, have.delivery_stream.as_ref());
-    let delivered = newest_delivered(aws, want, prefix, oldest, now).await?;
-    if have.stage.is_none() && delivered.is_none() {
+    let (oldest, prefix) = (oldest(&stream.state, now), prefix(want, delivery));
+    let newest = newest_delivered(aws, want, prefix, oldest, now).await?;
+    if have.stage.is_none() && newest == Newest::None {
         // The webhook was never open, so nothing was received.
         return Ok(known);
     }
-    let buffered = buffer(want, have.delivery_stream.as_ref());
-    let from = delivered.and_then(|at| at.checked_sub(buffered + DELIVERY_SLACK));
-    let from = from.map_or(oldest, |from| from.max(oldest));
+    let from = proven_until(aws, want, delivery, newest, oldest).await?;
     Ok(known.with(Gap { from, until: None }))
+}
+
+/// Up to when everything that arrived is known to be delivered: Firehose had read it by the time that it wrote its newest
+/// object, if it was not behind.
+async fn proven_until(
+    aws: &Aws,
+    want: &Desired,
+    have: Option<&Observed<DeliveryStream>>,
+    newest: Newest,
+    oldest: SystemTime,
+) -> Result<SystemTime, AwsError> {
+    let Newest::At(written) = newest else {
+        return Ok(oldest);
+    };
+    let lag = match longest_lag(aws, &want.stage.names).await {
+        Err(error) if error.kind == ErrorKind::Denied => return Ok(oldest),
+        lag => lag?,
+    };
+    let until = written.checked_sub(lag + buffer(want, have) + DELIVERY_SLACK);
+    Ok(until.map_or(oldest, |until| until.max(oldest)))
 }
 
 /// Finds the records of the pipeline's stream that may be undelivered; none if there is no such stream.
@@ -202,23 +267,20 @@ pub async fn unproven(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Opti
     else {
         return Ok(None);
     };
-    let gaps = gaps(aws, want, have).await?;
+    let gaps = gaps_of(aws, want, have, stream).await?;
     let delivery = have.delivery_stream.as_ref();
     let delivers =
         delivery.filter(|it| it.phase == Phase::Ready && is_ours(&want.delivery_stream.tags, &it.tags));
-    let buffered = buffer(want, delivery) + DELIVERY_SLACK;
     let now = SystemTime::now();
-    let oldest = oldest(&stream.state, now);
-    let prefix = prefix(want, delivery);
-    let delivered = newest_delivered(aws, want, prefix, oldest, now).await?;
-    let since = delivered.and_then(|at| at.checked_sub(buffered));
-    let since = since.map_or(oldest, |since| since.max(oldest));
+    let (oldest, prefix) = (oldest(&stream.state, now), prefix(want, delivery));
+    let newest = newest_delivered(aws, want, prefix, oldest, now).await?;
+    let since = proven_until(aws, want, delivery, newest, oldest).await?;
     let open = gaps.iter().find(|gap| gap.until.is_none());
     Ok(Some(Unproven {
         since: open.map_or(since, |gap| since.min(gap.from)),
         gaps,
         prefix: prefix.to_owned(),
-        delivers_within: delivers.map(|_| buffered),
+        delivers_within: delivers.map(|_| buffer(want, delivery) + DELIVERY_SLACK),
     }))
 }
 
@@ -278,35 +340,63 @@ fn prefix<'a>(want: &'a Desired, have: Option<&'a Observed<DeliveryStream>>) -> 
     have.map_or(want, |have| &have.state.prefix)
 }
 
-/// When the pipeline's delivery stream wrote its newest object, if that was after `oldest`.
-///
-/// Other objects under the prefix, such as another pipeline's or what `replay` copied, tell nothing about it. Firehose
-/// starts the name of an object with that of the delivery stream (Firehose guide, "Amazon S3 object name format").
+/// The newest object of a delivery stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Newest {
+    /// When it was written.
+    At(SystemTime),
+    /// There is none.
+    None,
+    /// The bucket cannot be looked at.
+    Unknown,
+}
+
+/// Finds when the pipeline's delivery stream wrote its newest object, if that was after `oldest`.
 async fn newest_delivered(
     aws: &Aws,
     want: &Desired,
     prefix: &str,
     oldest: SystemTime,
     now: SystemTime,
-) -> Result<Option<SystemTime>, AwsError> {
-    let start = format!("{}-", want.delivery_stream.name);
-    let written = |object: Object| {
-        let name = object.key()?.rsplit('/').next()?;
-        let written = object.last_modified().filter(|_| name.starts_with(&start))?;
-        SystemTime::try_from(*written).ok().filter(|at| *at >= oldest)
+) -> Result<Newest, AwsError> {
+    let name = &want.delivery_stream.name;
+    let written = |object: &Object| {
+        let at = objects::written_at(object).filter(|at| *at >= oldest);
+        at.filter(|_| is_written_by(object.key().unwrap_or_default(), name))
     };
     let hourly = prefixes::between(prefix, oldest, now);
     for prefix in hourly.iter().rev().take(NEWEST_PREFIXES) {
         let objects = match objects::list(aws, &want.bucket.name, prefix).await {
-            // Without the bucket, or the right to look at it, nothing is known to be delivered.
-            Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => return Ok(None),
+            Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => {
+                return Ok(Newest::Unknown);
+            }
             objects => objects?,
         };
-        if let Some(newest) = objects.into_iter().filter_map(written).max() {
-            return Ok(Some(newest));
+        if let Some(newest) = objects.iter().filter_map(written).max() {
+            return Ok(Newest::At(newest));
         }
     }
-    Ok(None)
+    Ok(Newest::None)
+}
+
+/// Tells whether a delivery stream wrote an object: Firehose names it after the delivery stream, its version and the time
+/// (Firehose guide, "Amazon S3 object name format"). Another pipeline's name may start with this one's.
+fn is_written_by(key: &str, delivery_stream: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or_default();
+    let rest = name
+        .strip_prefix(delivery_stream)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let Some((version, rest)) = rest.and_then(|rest| rest.split_once('-')) else {
+        return false;
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = rest.split('-');
+    let is_time = [4, 2, 2, 2, 2, 2].iter().all(|length| {
+        parts
+            .next()
+            .is_some_and(|part| part.len() == *length && is_number(part))
+    });
+    is_number(version) && is_time
 }
 
 /// When the oldest record can have arrived that a stream still holds.
@@ -318,4 +408,27 @@ fn oldest(stream: &stream::State, now: SystemTime) -> SystemTime {
 
 fn hours(hours: i32) -> Duration {
     Duration::from_hours(u64::try_from(hours).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_firehose_names_after_the_delivery_stream_is_written_by_it() {
+        let cases = [
+            ("impressions/hour=14/flags-1-2026-01-31-14-05-09-0a1b2c3d", true),
+            ("flags-12-2026-01-31-14-05-09-0a1b.ndjson.gz", true),
+            ("impressions/flags-eu-1-2026-01-31-14-05-09-0a1b", false),
+            ("impressions/flags-2-eu-1-2026-01-31-14-05-09-0a1b", false),
+            ("impressions/replay-flags-shardId-0-1-2-3.ndjson.gz", false),
+            ("impressions/flags-1-2026-01-31", false),
+            ("impressions/flags", false),
+            ("", false),
+        ];
+        for (key, want) in cases {
+            assert_eq!(is_written_by(key, "flags"), want, "{key}");
+        }
+        assert!(is_written_by("flags-eu-1-2026-01-31-14-05-09-0a1b", "flags-eu"));
+    }
 }

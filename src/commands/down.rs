@@ -15,8 +15,7 @@ use crate::replay::Place;
 use crate::resource::Resource as _;
 use crate::results::{self, Deleted, Kept};
 use crate::ui::Answer;
-use crate::undelivered::gaps::Gaps;
-use crate::undelivered::{self, Undelivered};
+use crate::undelivered::{self, KnownGaps, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
@@ -29,29 +28,33 @@ pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Fai
     if !args.yes {
         agree(&session, data).await?;
     }
-    let spilled = match data {
-        Data::Keep => context.unless_interrupted(spilled(&session)).await??,
-        Data::Purge => None,
-    };
-    let result = take_down(&session, data).await?;
-    context.ui.result(&result)?;
-    if let Some(warning) = spilled {
-        context.ui.warn(&warning);
+    let result = take_down(&session, data).await;
+    if data == Data::Keep || session.spec.delivery.existing_bucket {
+        warn_of_spilled(&session).await;
     }
+    context.ui.result(&result?)?;
     Ok(Exit::Done)
 }
 
-/// Says which spilled impressions stay in the bucket, where only another `up` can deliver them.
-async fn spilled(session: &Session) -> Result<Option<String>, Failure> {
+/// Says which spilled impressions stay in the bucket, where only another `up` and `replay` deliver them.
+async fn warn_of_spilled(session: &Session) {
     let (aws, spec, names) = (&session.aws, &session.spec, &session.names);
-    let left = match Undelivered::look(aws, spec, names, &Gaps::default()).await {
-        // The bucket is kept in any case.
-        Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
-        left => left?,
-    };
-    Ok(left.problems().first().map(|(message, _)| {
-        format!("{message}; they stay there: run `split-pipeline up` and then `split-pipeline replay` to deliver them")
-    }))
+    let none = KnownGaps::default();
+    let looking = Undelivered::look(aws, spec, names, &none);
+    let ui = &session.context.ui;
+    match session.context.unless_interrupted(looking).await {
+        Ok(Ok(left)) => {
+            for (message, _) in left.problems() {
+                ui.warn(&format!(
+                    "{message}; `down` keeps these objects: run `split-pipeline up` and then `split-pipeline replay` to \
+                     deliver them"
+                ));
+            }
+        }
+        Ok(Err(error)) if error.kind == ErrorKind::Interrupted => {}
+        Ok(Err(error)) => ui.warn(&format!("could not look for spilled impressions: {error}")),
+        Err(_interrupted) => {}
+    }
 }
 
 /// Deletes everything that is the pipeline's.
@@ -61,8 +64,8 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
     let (have, unseen) = have.with_former_table(&session.aws, &want).await?;
     let place = Place::new(&session.spec, &session.names);
     let undelivered = match data {
-        Data::Purge if !session.spec.delivery.existing_bucket => None,
-        _ => {
+        Data::Purge => None,
+        Data::Keep => {
             let looking = undelivered::unproven(&session.aws, &want, &have);
             session.context.unless_interrupted(looking).await??
         }
@@ -120,7 +123,9 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
     let bucket = session.names.bucket(&session.spec);
     let what = match data {
         Data::Purge if session.spec.delivery.existing_bucket => {
-            format!("the bucket {bucket} is yours and stays")
+            format!(
+                "the bucket {bucket} is yours and stays, and undelivered impressions in the stream are deleted"
+            )
         }
         Data::Keep => format!("the bucket {bucket} and its impressions stay"),
         Data::Purge => {

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::session::Session;
+use crate::aws::ErrorKind;
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::plan::Summary;
@@ -17,7 +18,16 @@ pub(super) async fn run(context: &Context, args: &cli::Plan) -> Result<Exit, Fai
     let proposing = Proposal::look(&session.aws, &session.spec, want, Adoption::Refuse);
     let proposal = context.unless_interrupted(proposing).await??;
     let looking = Undelivered::look(&session.aws, &session.spec, &session.names, &proposal.gaps);
-    let undelivered = context.unless_interrupted(looking).await??;
+    let undelivered = match context.unless_interrupted(looking).await? {
+        // What `up` would do can be shown all the same.
+        Err(error) if error.kind == ErrorKind::Denied => {
+            context
+                .ui
+                .warn(&format!("could not look for spilled impressions: {error}"));
+            Undelivered::of_gaps(&proposal.gaps)
+        }
+        looked => looked?,
+    };
     for warning in undelivered.warnings() {
         context.ui.warn(&warning);
     }

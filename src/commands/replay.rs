@@ -16,22 +16,23 @@ const MOST_SHOWN: usize = 20;
 pub(super) async fn run(context: &Context, args: &cli::Replay) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let place = Place::new(&session.spec, &session.names);
+    let now = SystemTime::now();
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Do };
     let result = match args.since {
         None => spilled::replay(&session.aws, &place, mode).await?,
         Some(since) => {
-            let now = SystemTime::now();
-            let until = args.until.map_or(now, |until| until.min(now));
-            let copied = stream::copy(&session.aws, &place, Span { since, until }, mode).await?;
-            // What could not be copied is still missing.
-            if mode == Mode::Do && copied.skipped.is_empty() {
-                let want = session.desired(None);
-                undelivered::forget_copied(&session.aws, &want, since, until).await?;
-            }
-            copied
+            let until = args.until.unwrap_or(now);
+            stream::copy(&session.aws, &place, Span { since, until }, mode).await?
         }
     };
     context.ui.result(&result)?;
+    if let Some(since) = args.since
+        && mode == Mode::Do
+        && result.skipped.is_empty()
+    {
+        let (want, until) = (session.desired(None), args.until.unwrap_or(now));
+        undelivered::forget_copied(&session.aws, &want, since, until, now).await?;
+    }
     if result.skipped.is_empty() {
         Ok(Exit::Done)
     } else {

@@ -92,7 +92,7 @@ async fn look(
 async fn undelivered(session: &Session, want: &Desired, have: &Snapshot) -> Result<Undelivered, AwsError> {
     let gaps = undelivered::gaps(&session.aws, want, have).await?;
     if have.bucket.is_none() {
-        return Ok(Undelivered::of_gaps(&session.spec, &gaps));
+        return Ok(Undelivered::of_gaps(&gaps));
     }
     Undelivered::look(&session.aws, &session.spec, &session.names, &gaps).await
 }

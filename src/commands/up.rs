@@ -16,8 +16,7 @@ use crate::resource::{Action, Adoption, Kind, Phase};
 use crate::results::{self, Made};
 use crate::spec::Spec;
 use crate::ui::Answer;
-use crate::undelivered::gaps::Gaps;
-use crate::undelivered::{self, Undelivered};
+use crate::undelivered::{self, KnownGaps, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let work = async |context: Context| Box::pin(up(&context, args)).await;
@@ -71,7 +70,7 @@ pub(super) async fn bring_up(
     if consent == Consent::Ask && !questions.is_empty() {
         agree(session, &questions.join("\n")).await?;
     }
-    let had_gaps = !proposal.gaps.is_empty();
+    let had_gaps = !proposal.gaps.gaps.is_empty();
     let applied = converge(session, proposal, adoption, consent).await;
     let up = outcome(session, applied, started);
     warn_of_undelivered(session, had_gaps).await;
@@ -84,7 +83,7 @@ async fn warn_of_undelivered(session: &Session, had_gaps: bool) {
         let gaps = if had_gaps {
             undelivered::read(&session.aws, &session.desired(None)).await?
         } else {
-            Gaps::default()
+            KnownGaps::default()
         };
         Undelivered::look(&session.aws, &session.spec, &session.names, &gaps).await
     };

@@ -38,7 +38,7 @@ enum ObjectOutcome {
     Gone,
     /// It stays, for this reason.
     Kept(String),
-    /// It stays since the stream takes nothing now, so the others would stay as well.
+    /// It stays since the stream accepts no records, so the others would stay as well.
     Hopeless(String),
 }
 
@@ -114,7 +114,7 @@ impl Replaying<'_> {
                 ObjectOutcome::Hopeless(why) => {
                     self.skip(&object.key, why.clone());
                     for rest in &spilled[index + 1..] {
-                        self.skip(&rest.key, "not tried: the stream takes nothing now".to_owned());
+                        self.skip(&rest.key, "not tried: the stream accepts no records".to_owned());
                     }
                     break;
                 }

@@ -134,7 +134,7 @@ impl Resource for Table {
         let lost: Vec<_> = lost.map(|had| had.name.as_str()).collect();
         (!lost.is_empty()).then(|| {
             format!(
-                "table {name}: no longer reads {} of existing objects, since the column changes or goes",
+                "table {name}: no longer reads {} of existing objects, because the column is changed or removed",
                 lost.join(", ")
             )
         })

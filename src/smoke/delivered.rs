@@ -38,12 +38,23 @@ pub struct SearchArea {
     pub shape: Shape,
 }
 
+/// Where impressions are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Places {
+    /// Under the prefix of delivered objects.
+    Delivered,
+    /// There, and where this pipeline's handler spills.
+    DeliveredAndSpilled,
+}
+
 /// A search for impressions in a bucket.
 pub struct Search {
     area: SearchArea,
     from: SystemTime,
     /// Objects that were written before do not count.
     written_since: SystemTime,
+    /// Where impressions are looked for.
+    places: Places,
     sent: Sent,
     seen: HashSet<String>,
     objects: Vec<String>,
@@ -67,16 +78,18 @@ impl Search {
         let mut search = Self::among(area, SystemTime::now(), lines);
         // Clocks differ, so what is there by now tells which objects are old.
         search.written_since = SystemTime::UNIX_EPOCH;
+        search.places = Places::DeliveredAndSpilled;
         let there = search.list(aws).await?;
         search.seen = there.into_iter().map(|object| object.key).collect();
         Ok(search)
     }
 
-    /// A search for impressions among the objects that were written since a time.
+    /// A search for impressions among the objects that were delivered since a time.
     pub fn among(area: SearchArea, since: SystemTime, lines: &[String]) -> Self {
         Self {
             from: since - area.gathered,
             written_since: since,
+            places: Places::Delivered,
             sent: Sent::new(area.shape.clone(), lines),
             area,
             seen: HashSet::new(),
@@ -190,6 +203,9 @@ impl Search {
                     });
                 }
             }
+        }
+        if self.places == Places::Delivered {
+            return Ok(found);
         }
         let spilled = objects::spilled(aws, bucket, pipeline, *ownership).await?;
         found.extend(spilled.objects.into_iter().map(|object| NewObject {

@@ -37,20 +37,51 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, 
     ];
     let queries = queries.map(|(id, metric)| query(id, metric, period));
     let now = SystemTime::now();
+    let results = data(aws, &queries, since, now).await?;
+    Ok(metrics(&results, now))
+}
+
+/// How far the delivery stream was behind at most in the last hour: the oldest record that it had not read, or not delivered.
+pub async fn longest_lag(aws: &Aws, names: &Names) -> Result<Duration, AwsError> {
+    const SPAN: Duration = Duration::from_hours(1);
+    let (age, freshness) = (
+        desired::Metric::iterator_age(names),
+        desired::Metric::freshness(names),
+    );
+    let queries = [
+        query("age", &age, period(SPAN)),
+        query("freshness", &freshness, period(SPAN)),
+    ];
+    let results = data(aws, &queries, SPAN, SystemTime::now()).await?;
+    let longest = |id: &str| {
+        let result = results.iter().find(|result| result.id() == Some(id));
+        let values = result.map(MetricDataResult::values).unwrap_or_default();
+        values.iter().copied().map(whole).max().unwrap_or_default()
+    };
+    let (age, freshness) = (longest("age"), longest("freshness"));
+    Ok(Duration::from_millis(age).max(Duration::from_secs(freshness)))
+}
+
+/// The values of these metrics since `since` ago, the newest first, so that one page always has them.
+async fn data(
+    aws: &Aws,
+    queries: &[MetricDataQuery],
+    since: Duration,
+    now: SystemTime,
+) -> Result<Vec<MetricDataResult>, AwsError> {
     let start = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
     let request = || {
         let call = aws.cloudwatch.get_metric_data();
         call.set_metric_data_queries(Some(queries.to_vec()))
             .start_time(DateTime::from(start))
             .end_time(DateTime::from(now))
-            // The newest first, so that one page always has them.
             .scan_by(ScanBy::TimestampDescending)
             .send()
     };
     // An emulator without CloudWatch has no values.
     let answer = aws.call("cloudwatch:GetMetricData", request).await.found()?;
     let results = answer.and_then(|answer| answer.metric_data_results);
-    Ok(metrics(&results.unwrap_or_default(), now))
+    Ok(results.unwrap_or_default())
 }
 
 fn metrics(results: &[MetricDataResult], now: SystemTime) -> Metrics {

@@ -6,10 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::gaps::Gaps;
-use super::newest_delivered;
 use super::tail::{self, Tail};
 use crate::aws::{Aws, AwsError, ErrorKind, Look};
-use crate::desired::Desired;
 use crate::objects::Skipped;
 use crate::replay::{Mode, Place, ReplayError, Span, stream};
 use crate::smoke::delivered::{Search, SearchArea};
@@ -18,8 +16,8 @@ use crate::smoke::known::Shape;
 /// The longest that Firehose gathers records before it writes an object (Firehose API reference, `BufferingHints`).
 const LONGEST_BUFFER: Duration = Duration::from_mins(15);
 
-/// The time by which clocks of Kinesis and S3 may differ: S3 tells when an object was written to the second.
-const CLOCKS: Duration = Duration::from_secs(1);
+/// How far before the look at which everything was found a late record can have arrived, by this machine's clock.
+const LATE: Duration = Duration::from_mins(2);
 
 /// Further ahead than any clock may be of this machine's.
 const NEVER_YET: Duration = Duration::from_hours(24);
@@ -43,8 +41,6 @@ pub struct Drain<'a> {
     pub aws: &'a Aws,
     /// Where the impressions are.
     pub place: &'a Place,
-    /// What the pipeline should be.
-    pub want: &'a Desired,
     /// Tells what is waited for.
     pub waiting: &'a dyn Fn(&str),
 }
@@ -65,8 +61,20 @@ impl Drain<'_> {
         Ok(copied)
     }
 
+    /// Copies what arrived after a look at which everything was found: a request that the function had begun before it was
+    /// deleted. Nothing delivers any more. Gives how many were copied.
+    pub async fn late(&self, unproven: &Unproven, looked: SystemTime) -> Result<usize, ReplayError> {
+        let late = Unproven {
+            gaps: Gaps::default(),
+            since: looked - LATE,
+            prefix: unproven.prefix.clone(),
+            delivers_within: None,
+        };
+        self.run(&late).await
+    }
+
     async fn copy(&self, since: SystemTime, until: SystemTime) -> Result<usize, ReplayError> {
-        (self.waiting)("what was not delivered to be copied to the bucket");
+        (self.waiting)("undelivered impressions to be copied to the bucket");
         let copied = stream::copy(self.aws, self.place, Span { since, until }, Mode::Do).await?;
         match copied.skipped.first() {
             None => Ok(copied.copied + copied.misfits),
@@ -89,11 +97,9 @@ impl Drain<'_> {
                 // A request that was under way may have added records during the search.
                 Tail::Lines(lines) if lines.len() == known.len() => return Ok(true),
                 Tail::Lines(lines) => known = lines,
-                Tail::TooLong => return self.is_newest_delivered(unproven).await,
+                Tail::TooLong => return Ok(false),
             }
-            let Some(limit) = unproven.delivers_within else {
-                return Ok(false);
-            };
+            let limit = unproven.delivers_within.unwrap_or_default();
             if !self.finds(&known, unproven, limit).await? {
                 return Ok(false);
             }
@@ -135,23 +141,6 @@ impl Drain<'_> {
             gathered: LONGEST_BUFFER,
             shape: place.columns.clone().map_or(Shape::Lines, Shape::Rows),
         }
-    }
-
-    /// Waits as long as Firehose may take, and then tells whether an object is newer than every record.
-    async fn is_newest_delivered(&self, unproven: &Unproven) -> Result<bool, AwsError> {
-        let Some(limit) = unproven.delivers_within else {
-            return Ok(false);
-        };
-        (self.waiting)("the last impressions to be delivered");
-        self.aws.pause(limit).await?;
-        let now = SystemTime::now();
-        let Some(newest) =
-            newest_delivered(self.aws, self.want, &unproven.prefix, unproven.since, now).await?
-        else {
-            return Ok(false);
-        };
-        let later = tail::read(self.aws, &self.place.stream, newest + CLOCKS).await?;
-        Ok(later == Tail::Lines(Vec::new()))
     }
 }
 

@@ -160,7 +160,7 @@ async fn what_stays_spilled_is_told() {
     down(&proxy, &[])
         .exits_with(0)
         .says("1 object (")
-        .says("stay there");
+        .says("`down` keeps these objects");
     // And the next pipeline of this name delivers them.
     proxy
         .local(SPEC, ["up"])
