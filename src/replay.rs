@@ -75,7 +75,7 @@ pub enum ReplayError {
     /// An AWS call failed while spilled impressions were sent; what was not sent is still spilled.
     #[error("stopped after {done} of {all} spilled objects: {source}")]
     Stopped {
-        /// How many objects were sent again and deleted.
+        /// How many objects were done with: sent again and deleted, skipped, or gone.
         done: usize,
         /// How many there were.
         all: usize,

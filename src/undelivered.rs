@@ -212,18 +212,8 @@ async fn gaps_of(
 ) -> Result<Gaps, AwsError> {
     let (now, known) = (SystemTime::now(), known(stream));
     let delivery = have.delivery_stream.as_ref();
-    if !is_away(want, delivery) {
-        let ready = delivery.filter(|it| it.phase == Phase::Ready);
-        // `up` was interrupted after it created the delivery stream, which became ACTIVE at an unknown time since.
-        return Ok(match ready {
-            Some(ready) => known.closed(
-                ready
-                    .id
-                    .created
-                    .map_or(now, |created| now.min(created + SETTLING)),
-            ),
-            None => known,
-        });
+    if let Some(delivery) = delivery.filter(|delivery| !is_away(want, Some(delivery))) {
+        return Ok(ended(known, &delivery.phase, delivery.id.created, now));
     }
     if known.is_open() {
         return Ok(known);
@@ -254,8 +244,22 @@ async fn proven_until(
         Err(error) if error.kind == ErrorKind::Denied => return Ok(oldest),
         lag => lag?,
     };
-    let until = written.checked_sub(lag + buffer(want, have) + DELIVERY_SLACK);
-    Ok(until.map_or(oldest, |until| until.max(oldest)))
+    Ok(proven(written, lag + buffer(want, have) + DELIVERY_SLACK, oldest))
+}
+
+/// Up to when everything that arrived is delivered, if the newest object was written then, and may hold records that much older.
+fn proven(written: SystemTime, age: Duration, oldest: SystemTime) -> SystemTime {
+    written.checked_sub(age).map_or(oldest, |until| until.max(oldest))
+}
+
+/// The gaps beside a delivery stream in this phase, of which the open one ends once the delivery stream reads.
+///
+/// It is open although there is a delivery stream if `up` was interrupted after it created that.
+fn ended(known: Gaps, phase: &Phase, created: Option<SystemTime>, now: SystemTime) -> Gaps {
+    match phase {
+        Phase::Ready => known.closed(created.map_or(now, |created| now.min(created + SETTLING))),
+        Phase::Pending(_) | Phase::Deleting | Phase::Failed(_) => known,
+    }
 }
 
 /// Finds the records of the pipeline's stream that may be undelivered; none if there is no such stream.
@@ -345,9 +349,9 @@ fn prefix<'a>(want: &'a Desired, have: Option<&'a Observed<DeliveryStream>>) -> 
 enum Newest {
     /// When it was written.
     At(SystemTime),
-    /// There is none.
+    /// There is none, or no bucket.
     None,
-    /// The bucket cannot be looked at.
+    /// The bucket may not be looked at.
     Unknown,
 }
 
@@ -367,9 +371,8 @@ async fn newest_delivered(
     let hourly = prefixes::between(prefix, oldest, now);
     for prefix in hourly.iter().rev().take(NEWEST_PREFIXES) {
         let objects = match objects::list(aws, &want.bucket.name, prefix).await {
-            Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => {
-                return Ok(Newest::Unknown);
-            }
+            Err(error) if error.kind == ErrorKind::Denied => return Ok(Newest::Unknown),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Newest::None),
             objects => objects?,
         };
         if let Some(newest) = objects.iter().filter_map(written).max() {
@@ -413,6 +416,34 @@ fn hours(hours: i32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+    }
+
+    #[test]
+    fn a_gap_ends_only_once_its_delivery_stream_is_active() {
+        let open = Gaps::default().with(Gap {
+            from: at(0),
+            until: None,
+        });
+        let ended = |phase, created| ended(open.clone(), &phase, created, at(100));
+        assert!(ended(Phase::Pending("CREATING".to_owned()), Some(at(50))).is_open());
+        assert_eq!(ended(Phase::Ready, Some(at(50))), open.clone().closed(at(100)));
+        assert_eq!(ended(Phase::Ready, None), open.clone().closed(at(100)));
+        let long_ago = at(0) - SETTLING;
+        assert_eq!(ended(Phase::Ready, Some(long_ago)), open.clone().closed(at(0)));
+    }
+
+    #[test]
+    fn a_delivery_stream_that_lags_proves_less() {
+        let written = at(10_000);
+        let minutes = Duration::from_mins;
+        assert_eq!(proven(written, minutes(6), at(0)), at(10_000 - 360));
+        assert_eq!(proven(written, minutes(36), at(0)), at(10_000 - 36 * 60));
+        assert_eq!(proven(written, minutes(36), at(9_000)), at(9_000));
+        assert_eq!(proven(written, Duration::MAX, at(0)), at(0));
+    }
 
     #[test]
     fn only_what_firehose_names_after_the_delivery_stream_is_written_by_it() {

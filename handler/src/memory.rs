@@ -1,6 +1,6 @@
 //! Owns how much of the function's memory a batch may take.
 //!
-//! Counts what is held, in bytes that follow from counts and sizes alone, so that a batch gets the same answer each time.
+//! Counts bytes that follow from counts and sizes alone, so that the bound can be tested without measuring memory.
 //! Must not ask the system how much memory there is.
 
 use crate::decode::DecodeError;
