@@ -8,11 +8,11 @@
 
 pub mod drain;
 pub mod gaps;
+pub mod newest;
 mod tail;
 
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::types::Object;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -21,6 +21,7 @@ use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
 use crate::destroy::DELIVERY_SLACK;
 use crate::names::{GAPS_TAG, Names};
+use crate::objects;
 use crate::objects::{BucketOwnership, SpilledPile, Unclaimed, UnclaimedReason};
 use crate::observe::Snapshot;
 use crate::resource::{Kind, Observed, Phase, Resource as _, Step, is_ours};
@@ -28,13 +29,10 @@ use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::stream::{self, Stream};
 use crate::spec::Spec;
 use crate::traffic::metrics::longest_lag;
-use crate::{objects, prefixes};
 
 use drain::Unproven;
 use gaps::{Gap, Gaps, write_time};
-
-/// How many prefixes are searched for the newest object, an hour each by default: two days.
-const NEWEST_PREFIXES: usize = 48;
+use newest::{Newest, newest_delivered};
 
 /// Impressions that were answered 200 and are not delivered.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -344,64 +342,6 @@ fn prefix<'a>(want: &'a Desired, have: Option<&'a Observed<DeliveryStream>>) -> 
     have.map_or(want, |have| &have.state.prefix)
 }
 
-/// The newest object of a delivery stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Newest {
-    /// When it was written.
-    At(SystemTime),
-    /// There is none, or no bucket.
-    None,
-    /// The bucket may not be looked at.
-    Unknown,
-}
-
-/// Finds when the pipeline's delivery stream wrote its newest object, if that was after `oldest`.
-async fn newest_delivered(
-    aws: &Aws,
-    want: &Desired,
-    prefix: &str,
-    oldest: SystemTime,
-    now: SystemTime,
-) -> Result<Newest, AwsError> {
-    let name = &want.delivery_stream.name;
-    let written = |object: &Object| {
-        let at = objects::written_at(object).filter(|at| *at >= oldest);
-        at.filter(|_| is_written_by(object.key().unwrap_or_default(), name))
-    };
-    let hourly = prefixes::between(prefix, oldest, now);
-    for prefix in hourly.iter().rev().take(NEWEST_PREFIXES) {
-        let objects = match objects::list(aws, &want.bucket.name, prefix).await {
-            Err(error) if error.kind == ErrorKind::Denied => return Ok(Newest::Unknown),
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Newest::None),
-            objects => objects?,
-        };
-        if let Some(newest) = objects.iter().filter_map(written).max() {
-            return Ok(Newest::At(newest));
-        }
-    }
-    Ok(Newest::None)
-}
-
-/// Tells whether a delivery stream wrote an object: Firehose names it after the delivery stream, its version and the time
-/// (Firehose guide, "Amazon S3 object name format"). Another pipeline's name may start with this one's.
-fn is_written_by(key: &str, delivery_stream: &str) -> bool {
-    let name = key.rsplit('/').next().unwrap_or_default();
-    let rest = name
-        .strip_prefix(delivery_stream)
-        .and_then(|rest| rest.strip_prefix('-'));
-    let Some((version, rest)) = rest.and_then(|rest| rest.split_once('-')) else {
-        return false;
-    };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let mut parts = rest.split('-');
-    let is_time = [4, 2, 2, 2, 2, 2].iter().all(|length| {
-        parts
-            .next()
-            .is_some_and(|part| part.len() == *length && is_number(part))
-    });
-    is_number(version) && is_time
-}
-
 /// When the oldest record can have arrived that a stream still holds.
 fn oldest(stream: &stream::State, now: SystemTime) -> SystemTime {
     let retained = now.checked_sub(hours(stream.retention_hours));
@@ -443,23 +383,5 @@ mod tests {
         assert_eq!(proven(written, minutes(36), at(0)), at(10_000 - 36 * 60));
         assert_eq!(proven(written, minutes(36), at(9_000)), at(9_000));
         assert_eq!(proven(written, Duration::MAX, at(0)), at(0));
-    }
-
-    #[test]
-    fn only_what_firehose_names_after_the_delivery_stream_is_written_by_it() {
-        let cases = [
-            ("impressions/hour=14/flags-1-2026-01-31-14-05-09-0a1b2c3d", true),
-            ("flags-12-2026-01-31-14-05-09-0a1b.ndjson.gz", true),
-            ("impressions/flags-eu-1-2026-01-31-14-05-09-0a1b", false),
-            ("impressions/flags-2-eu-1-2026-01-31-14-05-09-0a1b", false),
-            ("impressions/replay-flags-shardId-0-1-2-3.ndjson.gz", false),
-            ("impressions/flags-1-2026-01-31", false),
-            ("impressions/flags", false),
-            ("", false),
-        ];
-        for (key, want) in cases {
-            assert_eq!(is_written_by(key, "flags"), want, "{key}");
-        }
-        assert!(is_written_by("flags-eu-1-2026-01-31-14-05-09-0a1b", "flags-eu"));
     }
 }

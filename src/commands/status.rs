@@ -15,6 +15,7 @@ use crate::resource::{Action, Adoption, Phase};
 use crate::resources::{alarm, alarm_topic};
 use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
 use crate::spec::TopicArn;
+use crate::undelivered::newest::NEWEST_PREFIXES;
 use crate::undelivered::{self, Undelivered};
 use crate::{objects, prefixes, traffic};
 
@@ -23,9 +24,6 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// CloudWatch has a value a minute, and asking costs money.
 const MEASURE_EVERY: Duration = Duration::from_mins(1);
-
-/// How many prefixes are searched for the newest object, an hour each with the default: two days.
-const NEWEST_PREFIXES: usize = 48;
 
 pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
