@@ -3,7 +3,7 @@
 //! Deletes only what carries the pipeline's tags, and the data only when told to.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::join;
@@ -49,9 +49,6 @@ pub struct Kept {
     /// Why.
     pub why: String,
 }
-
-/// Beyond the buffer's time, how long a delivery may take (Firehose reads its source about once a second).
-pub const DELIVERY_SLACK: Duration = Duration::from_mins(1);
 
 /// What a destroy left behind.
 pub struct Destroyed {

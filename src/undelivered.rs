@@ -19,7 +19,6 @@ use serde::Serialize;
 use crate::aws::wait::SETTLING;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
-use crate::destroy::DELIVERY_SLACK;
 use crate::names::{GAPS_TAG, Names};
 use crate::objects;
 use crate::objects::{BucketOwnership, SpilledPile, Unclaimed, UnclaimedReason};
@@ -33,6 +32,9 @@ use crate::traffic::metrics::longest_lag;
 use drain::Unproven;
 use gaps::{Gap, Gaps, write_time};
 use newest::{Newest, newest_delivered};
+
+/// Beyond the buffer's time, how long a delivery may take (Firehose reads its source about once a second).
+pub const DELIVERY_SLACK: Duration = Duration::from_mins(1);
 
 /// Impressions that were answered 200 and are not delivered.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -14,7 +14,7 @@ use super::up::{Consent, bring_up};
 use crate::aws::AwsError;
 use crate::cli;
 use crate::desired::kept_fields;
-use crate::destroy::{DELIVERY_SLACK, Data};
+use crate::destroy::Data;
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
 use crate::junit;
 use crate::objects::BucketOwnership;
@@ -26,6 +26,7 @@ use crate::smoke::post::Header;
 use crate::smoke::{Batch, Poster, Search, SearchArea, Shape, SmokeError, shortfall};
 use crate::spec::{Bounded, Format, Monitoring, Name, Spec};
 use crate::table::delivered_columns;
+use crate::undelivered::DELIVERY_SLACK;
 
 /// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
 pub(super) const RUN_BYTES: usize = 4;
