@@ -14,9 +14,11 @@ mod cargo;
 mod elf;
 mod embedded;
 mod fingerprint;
+mod sources;
 mod target;
 mod zip;
 
+pub use sources::Sources;
 use target::Target;
 
 /// What Lambda takes directly, without a bucket in between (AWS: "Lambda quotas").
@@ -141,21 +143,6 @@ impl ArtifactError {
 /// What the file of a deployment zip is called where nobody gives it another name.
 pub fn file_name(architecture: &str) -> String {
     format!("handler-{architecture}.zip")
-}
-
-/// Finds the sources of the handler: above the current directory, else where this program was built.
-pub fn workspace() -> Option<PathBuf> {
-    let here = std::env::current_dir().ok();
-    let above = here.iter().flat_map(|here| here.ancestors());
-    above
-        .chain([Path::new(env!("CARGO_MANIFEST_DIR"))])
-        .find(|path| holds_handler(path))
-        .map(Path::to_owned)
-}
-
-fn holds_handler(path: &Path) -> bool {
-    std::fs::read_to_string(path.join("handler/Cargo.toml"))
-        .is_ok_and(|manifest| manifest.contains(&format!("name = \"{PACKAGE}\"")))
 }
 
 /// Reads and checks a deployment zip that the user gives.

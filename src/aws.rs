@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +34,8 @@ pub struct Target {
     pub region: Option<String>,
     /// An AWS-compatible endpoint for every service.
     pub endpoint: Option<String>,
-    /// An access key id and secret, where they are not the AWS configuration's.
-    pub credentials: Option<(String, String)>,
+    /// Credentials, where they are not the AWS configuration's.
+    pub credentials: Option<Credentials>,
 }
 
 /// Clients for every service the pipeline needs, in one account and region.
@@ -217,9 +218,8 @@ async fn load(target: &Target) -> SdkConfig {
     if let Some(endpoint) = &target.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    if let Some((id, secret)) = &target.credentials {
-        let provider = aws_sdk_s3::config::Credentials::new(id, secret, None, None, "split-pipeline");
-        loader = loader.credentials_provider(provider);
+    if let Some(credentials) = &target.credentials {
+        loader = loader.credentials_provider(credentials.clone());
     }
     loader.load().await
 }

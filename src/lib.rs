@@ -17,7 +17,7 @@
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
 //! emulator), [`smoke`], [`junit`], [`replay`], [`undelivered`] (what no delivery stream delivered), [`proposal`] (what `up` would do), [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
-//! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`],
+//! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`], [`ownership`], [`programs`],
 //! [`progress`] and [`ui`] (what the user sees).
 
 pub mod apply;
@@ -39,8 +39,10 @@ pub mod logs;
 pub mod names;
 pub mod objects;
 pub mod observe;
+pub mod ownership;
 pub mod plan;
 pub mod prefixes;
+pub mod programs;
 pub mod progress;
 pub mod proposal;
 pub mod random;

@@ -1,4 +1,5 @@
-//! The local emulator's life: MiniStack, pinned to one version, bound to this machine alone, with IAM enforced.
+//! The local emulator's life: MiniStack, pinned to one version, bound to this machine alone, with IAM enforced, behind a gate
+//! that admits only the user who started it (`gate.py`).
 //!
 //! Owns finding or installing it, starting it in the background, reusing and stopping it. Must not know about
 //! resources.
@@ -7,26 +8,31 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use humantime::format_duration;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+mod credentials;
 mod health;
 mod identity;
 mod install;
 mod process;
 mod state;
 
+pub use credentials::Credentials;
 use health::Health;
 use identity::Leader;
 use rustix::process::Signal;
 use state::State;
 
+use crate::ownership::NotPrivate;
+
 /// The version that all of this is tested with.
 pub const MINISTACK_VERSION: &str = "1.5.33";
 
-/// What it needs besides, and does not name itself: to answer in CBOR, as the SDK asks CloudWatch to, and to write Parquet and
-/// run SQL.
-pub const BESIDES: [&str; 2] = ["cbor2==5.9.0", "duckdb==1.4.1"];
+/// The variable that says after how long without a request the emulator ends.
+const IDLE_VARIABLE: &str = "SPLIT_PIPELINE_LOCAL_IDLE";
+
+/// After how long without a request the emulator ends, unless the variable says otherwise.
+const IDLE: Duration = Duration::from_hours(1);
 
 /// How long a start may take: `uvx` downloads first.
 const STARTING: Duration = Duration::from_mins(3);
@@ -41,7 +47,7 @@ const KILLING: Duration = Duration::from_secs(10);
 const LOCKED: Duration = Duration::from_mins(10);
 
 /// A running emulator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulator {
     /// Where it answers.
     pub endpoint: String,
@@ -49,6 +55,10 @@ pub struct Emulator {
     pub pid: Option<u32>,
     /// Its version.
     pub version: String,
+    /// The file with its credentials, for AWS's own tools (`AWS_SHARED_CREDENTIALS_FILE`).
+    pub credentials_file: PathBuf,
+    /// Its credentials.
+    pub credentials: Credentials,
 }
 
 /// What can go wrong with the emulator.
@@ -57,20 +67,28 @@ pub enum LocalError {
     /// The port's number is no number.
     #[error("SPLIT_PIPELINE_LOCAL_PORT is no port number: {0}")]
     Port(String),
+    /// The idle time is no duration.
+    #[error("{IDLE_VARIABLE} is not a duration: {0}")]
+    Idle(String),
+    /// The system names no directory for the user's cache.
+    #[error(
+        "there is no cache directory for the local emulator's files: neither HOME nor XDG_CACHE_HOME is set"
+    )]
+    NoCacheDirectory,
+    /// The directory of the emulator's files is not the user's own.
+    #[error("the local emulator's files need a directory of your own")]
+    NotPrivate(#[from] NotPrivate),
     /// Something else listens on the port.
-    #[error("port {0} is in use by something that is not MiniStack")]
+    #[error("port {0} is in use by a program that this user's split-pipeline did not start")]
     PortInUse(u16),
-    /// Another version, or one without IAM enforcement, runs there.
-    #[error("a MiniStack that split-pipeline cannot use runs on port {port}: {why}")]
-    Unusable {
+    /// An emulator of another version runs there.
+    #[error("MiniStack {version} runs on port {port}, and split-pipeline needs {MINISTACK_VERSION}")]
+    OtherVersion {
         /// The port.
         port: u16,
-        /// What is wrong with it.
-        why: String,
+        /// Its version.
+        version: String,
     },
-    /// The one that runs was not started by us.
-    #[error("the MiniStack on port {0} was not started by split-pipeline, so it is left alone")]
-    NotOurs(u16),
     /// There is no Python to run it with.
     #[error("there is no Python 3.10 or newer to run the local emulator with")]
     NoPython,
@@ -111,8 +129,11 @@ impl LocalError {
     /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::PortInUse(_) | Self::Unusable { .. } => {
-                "free the port, or choose another one: SPLIT_PIPELINE_LOCAL_PORT=4567"
+            Self::PortInUse(_) => "stop that program, or choose another port: SPLIT_PIPELINE_LOCAL_PORT=4567",
+            Self::OtherVersion { .. } => "run `split-pipeline local stop`; its state goes with it",
+            Self::Idle(_) => "write a duration such as 30m or 2h",
+            Self::NoCacheDirectory | Self::NotPrivate(_) => {
+                "choose another directory: SPLIT_PIPELINE_CACHE_DIR=DIRECTORY"
             }
             Self::NoPython => "install Python 3.10 or newer, or uv (https://docs.astral.sh/uv)",
             Self::Install(output) if output.contains("ensurepip") => {
@@ -121,7 +142,6 @@ impl LocalError {
             Self::Install(_) => {
                 "the first start downloads it from PyPI: check the network and pip's configuration"
             }
-            Self::NotOurs(_) => "stop it the way that it was started",
             Self::Locked { path, .. } => {
                 return vec![format!(
                     "`lsof {}` shows the command that holds the lock",
@@ -139,34 +159,28 @@ impl LocalError {
     }
 }
 
-/// The access key id and secret that the emulator takes for its account's root.
-pub fn credentials() -> (&'static str, &'static str) {
-    ("test", "test")
-}
-
 /// Gives the emulator that runs, or starts it in the background and waits until it answers.
 pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalError> {
     let state = State::from_env()?;
     // Two commands at once must not start two.
     let _lock = state.lock(LOCKED, progress).await?;
     if let Some(running) = usable(&state).await? {
+        state.share()?;
         return Ok(running);
     }
     progress("starting the local emulator");
-    // An interrupted start may have left one on its way.
-    let leader = if let Some(leader) = state.leader() {
-        leader
-    } else {
-        let leader = process::start(&install::command(&state, progress).await?, &state)?;
-        state.remember(&leader)?;
-        leader
-    };
-    let version = answering(&state, &leader).await?;
-    Ok(Emulator {
-        endpoint: state.endpoint(),
-        pid: Some(leader.pid),
-        version,
-    })
+    let idle = idle()?;
+    // An interrupted start may have left one on its way; one that was idle may be about to end.
+    if let Some(leader) = state.leader() {
+        match answering(&state, &leader).await {
+            Err(LocalError::Start(_)) => {}
+            answered => return answered,
+        }
+    }
+    let leader = process::start(&install::python(&state, progress).await?, &state, idle)?;
+    state.remember(&leader)?;
+    state.claim()?;
+    answering(&state, &leader).await
 }
 
 /// Gives the emulator that runs, if one does.
@@ -174,18 +188,38 @@ pub async fn status() -> Result<Option<Emulator>, LocalError> {
     usable(&State::from_env()?).await
 }
 
+fn idle() -> Result<Duration, LocalError> {
+    match std::env::var(IDLE_VARIABLE) {
+        Err(_) => Ok(IDLE),
+        Ok(text) => humantime::parse_duration(&text).map_err(|_| LocalError::Idle(text)),
+    }
+}
+
+/// Stops the emulator if this command started it, and no other command has used it since.
+pub async fn stop_if_unshared(progress: &(dyn Fn(&str) + Sync)) -> Result<(), LocalError> {
+    let state = State::from_env()?;
+    let _lock = state.lock(LOCKED, progress).await?;
+    if state.is_claimed_by_this_command() {
+        end(&state).await?;
+    }
+    Ok(())
+}
+
 /// Stops the emulator if we started it, and gives what was stopped.
 pub async fn stop(progress: &(dyn Fn(&str) + Sync)) -> Result<Option<Emulator>, LocalError> {
     let state = State::from_env()?;
     let _lock = state.lock(LOCKED, progress).await?;
-    // By its process and not by what answers: it may hang, or be of another version.
+    end(&state).await
+}
+
+/// Ends the emulator's process: by its identity and not by what answers, since it may hang, or be of another version.
+async fn end(state: &State) -> Result<Option<Emulator>, LocalError> {
+    let running = usable(state).await.ok().flatten();
     let Some(leader) = state.leader() else {
-        return match health::ask(&state.endpoint()).await {
-            Health::MiniStack { .. } => Err(LocalError::NotOurs(state.port)),
-            Health::Nothing | Health::SomethingElse => Ok(None),
-        };
+        // It may have ended by itself.
+        state.forget()?;
+        return Ok(None);
     };
-    let running = usable(&state).await.ok().flatten();
     leader.signal(Signal::TERM);
     if !ends(STOPPING, || leader.is_running()).await {
         leader.signal(Signal::KILL);
@@ -215,29 +249,37 @@ async fn ends(limit: Duration, is_running: impl Fn() -> bool) -> bool {
 /// The emulator on our port, if there is one; an error if something else is there.
 async fn usable(state: &State) -> Result<Option<Emulator>, LocalError> {
     let port = state.port;
-    let unusable = |why: String| Err(LocalError::Unusable { port, why });
-    match health::ask(&state.endpoint()).await {
-        Health::Nothing => Ok(None),
-        Health::SomethingElse => Err(LocalError::PortInUse(port)),
-        Health::MiniStack { version, .. } if version != MINISTACK_VERSION => unusable(format!(
-            "it is version {version}, and {MINISTACK_VERSION} is needed"
-        )),
-        Health::MiniStack { auth: false, .. } => unusable("it does not enforce IAM (AUTH=true)".to_owned()),
-        Health::MiniStack { version, .. } => Ok(Some(Emulator {
-            endpoint: state.endpoint(),
-            pid: state.leader().map(|leader| leader.pid),
-            version,
-        })),
+    let credentials = state.credentials();
+    match (
+        health::ask(&state.endpoint(), credentials.as_ref()).await,
+        credentials,
+    ) {
+        (Health::Nothing, _) => Ok(None),
+        (Health::Emulator(version), Some(credentials)) if version == MINISTACK_VERSION => {
+            Ok(Some(emulator(state, version, credentials)))
+        }
+        (Health::Emulator(version), Some(_)) => Err(LocalError::OtherVersion { port, version }),
+        (Health::SomethingElse | Health::Emulator(_), _) => Err(LocalError::PortInUse(port)),
+    }
+}
+
+fn emulator(state: &State, version: String, credentials: Credentials) -> Emulator {
+    Emulator {
+        endpoint: state.endpoint(),
+        pid: state.leader().map(|leader| leader.pid),
+        version,
+        credentials_file: state.credentials_file(),
+        credentials,
     }
 }
 
 /// Waits until a process that was just started answers.
-async fn answering(state: &State, leader: &Leader) -> Result<String, LocalError> {
+async fn answering(state: &State, leader: &Leader) -> Result<Emulator, LocalError> {
     let deadline = Instant::now() + STARTING;
     let mut delay = Duration::from_millis(50);
     loop {
-        if let Health::MiniStack { version, .. } = health::ask(&state.endpoint()).await {
-            return Ok(version);
+        if let Some(emulator) = usable(state).await? {
+            return Ok(emulator);
         }
         if !leader.is_running() || Instant::now() > deadline {
             leader.signal(Signal::KILL);

@@ -371,6 +371,8 @@ pub struct Local {
     pub pid: Option<u32>,
     /// Its version.
     pub version: Option<String>,
+    /// The file with its credentials, for AWS's own tools (`AWS_SHARED_CREDENTIALS_FILE`).
+    pub credentials_file: Option<PathBuf>,
 }
 
 /// Text that is the result as it stands: a schema, a completion script.

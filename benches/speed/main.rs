@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::support::command::root;
-use crate::support::emulator::Emulator;
+use crate::support::emulator::{Emulator, credentials_file};
 use crate::support::pace::Pace;
 use crate::support::proxy::{Call, Proxy};
 
@@ -216,8 +216,7 @@ fn measure(proxy: &Proxy, mut command: Command) -> Measured {
         }
     }
     let command = command
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_SHARED_CREDENTIALS_FILE", credentials_file(proxy.port))
         .env("AWS_REGION", "us-east-1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

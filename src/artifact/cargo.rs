@@ -1,6 +1,7 @@
 //! Running cargo: progress from its messages, the compiler's words where it fails.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,6 +11,7 @@ use tokio::process::Command;
 
 use super::target::Target;
 use super::{ArtifactError, Profile};
+use crate::programs;
 
 /// How many of the compiler's last lines an error shows.
 const LINES_SHOWN: usize = 30;
@@ -35,9 +37,13 @@ pub(super) async fn build(
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<PathBuf, ArtifactError> {
     let doing = format!("compiling the handler ({} profile)", profile.cargo_name());
-    progress(&doing);
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(cargo)
+    progress(&format!("{doing} in {}", workspace.display()));
+    let mut command = Command::new(cargo()?);
+    // Build scripts and procedural macros have no business with AWS.
+    for name in programs::aws_variables() {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(&target.arguments)
         .current_dir(workspace)
         .stdin(Stdio::null())
@@ -60,6 +66,13 @@ pub(super) async fn build(
     executable
         .or(below_target)
         .ok_or_else(|| ArtifactError::Build("cargo does not say where the binary is".to_owned()))
+}
+
+/// The cargo that runs this program, or the one on PATH.
+fn cargo() -> Result<PathBuf, ArtifactError> {
+    let running = std::env::var_os("CARGO").map(PathBuf::from);
+    let missing = || ArtifactError::NoCargo(io::ErrorKind::NotFound.into());
+    running.or_else(|| programs::find("cargo")).ok_or_else(missing)
 }
 
 /// Counts what is compiled and picks out where the binary is.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{ArtifactError, PACKAGE, Profile};
+use crate::programs;
 use crate::spec::Architecture;
 
 /// The glibc to build against when cross-compiling; Lambda's `provided.al2023` has it.
@@ -31,7 +32,7 @@ enum Compiler {
 impl Target {
     /// The best way to compile for `architecture` on this machine.
     pub(super) fn of(architecture: Architecture, profile: Profile) -> Result<Self, ArtifactError> {
-        let has = |tool: &str| which::which(tool).is_ok();
+        let has = |tool: &str| programs::find(tool).is_some();
         let compiler = compiler(std::env::consts::OS, std::env::consts::ARCH, architecture, has);
         let compiler = compiler.ok_or(ArtifactError::CannotCross(architecture))?;
         Ok(command(compiler, architecture, profile))
@@ -39,7 +40,7 @@ impl Target {
 
     /// The way to compile for a glibc that is older than this machine's, if there is one here.
     pub(super) fn for_older_glibc(architecture: Architecture, profile: Profile) -> Option<Self> {
-        let zigbuild = which::which("cargo-zigbuild").is_ok();
+        let zigbuild = programs::find("cargo-zigbuild").is_some();
         zigbuild.then(|| command(Compiler::Zigbuild, architecture, profile))
     }
 }

@@ -1,7 +1,7 @@
 //! `build`: builds the handler and writes the deployment zip.
 
 use super::Context;
-use super::session::{no_handler, read_spec};
+use super::session::{read_spec, workspace};
 use crate::artifact::{self, Profile};
 use crate::cli;
 use crate::failure::{Exit, Failure, FailureKind};
@@ -17,7 +17,7 @@ pub(super) async fn run(context: &Context, args: &cli::Build) -> Result<Exit, Fa
         }
         None => Architecture::default(),
     };
-    let workspace = artifact::workspace().ok_or_else(no_handler)?;
+    let workspace = workspace()?;
     let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
     let build = artifact::build(&workspace, architecture, Profile::Deployment, &progress);
     let built = context.unless_interrupted(build).await??;

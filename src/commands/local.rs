@@ -20,19 +20,34 @@ pub(super) async fn run(context: &Context, args: &cli::Local) -> Result<Exit, Fa
             (emulator.is_some(), emulator)
         }
     };
-    context.ui.result(&result(running, emulator))?;
+    let result = result(running, emulator);
+    context.ui.result(&result)?;
+    if let Some(file) = &result.credentials_file {
+        let note = format!(
+            "other tools need its credentials: AWS_SHARED_CREDENTIALS_FILE={}",
+            file.display()
+        );
+        context.ui.note(&note);
+    }
     Ok(Exit::Done)
 }
 
 fn result(running: bool, emulator: Option<Emulator>) -> results::Local {
-    let (endpoint, pid, version) = match emulator {
-        Some(emulator) => (Some(emulator.endpoint), emulator.pid, Some(emulator.version)),
-        None => (None, None, None),
+    let Some(emulator) = emulator else {
+        return results::Local {
+            running,
+            endpoint: None,
+            pid: None,
+            version: None,
+            credentials_file: None,
+        };
     };
     results::Local {
         running,
-        endpoint,
-        pid,
-        version,
+        endpoint: Some(emulator.endpoint),
+        pid: emulator.pid,
+        version: Some(emulator.version),
+        // A stopped emulator's credentials are gone.
+        credentials_file: Some(emulator.credentials_file).filter(|_| running),
     }
 }

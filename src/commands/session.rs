@@ -1,14 +1,15 @@
 //! What most commands start with: the spec, the emulator if asked for, AWS, and the handler's code.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_s3::config::Credentials;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::input::Input;
-use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile};
+use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile, Sources};
 use crate::aws::{Aws, Target};
 use crate::desired::{Code, Desired, Platform, Transport};
 use crate::failure::{Failure, FailureKind};
@@ -96,14 +97,13 @@ impl Session {
     /// The handler to deploy: the given zip, else the embedded one, else the workspace's, built if its sources changed.
     pub(super) async fn code_to_deploy(&self, given: Option<&Path>) -> Result<Code, Failure> {
         let architecture = self.architecture();
-        let artifact = match (self.ready_made(given)?, artifact::workspace()) {
-            (Some(artifact), _) => artifact,
-            (None, Some(workspace)) => {
-                let progress = |what: &str| self.context.ui.event(Event::Working(what.to_owned()));
-                let build = artifact::build(&workspace, architecture, self.profile(), &progress);
-                self.context.unless_interrupted(build).await??
-            }
-            (None, None) => return Err(no_handler()),
+        let artifact = if let Some(artifact) = self.ready_made(given)? {
+            artifact
+        } else {
+            let workspace = workspace()?;
+            let progress = |what: &str| self.context.ui.event(Event::Working(what.to_owned()));
+            let build = artifact::build(&workspace, architecture, self.profile(), &progress);
+            self.context.unless_interrupted(build).await??
         };
         self.context.ui.event(Event::Working(format!(
             "the handler is the one {}",
@@ -123,7 +123,7 @@ impl Session {
     /// The handler to compare with: the given zip, else the embedded one, else the newest that was built. Never builds.
     pub(super) fn code_to_compare(&self, given: Option<&Path>) -> Result<Option<Code>, Failure> {
         let architecture = self.architecture();
-        let artifact = match (self.ready_made(given)?, artifact::workspace()) {
+        let artifact = match (self.ready_made(given)?, Sources::find().workspace) {
             (Some(artifact), _) => Some(artifact),
             (None, Some(workspace)) => artifact::newest(&workspace, architecture, self.profile())?,
             (None, None) => None,
@@ -238,13 +238,23 @@ async fn target(context: &Context, spec: &Spec) -> Result<Target, Failure> {
     }
     let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
     let emulator = context.unless_interrupted(local::ensure(&progress)).await??;
-    let (id, secret) = local::credentials();
     Ok(Target {
         profile: None,
         region: region.or_else(|| Some(LOCAL_REGION.to_owned())),
         endpoint: Some(emulator.endpoint),
-        credentials: Some((id.to_owned(), secret.to_owned())),
+        credentials: Some(credentials(&emulator.credentials)),
     })
+}
+
+fn credentials(root: &local::Credentials) -> Credentials {
+    let token = Some(root.session_token().to_owned());
+    Credentials::new(
+        root.access_key_id(),
+        root.secret_access_key(),
+        token,
+        None,
+        "split-pipeline",
+    )
 }
 
 fn code(artifact: Artifact) -> Code {
@@ -264,11 +274,22 @@ fn origin(artifact: &Artifact) -> String {
     }
 }
 
-/// There is neither a given handler nor sources to build one from.
-pub(super) fn no_handler() -> Failure {
-    Failure::new(
-        FailureKind::Build,
-        "there is no handler to deploy: its sources are not here",
-    )
-    .hint("run this in a clone of split-pipeline, or give a built one with --handler ZIP")
+/// The workspace to build the handler in.
+pub(super) fn workspace() -> Result<PathBuf, Failure> {
+    let sources = Sources::find();
+    sources.workspace.ok_or_else(|| {
+        let failure = Failure::new(
+            FailureKind::Build,
+            "no handler to deploy: handler sources not found",
+        );
+        let failure =
+            failure.hint("run this in a clone of split-pipeline, or give a built handler with --handler ZIP");
+        match sources.foreign {
+            None => failure,
+            Some(path) => failure.hint(format!(
+                "{} belongs to another user, or everyone can change it: code in it is not run",
+                path.display()
+            )),
+        }
+    })
 }

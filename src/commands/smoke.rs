@@ -16,7 +16,6 @@ use crate::cli;
 use crate::desired::kept_fields;
 use crate::destroy::Data;
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
-use crate::junit;
 use crate::objects::BucketOwnership;
 use crate::progress::{Event, Progress as _};
 use crate::random;
@@ -27,6 +26,7 @@ use crate::smoke::{Batch, Poster, Search, SearchArea, Shape, SmokeError, shortfa
 use crate::spec::{Bounded, Format, Monitoring, Name, Spec};
 use crate::table::delivered_columns;
 use crate::undelivered::DELIVERY_SLACK;
+use crate::{junit, local};
 
 /// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
 pub(super) const RUN_BYTES: usize = 4;
@@ -41,6 +41,15 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::
 const PAYLOAD: &str = r#"--payload names a file such as [{"key": "user-1", "split": "my-flag"}]; without it, impressions are made up"#;
 
 pub(super) async fn run(context: &Context, args: &cli::Smoke) -> Result<Exit, Failure> {
+    let tested = Box::pin(run_test(context, args)).await;
+    if args.ephemeral && context.global.local {
+        let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
+        local::stop_if_unshared(&progress).await?;
+    }
+    tested
+}
+
+async fn run_test(context: &Context, args: &cli::Smoke) -> Result<Exit, Failure> {
     let run = random::hex(RUN_BYTES).map_err(|error| {
         let message = format!("the operating system gives no random bytes: {error}");
         Failure::new(FailureKind::Io, message)

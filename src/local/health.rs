@@ -1,56 +1,73 @@
-//! What answers on the emulator's port.
+//! What answers on the emulator's port, and whether it is the emulator that this user started.
+//!
+//! Must not send the credentials: another user may have bound the port first.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::credentials::Credentials;
+use crate::random;
+
 /// Longer than a busy emulator needs, shorter than a user waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The random bytes of a nonce.
+const NONCE_BYTES: usize = 16;
+
+/// More bytes than the emulator answers with.
+const LONGEST_ANSWER: usize = 4096;
 
 /// What answers on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Health {
     /// Nothing listens.
     Nothing,
-    /// Something that is not MiniStack.
+    /// Something that does not know the credentials of the last start.
     SomethingElse,
-    /// MiniStack.
-    MiniStack {
-        /// Its version.
-        version: String,
-        /// Whether it enforces IAM.
-        auth: bool,
-    },
+    /// The emulator that was started last, of this version.
+    Emulator(String),
 }
 
+/// The answer of `gate.py`.
 #[derive(Deserialize)]
 struct Answer {
     version: String,
-    auth: String,
+    proof: String,
 }
 
-/// Asks what answers at an endpoint.
-pub(super) async fn ask(endpoint: &str) -> Health {
+/// Asks what answers at an endpoint, and for a proof that it knows the credentials.
+pub(super) async fn ask(endpoint: &str, credentials: Option<&Credentials>) -> Health {
     let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
-    let Ok(client) = client else {
+    let (Ok(client), Ok(nonce)) = (client, random::hex(NONCE_BYTES)) else {
         return Health::Nothing;
     };
-    let answer = match client.get(format!("{endpoint}/_ministack/health")).send().await {
-        Ok(answer) => answer,
-        Err(error) if error.is_connect() => return Health::Nothing,
-        Err(_) => return Health::SomethingElse,
-    };
-    let text = answer.text().await.unwrap_or_default();
-    read(&text)
+    let url = format!("{endpoint}/_split-pipeline/health?nonce={nonce}");
+    match client.get(url).send().await {
+        Ok(answer) => read(&start_of(answer).await, &nonce, credentials),
+        Err(error) if error.is_connect() => Health::Nothing,
+        Err(_) => Health::SomethingElse,
+    }
 }
 
-fn read(text: &str) -> Health {
-    match serde_json::from_str::<Answer>(text) {
-        Ok(answer) => Health::MiniStack {
-            version: answer.version,
-            auth: answer.auth == "enabled",
-        },
-        Err(_) => Health::SomethingElse,
+/// As much of an answer as the emulator's has.
+async fn start_of(mut answer: reqwest::Response) -> Vec<u8> {
+    let mut start = Vec::new();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        start.extend_from_slice(&chunk);
+        if start.len() > LONGEST_ANSWER {
+            break;
+        }
+    }
+    start
+}
+
+fn read(text: &[u8], nonce: &str, credentials: Option<&Credentials>) -> Health {
+    match (serde_json::from_slice::<Answer>(text), credentials) {
+        (Ok(answer), Some(credentials)) if credentials.verify(nonce, &answer.proof) => {
+            Health::Emulator(answer.version)
+        }
+        _ => Health::SomethingElse,
     }
 }
 
@@ -59,24 +76,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_tells_version_and_enforcement() {
-        let on = r#"{"services":{},"auth":"enabled","edition":"light","version":"1.5.33"}"#;
-        assert_eq!(
-            read(on),
-            Health::MiniStack {
-                version: "1.5.33".into(),
-                auth: true
-            }
-        );
-        let off = r#"{"auth":"disabled","version":"1.5.33"}"#;
-        assert_eq!(
-            read(off),
-            Health::MiniStack {
-                version: "1.5.33".into(),
-                auth: false
-            }
-        );
-        assert_eq!(read("<html>"), Health::SomethingElse);
-        assert_eq!(read("{}"), Health::SomethingElse);
+    fn only_a_proof_makes_an_emulator() {
+        let credentials = Credentials::random().unwrap();
+        let answer = r#"{"version":"1.5.33","proof":"00"}"#;
+        for (text, credentials) in [
+            (answer, Some(&credentials)),
+            (answer, None),
+            ("<html>", Some(&credentials)),
+            ("{}", Some(&credentials)),
+        ] {
+            let health = read(text.as_bytes(), "nonce", credentials);
+            assert_eq!(health, Health::SomethingElse, "{text}");
+        }
     }
 }

@@ -1,14 +1,22 @@
-//! How to run the pinned MiniStack: one that is on PATH, `uvx`, or a Python environment of our own.
+//! Finds the Python that runs the pinned MiniStack: of the `ministack` on PATH, or of an environment of our own.
+//!
+//! Runs Python isolated (`-I`) and in a directory of ours: otherwise it imports modules from the current directory, which
+//! may be another user's.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
 use super::state::{State, last_lines};
-use super::{BESIDES, LocalError, MINISTACK_VERSION};
+use super::{LocalError, MINISTACK_VERSION};
+use crate::programs;
+
+/// MiniStack and all packages that it needs, each with the hashes of its files.
+const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// Prints the version of the MiniStack that a Python has, if it has what MiniStack needs besides.
 const VERSION_OF: &str = "import cbor2, duckdb, importlib.metadata as m; print(m.version('ministack'))";
@@ -16,98 +24,131 @@ const VERSION_OF: &str = "import cbor2, duckdb, importlib.metadata as m; print(m
 /// Fails on a Python that MiniStack does not run on.
 const PYTHON_IS_RECENT: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
 
-/// The command that runs MiniStack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<OsString>,
+/// What `uv` is to find or download if the system has no recent Python.
+const RECENT_PYTHON: &str = ">=3.10";
+
+/// The name of an environment's directory, which tells environments with other packages apart.
+pub(super) fn environment_name() -> String {
+    let requirements = hex::encode(Sha256::digest(REQUIREMENTS));
+    format!("ministack-{MINISTACK_VERSION}-{}", &requirements[..12])
 }
 
-impl Run {
-    fn module(python: PathBuf) -> Self {
-        Self {
-            program: python,
-            arguments: vec!["-m".into(), "ministack".into()],
-        }
-    }
-}
-
-/// Finds the pinned MiniStack, or installs it.
-pub(super) async fn command(state: &State, progress: &(dyn Fn(&str) + Sync)) -> Result<Run, LocalError> {
-    if let Some(run) = on_path().await {
-        return Ok(run);
-    }
-    if let Ok(uvx) = which::which("uvx") {
-        let mut arguments = vec!["--from".into(), ministack().into()];
-        for package in BESIDES {
-            arguments.extend(["--with".into(), package.into()]);
-        }
-        arguments.push("ministack".into());
-        return Ok(Run {
-            program: uvx,
-            arguments,
-        });
+/// Finds the Python that has the pinned MiniStack, or installs it.
+pub(super) async fn python(state: &State, progress: &(dyn Fn(&str) + Sync)) -> Result<PathBuf, LocalError> {
+    if let Some(python) = on_path(state).await {
+        return Ok(python);
     }
     let environment = state.environment();
-    let marker = environment.join("complete");
-    if !marker.exists() {
-        progress(&format!("installing MiniStack {MINISTACK_VERSION}, once"));
-        install(&environment).await?;
-        fs::write(&marker, MINISTACK_VERSION).map_err(|source| LocalError::Io { path: marker, source })?;
+    let (python, marker) = (environment.join("bin/python"), environment.join("complete"));
+    if marker.exists() {
+        return Ok(python);
     }
-    Ok(Run::module(environment.join("bin/python")))
+    progress(&format!("installing MiniStack {MINISTACK_VERSION}, once"));
+    // What an interrupted installation left is of no use.
+    if environment.exists() {
+        let path = environment.clone();
+        fs::remove_dir_all(&environment).map_err(|source| LocalError::Io { path, source })?;
+    }
+    let requirements = state.write("requirements", REQUIREMENTS)?;
+    match programs::find("uv") {
+        Some(uv) => install_with_uv(state, &uv, &python, &requirements).await?,
+        None => install_with_pip(state, &python, &requirements).await?,
+    }
+    fs::write(&marker, MINISTACK_VERSION).map_err(|source| LocalError::Io { path: marker, source })?;
+    Ok(python)
 }
 
-/// The MiniStack on PATH, if it is the pinned version.
-async fn on_path() -> Option<Run> {
-    let script = which::which("ministack").ok()?;
-    let python = interpreter(&fs::read_to_string(script).ok()?).or_else(|| which::which("python3").ok())?;
-    let version = output(&python, &["-c".as_ref(), VERSION_OF.as_ref()])
-        .await
-        .ok()?;
-    (version.trim() == MINISTACK_VERSION).then(|| Run::module(python))
+/// The Python of the `ministack` on PATH, if it is the pinned version.
+async fn on_path(state: &State) -> Option<PathBuf> {
+    let script = programs::find("ministack")?;
+    let python = interpreter(&fs::read_to_string(script).ok()?).or_else(|| programs::find("python3"))?;
+    let version = output(state, &python, ["-I", "-c", VERSION_OF]).await.ok()?;
+    (version.trim() == MINISTACK_VERSION).then_some(python)
 }
 
 /// The Python that a console script names in its first line.
 fn interpreter(script: &str) -> Option<PathBuf> {
     let line = script.lines().next()?.strip_prefix("#!")?.trim();
-    (line.contains("python") && !line.contains(' ')).then(|| PathBuf::from(line))
+    (line.contains("python") && line.starts_with('/') && !line.contains(' ')).then(|| PathBuf::from(line))
 }
 
-/// The package that is MiniStack.
-fn ministack() -> String {
-    format!("ministack=={MINISTACK_VERSION}")
+async fn install_with_uv(
+    state: &State,
+    uv: &Path,
+    python: &Path,
+    requirements: &Path,
+) -> Result<(), LocalError> {
+    let environment = state.environment();
+    let venv: [&OsStr; 6] = [
+        "venv".as_ref(),
+        "--no-config".as_ref(),
+        "--quiet".as_ref(),
+        "--python".as_ref(),
+        RECENT_PYTHON.as_ref(),
+        environment.as_ref(),
+    ];
+    output(state, uv, venv).await?;
+    let install: [&OsStr; 8] = [
+        "pip".as_ref(),
+        "install".as_ref(),
+        "--no-config".as_ref(),
+        "--quiet".as_ref(),
+        "--python".as_ref(),
+        python.as_ref(),
+        "--require-hashes".as_ref(),
+        "-r".as_ref(),
+    ];
+    let install = install.into_iter().chain([requirements.as_os_str()]);
+    output(state, uv, install).await.map(drop)
 }
 
-async fn install(environment: &Path) -> Result<(), LocalError> {
-    let python = which::which("python3").map_err(|_| LocalError::NoPython)?;
-    if output(&python, &["-c".as_ref(), PYTHON_IS_RECENT.as_ref()])
+async fn install_with_pip(state: &State, python: &Path, requirements: &Path) -> Result<(), LocalError> {
+    let system = programs::find("python3").ok_or(LocalError::NoPython)?;
+    if output(state, &system, ["-I", "-c", PYTHON_IS_RECENT])
         .await
         .is_err()
     {
         return Err(LocalError::NoPython);
     }
-    // What an interrupted installation left is of no use.
-    if environment.exists() {
-        let path = environment.to_owned();
-        fs::remove_dir_all(environment).map_err(|source| LocalError::Io { path, source })?;
-    }
-    output(
-        &python,
-        &["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
-    )
-    .await?;
-    let ministack = ministack();
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let pip = pip.into_iter().chain([ministack.as_str()]).chain(BESIDES);
-    let pip: Vec<_> = pip.map(AsRef::as_ref).collect();
-    output(&environment.join("bin/python"), &pip).await.map(drop)
+    let environment = state.environment();
+    let venv: [&OsStr; 4] = [
+        "-I".as_ref(),
+        "-m".as_ref(),
+        "venv".as_ref(),
+        environment.as_ref(),
+    ];
+    output(state, &system, venv).await?;
+    let install = [
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    let hashes = [
+        "--require-hashes".as_ref(),
+        "-r".as_ref(),
+        requirements.as_os_str(),
+    ];
+    let install = install.into_iter().map(OsStr::new).chain(hashes);
+    output(state, python, install).await.map(drop)
 }
 
-async fn output(program: &Path, arguments: &[&std::ffi::OsStr]) -> Result<String, LocalError> {
+/// Runs a program without the user's AWS credentials and returns its output.
+async fn output<A: AsRef<OsStr>>(
+    state: &State,
+    program: &Path,
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<String, LocalError> {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).current_dir(state.working_directory()?);
+    for name in programs::aws_variables() {
+        command.env_remove(name);
+    }
     let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
         .output()
         .await
         .map_err(|error| LocalError::Install(error.to_string()))?;
@@ -132,19 +173,59 @@ mod tests {
         );
         assert_eq!(interpreter("#!/usr/bin/env bash\nexec pyenv"), None);
         assert_eq!(interpreter("#!/usr/bin/env python3\n"), None);
+        assert_eq!(interpreter("#!python3\n"), None);
         assert_eq!(interpreter(""), None);
+    }
+
+    #[test]
+    fn every_package_has_its_version_and_hashes() {
+        let lines = REQUIREMENTS.lines().filter(|line| !line.starts_with('#'));
+        let (hashes, packages): (Vec<_>, Vec<_>) =
+            lines.partition(|line| line.trim_start().starts_with("--hash=sha256:"));
+        assert!(packages.contains(&format!("ministack=={MINISTACK_VERSION} \\").as_str()));
+        assert!(
+            packages.iter().all(|line| line.contains("==")) && hashes.len() >= packages.len(),
+            "{packages:?}"
+        );
     }
 
     #[tokio::test]
     async fn a_failing_command_says_why() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::in_directory(directory.path(), 1).unwrap();
         let failed = output(
+            &state,
             Path::new("/bin/sh"),
-            &["-c".as_ref(), "echo out; echo err >&2; exit 1".as_ref()],
+            ["-c", "echo out; echo err >&2; exit 1"],
         )
         .await;
         match failed {
             Err(LocalError::Install(text)) => assert_eq!(text, "out\nerr"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[tokio::test]
+    async fn python_imports_nothing_from_the_current_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::in_directory(directory.path(), 1).unwrap();
+        let python = programs::find("python3").unwrap();
+        // Even the directory that Python runs in, which is private, is not imported from.
+        let working_directory = state.working_directory().unwrap();
+        for module in ["cbor2", "venv", "pip"] {
+            fs::write(
+                working_directory.join(format!("{module}.py")),
+                "print('imported')",
+            )
+            .unwrap();
+        }
+        let printed = output(
+            &state,
+            &python,
+            ["-I", "-c", "import venv, os; print(os.getcwd())"],
+        )
+        .await;
+        let printed = PathBuf::from(printed.unwrap().trim());
+        assert_eq!(printed, working_directory.canonicalize().unwrap());
     }
 }

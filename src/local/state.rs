@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::LocalError;
+use super::credentials::Credentials;
 use super::identity::Leader;
+use super::{LocalError, install};
+use crate::ownership::private_directory;
 
 /// The emulator's usual port.
 const DEFAULT_PORT: u16 = 4566;
@@ -34,16 +36,20 @@ impl State {
             Ok(text) => text.parse().map_err(|_| LocalError::Port(text))?,
         };
         let chosen = std::env::var_os("SPLIT_PIPELINE_CACHE_DIR").map(PathBuf::from);
-        let usual = || {
-            dirs::cache_dir()
-                .unwrap_or_else(std::env::temp_dir)
-                .join("split-pipeline")
-        };
-        let directory = chosen.unwrap_or_else(usual);
-        fs::create_dir_all(&directory).map_err(|source| LocalError::Io {
-            path: directory.clone(),
+        // Never a directory that users share, such as /tmp.
+        let usual = || dirs::cache_dir().map(|directory| directory.join("split-pipeline"));
+        let directory = chosen.or_else(usual).ok_or(LocalError::NoCacheDirectory)?;
+        Self::in_directory(&directory, port)
+    }
+
+    /// The state of the emulator on a port, below a directory that only the user can enter.
+    pub(super) fn in_directory(directory: &Path, port: u16) -> Result<Self, LocalError> {
+        // Programs run in directories below, so a relative path would lead elsewhere.
+        let directory = std::path::absolute(directory).map_err(|source| LocalError::Io {
+            path: directory.to_owned(),
             source,
         })?;
+        private_directory(&directory)?;
         Ok(Self { port, directory })
     }
 
@@ -52,9 +58,30 @@ impl State {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// A directory of the emulator's own for its temporary files.
-    pub(super) fn working_directory(&self) -> PathBuf {
-        self.file("work")
+    /// A directory of the emulator's own, which it runs in and has its temporary files in.
+    pub(super) fn working_directory(&self) -> Result<PathBuf, LocalError> {
+        let path = self.file("work");
+        private_directory(&path)?;
+        Ok(path)
+    }
+
+    /// Writes a file that the emulator or its installation reads, and returns its path.
+    pub(super) fn write(&self, extension: &str, text: &str) -> Result<PathBuf, LocalError> {
+        let path = self.file(extension);
+        match fs::write(&path, text) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(LocalError::Io { path, source }),
+        }
+    }
+
+    /// The file with the credentials of the last start.
+    pub(super) fn credentials_file(&self) -> PathBuf {
+        self.file("credentials")
+    }
+
+    /// The credentials of the last start.
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        Credentials::read(&self.credentials_file())
     }
 
     /// What the emulator prints.
@@ -64,9 +91,7 @@ impl State {
 
     /// The Python environment that the emulator is installed in, whatever the port.
     pub(super) fn environment(&self) -> PathBuf {
-        let besides = super::BESIDES.join("-").replace("==", "-");
-        let version = super::MINISTACK_VERSION;
-        self.directory.join(format!("ministack-{version}-{besides}"))
+        self.directory.join(install::environment_name())
     }
 
     /// Waits, for so long at most, until no other command starts or stops the emulator.
@@ -115,14 +140,37 @@ impl State {
 
     /// Remembers the process.
     pub(super) fn remember(&self, leader: &Leader) -> Result<(), LocalError> {
-        let path = self.file("pid");
-        fs::write(&path, format!("{leader}\n")).map_err(|source| LocalError::Io { path, source })
+        self.write("pid", &format!("{leader}\n")).map(drop)
+    }
+
+    /// Notes which command started the emulator, until another one uses it.
+    pub(super) fn claim(&self) -> Result<(), LocalError> {
+        match this_command() {
+            Some(starter) => self.write("starter", &starter).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this command started the emulator, and no other one has used it since.
+    pub(super) fn is_claimed_by_this_command(&self) -> bool {
+        let starter = fs::read_to_string(self.file("starter")).ok();
+        starter.is_some() && starter == this_command()
+    }
+
+    /// Notes that this command uses an emulator that another one started.
+    pub(super) fn share(&self) -> Result<(), LocalError> {
+        if self.is_claimed_by_this_command() {
+            return Ok(());
+        }
+        remove(&self.file("starter"), |path| fs::remove_file(path))
     }
 
     /// Forgets the process and everything it stored.
     pub(super) fn forget(&self) -> Result<(), LocalError> {
-        remove(&self.file("pid"), |path| fs::remove_file(path))?;
-        remove(&self.working_directory(), |path| fs::remove_dir_all(path))
+        for extension in ["pid", "starter", "credentials"] {
+            remove(&self.file(extension), |path| fs::remove_file(path))?;
+        }
+        remove(&self.file("work"), |path| fs::remove_dir_all(path))
     }
 
     /// The end of what the emulator printed.
@@ -135,6 +183,11 @@ impl State {
         self.directory
             .join(format!("ministack-{}.{extension}", self.port))
     }
+}
+
+/// What tells this command from every other one.
+fn this_command() -> Option<String> {
+    Leader::with_pid(std::process::id()).map(|process| process.to_string())
 }
 
 /// The last lines of an output, as many as an error shows.
@@ -158,8 +211,7 @@ mod tests {
     use super::*;
 
     fn state(directory: &tempfile::TempDir) -> State {
-        let directory = directory.path().to_owned();
-        State { port: 1, directory }
+        State::in_directory(directory.path(), 1).unwrap()
     }
 
     #[tokio::test]
@@ -195,6 +247,21 @@ mod tests {
             fs::write(state.file("pid"), &stranger).unwrap();
             assert_eq!(state.leader(), None, "{stranger}");
         }
+    }
+
+    #[test]
+    fn the_command_that_started_an_emulator_owns_it_until_another_one_uses_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(&directory);
+        assert!(!state.is_claimed_by_this_command());
+        state.claim().unwrap();
+        state.share().unwrap();
+        assert!(state.is_claimed_by_this_command());
+        let another = format!("{}0", this_command().unwrap());
+        state.write("starter", &another).unwrap();
+        assert!(!state.is_claimed_by_this_command());
+        state.share().unwrap();
+        assert!(!directory.path().join("ministack-1.starter").exists());
     }
 
     #[test]

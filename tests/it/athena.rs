@@ -59,7 +59,7 @@ fn the_table_holds_what_smoke_sent() {
             .local(&spec, ["athena", "--output", "json"])
             .exits_with(0)
             .json();
-        let answers = answers(&sql, &python, &emulator.endpoint());
+        let answers = answers(&sql, &python, &emulator);
         let [.., by_split, counts] = &answers[..] else {
             panic!("{answers:?}");
         };
@@ -74,7 +74,7 @@ fn the_table_holds_what_smoke_sent() {
 type Rows = Vec<Vec<Value>>;
 
 /// The rows that the table's definition, where it has to be defined, the first and the last query give.
-fn answers(sql: &Value, python: &std::path::Path, endpoint: &str) -> Vec<Rows> {
+fn answers(sql: &Value, python: &std::path::Path, emulator: &Emulator) -> Vec<Rows> {
     let query = |index: usize| {
         let sql = sql["queries"][index]["sql"].as_str().unwrap();
         sql.replace(LATELY, "'2000-01-01'")
@@ -85,7 +85,8 @@ fn answers(sql: &Value, python: &std::path::Path, endpoint: &str) -> Vec<Rows> {
     let input = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(input.path(), serde_json::json!(statements).to_string()).unwrap();
     let ran = Command::new(python)
-        .args(["-c", &(CLIENT_OF.to_owned() + RUN), endpoint])
+        .args(["-c", &(CLIENT_OF.to_owned() + RUN), &emulator.endpoint()])
+        .env("AWS_SHARED_CREDENTIALS_FILE", emulator.credentials_file())
         .stdin(std::fs::File::open(input.path()).unwrap())
         .output()
         .unwrap();

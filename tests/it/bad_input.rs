@@ -244,8 +244,7 @@ fn an_emulator_that_cannot_be_installed_says_why() {
 fn refused(handler: &Path) -> crate::support::command::Outcome {
     let emulator = crate::support::emulator::Emulator::start();
     let arguments = ["plan".as_ref(), "--handler".as_ref(), handler.as_os_str()];
-    let plan = against(&emulator.endpoint(), SPEC, arguments);
-    plan.credentials("test", "test").exits_with(1)
+    emulator.as_root(SPEC, arguments).exits_with(1)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use aws_sdk_iam::types::{AccessKey, Tag};
 use serde_json::json;
 
 use crate::support::command::{against, read_until};
-use crate::support::emulator::{Emulator, sdk};
+use crate::support::emulator::Emulator;
 use crate::support::inventory;
 use crate::support::proxy::{Fault, Proxy};
 
@@ -31,7 +31,7 @@ async fn what_another_up_has_made_and_not_tagged_yet_is_not_foreign() {
 #[tokio::test]
 async fn a_bucket_name_that_is_taken_is_said_so() {
     let emulator = Emulator::start();
-    let config = sdk(&emulator.endpoint(), "111111111111", "test").await;
+    let config = emulator.sdk_of("111111111111").await;
     let config = aws_sdk_s3::config::Builder::from(&config)
         .force_path_style(true)
         .build();

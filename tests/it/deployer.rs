@@ -99,7 +99,8 @@ impl<'a> Deployer<'a> {
 
     /// A command of somebody who may do everything.
     fn admin(&self, spec: &str, arguments: &[&str]) -> Run {
-        self.run(spec, arguments).credentials("test", "test")
+        let run = self.run(spec, arguments).credentials("test", "test");
+        run.session_token(&self.emulator.token())
     }
 
     /// A command of whom the policy is for.

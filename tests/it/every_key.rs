@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use split_pipeline::spec::Spec;
 
 use crate::support::archive::{ARM64, header_only};
-use crate::support::command::{Run, against};
+use crate::support::command::Run;
 use crate::support::emulator::Emulator;
 
 /// Each key with another value than the one it had before.
@@ -187,9 +187,7 @@ async fn an_existing_bucket_is_used_and_never_touched() {
 #[test]
 fn another_architecture_needs_a_handler_for_it() {
     let emulator = Emulator::start();
-    let endpoint = emulator.endpoint();
-    let run =
-        |spec: &str, arguments: &[&str]| against(&endpoint, spec, arguments).credentials("test", "test");
+    let run = |spec: &str, arguments: &[&str]| emulator.as_root(spec, arguments);
     let (native, arm64) = (
         "name: it-arch\n",
         "name: it-arch\nhandler: {architecture: arm64}\n",

@@ -55,7 +55,7 @@ async fn handler() -> tempfile::NamedTempFile {
         "aarch64" => Architecture::Arm64,
         _ => Architecture::X86_64,
     };
-    let workspace = artifact::workspace().unwrap();
+    let workspace = artifact::Sources::find().workspace.unwrap();
     let built = artifact::build(&workspace, architecture, Profile::Quick, &|_| {}).await;
     let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
     std::fs::write(file.path(), &*built.unwrap().zip).unwrap();
@@ -187,6 +187,7 @@ async fn cloudformation_makes_a_pipeline_that_delivers() {
     let python = installed("botocore", &["botocore==1.43.106"]).join("bin/python");
     let ran = Command::new(python)
         .args(["-c", &(CLIENT_OF.to_owned() + DEPLOY), &emulator.endpoint()])
+        .env("AWS_SHARED_CREDENTIALS_FILE", emulator.credentials_file())
         .args([template.path(), handler.path()])
         .args([NAME, SECRET])
         .output()

@@ -21,6 +21,7 @@ mod export;
 mod faults;
 mod foreign;
 mod gaps;
+mod gate;
 mod held;
 mod interruption;
 mod kills;

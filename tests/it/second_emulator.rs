@@ -17,7 +17,7 @@ async fn up_status_and_down_work_on_moto() {
     let moto = Moto::start().await;
     let run =
         |arguments: &[&str]| -> Run { against(&moto.endpoint, SPEC, arguments).credentials("test", "test") };
-    let config = sdk(&moto.endpoint, "test", "test").await;
+    let config = sdk(&moto.endpoint).await;
     let empty = inventory::of(&config).await;
     let up = run(&["up", "--yes", "--output", "json"]).exits_with(0).json();
     let made = up["resources"].as_array().unwrap();
@@ -35,7 +35,7 @@ async fn up_status_and_down_work_on_moto() {
 #[tokio::test]
 async fn a_stream_changes_its_mode_in_place() {
     let moto = Moto::start().await;
-    let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.endpoint, "test", "test").await);
+    let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.endpoint).await);
     let mut created = BTreeSet::new();
     for (mode, action) in [
         ("provisioned", "created"),
@@ -65,7 +65,7 @@ async fn an_api_that_reads_gzip_as_text_and_is_made_global_is_repaired() {
         against(&moto.endpoint, "name: it-media\n", arguments).credentials("test", "test")
     };
     run(&["up"]).exits_with(0);
-    let apigateway = aws_sdk_apigateway::Client::new(&sdk(&moto.endpoint, "test", "test").await);
+    let apigateway = aws_sdk_apigateway::Client::new(&sdk(&moto.endpoint).await);
     let apis = apigateway.get_rest_apis().send().await.unwrap();
     let operation =
         |op, path: &str, value: &str| PatchOperation::builder().op(op).path(path).value(value).build();

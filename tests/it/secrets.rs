@@ -20,11 +20,11 @@ fn tells_nothing(outcome: &Outcome, secrets: &[&str]) {
 #[test]
 fn the_path_is_only_told_where_it_is_asked_for_and_credentials_nowhere() {
     let emulator = Emulator::start();
-    let endpoint = emulator.endpoint();
+    let (endpoint, token) = (emulator.endpoint(), emulator.token());
     let run = |arguments: &[&str]| {
         let run = against(&endpoint, SPEC, ["-v"].iter().chain(arguments));
         // MiniStack's root has any secret.
-        run.credentials("test", KEY)
+        run.credentials("test", KEY).session_token(&token)
     };
     let up = run(&["up", "--output", "json"]).exits_with(0);
     let url = up.json()["webhook_url"].as_str().unwrap().to_owned();

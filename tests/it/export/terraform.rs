@@ -45,16 +45,32 @@ const PLAN: [&str; 4] = ["plan", "-detailed-exitcode", "-input=false", "-no-colo
 struct Module {
     program: PathBuf,
     directory: tempfile::TempDir,
-    endpoint: String,
+    place: Place,
     handler: PathBuf,
 }
 
+/// Where Terraform calls AWS; nowhere, if it only checks the text.
+#[derive(Default)]
+struct Place {
+    endpoint: String,
+    credentials_file: PathBuf,
+}
+
+impl Place {
+    fn of(emulator: &Emulator) -> Self {
+        Self {
+            endpoint: emulator.endpoint(),
+            credentials_file: emulator.credentials_file(),
+        }
+    }
+}
+
 impl Module {
-    fn new(program: PathBuf, plugins: &Path, text: &str, endpoint: String, handler: &Path) -> Self {
+    fn new(program: PathBuf, plugins: &Path, text: &str, place: Place, handler: &Path) -> Self {
         let module = Self {
             program,
             directory: tempfile::tempdir().unwrap(),
-            endpoint,
+            place,
             handler: handler.to_owned(),
         };
         module.write_pipeline(text);
@@ -91,9 +107,8 @@ impl Module {
             .env("TF_VAR_handler_zip", &self.handler)
             .env("TF_VAR_secret_path", SECRET)
             .env("CHECKPOINT_DISABLE", "1")
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_ENDPOINT_URL", &self.place.endpoint)
+            .env("AWS_SHARED_CREDENTIALS_FILE", &self.place.credentials_file)
             .output()
             .unwrap()
     }
@@ -157,7 +172,7 @@ fn every_text_is_valid_and_laid_out_as_terraform_does() {
     let Some((terraform, plugins)) = installed() else {
         return;
     };
-    let module = Module::new(terraform, &plugins, "", String::new(), Path::new(""));
+    let module = Module::new(terraform, &plugins, "", Place::default(), Path::new(""));
     module.exits_with(0, &["init", "-input=false", "-no-color"]);
     for (name, spec) in specs() {
         module.write_pipeline(&exported(&spec, Format::Terraform));
@@ -186,7 +201,7 @@ async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
     spec["monitoring"]["alarms"] = false.into();
     spec["monitoring"]["emails"] = json!([]);
     let text = text_of(&spec);
-    let module = Module::new(terraform, &plugins, &text, emulator.endpoint(), handler.path());
+    let module = Module::new(terraform, &plugins, &text, Place::of(&emulator), handler.path());
     module.exits_with(0, &["init", "-input=false", "-no-color"]);
     module.exits_with(0, &APPLY);
     module.exits_with(0, &PLAN);

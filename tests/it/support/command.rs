@@ -81,6 +81,11 @@ impl Run {
             .env("AWS_REGION", "us-east-1")
     }
 
+    /// The session token that belongs to the credentials.
+    pub(crate) fn session_token(self, token: &str) -> Self {
+        self.env("AWS_SESSION_TOKEN", token)
+    }
+
     /// More arguments.
     fn arguments<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.command.args(arguments);

@@ -1,11 +1,13 @@
 //! A MiniStack for one test, started and stopped by the product itself.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::path::PathBuf;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
 
-use super::command::{Run, split_pipeline};
+use super::command::{Run, against, cache, split_pipeline};
 
 /// The account that MiniStack's root credentials belong to.
 pub(crate) const ACCOUNT: &str = "000000000000";
@@ -17,9 +19,17 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A MiniStack that was started with these variables in the environment.
+    pub(crate) fn start_with(variables: &[(&str, &str)]) -> Self {
         let emulator = Self { port: free_port() };
-        let started = emulator.run(["local", "start"]).exits_with(0);
-        assert_eq!(started.stdout.trim(), emulator.endpoint());
+        let start = emulator.run(["local", "start"]);
+        let start = variables
+            .iter()
+            .fold(start, |run, (name, value)| run.env(name, value));
+        assert_eq!(start.exits_with(0).stdout.trim(), emulator.endpoint());
         emulator
     }
 
@@ -51,9 +61,34 @@ impl Emulator {
         }
     }
 
+    /// The file with this emulator's credentials, in the form of AWS's tools.
+    pub(crate) fn credentials_file(&self) -> PathBuf {
+        credentials_file(self.port)
+    }
+
+    /// The session token that the gate before this emulator asks for.
+    pub(crate) fn token(&self) -> String {
+        let text = std::fs::read_to_string(self.credentials_file()).unwrap();
+        let token = text
+            .lines()
+            .find_map(|line| line.strip_prefix("aws_session_token = "));
+        token.unwrap().to_owned()
+    }
+
+    /// A command on the spec, against this emulator as an endpoint, as its root.
+    pub(crate) fn as_root<A: AsRef<OsStr>>(&self, spec: &str, arguments: impl IntoIterator<Item = A>) -> Run {
+        let run = against(&self.endpoint(), spec, arguments);
+        run.credentials("test", "test").session_token(&self.token())
+    }
+
     /// The configuration of an SDK client for this emulator, as its root.
     pub(crate) async fn sdk(&self) -> SdkConfig {
-        sdk(&self.endpoint(), "test", "test").await
+        self.sdk_of("test").await
+    }
+
+    /// The configuration of an SDK client for this emulator, as the root of another account.
+    pub(crate) async fn sdk_of(&self, account: &str) -> SdkConfig {
+        sdk_with(&self.endpoint(), account, "test", Some(self.token())).await
     }
 }
 
@@ -69,12 +104,22 @@ impl Drop for Emulator {
     }
 }
 
-/// The configuration of an SDK client for an endpoint.
-pub(crate) async fn sdk(endpoint: &str, id: &str, secret: &str) -> SdkConfig {
+/// The file with the credentials of the emulator on a port.
+pub(crate) fn credentials_file(port: u16) -> PathBuf {
+    cache().join(format!("ministack-{port}.credentials"))
+}
+
+/// The configuration of an SDK client for an endpoint that takes any credentials.
+pub(crate) async fn sdk(endpoint: &str) -> SdkConfig {
+    sdk_with(endpoint, "test", "test", None).await
+}
+
+/// The configuration of an SDK client for an endpoint, with these credentials.
+pub(crate) async fn sdk_with(endpoint: &str, id: &str, secret: &str, token: Option<String>) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new(id, secret, None, None, "tests"))
+        .credentials_provider(Credentials::new(id, secret, token, None, "tests"))
         .load()
         .await
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::command::{Run, split_pipeline};
+use super::emulator::credentials_file;
 use super::pace::{Held, Pace};
 use super::weather::{self, Lost, Trouble, Weather};
 
@@ -71,6 +72,8 @@ impl Proxy {
             .await
             .unwrap();
         let port = listener.local_addr().unwrap().port();
+        // The command takes the proxy for the emulator, if that is what is behind it.
+        let _ = std::fs::copy(credentials_file(target), credentials_file(port));
         let shared = Shared {
             target,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),

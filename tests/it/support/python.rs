@@ -6,14 +6,14 @@ use std::process::Command;
 
 use super::command::cache;
 
-/// Python that gives a client of a service of the emulator whose endpoint is the first argument.
+/// Python that gives a client of a service of the emulator whose endpoint is the first argument; its credentials file is in
+/// the environment.
 pub(crate) const CLIENT_OF: &str = r#"
 import sys
 import botocore.session
 
 def client_of(service):
-    return botocore.session.Session().create_client(service, region_name="us-east-1", endpoint_url=sys.argv[1],
-        aws_access_key_id="test", aws_secret_access_key="test")
+    return botocore.session.Session().create_client(service, region_name="us-east-1", endpoint_url=sys.argv[1])
 "#;
 
 /// An environment that has these packages; installed once.

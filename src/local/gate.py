@@ -1,0 +1,222 @@
+"""Runs MiniStack behind a gate: only the user who started the emulator can use it.
+
+MiniStack runs functions as plain processes and trusts whoever calls it as `test` or as an account's number. Without the
+gate, a web page or another user of the machine could deploy a function, and so run code as the developer.
+
+usage: gate.py CREDENTIALS IDLE_SECONDS
+
+CREDENTIALS is the AWS credentials file whose session token opens the gate. The emulator ends after IDLE_SECONDS without
+a request. MiniStack's own settings are environment variables.
+"""
+
+import configparser
+import hashlib
+import hmac
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
+from urllib.parse import parse_qs
+
+import ministack.app as ministack
+from ministack.core import lambda_runtime
+from ministack.core.iam_evaluator import is_root_access_key
+from ministack.core.router import extract_access_key_id
+from ministack.services import iam, sts
+
+HEALTH = "/_split-pipeline/health"
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+# A webhook's sender has no other headers that matter; MiniStack would read credentials and actions from some.
+WEBHOOK_HEADERS = {b"accept", b"content-encoding", b"content-length", b"content-type", b"host", b"user-agent"}
+
+
+class Refused(Exception):
+    """A request that may not reach MiniStack."""
+
+    code = "AccessDeniedException"
+
+
+class WithoutCredentials(Refused):
+    """A request that does not name the emulator's own credentials."""
+
+    code = "InvalidClientTokenId"
+
+
+class Gate:
+    """An ASGI application that passes requests on to MiniStack, or refuses them."""
+
+    def __init__(self, application, token, version):
+        self.application = application
+        self.token = token
+        self.version = version
+        self.under_way = 0
+        self.last_used = time.monotonic()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await self.application(scope, receive, send)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1008})
+        if scope["path"] == HEALTH:
+            return await answer(send, 200, self.health(scope))
+        try:
+            scope = self.admitted(scope)
+        except Refused as refused:
+            return await refuse(scope, send, refused)
+        self.under_way += 1
+        try:
+            await self.application(scope, receive, send)
+        finally:
+            self.under_way -= 1
+            self.last_used = time.monotonic()
+
+    def health(self, scope):
+        """Proves to a client which knows the token that this server knows it as well, without telling it."""
+        nonce = parse_qs(scope["query_string"].decode("latin-1")).get("nonce", [""])[0]
+        proof = hmac.new(self.token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+        return {"version": self.version, "proof": proof}
+
+    def admitted(self, scope):
+        """Returns the request as MiniStack is to see it."""
+        headers = scope["headers"]
+        refuse_browsers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
+        if is_webhook(scope["path"]):
+            kept = [(name, value) for name, value in headers if name.lower() in WEBHOOK_HEADERS]
+            return {**scope, "headers": kept, "query_string": b""}
+        given = [value for name, value in headers if name.lower() == b"x-amz-security-token"]
+        if len(given) == 1 and hmac.compare_digest(given[0], self.token.encode()):
+            # The gate's token is none of MiniStack's.
+            kept = [(name, value) for name, value in headers if name.lower() != b"x-amz-security-token"]
+            return {**scope, "headers": kept}
+        if not was_issued_here(scope):
+            raise WithoutCredentials("requests without its credentials: `split-pipeline local status` names their file")
+        return scope
+
+    def end_when_idle(self, seconds):
+        """Ends this process and the functions' after so many seconds without a request."""
+        while self.under_way or time.monotonic() - self.last_used < seconds:
+            time.sleep(min(seconds, 10))
+        os.killpg(0, signal.SIGTERM)
+
+
+def refuse_browsers(headers):
+    """Refuses what only browsers send, and names that only an attacker's DNS gives to this machine."""
+    hosts = 0
+    for name, value in headers:
+        name = name.lower()
+        if name == "origin" or name.startswith("sec-fetch-"):
+            raise Refused("requests of web pages")
+        if name == "host":
+            hosts += 1
+            if value.rsplit(":", 1)[0] not in LOOPBACK and value not in LOOPBACK:
+                raise Refused("requests for other hosts")
+    if hosts > 1:
+        raise Refused("requests for several hosts")
+
+
+def is_webhook(path):
+    """Whether MiniStack invokes an API for this path; its secret part is the webhook's own credential."""
+    parts = path.split("/", 5)
+    return len(parts) > 4 and parts[1] == "restapis" and parts[4] == "_user_request_"
+
+
+def was_issued_here(scope):
+    """Whether a request names a key that this emulator issued, for which MiniStack verifies the signature itself."""
+    if scope["path"].startswith("/_"):
+        return False
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
+    if len(given) > 1:
+        return False
+    headers = {"authorization": "".join(given)}
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    key = extract_access_key_id(headers, query)
+    if is_root_access_key(key):
+        return False
+    return key in sts._sessions or any(stored == key for _, stored in iam._access_keys.to_dict())
+
+
+async def refuse(scope, send, refused):
+    """Answers as AWS does, in XML to a form of its query protocol and in JSON to everything else."""
+    message = f"the local emulator refuses {refused}"
+    if any(name.lower() == b"content-type" and b"form-urlencoded" in value for name, value in scope["headers"]):
+        error = f"<Error><Code>{refused.code}</Code><Message>{message}</Message></Error>"
+        return await respond(send, 403, b"text/xml", f"<ErrorResponse>{error}</ErrorResponse>")
+    await answer(send, 403, {"__type": refused.code, "message": message})
+
+
+async def answer(send, status, body):
+    await respond(send, status, b"application/json", json.dumps(body))
+
+
+async def respond(send, status, content_type, text):
+    content = text.encode()
+    headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def salt_credentials(token):
+    """Makes the credentials of functions unguessable: MiniStack derives them from names alone."""
+    def sha256(text):
+        return hashlib.sha256(token.encode() + text)
+
+    lambda_runtime.hashlib = SimpleNamespace(sha256=sha256)
+
+
+def guard_runtime_api():
+    """Guards the ports on which functions fetch their events, as the gate guards MiniStack's own."""
+    parse_request = BaseHTTPRequestHandler.parse_request
+
+    def guarded(self):
+        if not parse_request(self):
+            return False
+        try:
+            refuse_browsers(self.headers.items())
+            refuse_other_users(self)
+        except Refused as refused:
+            self.send_error(403, str(refused))
+            return False
+        return True
+
+    BaseHTTPRequestHandler.parse_request = guarded
+
+
+def refuse_other_users(handler):
+    """Refuses connections of other users, where the system tells whose a connection is (Linux: /proc/net/tcp)."""
+    if getattr(handler, "is_of_this_user", False) or not os.path.exists("/proc/net/tcp"):
+        return
+    own = [socket_name(handler.client_address), socket_name(handler.connection.getsockname())]
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        users = [line.split()[7] for line in table if line.split()[1:3] == own]
+    if users != [str(os.geteuid())]:
+        raise Refused("requests of other users")
+    handler.is_of_this_user = True
+
+
+def socket_name(address):
+    """An IPv4 address and port as /proc/net/tcp has them: the address in the processor's byte order."""
+    number = int.from_bytes(bytes(map(int, address[0].split("."))), sys.byteorder)
+    return f"{number:08X}:{address[1]:04X}"
+
+
+def main():
+    credentials, idle_seconds = sys.argv[1:]
+    file = configparser.RawConfigParser()
+    with open(credentials, encoding="ascii") as text:
+        file.read_file(text)
+    token = file["default"]["aws_session_token"]
+    salt_credentials(token)
+    guard_runtime_api()
+    gate = Gate(ministack.app, token, ministack._version())
+    threading.Thread(target=gate.end_when_idle, args=[float(idle_seconds)], daemon=True).start()
+    ministack.app = gate
+    # MiniStack parses its own command line.
+    sys.argv[1:] = []
+    ministack.main()
+
+
+main()
