@@ -7,14 +7,14 @@
 # `--local` is not for it: the emulator needs Python.
 
 # Debian 12 as well: what is built there needs glibc 2.34 at most, which is what Lambda has.
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
 WORKDIR /src
 COPY . .
 RUN mkdir -p dist \
     && cargo run --release --locked -- build --arch x86_64 --out dist/handler-x86_64.zip \
     && SPLIT_PIPELINE_EMBED=dist cargo build --release --locked --package split-pipeline
 
-FROM debian:bookworm-slim
+FROM debian:bookworm-slim@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
 RUN apt-get update \
     && apt-get install --no-install-recommends --yes ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
