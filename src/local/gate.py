@@ -29,6 +29,8 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import iam, sts
 
 HEALTH = "/_split-pipeline/health"
+# How often the table of connections is read before one that it does not have counts as another user's.
+READINGS = 20
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 # A webhook's sender has no other headers that matter; MiniStack would read credentials and actions from some.
 WEBHOOK_HEADERS = {b"accept", b"content-encoding", b"content-length", b"content-type", b"host", b"user-agent"}
@@ -189,12 +191,19 @@ def refuse_other_users(handler):
     """Refuses connections of other users, where the system tells whose a connection is (Linux: /proc/net/tcp)."""
     if getattr(handler, "is_of_this_user", False) or not os.path.exists("/proc/net/tcp"):
         return
-    own = [socket_name(handler.client_address), socket_name(handler.connection.getsockname())]
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        users = [line.split()[7] for line in table if line.split()[1:3] == own]
-    if users != [str(os.geteuid())]:
+    ends = [socket_name(handler.client_address), socket_name(handler.connection.getsockname())]
+    # While other connections come and go, a reading of the table may leave out one that is there.
+    users = next(filter(None, (users_of(ends) for _ in range(READINGS))), set())
+    if users != {str(os.geteuid())}:
         raise Refused("requests of other users")
     handler.is_of_this_user = True
+
+
+def users_of(ends):
+    """The users that own a connection's sockets, of its ends in this order."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table]
+    return {row[7] for row in rows if row[1:3] == ends}
 
 
 def socket_name(address):
