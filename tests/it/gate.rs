@@ -1,10 +1,12 @@
 //! The gate before the local emulator: what web pages and other users of the machine can send reaches nothing.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -336,4 +338,77 @@ fn what_an_ephemeral_smoke_test_started_it_ends() {
     for file in left.map(|extension| cache().join(format!("ministack-{port}.{extension}"))) {
         assert!(!file.exists(), "{}", file.display());
     }
+}
+
+/// Writes an executable file.
+fn script(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn nothing_in_the_current_directory_is_run() {
+    let hostile = tempfile::tempdir().unwrap();
+    let marker = hostile.path().join("executed");
+    for module in ["cbor2", "duckdb", "ministack", "pip", "sitecustomize", "venv"] {
+        let text = format!("open({:?}, 'a').write('{module} ')", marker.to_str().unwrap());
+        fs::write(hostile.path().join(format!("{module}.py")), text).unwrap();
+    }
+    for program in ["cargo", "ministack", "python3", "uv", "uvx"] {
+        let text = format!("#!/bin/sh\nprintf '{program} ' >> {}\nexit 1\n", marker.display());
+        script(&hostile.path().join(program), &text);
+    }
+    let path = format!(".:{}:", std::env::var("PATH").unwrap());
+    let port = free_port().to_string();
+    let run = |command: &str| {
+        let run = split_pipeline(["local", command]).directory(hostile.path());
+        let run = run.env("PATH", &path).env("PYTHONPATH", hostile.path());
+        run.env("SPLIT_PIPELINE_LOCAL_PORT", &port).exits_with(0)
+    };
+    run("start");
+    run("stop");
+    assert_eq!(fs::read_to_string(&marker).unwrap_or_default(), "");
+}
+
+#[test]
+fn a_build_of_the_handler_gets_no_aws_credentials() {
+    let workspace = tempfile::tempdir().unwrap();
+    let sources = workspace.path().join("handler/src");
+    fs::create_dir_all(&sources).unwrap();
+    let manifest = "[package]\nname = \"split-pipeline-handler\"\n";
+    for file in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "handler/Cargo.toml",
+        "handler/src/lib.rs",
+    ] {
+        fs::write(workspace.path().join(file), manifest).unwrap();
+    }
+    let (cargo, environment) = (
+        workspace.path().join("fake"),
+        workspace.path().join("environment"),
+    );
+    script(
+        &cargo,
+        &format!("#!/bin/sh\nenv > {}\nexit 1\n", environment.display()),
+    );
+    let build = split_pipeline([
+        "build",
+        "--arch",
+        std::env::consts::ARCH.replace("aarch64", "arm64").as_str(),
+    ])
+    .directory(&sources)
+    .env("CARGO", &cargo)
+    .env("AWS_ACCESS_KEY_ID", "id")
+    .env("AWS_SECRET_ACCESS_KEY", "secret")
+    .env("AWS_SESSION_TOKEN", "token");
+    build
+        .exits_with(1)
+        .says("could not be built")
+        .says(&format!(" in {}", workspace.path().display()));
+    let environment = fs::read_to_string(environment).unwrap();
+    assert!(
+        environment.contains("PATH=") && !environment.contains("AWS_"),
+        "{environment}"
+    );
 }
