@@ -71,6 +71,7 @@ pub(super) async fn build(
 /// The cargo that runs this program, or the one on PATH.
 fn cargo() -> Result<PathBuf, ArtifactError> {
     let running = std::env::var_os("CARGO").map(PathBuf::from);
+    let running = running.filter(|path| path.is_absolute());
     let missing = || ArtifactError::NoCargo(io::ErrorKind::NotFound.into());
     running.or_else(|| programs::find("cargo")).ok_or_else(missing)
 }

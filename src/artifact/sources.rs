@@ -1,30 +1,30 @@
 //! Finds the sources of the handler, and trusts only the user's own: a build runs their code.
 
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::PACKAGE;
-use crate::ownership::first_foreign;
+use crate::ownership::{first_foreign, foreign_directory};
 
-/// What cargo and rustup read, and run code of, below the workspace.
-const BUILT: [&str; 8] = [
-    "",
-    "Cargo.toml",
-    "Cargo.lock",
-    "build.rs",
-    "src",
-    "handler",
-    "handler/Cargo.toml",
-    "target",
-];
+/// What cargo reads and runs of the workspace, with all that is below.
+const BUILT: [&str; 5] = ["Cargo.toml", "Cargo.lock", "build.rs", "src", "handler"];
+
+/// Where cargo writes what it runs later.
+const TARGET: &str = "target";
 
 /// What cargo and rustup read in every directory above the workspace (Cargo book: "Configuration"; rustup book:
 /// "Overrides").
-const INHERITED: [&str; 4] = [
+const INHERITED: [&str; 5] = [
+    ".cargo",
     ".cargo/config",
     ".cargo/config.toml",
     "rust-toolchain",
     "rust-toolchain.toml",
 ];
+
+/// More bytes than a manifest has.
+const LONGEST_MANIFEST: u64 = 64 << 10;
 
 /// The sources of the handler, as far as there are any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,41 +41,59 @@ impl Sources {
         let here = std::env::current_dir().ok();
         let above = here.iter().flat_map(|here| here.ancestors());
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self::among(above.chain([built_in]), first_foreign::<Vec<_>>)
+        Self::among(above.chain([built_in]), |workspace| {
+            foreign_directory(workspace).or_else(|| first_foreign(read_by_a_build(workspace)))
+        })
     }
 
-    fn among<'a>(
-        places: impl Iterator<Item = &'a Path>,
-        first_foreign: impl Fn(Vec<PathBuf>) -> Option<PathBuf>,
-    ) -> Self {
+    fn among<'a>(places: impl Iterator<Item = &'a Path>, foreign: impl Fn(&Path) -> Option<PathBuf>) -> Self {
         let mut sources = Self::default();
-        for place in places.filter(|place| holds_handler(place)) {
-            match first_foreign(read_by_a_build(place)) {
-                None => {
-                    sources.workspace = Some(place.to_owned());
-                    return sources;
-                }
-                Some(foreign) => {
-                    sources.foreign.get_or_insert(foreign);
-                }
+        for place in places.filter(|place| manifest(place).is_file()) {
+            // Before anything is read: another user's file may be endless.
+            if let Some(foreign) = foreign(place) {
+                sources.foreign.get_or_insert(foreign);
+            } else if holds_handler(place) {
+                sources.workspace = Some(place.to_owned());
+                break;
             }
         }
         sources
     }
 }
 
-fn holds_handler(path: &Path) -> bool {
-    std::fs::read_to_string(path.join("handler/Cargo.toml"))
-        .is_ok_and(|manifest| manifest.contains(&format!("name = \"{PACKAGE}\"")))
+fn manifest(workspace: &Path) -> PathBuf {
+    workspace.join("handler/Cargo.toml")
+}
+
+fn holds_handler(workspace: &Path) -> bool {
+    let Ok(file) = File::open(manifest(workspace)) else {
+        return false;
+    };
+    let mut text = String::new();
+    let read = file.take(LONGEST_MANIFEST).read_to_string(&mut text);
+    read.is_ok() && text.contains(&format!("name = \"{PACKAGE}\""))
 }
 
 /// Everything whose owner can run code in a build of this workspace.
 fn read_by_a_build(workspace: &Path) -> Vec<PathBuf> {
-    let built = BUILT.iter().map(|path| workspace.join(path));
     let inherited = workspace
         .ancestors()
         .flat_map(|directory| INHERITED.iter().map(move |path| directory.join(path)));
-    built.chain(inherited).collect()
+    let mut paths: Vec<_> = inherited.chain([workspace.join(TARGET)]).collect();
+    for path in BUILT {
+        add(&mut paths, workspace.join(path));
+    }
+    paths
+}
+
+/// Adds a path and all that is below it, but for what cargo wrote.
+fn add(paths: &mut Vec<PathBuf>, path: PathBuf) {
+    let entries = fs::read_dir(&path).into_iter().flatten().filter_map(Result::ok);
+    let below: Vec<_> = entries.filter(|entry| entry.file_name() != TARGET).collect();
+    paths.push(path);
+    for entry in below {
+        add(paths, entry.path());
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +110,8 @@ mod tests {
 
     /// The sources among these places, where one path belongs to another user.
     fn found(places: &[&Path], foreign: &Path) -> Sources {
-        Sources::among(places.iter().copied(), |paths| {
+        Sources::among(places.iter().copied(), |workspace| {
+            let paths = read_by_a_build(workspace);
             paths.into_iter().find(|path| path == foreign)
         })
     }
@@ -102,14 +121,16 @@ mod tests {
         let (theirs, ours, none) = (workspace(), workspace(), tempfile::tempdir().unwrap());
         let (theirs, ours) = (theirs.path(), ours.path());
         let places = [none.path(), theirs, ours];
-        let foreign = [
-            theirs.join(""),
-            theirs.join("handler/Cargo.toml"),
-            theirs.join("build.rs"),
-            theirs.join(".cargo/config.toml"),
-            theirs.join("target"),
-        ];
-        for foreign in foreign {
+        fs::create_dir(theirs.join("handler/src")).unwrap();
+        fs::write(theirs.join("handler/src/lib.rs"), "").unwrap();
+        for foreign in [
+            "handler/Cargo.toml",
+            "handler/src/lib.rs",
+            "build.rs",
+            ".cargo/config.toml",
+            "target",
+        ] {
+            let foreign = theirs.join(foreign);
             let sources = found(&places, &foreign);
             assert_eq!(sources.workspace.as_deref(), Some(ours));
             assert_eq!(sources.foreign, Some(foreign));
@@ -127,5 +148,31 @@ mod tests {
             let sources = found(&[workspace.path()], &foreign);
             assert_eq!((sources.workspace, sources.foreign), (None, Some(foreign)));
         }
+    }
+
+    #[test]
+    fn a_workspace_that_others_can_exchange_is_passed_over() {
+        let workspace = workspace();
+        let path = workspace.path().canonicalize().unwrap();
+        let sources = Sources::among([path.as_path()].into_iter(), foreign_directory);
+        assert_eq!(sources.workspace.as_ref(), Some(&path));
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        let sources = Sources::among([path.as_path()].into_iter(), foreign_directory);
+        assert_eq!((sources.workspace, sources.foreign), (None, Some(path)));
+    }
+
+    #[test]
+    fn nothing_of_another_user_is_read() {
+        let workspace = workspace();
+        // A FIFO has no end, and a manifest that is none has no handler.
+        let none = tempfile::tempdir().unwrap();
+        fs::create_dir(none.path().join("handler")).unwrap();
+        let fifo = std::process::Command::new("mkfifo")
+            .arg(manifest(none.path()))
+            .status();
+        assert!(fifo.unwrap().success());
+        let places = [none.path(), workspace.path()];
+        let sources = Sources::among(places.into_iter(), |_| None);
+        assert_eq!(sources.workspace.as_deref(), Some(workspace.path()));
     }
 }

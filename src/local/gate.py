@@ -14,8 +14,10 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -23,12 +25,22 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import ministack.app as ministack
-from ministack.core import lambda_runtime
-from ministack.core.iam_evaluator import is_root_access_key
-from ministack.core.router import extract_access_key_id
-from ministack.services import iam, sts
+from ministack.core import lambda_runtime, sigv4
+from ministack.core.iam_evaluator import (
+    CredentialResolutionError,
+    find_iam_access_key_account,
+    is_root_access_key,
+    resolve_credential,
+)
+from ministack.services import apigateway_v1, codebuild, sts
 
 HEALTH = "/_split-pipeline/health"
+NONCE = re.compile("[0-9a-f]{32}")
+# What API Gateway takes in one request, and more than any other request of the pipeline: Lambda's zip.
+WEBHOOK_BYTES = 10 << 20
+SIGNED_BYTES = 80 << 20
+# What signs a request in its query, in lower case; MiniStack verifies those for S3 alone.
+QUERY_SIGNATURES = {"x-amz-algorithm", "x-amz-credential", "x-amz-signature", "awsaccesskeyid", "signature"}
 # How often the table of connections is read before one that it does not have counts as another user's.
 READINGS = 20
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -37,15 +49,12 @@ WEBHOOK_HEADERS = {b"accept", b"content-encoding", b"content-length", b"content-
 
 
 class Refused(Exception):
-    """A request that may not reach MiniStack."""
+    """A request that may not reach MiniStack, with AWS's code for the reason."""
 
-    code = "AccessDeniedException"
-
-
-class WithoutCredentials(Refused):
-    """A request that does not name the emulator's own credentials."""
-
-    code = "InvalidClientTokenId"
+    def __init__(self, reason, code="AccessDeniedException", status=403):
+        super().__init__(reason)
+        self.code = code
+        self.status = status
 
 
 class Gate:
@@ -63,10 +72,15 @@ class Gate:
             return await self.application(scope, receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
-        if scope["path"] == HEALTH:
-            return await answer(send, 200, self.health(scope))
         try:
-            scope = self.admitted(scope)
+            refuse_browsers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+            if scope["path"] == HEALTH:
+                return await answer(send, 200, self.health(scope))
+            if is_webhook(scope["path"]):
+                scope = webhook_request(scope)
+                receive = replayed(await read(receive, WEBHOOK_BYTES), receive)
+                return await self.application(scope, receive, self.used_if_answered(send))
+            scope, receive = await self.admitted(scope, receive)
         except Refused as refused:
             return await refuse(scope, send, refused)
         self.under_way += 1
@@ -79,24 +93,32 @@ class Gate:
     def health(self, scope):
         """Proves to a client which knows the token that this server knows it as well, without telling it."""
         nonce = parse_qs(scope["query_string"].decode("latin-1")).get("nonce", [""])[0]
+        if scope["method"] != "GET" or not NONCE.fullmatch(nonce):
+            raise Refused("this request for its health")
         proof = hmac.new(self.token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
         return {"version": self.version, "proof": proof}
 
-    def admitted(self, scope):
+    def used_if_answered(self, send):
+        """Sends the answers of the webhook. Without its secret path, nobody keeps an idle emulator alive."""
+
+        async def sent(message):
+            if message.get("status", 404) not in (403, 404):
+                self.last_used = time.monotonic()
+            await send(message)
+
+        return sent
+
+    async def admitted(self, scope, receive):
         """Returns the request as MiniStack is to see it."""
         headers = scope["headers"]
-        refuse_browsers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
-        if is_webhook(scope["path"]):
-            kept = [(name, value) for name, value in headers if name.lower() in WEBHOOK_HEADERS]
-            return {**scope, "headers": kept, "query_string": b""}
         given = [value for name, value in headers if name.lower() == b"x-amz-security-token"]
         if len(given) == 1 and hmac.compare_digest(given[0], self.token.encode()):
             # The gate's token is none of MiniStack's.
             kept = [(name, value) for name, value in headers if name.lower() != b"x-amz-security-token"]
-            return {**scope, "headers": kept}
-        if not was_issued_here(scope):
-            raise WithoutCredentials("requests without its credentials: `split-pipeline local status` names their file")
-        return scope
+            return {**scope, "headers": kept}, receive
+        body = await read(receive, SIGNED_BYTES)
+        verify_signature(scope, body)
+        return scope, replayed(body, receive)
 
     def end_when_idle(self, seconds):
         """Ends this process and the functions' after so many seconds without a request."""
@@ -126,19 +148,68 @@ def is_webhook(path):
     return len(parts) > 4 and parts[1] == "restapis" and parts[4] == "_user_request_"
 
 
-def was_issued_here(scope):
-    """Whether a request names a key that this emulator issued, for which MiniStack verifies the signature itself."""
-    if scope["path"].startswith("/_"):
-        return False
-    given = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
-    if len(given) > 1:
-        return False
-    headers = {"authorization": "".join(given)}
+def webhook_request(scope):
+    """Returns a request of the webhook's sender as MiniStack is to see it: it can only invoke an API that there is."""
+    if apigateway_v1.find_api_scope(scope["path"].split("/")[2]) is None:
+        raise Refused("requests for an API that it does not have", "ForbiddenException")
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() in WEBHOOK_HEADERS]
+    return {**scope, "headers": kept, "query_string": b""}
+
+
+def verify_signature(scope, body):
+    """Refuses a request that is not signed with the secret of a key which this emulator issued.
+
+    MiniStack itself does not verify every request: not those of its other protocols, nor some with a signed query.
+    """
+    unknown = Refused(
+        "requests without its credentials: `split-pipeline local status` names their file", "InvalidClientTokenId"
+    )
+    headers = {}
+    for name, value in scope["headers"]:
+        name, value = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    key = extract_access_key_id(headers, query)
-    if is_root_access_key(key):
-        return False
-    return key in sts._sessions or any(stored == key for _, stored in iam._access_keys.to_dict())
+    is_signed = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
+    if not is_signed or scope["path"].startswith("/_") or QUERY_SIGNATURES & {name.lower() for name in query}:
+        raise unknown
+    signature = sigv4.parse_header_signature(headers)
+    if isinstance(signature, tuple) or is_root_access_key(signature.access_key_id):
+        raise unknown
+    key, token = signature.access_key_id, headers.get("x-amz-security-token", "")
+    session = sts._sessions.get(key)
+    account = session.get("AccountId") if session else find_iam_access_key_account(key)
+    credential = resolve_credential(key, account, token)
+    if isinstance(credential, CredentialResolutionError):
+        raise unknown
+    path = scope["raw_path"].decode("latin-1")
+    failure = sigv4.header_signature_failure(
+        signature, credential.secret_access_key, scope["method"], path, query, headers, body
+    )
+    failure = failure or sigv4.request_time_failure(signature)
+    if failure:
+        raise Refused("a request whose signature is wrong", failure[0])
+
+
+async def read(receive, limit):
+    """Reads the body of a request."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise Refused(f"bodies of more than {limit >> 20} MiB", "RequestEntityTooLargeException", 413)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def replayed(body, receive):
+    """Gives MiniStack a body that was read already."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message():
+        return messages.pop() if messages else await receive()
+
+    return next_message
 
 
 async def refuse(scope, send, refused):
@@ -146,8 +217,8 @@ async def refuse(scope, send, refused):
     message = f"the local emulator refuses {refused}"
     if any(name.lower() == b"content-type" and b"form-urlencoded" in value for name, value in scope["headers"]):
         error = f"<Error><Code>{refused.code}</Code><Message>{message}</Message></Error>"
-        return await respond(send, 403, b"text/xml", f"<ErrorResponse>{error}</ErrorResponse>")
-    await answer(send, 403, {"__type": refused.code, "message": message})
+        return await respond(send, refused.status, b"text/xml", f"<ErrorResponse>{error}</ErrorResponse>")
+    await answer(send, refused.status, {"__type": refused.code, "message": message})
 
 
 async def answer(send, status, body):
@@ -164,7 +235,7 @@ async def respond(send, status, content_type, text):
 def salt_credentials(token):
     """Makes the credentials of functions unguessable: MiniStack derives them from names alone."""
     def sha256(text):
-        return hashlib.sha256(token.encode() + text)
+        return hmac.new(token.encode(), b"credentials of functions: " + text, hashlib.sha256)
 
     lambda_runtime.hashlib = SimpleNamespace(sha256=sha256)
 
@@ -200,10 +271,13 @@ def refuse_other_users(handler):
 
 
 def users_of(ends):
-    """The users that own a connection's sockets, of its ends in this order."""
+    """The users that own the socket of an open connection with its ends in this order.
+
+    A closed one has no inode, and counts as root's.
+    """
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table]
-    return {row[7] for row in rows if row[1:3] == ends}
+    return {row[7] for row in rows if row[1:4] == [*ends, "01"] and row[9] != "0"}
 
 
 def socket_name(address):
@@ -220,6 +294,8 @@ def main():
     token = file["default"]["aws_session_token"]
     salt_credentials(token)
     guard_runtime_api()
+    # The one directory that no environment variable moves out of /tmp, where other users can write.
+    codebuild.WORKSPACE = os.path.join(tempfile.gettempdir(), "codebuild")
     gate = Gate(ministack.app, token, ministack._version())
     threading.Thread(target=gate.end_when_idle, args=[float(idle_seconds)], daemon=True).start()
     ministack.app = gate

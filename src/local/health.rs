@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use serde::Deserialize;
 
 use super::credentials::Credentials;
@@ -38,7 +39,11 @@ struct Answer {
 
 /// Asks what answers at an endpoint, and for a proof that it knows the credentials.
 pub(super) async fn ask(endpoint: &str, credentials: Option<&Credentials>) -> Health {
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
+    let client = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .redirect(Policy::none())
+        .build();
     let (Ok(client), Ok(nonce)) = (client, random::hex(NONCE_BYTES)) else {
         return Health::Nothing;
     };

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::programs;
+
 /// The field of `/proc/PID/stat` with the start time in clock ticks since boot, counted from the state on (proc(5):
 /// fields 22 and 3).
 const STAT_START_TIME: usize = 22 - 3;
@@ -121,7 +123,7 @@ fn proc_stat(pid: u32) -> Option<(String, String)> {
 
 /// State and start time from `ps`.
 fn ps(pid: u32) -> Option<(String, String)> {
-    let mut command = Command::new("ps");
+    let mut command = Command::new(programs::find("ps")?);
     command.args(["-o", "stat=,lstart=", "-p", &pid.to_string()]);
     // The time is written in the user's language and time zone otherwise, and either may change.
     command.env("LC_ALL", "C").env("TZ", "UTC");

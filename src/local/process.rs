@@ -53,6 +53,9 @@ pub(super) fn start(python: &Path, state: &State, idle: Duration) -> Result<Lead
         .env("AWS_ACCESS_KEY_ID", credentials.access_key_id())
         .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key())
         .env("TMPDIR", &directory)
+        // By default below /tmp, where other users can write.
+        .env("S3_DATA_DIR", directory.join("s3"))
+        .env("STATE_DIR", directory.join("state"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // Listeners that the pipeline does not need, on ports that would clash.
         .env("IOT_MTLS_ENABLED", "0")

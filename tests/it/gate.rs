@@ -121,6 +121,13 @@ async fn the_webhook_needs_its_secret_path_alone_and_leads_nowhere_else() {
             StatusCode::FORBIDDEN
         );
     }
+    let large = client()
+        .post(url.trim())
+        .body(vec![b' '; (10 << 20) + 1])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
     // Credentials and actions in the headers of a webhook's request are not read.
     let form = [
         ("content-type", "application/x-www-form-urlencoded"),

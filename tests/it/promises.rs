@@ -4,6 +4,8 @@
 //! table are sentences too; a block of code is not. [`SWEPT`] are the pages in which each such sentence must be quoted by a row,
 //! or be listed under [`NOT_PROMISES`] with the reason.
 //!
+//! The defences in SECURITY.md name their tests themselves: their rows count as rows of `docs/promises.md`.
+//!
 //! Test names are read from the sources: a function after `#[test]` or `#[tokio::test]`, also within `proptest!`, in the module
 //! that follows from its file and the inline modules around it.
 
@@ -38,6 +40,10 @@ const SWEPT: [&str; 3] = ["README.md", "SECURITY.md", "docs/how-it-works.md"];
 /// The sections of `docs/promises.md` whose rows need a reason in place of tests.
 const ARGUED: &str = "Argued, not tested";
 const NOT_PROMISES: &str = "Not promises";
+
+/// The page whose section of that name has tables of defences, each with its tests in the last cell.
+const SECURITY: &str = "SECURITY.md";
+const DEFENCES: &str = "Attackers and defences";
 
 /// The directories with tests, each with what their names start with.
 const SOURCES: [(&str, &str); 3] = [("tests/it", "it"), ("src", ""), ("handler/src", "handler")];
@@ -95,6 +101,24 @@ fn rows(page: &str) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// The rows of the tables of defences: an attack, what stands against it, and the tests that show it.
+fn defences(page: &str) -> Vec<Row> {
+    let section = page.split(&format!("\n## {DEFENCES}\n")).nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().map(cells).filter(|cells| cells.len() == 3);
+    let rows = rows.filter(|cells| !cells[0].starts_with("can") && !cells[0].starts_with("---"));
+    let quote = |words: &String| Quote {
+        file: SECURITY.to_owned(),
+        words: words.clone(),
+    };
+    let row = |cells: Vec<String>| Row {
+        section: DEFENCES.to_owned(),
+        quotes: cells[..2].iter().map(quote).collect(),
+        held_by: cells[2].clone(),
+    };
+    rows.map(row).collect()
 }
 
 /// The cells of a line of a table; none if it is no such line.
@@ -317,9 +341,9 @@ fn page(file: &str) -> String {
 }
 
 fn promised() -> Vec<Row> {
-    let rows = rows(&page("docs/promises.md"));
-    assert!(rows.len() > 20, "{}", rows.len());
-    rows
+    let (promises, defences) = (rows(&page("docs/promises.md")), defences(&page(SECURITY)));
+    assert!(promises.len() > 20 && defences.len() > 20, "{}", promises.len());
+    [promises, defences].concat()
 }
 
 #[track_caller]
