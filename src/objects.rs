@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{Object, ObjectVersion};
 use crate::aws::{Aws, AwsError, Outcome as _};
 
 pub mod content;
+pub mod lines;
 mod spilled;
 
 pub use spilled::{

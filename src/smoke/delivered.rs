@@ -10,7 +10,7 @@ use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
 use super::known::{FoundIn, Sent, Shape};
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::objects::content::{ReadError, fetch};
+use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, BucketOwnership};
 use crate::prefixes;
 use crate::results::Smoke;
@@ -72,6 +72,15 @@ struct NewObject {
     place: FoundIn,
 }
 
+impl FoundIn {
+    fn caps(self) -> Caps {
+        match self {
+            Self::Delivered => Caps::DELIVERED,
+            Self::Spilled => Caps::SPILLED,
+        }
+    }
+}
+
 impl Search {
     /// Starts a search for impressions that are sent as `lines`; objects that are there already do not count.
     pub async fn start(aws: &Aws, area: SearchArea, lines: &[String]) -> Result<Self, AwsError> {
@@ -104,20 +113,19 @@ impl Search {
         let mut new = self.list(aws).await?;
         new.retain(|object| !self.seen.contains(&object.key));
         for group in groups(&new) {
+            let bucket = &self.area.bucket;
             let reads = group
                 .iter()
-                .map(|object| fetch(aws, &self.area.bucket, &object.key));
+                .map(|object| fetch(aws, bucket, &object.key, Some(object.bytes), object.place.caps()));
             let read = try_join_all(reads).await?;
             let read = self.unless_all_denied(read)?;
             for (object, bytes) in group.iter().zip(read) {
-                let found = bytes.and_then(|bytes| Ok(self.sent.found_in(bytes)?));
+                let found = bytes.and_then(|bytes| self.sent.found_in(&bytes, object.place.caps()));
                 match found {
                     Ok(found) => {
                         self.unreadable.remove(&object.key);
                         self.seen.insert(object.key.clone());
-                        for candidates in &found {
-                            self.sent.count(candidates, object.place);
-                        }
+                        self.sent.count(&found, object.place);
                         self.objects
                             .extend((!found.is_empty()).then(|| object.key.clone()));
                     }
@@ -192,7 +200,7 @@ impl Search {
                 let bytes = object
                     .size()
                     .and_then(|size| u64::try_from(size).ok())
-                    .unwrap_or_default();
+                    .unwrap_or(Caps::DELIVERED.stored);
                 let key = object.key.unwrap_or_default();
                 // A prefix may be so short that it matches what the handler stores.
                 if !key.starts_with(SPILL_PREFIX) && !key.starts_with(REJECTED_PREFIX) {
@@ -260,7 +268,7 @@ mod tests {
                     .filter(|it| it.0.starts_with(input.prefix().unwrap()));
                 let object = |it: &(&str, &[u8])| {
                     let object = Object::builder().key(it.0).last_modified(DateTime::from_secs(0));
-                    object.build()
+                    object.size(it.1.len().try_into().unwrap()).build()
                 };
                 let contents = below.map(object).collect();
                 ListObjectsV2Output::builder()
