@@ -11,7 +11,7 @@ use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 use super::known::{FoundIn, Sent, Shape};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
-use crate::objects::{self, BucketOwnership};
+use crate::objects::{self, BucketOwnership, Skipped};
 use crate::prefixes;
 use crate::results::Smoke;
 
@@ -166,16 +166,13 @@ impl Search {
         self.sent.is_complete()
     }
 
-    /// The objects that could not be read, and why.
-    pub fn unreadable(&self) -> &BTreeMap<String, String> {
-        &self.unreadable
-    }
-
     /// Writes what was found into a result.
     pub fn report(self, result: &mut Smoke) {
         self.sent.report(result);
         result.bucket = self.area.bucket;
         result.objects = self.objects;
+        let skipped = self.unreadable.into_iter();
+        result.skipped = skipped.map(|(key, why)| Skipped { key, why }).collect();
     }
 
     fn is_recent(&self, object: &Object) -> bool {
@@ -316,15 +313,59 @@ mod tests {
         search.look(&aws).await.unwrap();
         search.look(&aws).await.unwrap();
         assert!(!search.is_complete());
-        let unreadable: Vec<_> = search.unreadable().keys().collect();
-        assert_eq!(unreadable, ["i/denied", "i/gzip"]);
         let mut result = Smoke::default();
         search.report(&mut result);
+        let skipped: Vec<_> = result.skipped.iter().map(|it| &*it.key).collect();
+        assert_eq!(skipped, ["i/denied", "i/gzip"]);
         assert_eq!((result.delivered, result.spilled, result.missing), (1, 1, 1));
         assert_eq!(
             result.objects,
             ["i/new", "spill/flags/dt=2026-01-31/r-0123456789abcdef.ndjson.gz"]
         );
+    }
+
+    #[tokio::test]
+    async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
+        let objects = Objects::default();
+        let rules = rules(&objects);
+        let aws = aws(&[], &rules.each_ref());
+        let lines = ["a", "b"].map(str::to_owned);
+        let mut search = Search::start(&aws, area(), &lines).await.unwrap();
+        let gzip = |text: &[u8]| crate::replay::gzip(text).unwrap();
+        // Each inflates past the caps, and repeats what was sent on the way there.
+        let mut bombs = vec![
+            ("i/bytes", gzip(&vec![b'x'; 1 << 20]).repeat(257)),
+            (
+                "i/lines",
+                gzip(&[&[b'x'; 1 << 20], &b"\nb\n"[..]].concat()).repeat(256),
+            ),
+            ("i/large", vec![b'a'; (256 << 20) + 1]),
+        ];
+        let repeats = (0..16).map(|index| {
+            (
+                &*format!("i/repeats-{index}").leak(),
+                gzip(&b"b\n".repeat(1 << 10)),
+            )
+        });
+        bombs.extend(repeats);
+        for (key, bomb) in bombs {
+            objects.lock().unwrap().push((key, bomb.leak()));
+        }
+        objects.lock().unwrap().push(("i/sent", b"a\n"));
+        search.look(&aws).await.unwrap();
+        assert!(search.is_complete());
+        let mut result = Smoke::default();
+        search.report(&mut result);
+        let skipped: Vec<_> = result.skipped.iter().map(|it| (&*it.key, &*it.why)).collect();
+        assert_eq!(
+            skipped,
+            [
+                ("i/bytes", "it has a line of more than 64 MiB"),
+                ("i/large", "it is more than 256 MiB"),
+                ("i/lines", "it inflates to more than 256 MiB"),
+            ]
+        );
+        assert_eq!((result.delivered, result.missing), (2, 0));
     }
 
     #[tokio::test]
