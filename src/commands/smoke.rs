@@ -24,15 +24,9 @@ use crate::resource::Adoption;
 use crate::results::Smoke;
 use crate::smoke::post::Header;
 use crate::smoke::{Batch, Poster, Search, SearchArea, Shape, SmokeError, shortfall};
-use crate::spec::{Bounded, Format, Monitoring, Name, Spec};
+use crate::spec::{Bounded, Format, Monitoring, RUN_BYTES, Spec};
 use crate::table::delivered_columns;
 use crate::undelivered::DELIVERY_SLACK;
-
-/// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
-pub(super) const RUN_BYTES: usize = 4;
-
-/// The longest name of a pipeline, less what makes an ephemeral one unique.
-const LONGEST_BASE: usize = 32 - 1 - 2 * RUN_BYTES;
 
 /// The shortest and longest time between two looks into the bucket.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -299,8 +293,7 @@ async fn open_webhook(session: &Session) -> Result<String, Failure> {
 
 /// The spec of a pipeline for one test, with a name of its own.
 fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
-    let base = ephemeral_base(spec);
-    let name = Name::new(format!("{base}-{run}")).map_err(|why| {
+    let name = spec.name.ephemeral(run).map_err(|why| {
         Failure::new(
             FailureKind::Smoke,
             format!("no name for an ephemeral pipeline: {why}"),
@@ -310,12 +303,6 @@ fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
         name,
         ..ephemeral_settings(spec)
     })
-}
-
-/// What the names of ephemeral pipelines start with.
-pub(super) fn ephemeral_base(spec: &Spec) -> &str {
-    let name = spec.name.as_str();
-    name[..name.len().min(LONGEST_BASE)].trim_end_matches('-')
 }
 
 /// What a spec says of an ephemeral pipeline: a bucket of its own, the smallest buffer, nothing that outlives
