@@ -190,24 +190,21 @@ impl Search {
         } = &self.area;
         let mut found = Vec::new();
         for prefix in prefixes::between(prefix, self.from, SystemTime::now()) {
-            for object in objects::list(aws, bucket, &prefix).await? {
-                if !self.is_recent(&object) {
-                    continue;
-                }
-                let bytes = object
-                    .size()
-                    .and_then(|size| u64::try_from(size).ok())
-                    .unwrap_or(Caps::DELIVERED.stored);
+            let add = |object: Object| {
+                let size = object.size().and_then(|size| u64::try_from(size).ok());
+                let is_recent = self.is_recent(&object);
                 let key = object.key.unwrap_or_default();
                 // A prefix may be so short that it matches what the handler stores.
-                if !key.starts_with(SPILL_PREFIX) && !key.starts_with(REJECTED_PREFIX) {
+                let is_stored = key.starts_with(SPILL_PREFIX) || key.starts_with(REJECTED_PREFIX);
+                if is_recent && !is_stored && !self.seen.contains(&key) {
                     found.push(NewObject {
                         key,
-                        bytes,
+                        bytes: size.unwrap_or(Caps::DELIVERED.stored),
                         place: FoundIn::Delivered,
                     });
                 }
-            }
+            };
+            objects::for_each(aws, bucket, &prefix, add).await?;
         }
         if self.places == Places::Delivered {
             return Ok(found);

@@ -129,7 +129,7 @@ impl Sent {
             read.map_err(|error| ReadError::malformed(error.to_string()))?;
         } else {
             lines::for_each(object, caps, |line| {
-                keep(self.of_line(line).into_iter().collect())
+                keep(self.of_line(line).into_iter().collect());
             })?;
         }
         Ok(found)
