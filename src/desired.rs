@@ -35,7 +35,7 @@ mod policies;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use deployer::{Purpose, policy as deployer_policy};
+pub use deployer::{Purpose, RestApis, policy as deployer_policy};
 pub(crate) use monitoring::{LATE_SECONDS, Metric, alarms_wanted, what_to_do};
 
 /// The alias of the KMS key that AWS manages for Kinesis.

@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{Object, ObjectVersion};
 use crate::aws::{Aws, AwsError, Outcome as _};
 
 pub mod content;
+pub mod lines;
 mod spilled;
 
 pub use spilled::{
@@ -47,9 +48,15 @@ pub async fn count(aws: &Aws, bucket: &str) -> Result<Count, AwsError> {
     }
 }
 
-/// Lists the objects under a prefix, in the order of their keys, without the markers that stand for folders.
-pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, AwsError> {
-    let (mut objects, mut token) = (Vec::new(), None);
+/// Gives the objects under a prefix one by one, in the order of their keys, without the markers that stand for folders. Holds a
+/// thousand: anyone who may write to the bucket decides how many there are.
+pub async fn for_each(
+    aws: &Aws,
+    bucket: &str,
+    prefix: &str,
+    mut each: impl FnMut(Object),
+) -> Result<(), AwsError> {
+    let mut token = None;
     loop {
         let request = || {
             let call = aws.s3.list_objects_v2().bucket(bucket).prefix(prefix);
@@ -57,10 +64,12 @@ pub async fn list(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<Object>, 
         };
         let page = aws.call("s3:ListBucket", request).await?;
         let found = page.contents.unwrap_or_default().into_iter();
-        objects.extend(found.filter(|object| !object.key().is_some_and(|key| key.ends_with('/'))));
+        found
+            .filter(|object| !object.key().is_some_and(|key| key.ends_with('/')))
+            .for_each(&mut each);
         token = page.next_continuation_token;
         if token.is_none() {
-            return Ok(objects);
+            return Ok(());
         }
     }
 }
@@ -75,12 +84,16 @@ pub async fn first(aws: &Aws, bucket: &str, prefix: &str) -> Result<Vec<String>,
 
 /// Finds the newest object below a prefix, and when it was written; none where there is no bucket.
 pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Object, SystemTime)>, AwsError> {
-    let objects = list(aws, bucket, prefix).await.found()?.unwrap_or_default();
-    let dated = objects.into_iter().filter_map(|object| {
-        let written = written_at(&object)?;
-        Some((object, written))
+    let mut newest: Option<(Object, SystemTime)> = None;
+    let looked = for_each(aws, bucket, prefix, |object| {
+        if let Some(at) = written_at(&object)
+            && newest.as_ref().is_none_or(|(_, newest)| at >= *newest)
+        {
+            newest = Some((object, at));
+        }
     });
-    Ok(dated.max_by_key(|(_, written)| *written))
+    looked.await.found()?;
+    Ok(newest)
 }
 
 /// When S3 stored an object.

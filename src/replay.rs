@@ -18,6 +18,7 @@ use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
 use crate::table::{Column, delivered_columns, number_fields};
 
+mod chunks;
 mod interruptible;
 pub(crate) mod shard;
 pub mod spilled;
@@ -108,6 +109,14 @@ struct Written {
     keys: Vec<String>,
 }
 
+impl Written {
+    fn add(&mut self, other: Self) {
+        self.copied += other.copied;
+        self.misfits += other.misfits;
+        self.keys.extend(other.keys);
+    }
+}
+
 impl Place {
     /// Where the pipeline of a spec has its impressions.
     pub fn new(spec: &Spec, names: &Names) -> Self {
@@ -144,7 +153,6 @@ impl Place {
         aws: &Aws,
     ) -> Result<Written, AwsError> {
         let mut written = Written::default();
-        let (mut rows, mut misfits) = (Vec::new(), Vec::new());
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
             self.write(&key, gzip(ndjson)?, mode, aws).await?;
@@ -152,23 +160,27 @@ impl Place {
             written.keys.push(key);
             return Ok(written);
         };
+        let mut rows = rows::Writer::new(columns).map_err(|error| broken(&error))?;
+        let mut misfits = Vec::new();
         for line in lines(ndjson) {
             let text = str::from_utf8(line).ok();
-            match text.and_then(|text| row(columns, text)) {
-                Some(row) => rows.push(row),
-                None => misfits.push(line),
+            if let Some(row) = text.and_then(|text| row(columns, text)) {
+                rows.push(row).map_err(|error| broken(&error))?;
+            } else {
+                misfits.extend_from_slice(line);
+                written.misfits += 1;
             }
         }
-        (written.copied, written.misfits) = (rows.len(), misfits.len());
-        if !rows.is_empty() {
+        written.copied = rows.rows();
+        if written.copied > 0 {
             let key = self.prefix_at(at)? + name + PARQUET_EXTENSION;
-            let parquet = rows::write(columns, &rows).map_err(|error| broken(&error))?;
+            let parquet = rows.finish().map_err(|error| broken(&error))?;
             self.write(&key, parquet, mode, aws).await?;
             written.keys.push(key);
         }
         if !misfits.is_empty() {
             let key = prefixes::known(&self.misfit_prefix, at) + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(&misfits.concat())?, mode, aws).await?;
+            self.write(&key, gzip(&misfits)?, mode, aws).await?;
             written.keys.push(key);
         }
         Ok(written)
@@ -195,7 +207,7 @@ impl Place {
     }
 }
 
-fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
+pub(crate) fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let gzip = encoder.write_all(ndjson).and_then(|()| encoder.finish());
     gzip.map_err(|error| broken(&error))

@@ -307,6 +307,8 @@ pub struct Smoke {
     pub bucket: String,
     /// The objects that they were found in.
     pub objects: Vec<String>,
+    /// New objects that could not be read, and why. What is missing may be in them.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What `replay` gives.

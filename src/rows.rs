@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +19,12 @@ use parquet::schema::types::Type;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use self::untrusted::{Budget, Untrusted, check_footer, check_pages};
+use crate::objects::content::Caps;
 use crate::table::{BIGINT, Column};
+
+mod thrift;
+pub mod untrusted;
 
 /// What a Parquet file starts with.
 pub const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
@@ -96,15 +102,25 @@ pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
 }
 
 /// The rows of a Parquet file.
-pub fn read(file: Bytes) -> Result<Vec<Row>, ParquetError> {
+pub fn read(file: &Bytes) -> Result<Vec<Row>, Untrusted> {
     let mut rows = Vec::new();
-    for_each(file, |row| rows.push(row))?;
+    for_each(file, Caps::DELIVERED.inflated, |row| rows.push(row))?;
     Ok(rows)
 }
 
-/// Gives every row of a Parquet file, one in memory at a time.
-pub fn for_each(file: Bytes, mut each: impl FnMut(Row)) -> Result<(), ParquetError> {
-    let reader = SerializedFileReader::new(file)?;
+/// Gives every row of a Parquet file, one in memory at a time, of a file whose pages and rows have no more bytes than a cap.
+pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), Untrusted> {
+    check_footer(file)?;
+    // What is odd beyond what is checked makes the library panic rather than fail, in places.
+    let read = AssertUnwindSafe(|| for_each_checked(file, cap, each));
+    catch_unwind(read).unwrap_or(Err(Untrusted::ReaderFailed))
+}
+
+fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), Untrusted> {
+    let reader = SerializedFileReader::new(file.clone())?;
+    check_pages(file, reader.metadata(), &mut Budget::new(cap))?;
+    // A few bytes of a dictionary can be the text of millions of rows.
+    let mut budget = Budget::new(cap);
     for row in reader.get_row_iter(None)? {
         let row = row?;
         let cells = row.get_column_iter().filter_map(|(name, field)| {
@@ -116,53 +132,116 @@ pub fn for_each(file: Bytes, mut each: impl FnMut(Row)) -> Result<(), ParquetErr
             };
             Some((name.clone(), cell))
         });
-        each(cells.collect());
+        let row: Row = cells.collect();
+        budget.spend(row.values().map(Cell::size).sum())?;
+        each(row);
     }
     Ok(())
 }
 
+/// How many rows are held before they are written: a row takes more memory than a short impression.
+const GROUP_ROWS: usize = 64 * 1024;
+
+/// How many bytes of rows are held before they are written, unless one row alone has more.
+const GROUP_BYTES: u64 = 16 * 1024 * 1024;
+
 /// A Parquet file of rows.
 pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
-    let fields = columns.iter().map(|column| {
-        let (physical, converted) = match column.kind {
-            BIGINT => (PhysicalType::INT64, ConvertedType::NONE),
-            _ => (PhysicalType::BYTE_ARRAY, ConvertedType::UTF8),
-        };
-        let field = Type::primitive_type_builder(&column.name, physical);
-        let field = field
-            .with_converted_type(converted)
-            .with_repetition(Repetition::OPTIONAL);
-        field.build().map(Arc::new)
-    });
-    let fields = fields.collect::<Result<_, _>>()?;
-    let schema = Type::group_type_builder("impression")
-        .with_fields(fields)
-        .build()?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))?;
-    let mut group = file.next_row_group()?;
-    for column in columns {
-        let Some(mut writer) = group.next_column()? else {
-            break;
-        };
-        let cells: Vec<_> = rows.iter().map(|row| row.get(&column.name)).collect();
-        let levels: Vec<i16> = cells.iter().map(|cell| cell.is_some().into()).collect();
-        let cells = cells.into_iter().flatten();
-        if column.kind == BIGINT {
-            let numbers: Vec<_> = cells.filter_map(Cell::number).collect();
-            writer
-                .typed::<Int64Type>()
-                .write_batch(&numbers, Some(&levels), None)?;
-        } else {
-            let texts: Vec<_> = cells.filter_map(Cell::bytes).collect();
-            writer
-                .typed::<ByteArrayType>()
-                .write_batch(&texts, Some(&levels), None)?;
-        }
-        writer.close()?;
+    let mut writer = Writer::new(columns)?;
+    rows.iter().try_for_each(|row| writer.push(row.clone()))?;
+    writer.finish()
+}
+
+/// Writes a Parquet file row by row, of which it holds some at a time.
+pub struct Writer<'a> {
+    columns: &'a [Column],
+    file: SerializedFileWriter<Vec<u8>>,
+    group: Vec<Row>,
+    bytes: u64,
+    /// How many rows there are.
+    rows: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Starts a file with these columns.
+    pub fn new(columns: &'a [Column]) -> Result<Self, ParquetError> {
+        let fields = columns.iter().map(|column| {
+            let (physical, converted) = match column.kind {
+                BIGINT => (PhysicalType::INT64, ConvertedType::NONE),
+                _ => (PhysicalType::BYTE_ARRAY, ConvertedType::UTF8),
+            };
+            let field = Type::primitive_type_builder(&column.name, physical);
+            let field = field
+                .with_converted_type(converted)
+                .with_repetition(Repetition::OPTIONAL);
+            field.build().map(Arc::new)
+        });
+        let fields = fields.collect::<Result<_, _>>()?;
+        let schema = Type::group_type_builder("impression")
+            .with_fields(fields)
+            .build()?;
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+        let file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))?;
+        Ok(Self {
+            columns,
+            file,
+            group: Vec::new(),
+            bytes: 0,
+            rows: 0,
+        })
     }
-    group.close()?;
-    file.into_inner()
+
+    /// Adds a row.
+    pub fn push(&mut self, row: Row) -> Result<(), ParquetError> {
+        self.bytes += row.values().map(Cell::size).sum::<u64>();
+        self.rows += 1;
+        self.group.push(row);
+        if self.group.len() >= GROUP_ROWS || self.bytes >= GROUP_BYTES {
+            self.write_group()?;
+        }
+        Ok(())
+    }
+
+    /// How many rows were added.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The whole file.
+    pub fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+        if !self.group.is_empty() {
+            self.write_group()?;
+        }
+        self.file.into_inner()
+    }
+
+    fn write_group(&mut self) -> Result<(), ParquetError> {
+        let mut group = self.file.next_row_group()?;
+        for column in self.columns {
+            let Some(mut writer) = group.next_column()? else {
+                break;
+            };
+            let cells: Vec<_> = self.group.iter().map(|row| row.get(&column.name)).collect();
+            let levels: Vec<i16> = cells.iter().map(|cell| cell.is_some().into()).collect();
+            let cells = cells.into_iter().flatten();
+            if column.kind == BIGINT {
+                let numbers: Vec<_> = cells.filter_map(Cell::number).collect();
+                writer
+                    .typed::<Int64Type>()
+                    .write_batch(&numbers, Some(&levels), None)?;
+            } else {
+                let texts: Vec<_> = cells.filter_map(Cell::bytes).collect();
+                writer
+                    .typed::<ByteArrayType>()
+                    .write_batch(&texts, Some(&levels), None)?;
+            }
+            writer.close()?;
+        }
+        group.close()?;
+        self.group.clear();
+        self.bytes = 0;
+        Ok(())
+    }
 }
 
 impl Cell {
@@ -170,6 +249,14 @@ impl Cell {
         match self {
             Self::Number(number) => Some(*number),
             Self::Text(_) => None,
+        }
+    }
+
+    /// How many bytes of a file's rows it is.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Number(_) => 8,
+            Self::Text(text) => text.len() as u64,
         }
     }
 
@@ -240,6 +327,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_held_in_small_groups_and_all_of_them_written() {
+        let columns = columns();
+        let small = row(&columns, r#"{"key":"a"}"#).unwrap();
+        let large = row(&columns, &format!("{{\"key\":\"{}\"}}", "x".repeat(1 << 20))).unwrap();
+        let rows = [vec![small; GROUP_ROWS + 1], vec![large; 17]].concat();
+        let mut writer = Writer::new(&columns).unwrap();
+        for row in &rows {
+            writer.push(row.clone()).unwrap();
+            assert!(writer.group.len() < GROUP_ROWS && writer.bytes < GROUP_BYTES);
+        }
+        assert_eq!(writer.rows(), rows.len());
+        let file = Bytes::from(writer.finish().unwrap());
+        let groups = SerializedFileReader::new(file.clone()).unwrap().num_row_groups();
+        assert_eq!(groups, 3);
+        assert!(read(&file).unwrap() == rows);
+    }
+
+    #[test]
     fn files_are_read_as_they_were_written() {
         let columns = columns();
         let impressions = [
@@ -250,11 +355,11 @@ mod tests {
         let rows: Vec<_> = impressions.iter().map(|it| row(&columns, it).unwrap()).collect();
         let file = write(&columns, &rows).unwrap();
         assert!(file.starts_with(PARQUET_MAGIC));
-        assert_eq!(read(file.into()).unwrap(), rows);
+        assert_eq!(read(&file.into()).unwrap(), rows);
         assert_eq!(
-            read(write(&columns, &[]).unwrap().into()).unwrap(),
+            read(&write(&columns, &[]).unwrap().into()).unwrap(),
             [] as [Row; 0]
         );
-        assert!(read(Bytes::from_static(b"PAR1 and nothing else")).is_err());
+        assert!(read(&Bytes::from_static(b"PAR1 and nothing else")).is_err());
     }
 }

@@ -6,7 +6,6 @@ pub mod batch;
 pub mod delivered;
 pub mod known;
 pub mod post;
-mod reading;
 
 pub use batch::Batch;
 pub use delivered::{Search, SearchArea};

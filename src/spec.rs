@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 mod bounded;
 mod diagnose;
+mod ephemeral;
 mod fault;
 mod lists;
 mod locate;
@@ -25,7 +26,9 @@ mod yaml;
 mod tests;
 
 pub use bounded::{Bounded, LogRetentionDays};
+use diagnose::ReservedName;
 pub use diagnose::{IMPRESSION_FIELDS, Parsed};
+pub use ephemeral::RUN_BYTES;
 pub use lists::{Fields, GAPS_TAG, Tags};
 pub use monitoring::{Email, Monitoring, TopicArn};
 pub use prefix::{ErrorPrefix, Prefix};
@@ -256,7 +259,16 @@ impl Spec {
     ///
     /// Every problem of the text at once, in the order of the text.
     pub fn parse(text: &str, origin: &str) -> Result<Parsed, SpecError> {
-        diagnose::parse(text, origin)
+        diagnose::parse(text, origin, ReservedName::Refused)
+    }
+
+    /// Parses the spec of a pipeline that is to be deleted, which may be an ephemeral one that was left behind.
+    ///
+    /// # Errors
+    ///
+    /// Every other problem of the text at once, in the order of the text.
+    pub fn parse_to_delete(text: &str, origin: &str) -> Result<Parsed, SpecError> {
+        diagnose::parse(text, origin, ReservedName::Allowed)
     }
 
     /// Gives the spec's JSON Schema, for editors.

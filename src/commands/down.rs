@@ -18,7 +18,7 @@ use crate::ui::Answer;
 use crate::undelivered::{self, KnownGaps, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
-    let session = Session::open(context).await?;
+    let session = Session::open_to_delete(context).await?;
     if session.spec.protect {
         let message = "the spec protects this pipeline; nothing was deleted";
         return Err(Failure::new(FailureKind::Conflict, message)

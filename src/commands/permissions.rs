@@ -2,12 +2,13 @@
 
 use super::Context;
 use super::session::Session;
-use super::smoke::{RUN_BYTES, ephemeral_base, ephemeral_settings};
+use super::smoke::ephemeral_settings;
 use crate::cli;
-use crate::desired::{Purpose, deployer_policy};
+use crate::desired::{Purpose, RestApis, deployer_policy};
 use crate::failure::{Exit, Failure};
 use crate::names::Names;
 use crate::results;
+use crate::spec::Spec;
 
 /// How long a managed policy may be, white space not counted (IAM, "IAM and AWS STS quotas").
 const MANAGED_POLICY_CHARACTERS: usize = 6144;
@@ -15,12 +16,17 @@ const MANAGED_POLICY_CHARACTERS: usize = 6144;
 pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let purposes: Vec<_> = args.commands().iter().copied().map(purpose).collect();
-    let (names, spec) = if args.ephemeral {
-        (ephemeral_names(&session), ephemeral_settings(&session.spec))
+    let (spec, names) = if args.ephemeral {
+        ephemeral(&session.spec, &session.names)
     } else {
-        (session.names.clone(), session.spec.clone())
+        (session.spec.clone(), session.names.clone())
     };
-    let policy = deployer_policy(&purposes, &spec, &names);
+    let apis = if args.ephemeral {
+        RestApis::OfRegion
+    } else {
+        rest_apis(&session).await?
+    };
+    let policy = deployer_policy(&purposes, &spec, &names, &apis);
     let characters = policy.to_string().chars().count();
     if characters > MANAGED_POLICY_CHARACTERS {
         context.ui.warn(&format!(
@@ -32,11 +38,29 @@ pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// The names of every ephemeral pipeline: `?` is any one character to IAM.
-fn ephemeral_names(session: &Session) -> Names {
-    let name = format!("{}-{}", ephemeral_base(&session.spec), "?".repeat(2 * RUN_BYTES));
-    let aws = &session.aws;
-    Names::new(&name, &aws.account, &aws.partition, &aws.region)
+/// The pipeline's REST API, and younger ones with its tags, which `up` deletes.
+async fn rest_apis(session: &Session) -> Result<RestApis, Failure> {
+    let want = session.desired(None).rest_api;
+    let (ui, region) = (&session.context.ui, &session.aws.region);
+    match session.context.unless_interrupted(want.ids(&session.aws)).await? {
+        Ok(ids) if !ids.is_empty() => return Ok(RestApis::WithIds(ids)),
+        Ok(_) => ui.note(&format!(
+            "{} has no REST API yet, so the policy names all REST APIs in {region}: run `split-pipeline permissions` \
+             again after `split-pipeline up`",
+            session.spec.name
+        )),
+        Err(error) => ui.warn(&format!(
+            "could not look for the pipeline's REST API, so the policy names all REST APIs in {region}: {error}"
+        )),
+    }
+    Ok(RestApis::OfRegion)
+}
+
+/// The settings and names of every ephemeral pipeline of a spec.
+fn ephemeral(spec: &Spec, names: &Names) -> (Spec, Names) {
+    let pattern = spec.name.ephemeral_pattern();
+    let names = Names::new(&pattern, names.account(), names.partition(), names.region());
+    (ephemeral_settings(spec), names)
 }
 
 fn purpose(command: cli::Permitted) -> Purpose {
@@ -48,3 +72,6 @@ fn purpose(command: cli::Permitted) -> Purpose {
         cli::Permitted::Replay => Purpose::Replay,
     }
 }
+
+#[cfg(test)]
+mod tests;

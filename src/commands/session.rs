@@ -17,7 +17,7 @@ use crate::local;
 use crate::names::{Names, webhook_url};
 use crate::observe::{Snapshot, observe};
 use crate::progress::{Event, Progress as _};
-use crate::spec::{Architecture, MAX_BYTES, Spec, TopicArn};
+use crate::spec::{Architecture, MAX_BYTES, Parsed, Spec, SpecError, TopicArn};
 
 /// The region of the emulator, where nothing else names one.
 const LOCAL_REGION: &str = "us-east-1";
@@ -35,6 +35,16 @@ impl Session {
     /// Reads the spec and connects to AWS, or to the emulator.
     pub(super) async fn open(context: &Context) -> Result<Self, Failure> {
         let spec = read_spec(context).await?;
+        Self::connect(context, spec).await
+    }
+
+    /// The same for a pipeline that is to be deleted, which may be an ephemeral one that was left behind.
+    pub(super) async fn open_to_delete(context: &Context) -> Result<Self, Failure> {
+        let spec = read_spec_with(context, Spec::parse_to_delete).await?;
+        Self::connect(context, spec).await
+    }
+
+    async fn connect(context: &Context, spec: Spec) -> Result<Self, Failure> {
         let target = target(context, &spec).await?;
         let connect = Aws::connect(&target, Arc::clone(&context.ui) as _, context.interrupt.clone());
         let aws = context.unless_interrupted(connect).await??;
@@ -196,6 +206,13 @@ impl Session {
 
 /// Reads and checks the spec; its warnings go to the user.
 pub(super) async fn read_spec(context: &Context) -> Result<Spec, Failure> {
+    read_spec_with(context, Spec::parse).await
+}
+
+async fn read_spec_with(
+    context: &Context,
+    parse: impl Fn(&str, &str) -> Result<Parsed, SpecError>,
+) -> Result<Spec, Failure> {
     let input = Input::at(&context.global.file);
     let origin = input.name();
     // One byte more than allowed tells a text that is too long without reading all of it.
@@ -214,7 +231,7 @@ pub(super) async fn read_spec(context: &Context) -> Result<Spec, Failure> {
             format!("{origin}: the spec is not UTF-8 text, from byte {at} on"),
         )
     })?;
-    let parsed = Spec::parse(&text, &origin)?;
+    let parsed = parse(&text, &origin)?;
     for warning in &parsed.warnings {
         context.ui.warn(warning);
     }

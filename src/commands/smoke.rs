@@ -16,26 +16,23 @@ use crate::cli;
 use crate::desired::kept_fields;
 use crate::destroy::Data;
 use crate::failure::{Exit, Failure, FailureKind, whole_chain};
-use crate::objects::BucketOwnership;
+use crate::objects::{BucketOwnership, Skipped};
 use crate::progress::{Event, Progress as _};
 use crate::random;
 use crate::resource::Adoption;
 use crate::results::Smoke;
 use crate::smoke::post::Header;
 use crate::smoke::{Batch, Poster, Search, SearchArea, Shape, SmokeError, shortfall};
-use crate::spec::{Bounded, Format, Monitoring, Name, Spec};
+use crate::spec::{Bounded, Format, Monitoring, RUN_BYTES, Spec};
 use crate::table::delivered_columns;
 use crate::undelivered::DELIVERY_SLACK;
 use crate::{junit, local};
 
-/// Random bytes that make an ephemeral pipeline's name and a run's impressions its own.
-pub(super) const RUN_BYTES: usize = 4;
-
-/// The longest name of a pipeline, less what makes an ephemeral one unique.
-const LONGEST_BASE: usize = 32 - 1 - 2 * RUN_BYTES;
-
 /// The shortest and longest time between two looks into the bucket.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How many objects a warning names.
+const MOST_SHOWN: usize = 20;
 
 /// What to do about a payload that is none.
 const PAYLOAD: &str = r#"--payload names a file such as [{"key": "user-1", "split": "my-flag"}]; without it, impressions are made up"#;
@@ -231,22 +228,28 @@ async fn send_and_find(
         delivery_ms: started.elapsed().as_millis(),
         ..Smoke::default()
     };
-    warn_of_unreadable(context, &search);
     search.report(&mut result);
+    warn_of_skipped(context, &result);
     Ok(result)
 }
 
-/// Names the objects that may have what is missing.
-fn warn_of_unreadable(context: &Context, search: &Search) {
-    let unreadable = search.unreadable();
-    let Some((key, why)) = unreadable.first_key_value().filter(|_| !search.is_complete()) else {
+/// Names the objects that could not be read.
+fn warn_of_skipped(context: &Context, smoke: &Smoke) {
+    if smoke.skipped.is_empty() {
         return;
-    };
-    let others = match unreadable.len() - 1 {
-        0 => String::new(),
-        others => format!(", and {others} more objects could not be read"),
-    };
-    let warning = format!("the missing impressions may be in {key}, which could not be read ({why}){others}");
+    }
+    let count = smoke.skipped.len();
+    let objects = if count == 1 { "object" } else { "objects" };
+    let mut warning = format!("{count} new {objects} could not be read");
+    if smoke.missing > 0 {
+        warning.push_str(", which may have the missing impressions");
+    }
+    for Skipped { key, why } in smoke.skipped.iter().take(MOST_SHOWN) {
+        warning = format!("{warning}\n{key}: {why}");
+    }
+    if let Some(more @ 1..) = count.checked_sub(MOST_SHOWN) {
+        warning = format!("{warning}\nand {more} more; `--output json` lists all of them");
+    }
     context.ui.warn(&warning);
 }
 
@@ -299,8 +302,7 @@ async fn open_webhook(session: &Session) -> Result<String, Failure> {
 
 /// The spec of a pipeline for one test, with a name of its own.
 fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
-    let base = ephemeral_base(spec);
-    let name = Name::new(format!("{base}-{run}")).map_err(|why| {
+    let name = spec.name.ephemeral(run).map_err(|why| {
         Failure::new(
             FailureKind::Smoke,
             format!("no name for an ephemeral pipeline: {why}"),
@@ -310,12 +312,6 @@ fn ephemeral(spec: &Spec, run: &str) -> Result<Spec, Failure> {
         name,
         ..ephemeral_settings(spec)
     })
-}
-
-/// What the names of ephemeral pipelines start with.
-pub(super) fn ephemeral_base(spec: &Spec) -> &str {
-    let name = spec.name.as_str();
-    name[..name.len().min(LONGEST_BASE)].trim_end_matches('-')
 }
 
 /// What a spec says of an ephemeral pipeline: a bucket of its own, the smallest buffer, nothing that outlives

@@ -24,6 +24,15 @@ pub enum Purpose {
     Replay,
 }
 
+/// The REST APIs that a policy is about. AWS chooses an API's id, so a policy that is written before cannot name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestApis {
+    /// All of the region: there is none of the pipeline's yet, or nobody knows.
+    OfRegion,
+    /// Those with these ids.
+    WithIds(Vec<String>),
+}
+
 /// What is needed of one kind of resource: to look at it, to make and change it, to delete it.
 struct Needs {
     sid: &'static str,
@@ -50,7 +59,7 @@ impl Needs {
 }
 
 /// The policy of somebody who runs these commands on this pipeline.
-pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
+pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names, apis: &RestApis) -> Value {
     let needs = [
         bucket(spec, names),
         objects(spec, names),
@@ -62,9 +71,9 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names) -> Value {
         catalog(spec, names),
         delivery_stream(names),
         function(names),
-        all_rest_apis(names),
-        rest_apis(names),
-        api_tags(names),
+        all_rest_apis(names, apis),
+        rest_apis(names, apis),
+        api_tags(names, apis),
         alarms(names),
         metrics(),
         alarm_topic(names),
@@ -484,21 +493,32 @@ fn dashboard(names: &Names) -> Needs {
     }
 }
 
-fn all_rest_apis(names: &Names) -> Needs {
+/// To find the pipeline's API among all, and to create it where there is none.
+fn all_rest_apis(names: &Names, apis: &RestApis) -> Needs {
     Needs {
         sid: "RestApis",
         resources: vec![names.api_gateway_arn("/restapis")],
         look: &["apigateway:GET"],
-        make: &["apigateway:POST", "apigateway:UpdateRestApiPolicy"],
+        make: match apis {
+            RestApis::OfRegion => &["apigateway:POST", "apigateway:UpdateRestApiPolicy"],
+            RestApis::WithIds(_) => &[],
+        },
         delete: &[],
     }
 }
 
-/// AWS chooses an API's id, so a policy that is written before cannot name it.
-fn rest_apis(names: &Names) -> Needs {
+fn rest_apis(names: &Names, apis: &RestApis) -> Needs {
     Needs {
         sid: "RestApi",
-        resources: vec![names.api_gateway_arn("/restapis/*")],
+        resources: match apis {
+            RestApis::OfRegion => vec![names.api_gateway_arn("/restapis/*")],
+            RestApis::WithIds(ids) => {
+                let paths = ids
+                    .iter()
+                    .flat_map(|id| [format!("/restapis/{id}"), format!("/restapis/{id}/*")]);
+                paths.map(|path| names.api_gateway_arn(&path)).collect()
+            }
+        },
         look: &["apigateway:GET"],
         make: &[
             "apigateway:DELETE",
@@ -511,10 +531,23 @@ fn rest_apis(names: &Names) -> Needs {
     }
 }
 
-fn api_tags(names: &Names) -> Needs {
+/// What is tagged is in the path as an ARN, which AWS compares encoded or not. No name in it has a slash or a percent sign, so
+/// no ARN of another API matches.
+fn api_tags(names: &Names, apis: &RestApis) -> Needs {
     Needs {
         sid: "RestApiTags",
-        resources: vec![names.api_gateway_arn("/tags/*restapis*")],
+        resources: match apis {
+            RestApis::OfRegion => vec![names.api_gateway_arn("/tags/*restapis*")],
+            RestApis::WithIds(ids) => {
+                let paths = ids.iter().flat_map(|id| {
+                    [
+                        format!("/tags/*restapis/{id}*"),
+                        format!("/tags/*restapis%2F{id}*"),
+                    ]
+                });
+                paths.map(|path| names.api_gateway_arn(&path)).collect()
+            }
+        },
         look: &[],
         make: &["apigateway:DELETE", "apigateway:PUT"],
         delete: &[],

@@ -1,20 +1,42 @@
-//! Reading an object without trusting it: never more than a limit in memory, and an error that concerns it alone told from one
-//! that concerns every object.
+//! Reading an object without trusting it: caps on its size as stored, on what it inflates to and on its lines, and an error that
+//! concerns it alone told from one that concerns every object.
 
-use std::io::{self, Read};
+use std::io;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 
-/// The most bytes of one object that are held as they are stored. The handler inflates at most 64 MiB a request, and Firehose
-/// gathers at most 128 MiB.
-pub const MAX_STORED_BYTES: u64 = 256 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
 
-/// The most bytes that one object is inflated to. The handler takes 64 MiB of impressions a request; pseudonyms can make them
-/// longer.
-pub const MAX_INFLATED_BYTES: u64 = 256 * 1024 * 1024;
+/// The most that is read of one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Bytes as they are stored, all of which are held in memory.
+    pub stored: u64,
+    /// Bytes once they are inflated, of which one line at a time is held.
+    pub inflated: u64,
+    /// Bytes of a line.
+    pub line: u64,
+}
+
+impl Caps {
+    /// Of an object that the handler spilled: 64 MiB of impressions a request, which pseudonyms can make longer. Even text that
+    /// cannot be compressed is stored in little more than that.
+    pub const SPILLED: Self = Self {
+        stored: 128 * MIB,
+        inflated: 256 * MIB,
+        line: 64 * MIB,
+    };
+
+    /// Of an object that Firehose delivered: its buffer takes 128 MiB before compression, and Firehose raises it where delivery
+    /// falls behind (Firehose guide, "Understand data delivery"). No impression is longer than what the handler takes.
+    pub const DELIVERED: Self = Self {
+        stored: 256 * MIB,
+        inflated: 256 * MIB,
+        line: 64 * MIB,
+    };
+}
 
 /// Why an object's content was not read.
 #[derive(Debug, thiserror::Error)]
@@ -29,39 +51,104 @@ pub enum ReadError {
     #[error("not received whole: {0}")]
     Incomplete(String),
     /// It is larger than anything that a pipeline writes.
-    #[error("larger than {limit} MiB")]
+    #[error("{what} more than {} MiB", limit / MIB)]
     TooLarge {
+        /// What of it is too large.
+        what: Excess,
         /// The most that is read.
         limit: u64,
     },
     /// Its content is not what its name says.
     #[error("{0}")]
-    Malformed(#[from] io::Error),
+    Malformed(io::Error),
+}
+
+/// What of an object is larger than its cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// Its bytes as they are stored.
+    Stored,
+    /// What it inflates to.
+    Inflated,
+    /// A line.
+    Line,
+}
+
+impl std::fmt::Display for Excess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stored => "it is",
+            Self::Inflated => "it inflates to",
+            Self::Line => "it has a line of",
+        })
+    }
 }
 
 impl ReadError {
-    fn too_large(limit: u64) -> Self {
-        Self::TooLarge {
-            limit: limit / 1024 / 1024,
+    /// An object whose content makes no sense, and why.
+    pub fn malformed(why: impl Into<String>) -> Self {
+        Self::Malformed(io::Error::new(io::ErrorKind::InvalidData, why.into()))
+    }
+}
+
+/// A reader within a reader hands on why it stopped as an `io::Error`.
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::Malformed)
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Malformed(error) => error,
+            other => Self::other(other),
         }
     }
 }
 
-/// Reads an object's bytes. The outer error concerns every object: credentials, the network, an interruption.
-pub async fn fetch(aws: &Aws, bucket: &str, key: &str) -> Result<Result<Bytes, ReadError>, AwsError> {
+/// Reads an object's bytes: no more than it had when it was listed, if it was, and than its cap. The outer error concerns every
+/// object: credentials, the network, an interruption.
+pub async fn fetch(
+    aws: &Aws,
+    bucket: &str,
+    key: &str,
+    listed: Option<u64>,
+    caps: Caps,
+) -> Result<Result<Bytes, ReadError>, AwsError> {
+    let too_large = |bytes: u64| match listed {
+        _ if bytes > caps.stored => Some(ReadError::TooLarge {
+            what: Excess::Stored,
+            limit: caps.stored,
+        }),
+        Some(listed) if bytes > listed => Some(ReadError::Incomplete("it grew meanwhile".to_owned())),
+        _ => None,
+    };
+    if let Some(error) = listed.and_then(too_large) {
+        return Ok(Err(error));
+    }
     let request = || aws.s3.get_object().bucket(bucket).key(key).send();
     let object = match aws.call("s3:GetObject", request).await {
         Ok(object) => object,
         Err(error) => return refused(error).map(Err),
     };
+    let length = object
+        .content_length
+        .and_then(|length| u64::try_from(length).ok());
+    if let Some(error) = length.and_then(too_large) {
+        return Ok(Err(error));
+    }
     let mut body = object.body;
-    let mut bytes = BytesMut::new();
+    let room = length.and_then(|length| usize::try_from(length).ok());
+    let mut bytes = BytesMut::with_capacity(room.unwrap_or_default());
     loop {
         match body.try_next().await {
-            Ok(Some(part)) if (bytes.len() + part.len()) as u64 > MAX_STORED_BYTES => {
-                return Ok(Err(ReadError::too_large(MAX_STORED_BYTES)));
+            Ok(Some(part)) => {
+                if let Some(error) = too_large((bytes.len() + part.len()) as u64) {
+                    return Ok(Err(error));
+                }
+                bytes.extend_from_slice(&part);
             }
-            Ok(Some(part)) => bytes.extend_from_slice(&part),
             Ok(None) => return Ok(Ok(bytes.freeze())),
             Err(error) => return Ok(Err(ReadError::Incomplete(error.to_string()))),
         }
@@ -78,20 +165,6 @@ fn refused(error: AwsError) -> Result<ReadError, AwsError> {
         }
         _ => Err(error),
     }
-}
-
-/// Inflates gzipped text of at most `limit` bytes, of one member or of several.
-pub fn inflate(gzip: &[u8], limit: u64) -> Result<String, ReadError> {
-    let mut text = Vec::new();
-    let read = MultiGzDecoder::new(gzip).take(limit + 1).read_to_end(&mut text);
-    read.map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the gzip data is cut off"),
-        _ => io::Error::new(error.kind(), format!("not valid gzip: {error}")),
-    })?;
-    if text.len() as u64 > limit {
-        return Err(ReadError::too_large(limit));
-    }
-    String::from_utf8(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text").into())
 }
 
 #[cfg(test)]

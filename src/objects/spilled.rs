@@ -9,7 +9,7 @@ use aws_sdk_s3::types::Object;
 use serde::Serialize;
 use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
 
-use super::{list, written_at};
+use super::{for_each, written_at};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::spec::Spec;
 
@@ -157,9 +157,10 @@ pub async fn spilled(
     };
     let mut spilled = Spilled::default();
     for prefix in prefixes {
-        for object in list(aws, bucket, &prefix).await.found()?.unwrap_or_default() {
+        let listed = for_each(aws, bucket, &prefix, |object| {
             spilled.add(object, pipeline, ownership);
-        }
+        });
+        listed.await.found()?;
     }
     spilled
         .objects

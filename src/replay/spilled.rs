@@ -3,25 +3,29 @@
 
 use std::time::Duration;
 
-use split_pipeline_handler::deliver::deliver;
+use split_pipeline_handler::deliver::{Delivery, deliver};
 use split_pipeline_handler::elements::stored;
-use split_pipeline_handler::pack::{Packed, Records, pack, requests};
+use split_pipeline_handler::pack::{Records, pack, requests};
 use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::chunks::{Counted, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, Place, ReplayError, Written};
+use super::{Mode, Place, ReplayError, Written, broken};
 use crate::aws::wait::GRACE;
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::objects::content::{MAX_INFLATED_BYTES, ReadError, fetch, inflate};
+use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
 use crate::progress::Event;
 use crate::results::Replay;
 
-/// How long one object's impressions are sent again: a shard takes 1 MB per second, and an object has some 20.
+/// How long a chunk of an object's impressions is sent again: a shard takes 1 MB per second, and a chunk has some 8.
 const SENDING: Duration = Duration::from_mins(2);
+
+/// How many bytes of impressions that no record can hold go into one object.
+const OVERSIZED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The error codes by which Kinesis refuses a record rather than the caller or the moment (Kinesis API reference, `PutRecords`).
 const REFUSES_RECORD: [&str; 3] = [
@@ -130,17 +134,15 @@ impl Replaying<'_> {
 
     async fn one(&mut self, object: &SpilledObject) -> Result<ObjectOutcome, AwsError> {
         self.aws.go_on()?;
-        let fetched = fetch(self.aws, &self.place.bucket, &object.key).await?;
-        let read = fetched.and_then(|gzip| inflate(&gzip, MAX_INFLATED_BYTES));
-        let ndjson = match read {
-            Ok(ndjson) => ndjson,
+        let (bucket, key) = (&self.place.bucket, &object.key);
+        let fetched = fetch(self.aws, bucket, key, Some(object.bytes), Caps::SPILLED).await?;
+        let counted = fetched.and_then(|gzip| count(&gzip, self.place).map(|counted| (gzip, counted)));
+        let (gzip, counted) = match counted {
+            Ok(read) => read,
             Err(ReadError::Gone) => return Ok(ObjectOutcome::Gone),
             Err(error) => return Ok(self.unreadable(&error)),
         };
-        let impressions = stored(&ndjson);
-        let packed = pack(&impressions, self.place.record_kib, &self.place.number_fields);
-        let oversized = packed.oversized.len();
-        let written = match self.put_oversized(object, &packed).await {
+        let written = match self.put_oversized(object, &gzip, counted).await {
             Ok(written) => written,
             Err(error) if concerns_all(&error) => return Err(error),
             Err(error) => {
@@ -148,10 +150,9 @@ impl Replaying<'_> {
                 return Ok(ObjectOutcome::Kept(error.to_string()));
             }
         };
-        let sendable = impressions.len() - oversized;
-        let outcome = self.send(packed.records, sendable).await?;
+        let outcome = self.send(&gzip, counted.sendable).await?;
         if matches!(outcome, ObjectOutcome::Stored) {
-            self.result.delivered += sendable;
+            self.result.delivered += counted.sendable;
             self.result.copied += written.copied;
             self.result.misfits += written.misfits;
         }
@@ -170,49 +171,85 @@ impl Replaying<'_> {
 
     /// Puts impressions that no record can hold where they would have been delivered when they were spilled, so that they are
     /// written over if that is done again.
-    async fn put_oversized(&self, object: &SpilledObject, packed: &Packed<'_>) -> Result<Written, AwsError> {
-        if packed.oversized.is_empty() {
-            return Ok(Written::default());
+    async fn put_oversized(
+        &self,
+        object: &SpilledObject,
+        gzip: &[u8],
+        counted: Counted,
+    ) -> Result<Written, AwsError> {
+        let (mut written, mut parts) = (Written::default(), 0);
+        let (mut lines, mut chunks) = (String::new(), chunks(gzip));
+        let mut left = counted.oversized;
+        while left > 0 {
+            let chunk = chunks.next().map_err(|error| broken(&error))?.unwrap_or_default();
+            let impressions = stored(&chunk);
+            let oversized = pack(&impressions, self.place.record_kib, &self.place.number_fields).oversized;
+            for line in &oversized {
+                lines.push_str(line);
+                lines.push('\n');
+            }
+            left = if chunk.is_empty() {
+                0
+            } else {
+                left - oversized.len()
+            };
+            if left == 0 || lines.len() >= OVERSIZED_BYTES {
+                parts += 1;
+                let name = oversized_name(&object.key, parts);
+                let put = self
+                    .place
+                    .put(object.written, &name, lines.as_bytes(), self.mode, self.aws);
+                written.add(put.await?);
+                lines.clear();
+            }
         }
-        let name = object.key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
-        let name = format!("oversized-{}", name.trim_end_matches(SPILLED_EXTENSION));
-        let lines = packed.oversized.join("\n") + "\n";
-        let written = self
-            .place
-            .put(object.written, &name, lines.as_bytes(), self.mode, self.aws);
-        written.await
+        Ok(written)
     }
 
-    /// Sends the records of so many impressions.
-    async fn send(&mut self, records: Records<'_>, impressions: usize) -> Result<ObjectOutcome, AwsError> {
+    /// Sends the impressions of an object that records can hold.
+    async fn send(&mut self, gzip: &[u8], sendable: usize) -> Result<ObjectOutcome, AwsError> {
         if self.mode == Mode::DryRun {
             return Ok(ObjectOutcome::Stored);
         }
+        let (mut delivered, mut chunks) = (0, chunks(gzip));
+        while let Some(chunk) = chunks.next().map_err(|error| broken(&error))? {
+            let impressions = stored(&chunk);
+            let packed = pack(&impressions, self.place.record_kib, &self.place.number_fields);
+            let sent = self.send_records(packed.records).await?;
+            delivered += sent.delivered;
+            if sent.undelivered.is_empty() {
+                continue;
+            }
+            // The client refused what was to start after the interruption.
+            self.aws.go_on()?;
+            let code = sent.error.unwrap_or_default();
+            return Ok(self.not_accepted(delivered, sendable, &code));
+        }
+        Ok(ObjectOutcome::Stored)
+    }
+
+    async fn send_records<'r>(&self, records: Records<'r>) -> Result<Delivery<'r>, AwsError> {
         let bodies = Bodies::default();
         let stream = &self.place.stream;
         let deadline = Instant::now() + SENDING;
         let sending = deliver(&self.kinesis, &bodies, stream, requests(records), deadline);
-        let sent = tokio::select! {
-            sent = sending => sent,
-            () = out_of_patience(self.aws) => return Err(interrupted()),
-        };
-        if sent.undelivered.is_empty() {
-            return Ok(ObjectOutcome::Stored);
+        tokio::select! {
+            sent = sending => Ok(sent),
+            () = out_of_patience(self.aws) => Err(interrupted()),
         }
-        // The client refused what was to start after the interruption.
-        self.aws.go_on()?;
-        let left = impressions - sent.delivered;
-        let code = sent.error.unwrap_or_default();
+    }
+
+    /// What becomes of an object of which Kinesis accepted so many impressions, and no more.
+    fn not_accepted(&mut self, delivered: usize, impressions: usize, code: &str) -> ObjectOutcome {
+        let left = impressions - delivered;
         let why = format!("{left} of {impressions} impressions not accepted by the stream: {code}");
         let hint = "the objects stay in `spill/`, so nothing is lost: run `split-pipeline replay` again once the stream accepts them";
         self.result.hints.push(hint.to_owned());
-        Ok(
-            if sent.delivered == 0 && !REFUSES_RECORD.contains(&code.as_str()) {
-                ObjectOutcome::Hopeless(why)
-            } else {
-                ObjectOutcome::Kept(why)
-            },
-        )
+        if delivered == 0 && !REFUSES_RECORD.contains(&code) {
+            ObjectOutcome::Hopeless(why)
+        } else {
+            ObjectOutcome::Kept(why)
+        }
     }
 
     /// Deletes an object that is stored elsewhere, even after an interruption: otherwise it would be sent twice.
@@ -231,6 +268,16 @@ impl Replaying<'_> {
             key: key.to_owned(),
             source,
         })
+    }
+}
+
+/// The name of an object with what no record can hold, the first of them as if there were no more.
+fn oversized_name(key: &str, part: usize) -> String {
+    let name = key.trim_start_matches(SPILL_PREFIX).replace('/', "-");
+    let name = name.trim_end_matches(SPILLED_EXTENSION);
+    match part {
+        1 => format!("oversized-{name}"),
+        part => format!("oversized-{name}-{part}"),
     }
 }
 

@@ -369,6 +369,12 @@ impl RestApi {
         Self::patch(api, vec![description], step).await
     }
 
+    /// Gives the ids of the REST APIs that carry our tags, oldest first.
+    pub async fn ids(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
+        let ours = self.find(aws).await?.into_iter();
+        Ok(ours.filter_map(|api| api.id).collect())
+    }
+
     /// Lists the REST APIs that carry our tags, oldest first.
     async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
         let (mut ours, mut position) = (Vec::new(), None);

@@ -10,8 +10,8 @@ use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
 use super::known::{FoundIn, Sent, Shape};
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::objects::content::{ReadError, fetch};
-use crate::objects::{self, BucketOwnership};
+use crate::objects::content::{Caps, ReadError, fetch};
+use crate::objects::{self, BucketOwnership, Skipped};
 use crate::prefixes;
 use crate::results::Smoke;
 
@@ -72,6 +72,15 @@ struct NewObject {
     place: FoundIn,
 }
 
+impl FoundIn {
+    fn caps(self) -> Caps {
+        match self {
+            Self::Delivered => Caps::DELIVERED,
+            Self::Spilled => Caps::SPILLED,
+        }
+    }
+}
+
 impl Search {
     /// Starts a search for impressions that are sent as `lines`; objects that are there already do not count.
     pub async fn start(aws: &Aws, area: SearchArea, lines: &[String]) -> Result<Self, AwsError> {
@@ -104,20 +113,19 @@ impl Search {
         let mut new = self.list(aws).await?;
         new.retain(|object| !self.seen.contains(&object.key));
         for group in groups(&new) {
+            let bucket = &self.area.bucket;
             let reads = group
                 .iter()
-                .map(|object| fetch(aws, &self.area.bucket, &object.key));
+                .map(|object| fetch(aws, bucket, &object.key, Some(object.bytes), object.place.caps()));
             let read = try_join_all(reads).await?;
             let read = self.unless_all_denied(read)?;
             for (object, bytes) in group.iter().zip(read) {
-                let found = bytes.and_then(|bytes| Ok(self.sent.found_in(bytes)?));
+                let found = bytes.and_then(|bytes| self.sent.found_in(&bytes, object.place.caps()));
                 match found {
                     Ok(found) => {
                         self.unreadable.remove(&object.key);
                         self.seen.insert(object.key.clone());
-                        for candidates in &found {
-                            self.sent.count(candidates, object.place);
-                        }
+                        self.sent.count(&found, object.place);
                         self.objects
                             .extend((!found.is_empty()).then(|| object.key.clone()));
                     }
@@ -158,16 +166,13 @@ impl Search {
         self.sent.is_complete()
     }
 
-    /// The objects that could not be read, and why.
-    pub fn unreadable(&self) -> &BTreeMap<String, String> {
-        &self.unreadable
-    }
-
     /// Writes what was found into a result.
     pub fn report(self, result: &mut Smoke) {
         self.sent.report(result);
         result.bucket = self.area.bucket;
         result.objects = self.objects;
+        let skipped = self.unreadable.into_iter();
+        result.skipped = skipped.map(|(key, why)| Skipped { key, why }).collect();
     }
 
     fn is_recent(&self, object: &Object) -> bool {
@@ -185,24 +190,21 @@ impl Search {
         } = &self.area;
         let mut found = Vec::new();
         for prefix in prefixes::between(prefix, self.from, SystemTime::now()) {
-            for object in objects::list(aws, bucket, &prefix).await? {
-                if !self.is_recent(&object) {
-                    continue;
-                }
-                let bytes = object
-                    .size()
-                    .and_then(|size| u64::try_from(size).ok())
-                    .unwrap_or_default();
+            let add = |object: Object| {
+                let size = object.size().and_then(|size| u64::try_from(size).ok());
+                let is_recent = self.is_recent(&object);
                 let key = object.key.unwrap_or_default();
                 // A prefix may be so short that it matches what the handler stores.
-                if !key.starts_with(SPILL_PREFIX) && !key.starts_with(REJECTED_PREFIX) {
+                let is_stored = key.starts_with(SPILL_PREFIX) || key.starts_with(REJECTED_PREFIX);
+                if is_recent && !is_stored && !self.seen.contains(&key) {
                     found.push(NewObject {
                         key,
-                        bytes,
+                        bytes: size.unwrap_or(Caps::DELIVERED.stored),
                         place: FoundIn::Delivered,
                     });
                 }
-            }
+            };
+            objects::for_each(aws, bucket, &prefix, add).await?;
         }
         if self.places == Places::Delivered {
             return Ok(found);
@@ -260,7 +262,7 @@ mod tests {
                     .filter(|it| it.0.starts_with(input.prefix().unwrap()));
                 let object = |it: &(&str, &[u8])| {
                     let object = Object::builder().key(it.0).last_modified(DateTime::from_secs(0));
-                    object.build()
+                    object.size(it.1.len().try_into().unwrap()).build()
                 };
                 let contents = below.map(object).collect();
                 ListObjectsV2Output::builder()
@@ -308,15 +310,59 @@ mod tests {
         search.look(&aws).await.unwrap();
         search.look(&aws).await.unwrap();
         assert!(!search.is_complete());
-        let unreadable: Vec<_> = search.unreadable().keys().collect();
-        assert_eq!(unreadable, ["i/denied", "i/gzip"]);
         let mut result = Smoke::default();
         search.report(&mut result);
+        let skipped: Vec<_> = result.skipped.iter().map(|it| &*it.key).collect();
+        assert_eq!(skipped, ["i/denied", "i/gzip"]);
         assert_eq!((result.delivered, result.spilled, result.missing), (1, 1, 1));
         assert_eq!(
             result.objects,
             ["i/new", "spill/flags/dt=2026-01-31/r-0123456789abcdef.ndjson.gz"]
         );
+    }
+
+    #[tokio::test]
+    async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
+        let objects = Objects::default();
+        let rules = rules(&objects);
+        let aws = aws(&[], &rules.each_ref());
+        let lines = ["a", "b"].map(str::to_owned);
+        let mut search = Search::start(&aws, area(), &lines).await.unwrap();
+        let gzip = |text: &[u8]| crate::replay::gzip(text).unwrap();
+        // Each inflates past the caps, and repeats what was sent on the way there.
+        let mut bombs = vec![
+            ("i/bytes", gzip(&vec![b'x'; 1 << 20]).repeat(257)),
+            (
+                "i/lines",
+                gzip(&[&[b'x'; 1 << 20], &b"\nb\n"[..]].concat()).repeat(256),
+            ),
+            ("i/large", vec![b'a'; (256 << 20) + 1]),
+        ];
+        let repeats = (0..16).map(|index| {
+            (
+                &*format!("i/repeats-{index}").leak(),
+                gzip(&b"b\n".repeat(1 << 10)),
+            )
+        });
+        bombs.extend(repeats);
+        for (key, bomb) in bombs {
+            objects.lock().unwrap().push((key, bomb.leak()));
+        }
+        objects.lock().unwrap().push(("i/sent", b"a\n"));
+        search.look(&aws).await.unwrap();
+        assert!(search.is_complete());
+        let mut result = Smoke::default();
+        search.report(&mut result);
+        let skipped: Vec<_> = result.skipped.iter().map(|it| (&*it.key, &*it.why)).collect();
+        assert_eq!(
+            skipped,
+            [
+                ("i/bytes", "it has a line of more than 64 MiB"),
+                ("i/large", "it is more than 256 MiB"),
+                ("i/lines", "it inflates to more than 256 MiB"),
+            ]
+        );
+        assert_eq!((result.delivered, result.missing), (2, 0));
     }
 
     #[tokio::test]

@@ -2,13 +2,13 @@
 //!
 //! Pure: values in, values out.
 
-use std::collections::{BTreeSet, HashMap};
-use std::io;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::reading::for_each_line;
+use crate::objects::content::{Caps, ReadError};
+use crate::objects::lines;
 use crate::results::Smoke;
 use crate::rows::{self, PARQUET_MAGIC, Row, row};
 use crate::table::{BIGINT, Column};
@@ -54,6 +54,10 @@ struct Tally {
 
 /// Which impressions one found in an object may be: more than one if they differ only in what is left out.
 pub(super) type Candidates = Vec<usize>;
+
+/// What was found in an object, and how often: no more than was sent, however often an object repeats it. What can be the fewest
+/// impressions comes first.
+pub(super) type Found = BTreeMap<Candidates, usize>;
 
 impl Sent {
     pub(super) fn new(shape: Shape, lines: &[String]) -> Self {
@@ -111,19 +115,22 @@ impl Sent {
         Some((left_out, row))
     }
 
-    /// The impressions of an object that were sent, each of them as what it may be. Lines are told from rows by the first bytes:
-    /// what was spilled is in lines, always.
-    pub(super) fn found_in(&self, object: Bytes) -> io::Result<Vec<Candidates>> {
-        let mut found = Vec::new();
+    /// The impressions of an object that were sent. Lines are told from rows by the first bytes: what was spilled is in lines,
+    /// always.
+    pub(super) fn found_in(&self, object: &Bytes, caps: Caps) -> Result<Found, ReadError> {
+        let mut found = Found::new();
         let mut keep = |candidates: Candidates| {
             if !candidates.is_empty() {
-                found.push(candidates);
+                *found.entry(candidates).or_default() += 1;
             }
         };
         if object.starts_with(PARQUET_MAGIC) {
-            rows::for_each(object, |row| keep(self.of_row(&row))).map_err(io::Error::other)?;
+            let read = rows::for_each(object, caps.inflated, |row| keep(self.of_row(&row)));
+            read.map_err(|error| ReadError::malformed(error.to_string()))?;
         } else {
-            for_each_line(&object, |line| keep(self.of_line(line).into_iter().collect()))?;
+            lines::for_each(object, caps, |line| {
+                keep(self.of_line(line).into_iter().collect());
+            })?;
         }
         Ok(found)
     }
@@ -145,8 +152,15 @@ impl Sent {
         matching.collect()
     }
 
+    /// Counts what was found in an object.
+    pub(super) fn count(&mut self, found: &Found, place: FoundIn) {
+        for (candidates, times) in found {
+            (0..*times).for_each(|_| self.count_one(candidates, place));
+        }
+    }
+
     /// Counts one impression that was found: as the first candidate of which one is still to be found there.
-    pub(super) fn count(&mut self, candidates: &Candidates, place: FoundIn) {
+    fn count_one(&mut self, candidates: &Candidates, place: FoundIn) {
         let is_due = |index: &&usize| {
             let tally = &self.tallies[**index];
             let found = match place {
@@ -211,9 +225,8 @@ mod tests {
 
     /// Counts what an object holds.
     fn find(sent: &mut Sent, object: impl Into<Bytes>, place: FoundIn) -> Smoke {
-        for candidates in sent.found_in(object.into()).unwrap() {
-            sent.count(&candidates, place);
-        }
+        let found = sent.found_in(&object.into(), Caps::DELIVERED).unwrap();
+        sent.count(&found, place);
         let mut result = Smoke::default();
         sent.report(&mut result);
         result
@@ -283,9 +296,12 @@ mod tests {
         let result = find(&mut sent, lines.join("\n"), FoundIn::Spilled);
         assert_eq!(counts(&result), [2, 0, 0, 0]);
         let wrong_time = parquet(&[r#"{"key":"a","time":2,"version":"1","properties":"{}"}"#]);
-        assert_eq!(sent.found_in(wrong_time).unwrap(), [] as [Candidates; 0]);
+        assert_eq!(sent.found_in(&wrong_time, Caps::DELIVERED).unwrap(), Found::new());
         let lost_column = parquet(&[r#"{"key":"a","time":1,"version":"1"}"#]);
-        assert_eq!(sent.found_in(lost_column).unwrap(), [] as [Candidates; 0]);
+        assert_eq!(
+            sent.found_in(&lost_column, Caps::DELIVERED).unwrap(),
+            Found::new()
+        );
     }
 
     #[test]

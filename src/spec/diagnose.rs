@@ -9,7 +9,7 @@ use super::fault::{Fault, FaultKind, Place};
 use super::locate::locate;
 use super::problem::{Problem, SpecError, hint, nearest};
 use super::tree::{Node, Step};
-use super::{Compression, Fields, Format, Spec, StreamMode, yaml};
+use super::{Compression, Fields, Format, Spec, StreamMode, ephemeral, yaml};
 
 /// After so many problems, more of them help nobody, and finding each costs a walk through the text.
 const MAX_PROBLEMS: usize = 50;
@@ -26,8 +26,17 @@ pub struct Parsed {
     pub warnings: Vec<String>,
 }
 
+/// What becomes of a name that only an ephemeral pipeline may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReservedName {
+    /// It is a problem.
+    Refused,
+    /// It is as good as another.
+    Allowed,
+}
+
 /// Parses a spec.
-pub(super) fn parse(text: &str, origin: &str) -> Result<Parsed, SpecError> {
+pub(super) fn parse(text: &str, origin: &str, reserved: ReservedName) -> Result<Parsed, SpecError> {
     let fail = |problems| SpecError {
         origin: origin.to_owned(),
         problems,
@@ -41,6 +50,9 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Parsed, SpecError> {
         .collect();
     let (tree, spec) = read_spec(text, tree, &mut problems);
     if let Some(spec) = &spec {
+        if reserved == ReservedName::Refused {
+            problems.extend(check_names(text, spec));
+        }
         problems.extend(check_together(text, spec, &tree));
         problems.extend(check_parquet(text, spec));
         problems.extend(check_monitoring(text, spec));
@@ -132,6 +144,17 @@ fn explain(text: &str, path: &[Step], fault: &Fault) -> Problem {
         hint: hint(path, &fault.kind),
         ..problem
     }
+}
+
+/// Finds names that the policy for ephemeral pipelines would match.
+fn check_names(text: &str, spec: &Spec) -> impl Iterator<Item = Problem> {
+    let bucket = spec.delivery.bucket.as_ref();
+    let bucket = bucket.map(|bucket| (steps(&["delivery", "bucket"]), bucket.as_str()));
+    let names = [(steps(&["name"]), spec.name.as_str())].into_iter().chain(bucket);
+    names.filter_map(|(path, name)| {
+        let (message, hint) = ephemeral::problem(name)?;
+        Some(Problem::new(locate(text, &path, Place::Value), &path, message).hinted(hint))
+    })
 }
 
 /// Checks what no value can tell alone.

@@ -108,7 +108,8 @@ text_value! {
     /// A pipeline's name.
     Name, check: check_name, allowed: NAME, schema: {
         "type": "string",
-        "pattern": "^[a-z][a-z0-9-]{1,30}[a-z0-9]$"
+        "pattern": "^[a-z][a-z0-9-]{1,30}[a-z0-9]$",
+        "not": { "pattern": (super::ephemeral::MARK) }
     }
 }
 

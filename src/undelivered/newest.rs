@@ -37,12 +37,16 @@ pub(super) async fn newest_delivered(
     };
     let hourly = prefixes::between(prefix, oldest, now);
     for prefix in hourly.iter().rev().take(NEWEST_PREFIXES) {
-        let objects = match objects::list(aws, &want.bucket.name, prefix).await {
+        let mut newest = None;
+        let looked = objects::for_each(aws, &want.bucket.name, prefix, |object| {
+            newest = newest.max(written(&object));
+        });
+        match looked.await {
             Err(error) if error.kind == ErrorKind::Denied => return Ok(Newest::Unknown),
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(Newest::None),
-            objects => objects?,
-        };
-        if let Some(newest) = objects.iter().filter_map(written).max() {
+            looked => looked?,
+        }
+        if let Some(newest) = newest {
             return Ok(Newest::At(newest));
         }
     }

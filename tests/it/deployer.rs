@@ -303,6 +303,61 @@ async fn the_policy_is_enough_and_looking_needs_each_action() {
     somebody.deployer(BEFORE, &down).exits_with(0);
 }
 
+#[tokio::test]
+async fn once_the_api_is_there_its_policy_reaches_no_other() {
+    let emulator = Emulator::start();
+    let somebody = Deployer::new(&emulator).await;
+    let first = somebody
+        .admin(AFTER, &["permissions", "--for", "up"])
+        .exits_with(0);
+    first.says("it-deployer has no REST API yet");
+    let apigateway = aws_sdk_apigateway::Client::new(&somebody.config);
+    let strangers = apigateway.create_rest_api().name("other").send().await.unwrap();
+    let strangers = strangers.id().unwrap();
+    somebody.permit(&somebody.policy("up")).await;
+    somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(0);
+
+    let known = somebody
+        .admin(AFTER, &["permissions", "--for", "up,down"])
+        .exits_with(0);
+    assert!(!known.stderr.contains("REST API"), "{}", known.stderr);
+    let policy = somebody.permissions(AFTER, &["permissions", "--for", "up,down"]);
+    assert!(!policy.to_string().contains("/restapis/*"), "{policy}");
+    somebody.permit(&policy).await;
+    // It is enough to change the API, its stage and their tags, and to find nothing to change.
+    somebody.deployer(AFTER, &["up", "--yes"]).exits_with(0);
+    somebody.tamper().await;
+    somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(0);
+    // Nor may its holder make a stranger's API look like the pipeline's own.
+    let key = aws_sdk_apigateway::config::Credentials::new(
+        somebody.key.access_key_id(),
+        somebody.key.secret_access_key(),
+        None,
+        None,
+        "test",
+    );
+    let holder = aws_sdk_apigateway::config::Builder::from(&somebody.config).credentials_provider(key);
+    let holder = aws_sdk_apigateway::Client::from_conf(holder.build());
+    let tag = holder.tag_resource().tags("split-pipeline", "it-deployer");
+    let tag = tag.resource_arn(format!("arn:aws:apigateway:us-east-1::/restapis/{strangers}"));
+    let refused = tag.send().await.unwrap_err().into_service_error();
+    assert!(refused.to_string().contains("AccessDenied"), "{refused:?}");
+    let delete = holder.delete_rest_api().rest_api_id(strangers).send().await;
+    assert!(delete.is_err());
+
+    somebody
+        .deployer(BEFORE, &["down", "--yes", "--purge-data"])
+        .exits_with(0);
+    // The next API has another id.
+    somebody
+        .deployer(BEFORE, &["up", "--yes"])
+        .exits_with(1)
+        .says("hint: allow apigateway:");
+    somebody
+        .admin(BEFORE, &["down", "--yes", "--purge-data"])
+        .exits_with(0);
+}
+
 #[test]
 fn a_policy_that_is_too_long_for_one_is_said_to_be() {
     let emulator = Emulator::start();
@@ -441,7 +496,7 @@ async fn a_ci_job_needs_no_more_for_a_pipeline_of_its_own() {
     let emulator = Emulator::start();
     let somebody = Deployer::new(&emulator).await;
     let policy = somebody.permissions(SPEC, &["permissions", "--ephemeral"]);
-    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/it-deployer-with-a-long-????????";
+    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/it-deployer-with-a--eph-????????";
     let statements = policy["Statement"].as_array().unwrap();
     assert!(statements.iter().any(|it| it["Resource"] == stream), "{policy}");
     somebody.permit(&policy).await;

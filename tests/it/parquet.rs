@@ -41,7 +41,7 @@ pub(crate) async fn delivered(config: &SdkConfig, bucket: &str, prefix: &str, co
         for key in objects::keys(config, bucket, prefix).await {
             assert!(key.ends_with(".parquet"), "{key}");
             let object = objects::bytes(config, bucket, &key).await;
-            found.extend(rows::read(object).unwrap());
+            found.extend(rows::read(&object).unwrap());
         }
         if found.len() >= count || Instant::now() > deadline {
             return found;

@@ -261,3 +261,99 @@ async fn an_object_that_cannot_be_deleted_stops_everything() {
     );
     assert_eq!(*calls.lock().unwrap(), 1);
 }
+
+/// A stream that takes every record of every call.
+fn taking_stream(refused_call: Option<usize>) -> (Rule, Arc<Mutex<usize>>) {
+    let calls = Arc::new(Mutex::new(0));
+    let counter = Arc::clone(&calls);
+    let rule = mock!(aws_sdk_kinesis::Client::put_records).then_compute_response(move |_| {
+        let mut calls = counter.lock().unwrap();
+        *calls += 1;
+        if Some(*calls - 1) == refused_call {
+            let error = ErrorMetadata::builder().code("AccessDeniedException").build();
+            return MockResponse::Error(PutRecordsError::generic(error));
+        }
+        let taken = PutRecordsResultEntry::builder().sequence_number("1").build();
+        let output = PutRecordsOutput::builder().set_records(Some(vec![taken; 500]));
+        MockResponse::Output(output.build().unwrap())
+    });
+    (rule, calls)
+}
+
+#[tokio::test]
+async fn bombs_are_set_aside_and_nothing_of_them_is_sent() {
+    let bucket = bucket(&["a", "bytes", "lines", "late", "large", "z"]);
+    let put =
+        |name: &str, body: Vec<u8>| bucket.objects.lock().unwrap().get_mut(&key(name)).unwrap().0 = body;
+    // 257 MiB each.
+    put("bytes", gzip(&vec![b'x'; 1 << 20]).unwrap().repeat(257));
+    put("lines", gzip(&vec![b'\n'; 1 << 20]).unwrap().repeat(257));
+    // What is sent of this one before its end is looked at would be sent again by every replay.
+    let honest = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1 << 20));
+    put("late", gzip(honest.as_bytes()).unwrap().repeat(257));
+    put("large", vec![0; 129 << 20]);
+    let (stream, calls) = taking_stream(None);
+    let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
+    let whys = skipped(&result)
+        .into_iter()
+        .map(|(key, why)| (key.to_owned(), why.to_owned()));
+    let unreadable = |name, why: &str| (key(name), format!("cannot be read: {why}"));
+    assert_eq!(
+        whys.collect::<Vec<_>>(),
+        [
+            unreadable("bytes", "it has a line of more than 64 MiB"),
+            unreadable("lines", "line 1 is no impression"),
+            unreadable("late", "it inflates to more than 256 MiB"),
+            unreadable("large", "it is more than 128 MiB"),
+        ]
+    );
+    assert_eq!(
+        (result.objects, *calls.lock().unwrap()),
+        (vec![key("a"), key("z")], 2)
+    );
+    assert_eq!(bucket.keys().len(), 4);
+}
+
+#[tokio::test]
+async fn a_large_object_is_sent_chunk_by_chunk_and_stays_where_one_is_refused() {
+    let line = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1000));
+    let body = gzip(line.repeat(20 * 1024).as_bytes()).unwrap();
+    let bucket = Bucket::with(&[(&*key("a"), &body, 1)]);
+    let (stream, calls) = taking_stream(Some(15));
+    let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
+    let why = &result.skipped[0].why;
+    assert!(
+        why.contains(" of 20480 impressions not accepted by the stream: AccessDenied"),
+        "{why}"
+    );
+    assert_eq!((bucket.keys(), result.delivered), (vec![key("a")], 0));
+    let sent = *calls.lock().unwrap();
+    assert!((16..21).contains(&sent), "{sent}");
+
+    let (stream, calls) = taking_stream(None);
+    let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
+    assert_eq!((result.objects, result.delivered), (vec![key("a")], 20 * 1024));
+    assert!((20..24).contains(&*calls.lock().unwrap()));
+    assert_eq!(bucket.keys(), [""; 0]);
+}
+
+#[tokio::test]
+async fn many_impressions_for_no_record_are_put_in_parts() {
+    let large = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1024 * 1024));
+    let body = gzip(large.repeat(80).as_bytes()).unwrap();
+    let bucket = Bucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
+    let (stream, calls) = taking_stream(None);
+    let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
+    assert_eq!(
+        (result.copied, result.skipped.len(), *calls.lock().unwrap()),
+        (80, 0, 0)
+    );
+    let parts: Vec<_> = bucket
+        .texts()
+        .into_iter()
+        .map(|(key, text)| (key, text.lines().count()))
+        .collect();
+    let name = "i/dt=2026-01-31/hour=12/oversized-flags-dt=2026-01-31-a-0123456789abcdef";
+    let want = [("-2.ndjson.gz", 10), (".ndjson.gz", 70)].map(|(end, count)| (format!("{name}{end}"), count));
+    assert_eq!(parts, want);
+}

@@ -336,3 +336,25 @@ fn no_text_panics() {
         }
     }
 }
+
+#[test]
+fn names_of_ephemeral_pipelines_are_refused_except_to_delete_one() {
+    let hint = "[choose another name; `split-pipeline down` still takes this one]";
+    let message = "must not contain `--eph`, which marks the pipelines of `smoke --ephemeral`";
+    let text =
+        "name: abc--eph-0123abcd\ndelivery: {bucket: abc--ephemeral-123456789012}\nstream: {shards: 0}\n";
+    assert_shown(
+        text,
+        &[
+            &format!("1:7: name: {message} {hint}"),
+            &format!("2:20: delivery.bucket: {message} {hint}"),
+            "3:18: stream.shards: must be a whole number from 1 to 500, not 0",
+        ],
+    );
+    let left = "name: abc--eph-0123abcd\n";
+    assert_eq!(
+        Spec::parse_to_delete(left, "spec").unwrap().spec.name.as_str(),
+        "abc--eph-0123abcd"
+    );
+    assert!(Spec::parse_to_delete("name: a--eph\nzzz: 1\n", "spec").is_err());
+}

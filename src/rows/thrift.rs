@@ -1,0 +1,183 @@
+//! Reads just enough of Thrift's compact protocol to look at a Parquet file's metadata without making anything of it.
+//!
+//! Must not allocate, nor recurse deeper than a fixed depth: whoever wrote the file chose the numbers in it.
+
+use super::untrusted::Untrusted;
+
+/// How deep a struct may be within others; Parquet's own are less than ten deep.
+const MAX_DEPTH: u8 = 32;
+
+/// What a field or a list's element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind(u8);
+
+impl Kind {
+    const STOP: Self = Self(0);
+    const TRUE: Self = Self(1);
+    const FALSE: Self = Self(2);
+    const BYTE: Self = Self(3);
+    const I16: Self = Self(4);
+    const I32: Self = Self(5);
+    const I64: Self = Self(6);
+    const DOUBLE: Self = Self(7);
+    const BINARY: Self = Self(8);
+    const LIST: Self = Self(9);
+    const SET: Self = Self(10);
+    const MAP: Self = Self(11);
+    const STRUCT: Self = Self(12);
+}
+
+/// Bytes of the protocol that are still to be read.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl Reader<'_> {
+    /// Reads a struct: `field` takes a field by its number, or says that it did not.
+    pub(super) fn fields(
+        &mut self,
+        field: &mut dyn FnMut(i64, Kind, &mut Self) -> Result<bool, Untrusted>,
+    ) -> Result<(), Untrusted> {
+        self.fields_at(field, MAX_DEPTH)
+    }
+
+    fn fields_at(
+        &mut self,
+        field: &mut dyn FnMut(i64, Kind, &mut Self) -> Result<bool, Untrusted>,
+        depth: u8,
+    ) -> Result<(), Untrusted> {
+        let mut last = 0;
+        loop {
+            let header = self.byte()?;
+            let kind = Kind(header & 0x0f);
+            if kind == Kind::STOP {
+                return Ok(());
+            }
+            let number = match header >> 4 {
+                0 => self.integer()?,
+                delta => last + i64::from(delta),
+            };
+            // Writers keep the order. Of a field that is there twice, other readers may take the other one.
+            if number <= last {
+                return Err(Untrusted::Metadata);
+            }
+            last = number;
+            if !field(number, kind, self)? {
+                self.skip(kind, depth)?;
+            }
+        }
+    }
+
+    /// Reads a list: `element` takes each element.
+    pub(super) fn list(
+        &mut self,
+        kind: Kind,
+        element: &mut dyn FnMut(&mut Self) -> Result<(), Untrusted>,
+    ) -> Result<(), Untrusted> {
+        if kind != Kind::LIST {
+            return Err(Untrusted::Metadata);
+        }
+        let (count, kind) = self.list_header()?;
+        if count > 0 && kind != Kind::STRUCT {
+            return Err(Untrusted::Metadata);
+        }
+        (0..count).try_for_each(|_| element(self))
+    }
+
+    /// Reads a struct within a field.
+    pub(super) fn structure(
+        &mut self,
+        kind: Kind,
+        field: &mut dyn FnMut(i64, Kind, &mut Self) -> Result<bool, Untrusted>,
+    ) -> Result<(), Untrusted> {
+        match kind {
+            Kind::STRUCT => self.fields(field),
+            _ => Err(Untrusted::Metadata),
+        }
+    }
+
+    /// Reads a whole number that is not negative.
+    pub(super) fn size(&mut self, kind: Kind) -> Result<u64, Untrusted> {
+        match kind {
+            Kind::I16 | Kind::I32 | Kind::I64 => {
+                u64::try_from(self.integer()?).map_err(|_| Untrusted::Metadata)
+            }
+            _ => Err(Untrusted::Metadata),
+        }
+    }
+
+    fn skip(&mut self, kind: Kind, depth: u8) -> Result<(), Untrusted> {
+        let Some(below) = depth.checked_sub(1) else {
+            return Err(Untrusted::Metadata);
+        };
+        match kind {
+            Kind::TRUE | Kind::FALSE => Ok(()),
+            Kind::BYTE => self.byte().map(drop),
+            Kind::I16 | Kind::I32 | Kind::I64 => self.integer().map(drop),
+            Kind::DOUBLE => self.take(8),
+            Kind::BINARY => {
+                let length = self.varint()?;
+                self.take(length)
+            }
+            Kind::STRUCT => self.fields_at(&mut |_, _, _| Ok(false), below),
+            Kind::LIST | Kind::SET => {
+                let (count, kind) = self.list_header()?;
+                (0..count).try_for_each(|_| self.skip_element(kind, below))
+            }
+            Kind::MAP => {
+                let count = self.varint()?;
+                let kinds = if count == 0 { 0 } else { self.byte()? };
+                let (key, value) = (Kind(kinds >> 4), Kind(kinds & 0x0f));
+                (0..count).try_for_each(|_| {
+                    self.skip_element(key, below)?;
+                    self.skip_element(value, below)
+                })
+            }
+            _ => Err(Untrusted::Metadata),
+        }
+    }
+
+    /// In a list, a truth value takes a byte.
+    fn skip_element(&mut self, kind: Kind, depth: u8) -> Result<(), Untrusted> {
+        match kind {
+            Kind::TRUE | Kind::FALSE => self.byte().map(drop),
+            kind => self.skip(kind, depth),
+        }
+    }
+
+    fn list_header(&mut self) -> Result<(u64, Kind), Untrusted> {
+        let header = self.byte()?;
+        let count = match header >> 4 {
+            15 => self.varint()?,
+            count => count.into(),
+        };
+        Ok((count, Kind(header & 0x0f)))
+    }
+
+    fn integer(&mut self) -> Result<i64, Untrusted> {
+        let number = self.varint()?;
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
+    fn varint(&mut self) -> Result<u64, Untrusted> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(Untrusted::Metadata)
+    }
+
+    fn byte(&mut self) -> Result<u8, Untrusted> {
+        let (byte, rest) = self.0.split_first().ok_or(Untrusted::Metadata)?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    fn take(&mut self, count: u64) -> Result<(), Untrusted> {
+        let count = usize::try_from(count).map_err(|_| Untrusted::Metadata)?;
+        self.0 = self.0.get(count..).ok_or(Untrusted::Metadata)?;
+        Ok(())
+    }
+}
