@@ -10,6 +10,8 @@ use humantime::format_duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::foreign::{self, shell_word};
+
 mod health;
 mod identity;
 mod install;
@@ -75,10 +77,10 @@ pub enum LocalError {
     #[error("there is no Python 3.10 or newer to run the local emulator with")]
     NoPython,
     /// It could not be installed.
-    #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{0}")]
+    #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{}", foreign::quote(.0))]
     Install(String),
     /// It ended before it answered.
-    #[error("the local emulator did not start:\n{0}")]
+    #[error("the local emulator did not start:\n{}", foreign::quote(.0))]
     Start(String),
     /// Another command holds the lock for longer than a start takes.
     #[error("another split-pipeline command still holds the lock {path} after {limit}", path = path.display(), limit = format_duration(*limit))]
@@ -125,7 +127,7 @@ impl LocalError {
             Self::Locked { path, .. } => {
                 return vec![format!(
                     "`lsof {}` shows the command that holds the lock",
-                    path.display()
+                    shell_word(&path.to_string_lossy())
                 )];
             }
             Self::StillRunning { pid, .. } => {
