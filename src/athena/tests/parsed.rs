@@ -6,8 +6,8 @@ use std::any::TypeId;
 use proptest::prelude::*;
 use serde_json::json;
 use sqlparser::ast::{
-    ColumnDef, CreateTable, CreateTableOptions, Expr, HiveDistributionStyle, SetExpr, SqlOption, Statement,
-    TableFactor, Value,
+    ColumnDef, CreateTable, CreateTableOptions, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    HiveDistributionStyle, SetExpr, SqlOption, Statement, TableFactor, Value,
 };
 use sqlparser::dialect::{Dialect, GenericDialect, HiveDialect};
 use sqlparser::parser::Parser;
@@ -118,6 +118,45 @@ impl Read {
     }
 }
 
+/// The column that a query compares with a date, and the format of that date.
+fn compared(condition: &Expr) -> (&str, &str) {
+    let Expr::BinaryOp { left, right, .. } = condition else {
+        panic!("{condition}");
+    };
+    let (Expr::Identifier(column), Expr::Function(call)) = (&**left, &**right) else {
+        panic!("{condition}");
+    };
+    let FunctionArguments::List(arguments) = &call.args else {
+        panic!("{condition}");
+    };
+    match &arguments.args[..] {
+        [
+            _,
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(format))),
+        ] => match &format.value {
+            Value::SingleQuotedString(format) => (&column.value, format),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Insists that the first query asks for the last days, if the first partition says when something was delivered.
+fn asks_for_the_last_days(query: &str, first: Option<&Partition>) {
+    let Statement::Query(query) = parsed(&GenericDialect {}, query) else {
+        panic!("{query}");
+    };
+    let condition = query.body.as_select().unwrap().selection.clone();
+    let meant = first.and_then(|first| Some((first.column.name.clone(), date_format(first.date.as_ref()?)?)));
+    let read = condition.as_ref().map(compared);
+    assert_eq!(
+        read,
+        meant
+            .as_ref()
+            .map(|(column, format)| (column.as_str(), format.as_str()))
+    );
+}
+
 /// Insists that the queries are one `SELECT` each, from the table alone.
 fn queries_the_table(sql: &Sql, format: Format) {
     for (_, query) in &sql.queries {
@@ -159,6 +198,7 @@ fn reads_as_meant(text: &str) -> Option<Sql> {
         assert_eq!(Read::of(create), Read::meant(&spec, &names), "{create}");
     }
     queries_the_table(&sql, spec.delivery.format);
+    asks_for_the_last_days(&sql.queries[0].1, Table::new(&spec).unwrap().partitions.first());
     Some(sql)
 }
 
