@@ -11,6 +11,7 @@ use futures_util::join;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
+use crate::moment;
 use crate::plan::Plan;
 use crate::progress::Event;
 use crate::resource::{Action, Decision, Kind, Resource, Step, ensure};
@@ -158,9 +159,9 @@ async fn close_gap(run: &Run<'_>, want: &Desired, delivery_stream: Making<'_, de
     let Some(id) = delivery_stream.await else { return };
     // It was created since this run started, by AWS's clock; this machine's may be behind.
     let now = SystemTime::now();
-    let active = id
-        .created
-        .map_or(now, |created| now.max(created + run.started.elapsed()));
+    let active = id.created.map_or(now, |created| {
+        now.max(moment::later(created, run.started.elapsed()))
+    });
     let stream = &want.stream;
     let tag = gaps.closed(active).write().unwrap_or_default();
     let step = Step::new(run.aws, stream.kind(), stream.name());

@@ -6,6 +6,8 @@ use crate::names::Names;
 use crate::spec::{Compression, Format, Spec};
 use crate::table::{Column, Partition, Table, Unpredictable};
 
+mod quote;
+
 /// SQL for one pipeline's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sql {
@@ -26,28 +28,40 @@ pub enum AthenaError {
     /// There is no telling which partitions there are.
     #[error("Athena cannot tell which partitions `!{{firehose:random-string}}` in `delivery.prefix` makes")]
     Random,
+    /// It would take a part of the prefix for the name of a partition.
+    #[error("Athena takes `${{` in `delivery.prefix` for the start of a partition's name")]
+    Dollar,
 }
 
 impl From<Unpredictable> for AthenaError {
-    fn from(_: Unpredictable) -> Self {
-        Self::Random
+    fn from(why: Unpredictable) -> Self {
+        match why {
+            Unpredictable::Random => Self::Random,
+            Unpredictable::Dollar => Self::Dollar,
+        }
     }
 }
 
 /// The SQL for what a spec delivers.
 pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
     let delivered = Table::new(spec)?;
-    let (table, create) = match (spec.delivery.format, spec.delivery.compression) {
-        (Format::Parquet, _) => (names.table(), None),
+    let (database, name) = (names.database(), names.table_in_database());
+    let (table, queried, create) = match (spec.delivery.format, spec.delivery.compression) {
+        (Format::Parquet, _) => (
+            names.table(),
+            format!("{}.{}", quote::name(&database), quote::name(&name)),
+            None,
+        ),
         (Format::Json, Compression::Snappy) => return Err(AthenaError::Compression("snappy")),
         (Format::Json, Compression::Zip) => return Err(AthenaError::Compression("zip")),
         (Format::Json, Compression::Gzip | Compression::None) => {
-            let table = format!("{}_{}", names.database(), names.table_in_database());
+            let table = format!("{database}_{name}");
             let create = create(&table, &delivered, &names.bucket(spec));
-            (table, Some(create))
+            let queried = quote::name(&table);
+            (table, queried, Some(create))
         }
     };
-    let queries = queries(&table, delivered.partitions.first());
+    let queries = queries(&queried, delivered.partitions.first());
     Ok(Sql {
         table,
         create,
@@ -56,43 +70,40 @@ pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
 }
 
 fn create(name: &str, table: &Table, bucket: &str) -> String {
-    let column = |column: &Column| format!("`{}` {}", column.name, column.kind);
+    let column = |column: &Column| format!("{} {}", quote::ddl_name(&column.name), column.kind);
     let columns: Vec<_> = table.columns.iter().map(column).collect();
     let partitions: Vec<_> = table.partitions.iter().map(|it| column(&it.column)).collect();
     let partitions = match partitions.join(",\n  ") {
         none if none.is_empty() => none,
         some => format!("PARTITIONED BY (\n  {some}\n)\n"),
     };
+    let text = |text: &str| quote::ddl_text(text);
     let properties = table.projection(bucket).into_iter();
-    let properties = properties.map(|(property, value)| format!("'{property}' = '{}'", quoted(&value)));
+    let properties = properties.map(|(property, value)| format!("{} = {}", text(&property), text(&value)));
     let properties = match properties.collect::<Vec<_>>().join(",\n  ") {
         none if none.is_empty() => none,
         some => format!("\nTBLPROPERTIES (\n  {some}\n)"),
     };
     format!(
-        "CREATE EXTERNAL TABLE IF NOT EXISTS `{name}` (\n  {}\n)\n{partitions}\
+        "CREATE EXTERNAL TABLE IF NOT EXISTS {} (\n  {}\n)\n{partitions}\
          ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'\n\
-         LOCATION '{}'{properties};",
+         LOCATION {}{properties};",
+        quote::ddl_name(name),
         columns.join(",\n  "),
-        table.location(bucket)
+        text(&table.location(bucket))
     )
 }
 
-/// A text as it stands within SQL's quotes, in which a quote is written twice.
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
-}
-
+/// The queries of a table, given its quoted name.
 fn queries(table: &str, first: Option<&Partition>) -> Vec<(&'static str, String)> {
-    let lately = first.and_then(|first| Some((&first.column.name, first.date.as_ref()?)));
-    let lately = lately.map_or_else(String::new, |(column, date)| {
-        let format = quoted(date)
-            .replace("yyyy", "%Y")
-            .replace("MM", "%m")
-            .replace("dd", "%d");
-        let format = format.replace("HH", "%H").replace("mm", "%i");
-        format!("\nWHERE {column} >= date_format(current_timestamp - interval '7' day, '{format}')")
+    let lately = first.and_then(|first| {
+        let format = quote::text(&date_format(first.date.as_ref()?)?);
+        let column = quote::name(&first.column.name);
+        Some(format!(
+            "\nWHERE {column} >= date_format(current_timestamp - interval '7' day, {format})"
+        ))
     });
+    let lately = lately.unwrap_or_default();
     let and = if lately.is_empty() { "\nWHERE" } else { "\n  AND" };
     vec![
         (
@@ -119,112 +130,37 @@ fn queries(table: &str, first: Option<&Partition>) -> Vec<(&'static str, String)
     ]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::BucketName;
-
-    fn created(text: &str) -> String {
-        of(text).unwrap().create.unwrap()
+/// A Java date pattern as `date_format` of Athena has it, which is that of `MySQL`; nothing where it has no such format.
+fn date_format(pattern: &str) -> Option<String> {
+    let (mut format, mut is_quoted, mut rest) = (String::new(), false, pattern);
+    while let Some(c) = rest.chars().next() {
+        let is_letter = c.is_ascii_alphabetic() && !is_quoted;
+        let taken = match c {
+            // Two quotes are one, within quoted text too.
+            '\'' if rest.starts_with("''") => "''",
+            _ if is_letter => &rest[..rest.find(|other| other != c).unwrap_or(rest.len())],
+            _ => &rest[..c.len_utf8()],
+        };
+        format += match taken {
+            "''" => "'",
+            "'" => {
+                is_quoted = !is_quoted;
+                ""
+            }
+            "%" => "%%",
+            "yyyy" => "%Y",
+            "MM" => "%m",
+            "dd" => "%d",
+            "HH" => "%H",
+            "mm" => "%i",
+            "ss" => "%s",
+            _ if is_letter => return None,
+            text => text,
+        };
+        rest = &rest[taken.len()..];
     }
-
-    fn of(text: &str) -> Result<Sql, AthenaError> {
-        let mut spec = Spec::parse(text, "s.yaml").unwrap().spec;
-        spec.delivery.bucket = Some(BucketName::new("bucket").unwrap());
-        let names = Names::new(spec.name.as_str(), "123456789012", "aws", "eu-west-1");
-        sql(&spec, &names)
-    }
-
-    #[test]
-    fn the_default_prefix_has_days_and_hours() {
-        let sql = of("name: my-flags").unwrap();
-        assert_eq!(sql.table, "my_flags_impressions");
-        let create = sql.create.unwrap();
-        for part in [
-            "CREATE EXTERNAL TABLE IF NOT EXISTS `my_flags_impressions` (\n  `key` string,",
-            "`time` bigint",
-            "PARTITIONED BY (\n  `dt` string,\n  `hour` int\n)",
-            "LOCATION 's3://bucket/impressions/'",
-            "'projection.dt.type' = 'date'",
-            "'projection.dt.format' = 'yyyy-MM-dd'",
-            "'projection.dt.interval.unit' = 'DAYS'",
-            "'projection.hour.range' = '0,23'",
-            "'projection.hour.digits' = '2'",
-            "'storage.location.template' = 's3://bucket/impressions/dt=${dt}/hour=${hour}/'",
-        ] {
-            assert!(create.contains(part), "no {part:?} in\n{create}");
-        }
-        assert!(
-            sql.queries[0]
-                .1
-                .contains("WHERE dt >= date_format(current_timestamp - interval '7' day, '%Y-%m-%d')")
-        );
-    }
-
-    #[test]
-    fn partitions_follow_from_the_prefix() {
-        for (prefix, by, template) in [
-            ("views/!{timestamp:yyyy/MM/dd}/", "`dt` string", "views/${dt}/"),
-            (
-                "y=!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/",
-                "`y` int,\n  `month` int,\n  `day` int",
-                "y=${y}/${month}/${day}/",
-            ),
-            (
-                "time=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/",
-                "`dt` string,\n  `hour` int",
-                "time=${dt}/hour=${hour}/",
-            ),
-            (
-                "a/!{timestamp:yyyy-MM-dd}/!{timestamp:yyyy-MM-dd-HH}/part-!{timestamp:mm}",
-                "`dt` string,\n  `dt2` string",
-                "a/${dt}/${dt2}/",
-            ),
-        ] {
-            let create = created(&format!("name: abc\ndelivery: {{prefix: '{prefix}'}}"));
-            assert!(create.contains(&format!("(\n  {by}\n)")), "{prefix}: {create}");
-            let template = format!("'s3://bucket/{template}'");
-            assert!(create.contains(&template), "{prefix}: {create}");
-        }
-        let flat = created("name: abc\ndelivery: {prefix: 'flat/'}");
-        assert!(!flat.contains("PARTITIONED") && !flat.contains("TBLPROPERTIES"));
-        assert!(flat.ends_with("LOCATION 's3://bucket/flat/';"), "{flat}");
-    }
-
-    #[test]
-    fn columns_are_the_fields_that_are_kept() {
-        let create = created("name: abc\nhandler: {fields: [key, environmentName, Key, extra]}");
-        let columns = "(\n  `key` string,\n  `environmentname` string,\n  `extra` string\n)";
-        assert!(create.contains(columns), "{create}");
-    }
-
-    #[test]
-    fn the_table_of_parquet_is_there() {
-        let sql = of("name: my-flags\ndelivery: {format: parquet}").unwrap();
-        assert_eq!((sql.table.as_str(), sql.create), ("my_flags.impressions", None));
-        assert!(
-            sql.queries
-                .iter()
-                .all(|(_, query)| query.contains("FROM my_flags.impressions\nWHERE dt >="))
-        );
-    }
-
-    #[test]
-    fn a_quote_in_a_date_is_written_twice() {
-        let create = created("name: abc\ndelivery: {prefix: \"a/!{timestamp:yyyy-MM-dd'T'HH}/\"}");
-        assert!(
-            create.contains("'projection.dt.format' = 'yyyy-MM-dd''T''HH'"),
-            "{create}"
-        );
-    }
-
-    #[test]
-    fn what_athena_cannot_read_is_said_so() {
-        for compression in ["snappy", "zip"] {
-            let refused = of(&format!("name: abc\ndelivery: {{compression: {compression}}}"));
-            assert_eq!(refused, Err(AthenaError::Compression(compression)));
-        }
-        let random = of("name: abc\ndelivery: {prefix: 'a/!{firehose:random-string}/'}");
-        assert_eq!(random, Err(AthenaError::Random));
-    }
+    Some(format)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Owns how calls are made: credentials, endpoint, logging of every call, the interrupt. Must not know what a
 //! resource is.
 
+pub(crate) mod answer;
 pub mod error;
 mod retry;
 #[cfg(test)]
@@ -90,6 +91,7 @@ impl Aws {
                 "no region: give `region` in the spec, --region or AWS_REGION",
             ));
         };
+        let region = answer::region(&region)?;
         let endpoint = config
             .endpoint_url()
             .map(|url| url.trim_end_matches('/').to_owned());
@@ -122,15 +124,7 @@ impl Aws {
     async fn identify(&mut self, sts: &aws_sdk_sts::Client) -> Result<(), AwsError> {
         let call = "sts:GetCallerIdentity";
         let identity = self.call(call, || sts.get_caller_identity().send()).await?;
-        let arn = identity.arn().ok_or_else(|| AwsError::incomplete(call, "ARN"))?;
-        let account = identity
-            .account()
-            .ok_or_else(|| AwsError::incomplete(call, "account"))?;
-        arn.split(':')
-            .nth(1)
-            .unwrap_or("aws")
-            .clone_into(&mut self.partition);
-        account.clone_into(&mut self.account);
+        (self.account, self.partition) = answer::identity(call, identity.account(), identity.arn())?;
         Ok(())
     }
 

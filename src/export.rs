@@ -37,6 +37,11 @@ pub enum ExportError {
     /// HCL has no way to say it.
     #[error("the pipeline cannot be written as HCL: {0}")]
     Hcl(#[from] hcl::Error),
+    /// CloudFormation would put something else in its place ("Get values stored in other services using dynamic references").
+    #[error(
+        "CloudFormation would resolve the `{{{{resolve:` of the spec; no template can contain that as text"
+    )]
+    DynamicReference,
     /// JSON has no way to say it.
     #[error("the pipeline cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -172,6 +177,49 @@ mod tests {
     use super::*;
     use crate::desired::{Platform, Transport};
     use crate::spec::Architecture;
+
+    /// What a tool would run, or take for the end of a text.
+    const HOSTILE: &str = "a/${file(\"x\")}/%{ if true }\"\\/%${file(\"x\")}/}'/!{timestamp:yyyy}/";
+
+    fn exported(prefix: &str, format: Format) -> Result<String, ExportError> {
+        let text = serde_json::json!({"name": "flags", "delivery": {"prefix": prefix}, "handler": {"fields": ["key", prefix]}});
+        let spec = Spec::parse(&text.to_string(), "test").unwrap().spec;
+        let names = Names::new("flags", "123456789012", "aws", "eu-west-1");
+        let platform = Platform {
+            architecture: Architecture::X86_64,
+            transport: Transport::Tls,
+        };
+        let want = Desired::new(&spec, &names, platform, None);
+        Pipeline::new(&spec, &names, &want).text(format)
+    }
+
+    #[test]
+    fn texts_of_the_spec_are_values_and_nothing_else() {
+        let hostile = HOSTILE;
+        let hcl: serde_json::Value = hcl::from_str(&exported(hostile, Format::Terraform).unwrap()).unwrap();
+        let delivery = &hcl["resource"]["aws_kinesis_firehose_delivery_stream"]["impressions"];
+        assert_eq!(
+            delivery["extended_s3_configuration"]["prefix"], hostile,
+            "{delivery:#}"
+        );
+        let plain: serde_json::Value = hcl::from_str(&exported("a/", Format::Terraform).unwrap()).unwrap();
+        let resources = |hcl: &serde_json::Value| {
+            hcl["resource"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(resources(&hcl), resources(&plain));
+        let json = exported(hostile, Format::CloudFormation).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let delivery =
+            &json["Resources"]["DeliveryStream"]["Properties"]["ExtendedS3DestinationConfiguration"];
+        assert_eq!(delivery["Prefix"], hostile, "{json:#}");
+        let resolved = exported("a/{{resolve:ssm:x}}/", Format::CloudFormation);
+        assert!(matches!(resolved, Err(ExportError::DynamicReference)));
+    }
 
     #[test]
     fn texts_are_taken_apart_at_the_arns_of_the_pipeline() {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::apply::Report;
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
+use crate::foreign::{self, shell_word};
 use crate::local::LocalError;
 use crate::replay::ReplayError;
 use crate::spec::SpecError;
@@ -193,11 +194,11 @@ impl From<ReplayError> for Failure {
         };
         match error {
             ReplayError::Aws(source) => Self::from(source),
-            ReplayError::Stopped { source, .. } => {
-                of(source).hint("run `split-pipeline replay` again: it continues with the objects that are left")
-            }
+            ReplayError::Stopped { source, .. } => of(source)
+                .hint("run `split-pipeline replay` again: it continues with the objects that are left"),
             ReplayError::NotDeleted { bucket, key, source } => of(source).hint(format!(
-                "`aws s3 rm s3://{bucket}/{key}` deletes it; otherwise the next `replay` sends the same impressions again"
+                "`aws s3 rm {}` deletes it; otherwise the next `replay` sends the same impressions again",
+                shell_word(&format!("s3://{bucket}/{key}"))
             )),
             ReplayError::Copy(source) => {
                 of(source).hint("run the same command again: the same span gives the same objects")
@@ -236,11 +237,39 @@ pub fn whole_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let part = error.to_string();
+        // A cause is not worded here, so it stays on the line that says what it caused.
+        let part = foreign::line(&error.to_string());
         if !text.contains(&part) {
             text = format!("{text}: {part}");
         }
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("it failed")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_cause_stays_on_the_line_of_what_it_caused() {
+        let outer = Outer(std::io::Error::other("gone\nhint: run `x`\u{1b}[2J"));
+        assert_eq!(whole_chain(&outer), "it failed: gone\\nhint: run `x`\\u{1b}[2J");
+    }
+
+    #[test]
+    fn a_command_to_paste_has_its_values_quoted() {
+        let error = ReplayError::NotDeleted {
+            bucket: "b".to_owned(),
+            key: "spill/a'; rm -rf ~ #\u{202e}".to_owned(),
+            source: AwsError::own("s3:DeleteObject", ErrorKind::Denied, "no"),
+        };
+        let hints = Failure::from(error).hints;
+        let command = r"`aws s3 rm $'s3://b/spill/a\'; rm -rf ~ #\342\200\256'` deletes it";
+        assert!(hints.iter().any(|hint| hint.starts_with(command)), "{hints:?}");
+    }
 }

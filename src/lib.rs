@@ -17,7 +17,8 @@
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
 //! emulator), [`smoke`], [`junit`], [`replay`], [`undelivered`] (what no delivery stream delivered), [`proposal`] (what `up` would do), [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
-//! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`], [`ownership`], [`programs`],
+//! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`], [`foreign`] (text of others made
+//! harmless), [`moment`], [`ownership`], [`programs`],
 //! [`progress`] and [`ui`] (what the user sees).
 
 pub mod apply;
@@ -31,11 +32,13 @@ pub mod destroy;
 pub mod estimate;
 pub mod export;
 pub mod failure;
+pub mod foreign;
 pub mod health;
 pub mod junit;
 pub mod local;
 pub mod log_events;
 pub mod logs;
+pub mod moment;
 pub mod names;
 pub mod objects;
 pub mod observe;

@@ -23,6 +23,7 @@ use identity::Leader;
 use rustix::process::Signal;
 use state::State;
 
+use crate::foreign::{self, shell_word};
 use crate::ownership::NotPrivate;
 
 /// The version that all of this is tested with.
@@ -93,10 +94,10 @@ pub enum LocalError {
     #[error("there is no Python 3.10 or newer to run the local emulator with")]
     NoPython,
     /// It could not be installed.
-    #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{0}")]
+    #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{}", foreign::quote(.0))]
     Install(String),
     /// It ended before it answered.
-    #[error("the local emulator did not start:\n{0}")]
+    #[error("the local emulator did not start:\n{}", foreign::quote(.0))]
     Start(String),
     /// Another command holds the lock for longer than a start takes.
     #[error("another split-pipeline command still holds the lock {path} after {limit}", path = path.display(), limit = format_duration(*limit))]
@@ -145,7 +146,7 @@ impl LocalError {
             Self::Locked { path, .. } => {
                 return vec![format!(
                     "`lsof {}` shows the command that holds the lock",
-                    path.display()
+                    shell_word(&path.to_string_lossy())
                 )];
             }
             Self::StillRunning { pid, .. } => {

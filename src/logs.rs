@@ -11,6 +11,7 @@ use split_pipeline_handler::log::{Level, Line};
 
 use crate::aws::{Aws, AwsError};
 use crate::log_events;
+use crate::moment;
 use crate::names::Names;
 use crate::results::{LogLine, LogSource};
 use crate::traffic::is_failed_invocation;
@@ -70,9 +71,8 @@ fn line(source: LogSource, event: FilteredLogEvent) -> LogLine {
         (None, LogSource::Function) if is_failed_invocation(&message) => Level::Error,
         (None, LogSource::Function) => Level::Info,
     };
-    let since_1970 = u64::try_from(event.timestamp.unwrap_or_default()).unwrap_or_default();
     LogLine {
-        time: UNIX_EPOCH + Duration::from_millis(since_1970),
+        time: moment::from_millis(event.timestamp.unwrap_or_default()),
         source,
         level,
         fields: serde_json::from_str(&message).ok(),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use aws_sdk_s3::types::{Object, ObjectVersion};
 
 use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::moment;
 
 pub mod content;
 pub mod lines;
@@ -40,7 +41,8 @@ pub async fn count(aws: &Aws, bucket: &str) -> Result<Count, AwsError> {
         };
         count.objects += page.versions().len();
         let sizes = page.versions().iter().filter_map(ObjectVersion::size);
-        count.bytes += sizes.filter_map(|size| u64::try_from(size).ok()).sum::<u64>();
+        let sizes = sizes.filter_map(|size| u64::try_from(size).ok());
+        count.bytes = moment::total(sizes.chain([count.bytes]));
         if page.is_truncated() != Some(true) {
             return Ok(count);
         }
@@ -98,7 +100,5 @@ pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Obj
 
 /// When S3 stored an object.
 pub fn written_at(object: &Object) -> Option<SystemTime> {
-    object
-        .last_modified()
-        .and_then(|at| SystemTime::try_from(*at).ok())
+    object.last_modified().copied().map(moment::from_aws)
 }

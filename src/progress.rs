@@ -53,6 +53,8 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// A secret path of a webhook is known from now on: it is not shown, nor written to a log.
+    Secret(String),
     /// An AWS call was answered; shown with `--verbose`.
     Call {
         /// The call as an IAM action, such as `kinesis:CreateStream`.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use split_pipeline_handler::log::Level;
 
 use crate::export::Format;
+use crate::moment;
 use crate::objects::Skipped;
 use crate::resource::{Action, FieldChange, Kind};
 use crate::spec::StreamMode;
@@ -112,7 +113,7 @@ pub enum LogSource {
 }
 
 pub(crate) fn as_rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_rfc3339_millis(*time))
+    serializer.collect_str(&humantime::format_rfc3339_millis(moment::writable(*time)))
 }
 
 /// Writes a time that may be absent, then as null.

@@ -12,6 +12,7 @@ pub use delivered::{Search, SearchArea};
 pub use known::Shape;
 pub use post::Poster;
 
+use crate::foreign;
 use crate::results::Smoke;
 
 /// What can go wrong beyond an AWS call.
@@ -24,7 +25,7 @@ pub enum SmokeError {
     #[error("the webhook could not be reached")]
     Unreachable(#[source] reqwest::Error),
     /// The webhook gave another answer than 200, and again when asked a second time.
-    #[error("the webhook answered {status} to {what}: {body}")]
+    #[error("the webhook answered {status} to {what}: {body}", body = foreign::line(body))]
     Refused {
         /// The HTTP status.
         status: u16,

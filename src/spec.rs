@@ -34,7 +34,8 @@ pub use monitoring::{Email, Monitoring, TopicArn};
 pub use prefix::{ErrorPrefix, Prefix};
 pub use problem::{Problem, SpecError};
 pub use values::{
-    BucketEncryption, BucketName, Cidr, Encryption, Name, PolicyArn, Region, RolePath, StageName,
+    BucketEncryption, BucketName, Cidr, Encryption, Name, PolicyArn, Region, RolePath, StageName, is_account,
+    is_partition,
 };
 pub use yaml::MAX_BYTES;
 

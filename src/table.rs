@@ -47,9 +47,14 @@ pub struct Partition {
     pub date: Option<String>,
 }
 
-/// There is no telling which partitions a prefix makes.
+/// Why there is no telling which partitions a prefix makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unpredictable;
+pub enum Unpredictable {
+    /// A part of it is random.
+    Random,
+    /// A part of it looks like a column in the folder of one partition.
+    Dollar,
+}
 
 impl Table {
     /// The table of a spec.
@@ -124,10 +129,15 @@ fn columns(fields: &Fields) -> Vec<Column> {
 
 /// The partitions that folders make, and the folders with a column in place of each of them.
 fn partitions(folders: &str, columns: &[Column]) -> Result<(Vec<Partition>, String), Unpredictable> {
+    if folders.contains("${") || folders.contains("$!{") {
+        return Err(Unpredictable::Dollar);
+    }
     let (mut partitions, mut template, mut rest) = (Vec::<Partition>::new(), String::new(), folders);
     while let Some((before, after)) = rest.split_once("!{") {
         let (expression, after) = after.split_once('}').unwrap_or((after, ""));
-        let pattern = expression.strip_prefix("timestamp:").ok_or(Unpredictable)?;
+        let pattern = expression
+            .strip_prefix("timestamp:")
+            .ok_or(Unpredictable::Random)?;
         template.push_str(before);
         let named = before
             .strip_suffix('=')

@@ -8,6 +8,7 @@ use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 
 use crate::aws::{Aws, AwsError};
 use crate::log_events;
+use crate::moment;
 use crate::names::Names;
 use crate::results::{Series, Traffic};
 
@@ -27,8 +28,7 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, 
     let mut traffic = empty(since);
     for event in lines {
         let message = event.message.unwrap_or_default();
-        let late = u64::try_from(event.timestamp.unwrap_or_default()).unwrap_or_default();
-        let after = (UNIX_EPOCH + Duration::from_millis(late)).duration_since(start);
+        let after = moment::from_millis(event.timestamp.unwrap_or_default()).duration_since(start);
         let part = after.unwrap_or_default().as_secs() / traffic.series.step_seconds;
         match serde_json::from_str(&message) {
             Ok(line) => add(&mut traffic, &line, part),
@@ -67,7 +67,7 @@ fn at(parts: &mut [u64], part: u64, number: u64) {
     let last = parts.len().saturating_sub(1);
     let index = usize::try_from(part).unwrap_or(last).min(last);
     if let Some(part) = parts.get_mut(index) {
-        *part += number;
+        *part = part.saturating_add(number);
     }
 }
 
@@ -85,7 +85,7 @@ fn add(traffic: &mut Traffic, line: &Line, part: u64) {
         return;
     }
     traffic.refused_batches += u64::from((400..500).contains(&line.status));
-    traffic.retried += count(line.retried);
+    traffic.retried = traffic.retried.saturating_add(count(line.retried));
     for (total, parts, number) in [
         (&mut traffic.batches, &mut series.batches, 1),
         (&mut traffic.received, &mut series.received, line.received),
@@ -93,7 +93,7 @@ fn add(traffic: &mut Traffic, line: &Line, part: u64) {
         (&mut traffic.spilled, &mut series.spilled, line.spilled),
         (&mut traffic.rejected, &mut series.rejected, line.rejected),
     ] {
-        *total += count(number);
+        *total = total.saturating_add(count(number));
         at(parts, part, count(number));
     }
 }
@@ -112,6 +112,21 @@ mod tests {
         assert!(!is_failed_invocation(report));
         assert!(is_failed_invocation(&format!("{report}Status: timeout")));
         assert!(!is_failed_invocation("START RequestId: 8f5 Version: $LATEST"));
+    }
+
+    #[test]
+    fn counts_do_not_wrap_whatever_a_line_says() {
+        let mut traffic = empty(Duration::from_mins(1));
+        let line = Line {
+            received: usize::MAX,
+            retried: usize::MAX,
+            ..Line::batch("f", "r")
+        };
+        for part in [0, 0, 1] {
+            add(&mut traffic, &line, part);
+        }
+        let most = (traffic.received, traffic.retried, traffic.series.received[0]);
+        assert_eq!((most, traffic.batches), ((u64::MAX, u64::MAX, u64::MAX), 3));
     }
 
     #[test]

@@ -11,15 +11,18 @@ use serde::Serialize;
 
 use crate::cli::{Global, Output};
 use crate::failure::{Failure, FailureKind};
+use crate::foreign;
 use crate::progress::{Event, Progress};
 
 mod clean;
 mod live;
+mod logs;
+mod mask;
 mod status;
 mod text;
 
-use clean::{clean, clean_event};
 use live::Live;
+use mask::{Masks, shapes};
 pub use text::Show;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -76,7 +79,7 @@ pub fn usage(error: &clap::Error, arguments: impl Iterator<Item = String>) -> u8
 }
 
 fn as_json(failure: &Failure) -> String {
-    serde_json::json!({ "error": failure }).to_string()
+    foreign::json(&serde_json::json!({ "error": failure }).to_string())
 }
 
 /// The user interface of one command.
@@ -85,6 +88,7 @@ pub struct Ui {
     verbosity: Verbosity,
     live: Option<Live>,
     plain: live::Plain,
+    masks: Masks,
     /// Whether results may draw on the screen and overwrite what is there: not for those who have asked for plain text.
     drawing: bool,
 }
@@ -109,6 +113,7 @@ impl Ui {
             live: live.then(Live::new),
             drawing: draws(global.color),
             plain: live::Plain::default(),
+            masks: Masks::default(),
         }
     }
 
@@ -124,13 +129,15 @@ impl Ui {
     /// # Errors
     ///
     /// When it cannot be written; that its reader has gone away is the reader's wish.
-    pub fn result(&self, result: &(impl Serialize + Show)) -> Result<(), Failure> {
+    pub fn result<T: Serialize + Show>(&self, result: &T) -> Result<(), Failure> {
         self.finish_progress();
         let text = match self.output {
-            Output::Json => serde_json::to_string(result).unwrap_or_default() + "\n",
-            Output::Text if self.drawing => result.text(),
-            Output::Text => result.plain(),
+            Output::Json => foreign::json(&serde_json::to_string(result).unwrap_or_default()) + "\n",
+            Output::Text if self.drawing => foreign::styled(&result.text()),
+            Output::Text => foreign::styled(&result.plain()),
         };
+        let text = if T::OF_OTHERS { shapes(&text) } else { text };
+        let text = self.masks.known_except(&text, &result.urls());
         let mut stdout = anstream::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -144,11 +151,7 @@ impl Ui {
     /// Prints why a command failed.
     pub fn failure(&self, failure: &Failure) {
         self.finish_progress();
-        let failure = &Failure {
-            kind: failure.kind,
-            message: clean(&failure.message),
-            hints: failure.hints.iter().map(|hint| clean(hint)).collect(),
-        };
+        let failure = &self.shown(failure);
         if self.output == Output::Json {
             return self.line(&as_json(failure));
         }
@@ -164,22 +167,36 @@ impl Ui {
         self.line(&text);
     }
 
+    /// A failure as it may be shown or written to a file: without secrets, and without anything that a terminal obeys.
+    pub fn shown(&self, failure: &Failure) -> Failure {
+        self.masks.failure(failure)
+    }
+
     /// Says something that is neither result nor error: the next steps, what was left.
     pub fn note(&self, text: &str) {
         if self.verbosity != Verbosity::Quiet && self.output == Output::Text {
             self.finish_progress();
-            if std::io::stderr().is_terminal() {
-                self.line(text);
-            } else {
-                // What is not read at once ends in a log.
-                self.line(&clean(text));
-            }
+            self.line(&self.masks.block(text, 0));
+        }
+    }
+
+    /// Says something with a URL that only a terminal shows: what is not read at once ends in a log.
+    pub fn note_with_url(&self, text: &str, url: &str) {
+        if std::io::stderr().is_terminal()
+            && self.verbosity != Verbosity::Quiet
+            && self.output == Output::Text
+        {
+            self.finish_progress();
+            self.line(&foreign::block(&self.masks.known_except(text, &[url]), 0));
+        } else {
+            self.note(text);
         }
     }
 
     /// Says something that the user should know.
     pub fn warn(&self, text: &str) {
-        self.line(&format!("{WARNING}warning:{WARNING:#} {}", clean(text)));
+        let text = self.masks.block(text, 2);
+        self.line(&format!("{WARNING}warning:{WARNING:#} {text}"));
     }
 
     /// Asks a question whose answer is no unless it is `yes` or `y`.
@@ -189,7 +206,7 @@ impl Ui {
         }
         self.finish_progress();
         let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{} [y/N] ", clean(question)).and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{} [y/N] ", self.masks.block(question, 0)).and_then(|()| stderr.flush());
         drop(stderr);
         let (sender, answer) = tokio::sync::oneshot::channel();
         // On a thread of its own, which nobody waits for: an interruption must not have to wait for the user's answer.
@@ -224,7 +241,10 @@ impl Ui {
 
 impl Progress for Ui {
     fn event(&self, event: Event) {
-        match clean_event(event) {
+        let Some(event) = self.masks.event(event) else {
+            return;
+        };
+        match event {
             Event::Call {
                 call,
                 elapsed,

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::aws::wait::SETTLING;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
+use crate::moment;
 use crate::names::{GAPS_TAG, Names};
 use crate::objects;
 use crate::objects::{BucketOwnership, SpilledPile, Unclaimed, UnclaimedReason};
@@ -82,7 +83,7 @@ impl Undelivered {
         let gaps = known.gaps.iter().map(|gap| RetainedGap {
             from: gap.from,
             until: gap.until,
-            expires: gap.from + known.retention,
+            expires: moment::later(gap.from, known.retention),
         });
         Self {
             gaps: gaps.collect(),
@@ -257,7 +258,9 @@ fn proven(written: SystemTime, age: Duration, oldest: SystemTime) -> SystemTime 
 /// It is open although there is a delivery stream if `up` was interrupted after it created that.
 fn ended(known: Gaps, phase: &Phase, created: Option<SystemTime>, now: SystemTime) -> Gaps {
     match phase {
-        Phase::Ready => known.closed(created.map_or(now, |created| now.min(created + SETTLING))),
+        Phase::Ready => {
+            known.closed(created.map_or(now, |created| now.min(moment::later(created, SETTLING))))
+        }
         Phase::Pending(_) | Phase::Deleting | Phase::Failed(_) => known,
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
+use crate::foreign;
+
 /// What an error means for whoever made the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -43,6 +45,9 @@ pub enum ErrorKind {
     Other,
 }
 
+/// The longest that an answer may ask to wait before the next attempt.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
 /// A failed AWS call.
 #[derive(Clone, Debug)]
 pub struct AwsError {
@@ -73,9 +78,7 @@ impl AwsError {
         let status = error.raw_response().map(|answer| answer.status().as_u16());
         let retry_after = error
             .raw_response()
-            .and_then(|answer| answer.headers().get("retry-after"))
-            .and_then(|seconds| seconds.trim().parse().ok())
-            .map(Duration::from_secs);
+            .and_then(|answer| retry_after(answer.headers().get("retry-after")?));
         let kind = match &error {
             SdkError::ServiceError(_) => {
                 let known = code
@@ -110,8 +113,8 @@ impl AwsError {
         Self {
             call,
             kind,
-            code,
-            message,
+            code: code.as_deref().map(foreign::line),
+            message: foreign::line(&message),
             request_id,
             retry_after,
             source: Some(Arc::new(error)),
@@ -124,11 +127,18 @@ impl AwsError {
             call,
             kind,
             code: None,
-            message: message.into(),
+            message: foreign::line(&message.into()),
             request_id: None,
             retry_after: None,
             source: None,
         }
+    }
+
+    /// An answer whose text is not of the form that AWS documents.
+    pub fn malformed(call: &'static str, what: &str, text: &str, form: &str) -> Self {
+        let text = foreign::line(text);
+        let message = format!("the answer has the {what} \"{text}\", which is not {form}");
+        Self::own(call, ErrorKind::Other, message)
     }
 
     /// An answer that lacks what AWS documents to be in it.
@@ -213,6 +223,12 @@ impl Error for AwsError {
         }
         self.source.as_deref().and_then(Error::source)
     }
+}
+
+/// How long a header says to wait before the next attempt.
+fn retry_after(seconds: &str) -> Option<Duration> {
+    let seconds = seconds.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
 /// Whose permissions come on top of IAM's, in accounts that use it.
@@ -608,6 +624,25 @@ mod tests {
         assert!(
             denied("s3:HeadBucket", "answered with HTTP status 403").starts_with("allow s3:ListBucket to")
         );
+    }
+
+    #[test]
+    fn no_answer_makes_a_command_wait_for_ever() {
+        let seconds = |text: &str| retry_after(text).map(|wait| wait.as_secs());
+        assert_eq!(seconds(" 7 "), Some(7));
+        assert_eq!(seconds("18446744073709551615"), Some(3600));
+        assert_eq!([seconds("-1"), seconds("soon")], [None, None]);
+    }
+
+    #[test]
+    fn an_error_stays_on_its_line_whatever_aws_says() {
+        let error = AwsError::own("s3:PutObject", Other, "no\nhint: run `x`\r\u{1b}[2J\u{2028}");
+        assert_eq!(
+            error.to_string(),
+            "s3:PutObject: no\\nhint: run `x`\\r\\u{1b}[2J\\u{2028}"
+        );
+        let denied = AwsError::own("s3:PutObject", Denied, "not authorized to perform: a\nhint: b");
+        assert!(denied.hints().iter().all(|hint| !hint.contains('\n')));
     }
 
     #[test]

@@ -73,7 +73,8 @@ async fn run_test(context: &Context, args: &cli::Smoke) -> Result<Exit, Failure>
     let (name, started) = (session.spec.name.to_string(), Instant::now());
     let tested = test(session, &batch, &run, args).await;
     if let Some((path, mut file)) = junit {
-        let report = junit::report(&name, &tested, started.elapsed());
+        let shown = tested.as_ref().map_err(|failure| context.ui.shown(failure));
+        let report = junit::report(&name, shown.as_ref().copied(), started.elapsed());
         let written = file.write_all(report.as_bytes());
         written.map_err(|error| not_written(path, &error))?;
     }

@@ -9,6 +9,7 @@ use crate::apply::{Applied, apply};
 use crate::aws::ErrorKind;
 use crate::cli;
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::foreign::shell_word;
 use crate::plan::Summary;
 use crate::progress::Event;
 use crate::proposal::Proposal;
@@ -34,7 +35,8 @@ async fn up(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let bringing = bring_up(&session, args.handler.as_deref(), adoption, consent);
     let result = Box::pin(bringing).await?;
     context.ui.result(&result)?;
-    context.ui.note(&next_steps(&session, &result.webhook_url));
+    let url = &result.webhook_url;
+    context.ui.note_with_url(&next_steps(&session, url), url);
     if to_be_confirmed(&session.spec, &result) {
         context
             .ui
@@ -213,6 +215,7 @@ fn next_steps(session: &Session, url: &str) -> String {
          2. choose the environments, paste the URL, press Test, then Save\n\n\
          Or try it at once:\n  \
          echo '[{{\"key\":\"user-1\",\"split\":\"my-flag\",\"treatment\":\"on\",\"time\":1700000000000}}]' | gzip | \\\n    \
-         curl -sS --data-binary @- -H 'Content-Type: application/json' '{url}'"
+         curl -sS --data-binary @- -H 'Content-Type: application/json' {}",
+        shell_word(url)
     )
 }

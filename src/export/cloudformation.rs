@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ExportError, Piece, Pipeline, Referent};
 use crate::artifact::file_name;
+use crate::foreign;
 use crate::names::webhook_url;
 use crate::resource::Tags;
 use crate::resources::rest_api::Path;
@@ -39,7 +40,11 @@ pub(super) fn text(pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
         "Resources": resources.into_iter().collect::<Map<_, _>>(),
         "Outputs": outputs(pipeline),
     });
-    Ok(serde_json::to_string_pretty(&template)? + "\n")
+    let text = serde_json::to_string_pretty(&template)?;
+    if text.contains("{{resolve:") {
+        return Err(ExportError::DynamicReference);
+    }
+    Ok(foreign::json(&text) + "\n")
 }
 
 /// What whoever opens the file has to know, line by line.

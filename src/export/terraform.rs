@@ -7,6 +7,7 @@ use hcl::{Block, Expression};
 use self::writing::{Section, block, reference, template};
 use super::{ExportError, Pipeline, Referent};
 use crate::artifact::file_name;
+use crate::foreign;
 use crate::resources::rest_api::Path;
 
 mod access;
@@ -38,7 +39,7 @@ pub(super) fn text(pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
         text.push('\n');
         text += &section.text()?;
     }
-    Ok(text)
+    Ok(foreign::hcl(&text))
 }
 
 /// What whoever opens the file has to know.

@@ -11,6 +11,8 @@ use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
 
 use super::{for_each, written_at};
 use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::foreign::shell_word;
+use crate::moment;
 use crate::spec::Spec;
 
 /// What the names of spilled objects end with: they are gzipped NDJSON.
@@ -107,7 +109,7 @@ impl Spilled {
         let written = || self.objects.iter().map(|object| object.written);
         Some(SpilledPile {
             objects: self.objects.len(),
-            bytes: self.objects.iter().map(|object| object.bytes).sum(),
+            bytes: moment::total(self.objects.iter().map(|object| object.bytes)),
             oldest: written().min()?,
             newest: written().max()?,
         })
@@ -126,8 +128,13 @@ impl Spilled {
         let (from, to) = (format!("s3://{bucket}/{SPILL_PREFIX}"), spill_prefix(pipeline));
         let to = format!("s3://{bucket}/{to}");
         Some(if days.is_empty() {
-            format!("aws s3 mv {from}{day} {to}{day} --recursive")
+            let (from, to) = (
+                shell_word(&format!("{from}{day}")),
+                shell_word(&format!("{to}{day}")),
+            );
+            format!("aws s3 mv {from} {to} --recursive")
         } else {
+            let (from, to) = (shell_word(&from), shell_word(&to));
             format!("aws s3 mv {from} {to} --recursive --exclude '*' --include 'dt=*'")
         })
     }

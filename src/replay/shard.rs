@@ -8,6 +8,7 @@ use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 
 use crate::aws::{Aws, AwsError};
+use crate::moment;
 
 /// How long to wait between two reads of a shard, which may be read five times per second (Kinesis API reference,
 /// `GetRecords`).
@@ -149,9 +150,7 @@ fn is_expired(error: &AwsError) -> bool {
 /// When a record arrived.
 pub(crate) fn arrival(record: &Record) -> SystemTime {
     let arrival = record.approximate_arrival_timestamp();
-    arrival
-        .and_then(|arrival| SystemTime::try_from(*arrival).ok())
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    arrival.copied().map_or(SystemTime::UNIX_EPOCH, moment::from_aws)
 }
 
 /// Lists every shard, closed ones too: they keep what they took before a resharding.

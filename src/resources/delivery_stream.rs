@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
+use crate::foreign;
+use crate::moment;
 use crate::resource::{
     About, Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled,
 };
@@ -181,9 +183,7 @@ impl Resource for DeliveryStream {
             version: described.version_id().to_owned(),
             destination: destination.map_or("", |it| it.destination_id()).to_owned(),
             conversion: s3.and_then(|s3| s3.data_format_conversion_configuration().cloned()),
-            created: described
-                .create_timestamp()
-                .and_then(|at| SystemTime::try_from(*at).ok()),
+            created: described.create_timestamp().copied().map(moment::from_aws),
         };
         let phase = match described.delivery_stream_status() {
             DeliveryStreamStatus::Active => Phase::Ready,
@@ -493,9 +493,7 @@ impl Conversion {
 
 fn failure(described: &DeliveryStreamDescription) -> String {
     let details = described.failure_description().map(FailureDescription::details);
-    details
-        .unwrap_or("Firehose could not create it, and does not say why")
-        .to_owned()
+    foreign::line(details.unwrap_or("Firehose could not create it, and does not say why"))
 }
 
 fn firehose_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::foreign;
 use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
 
 /// What Lambda calls the custom runtime that our binary is.
@@ -323,11 +324,7 @@ impl Function {
 fn failed_update(config: &FunctionConfiguration) -> Option<String> {
     let failed = config.last_update_status() == Some(&LastUpdateStatus::Failed);
     let reason = config.last_update_status_reason();
-    failed.then(|| {
-        reason
-            .unwrap_or("Lambda could not update it, and does not say why")
-            .to_owned()
-    })
+    failed.then(|| foreign::line(reason.unwrap_or("Lambda could not update it, and does not say why")))
 }
 
 fn phase_of(config: &FunctionConfiguration) -> Phase {
@@ -335,7 +332,7 @@ fn phase_of(config: &FunctionConfiguration) -> Phase {
         let why = config
             .state_reason()
             .unwrap_or("Lambda could not create it, and does not say why");
-        return Phase::Failed(why.to_owned());
+        return Phase::Failed(foreign::line(why));
     }
     if config.state() == Some(&Lifecycle::Pending) {
         return Phase::Pending("Pending".to_owned());

@@ -214,5 +214,5 @@ fn days_since(epoch_ms: i64) -> Option<i64> {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let now = i64::try_from(now.as_millis()).ok()?;
-    Some((now - epoch_ms) / DAY_MS)
+    Some(now.saturating_sub(epoch_ms) / DAY_MS)
 }

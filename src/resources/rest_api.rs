@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::policy_value;
+use crate::aws::answer::api_id;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags, is_ours};
 
@@ -140,7 +141,7 @@ impl Resource for RestApi {
             return Ok(None);
         }
         let oldest = ours.remove(0);
-        let api = oldest.id().unwrap_or_default().to_owned();
+        let api = api_id("apigateway:GetRestApis", oldest.id())?;
         let arn = format!("{}{api}", self.arn_prefix);
         let (resources, deployments, tags) = join!(
             self.resources(&api, aws),
@@ -199,7 +200,7 @@ impl Resource for RestApi {
             .build();
         let policy = (!self.state.policy.is_null()).then(|| self.state.policy.to_string());
         // Chosen here, and kept with the API, so that every `up` that works on it makes the same path.
-        let secrets = Secrets::generate()?;
+        let secrets = Secrets::generate(step.aws)?;
         let description = secrets.description();
         let request = || {
             let call = step.aws.apigateway.create_rest_api().name(&self.name);
@@ -210,10 +211,7 @@ impl Resource for RestApi {
                 .send()
         };
         let made = step.settle(async || step.aws.call(call, request).await).await?;
-        let api = made
-            .id()
-            .ok_or_else(|| AwsError::incomplete(call, "id"))?
-            .to_owned();
+        let api = api_id(call, made.id())?;
         // An answer may have got lost and the call been repeated, or another `up` may run: the oldest is the one.
         if self.find(step.aws).await?.len() > 1 {
             let oldest = self.observe(step.aws, &()).await?;
@@ -271,7 +269,7 @@ impl Resource for RestApi {
                     current: Some(route.path.clone()),
                     old: id.old.as_ref().map(|old| old.path.clone()),
                 },
-                Path::Fixed(_) => Secrets::generate()?,
+                Path::Fixed(_) => Secrets::generate(aws)?,
             };
             Self::remember(&id.secrets, &id.api, step).await?;
         }
@@ -352,7 +350,7 @@ impl RestApi {
     pub async fn change_secrets(have: &Id, change: SecretChange, step: &Step<'_>) -> Result<(), AwsError> {
         let valid = have.route.as_ref().map(|route| route.path.as_str());
         let secrets = match (change, valid) {
-            (SecretChange::Rotate, Some(valid)) if have.old.is_none() => Secrets::rotated(valid)?,
+            (SecretChange::Rotate, Some(valid)) if have.old.is_none() => Secrets::rotated(valid, step.aws)?,
             // A rotation that was interrupted goes on instead of starting anew.
             (SecretChange::Rotate, _) => have.secrets.clone(),
             (SecretChange::Revoke, _) => have.secrets.revoked(),
@@ -387,12 +385,13 @@ impl RestApi {
                     .send()
             };
             let page = aws.call("apigateway:GetRestApis", request).await?;
-            ours.extend(
-                page.items()
-                    .iter()
-                    .filter(|api| is_ours(&self.tags, &described_tags(api.tags())))
-                    .cloned(),
-            );
+            let found = page.items().iter();
+            for api in found.filter(|api| is_ours(&self.tags, &described_tags(api.tags()))) {
+                api_id("apigateway:GetRestApis", api.id())?;
+                let secrets = api.description().map(Secrets::read);
+                secrets.unwrap_or_default().hide(aws);
+                ours.push(api.clone());
+            }
             position = page.position;
             if position.is_none() {
                 break;
@@ -432,9 +431,9 @@ impl RestApi {
                 .send()
         };
         let answer = aws.call("apigateway:GetResources", request).await.found()?;
-        Ok(answer
-            .map(|answer| answer.items.unwrap_or_default())
-            .unwrap_or_default())
+        let resources = answer.and_then(|answer| answer.items).unwrap_or_default();
+        route::hide_secrets(&resources, aws);
+        Ok(resources)
     }
 
     async fn root(&self, api: &str, aws: &Aws) -> Result<String, AwsError> {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
+use crate::moment;
 use crate::names::GAPS_TAG;
 use crate::resource::{About, Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
 
@@ -93,7 +94,7 @@ impl Resource for Stream {
             mode: mode.as_str().to_owned(),
             retention_hours: summary.retention_period_hours(),
             encryption_key: summary.key_id().filter(|_| encrypted).map(str::to_owned),
-            created: SystemTime::try_from(*summary.stream_creation_timestamp()).ok(),
+            created: Some(moment::from_aws(*summary.stream_creation_timestamp())),
         };
         let phase = match summary.stream_status() {
             StreamStatus::Active => Phase::Ready,

@@ -12,6 +12,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::values::{Checked, Text};
+use crate::foreign::check_visible;
 
 /// How many tags a user may give: AWS allows 50 on a resource, and the rest are left to AWS and to this program.
 const MAX_TAGS: usize = 40;
@@ -226,6 +227,7 @@ impl<'de> DeserializeSeed<'de> for FieldName<'_> {
             if !(1..=128).contains(&name.chars().count()) {
                 return Err("must be a field's name of 1 to 128 characters".to_owned());
             }
+            check_visible(name)?;
             if self.before.iter().any(|before| before == name) {
                 return Err(format!("must not name the field {name:?} twice"));
             }

@@ -6,7 +6,9 @@ use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::bounded::Bounded;
-use super::values::{Checked, text_value};
+use crate::foreign::is_deceptive;
+
+use super::values::{Checked, Region, is_account, is_partition, text_value};
 
 /// What watches over the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +54,8 @@ text_value! {
 }
 
 fn check_email(text: &str) -> Checked {
-    let is_part = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@');
+    let is_unfit = |c: char| c.is_whitespace() || c == '@' || is_deceptive(c);
+    let is_part = |part: &str| !part.is_empty() && !part.contains(is_unfit);
     let fits = text.split_once('@').is_some_and(|(local, domain)| {
         let labels = domain.rsplit_once('.');
         is_part(local) && labels.is_some_and(|(host, top)| is_part(host) && is_part(top))
@@ -92,10 +95,9 @@ fn check_topic_arn(text: &str) -> Checked {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
         ["arn", partition, "sns", region, account, name]
-            if partition.starts_with("aws")
-                && !region.is_empty()
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
+            if is_partition(partition)
+                && Region::new(*region).is_ok()
+                && is_account(account)
                 && is_name(name) =>
         {
             Ok(())

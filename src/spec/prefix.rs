@@ -6,6 +6,8 @@
 use schemars::json_schema;
 use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
+use crate::foreign::check_visible;
+
 use super::values::{Checked, text_value};
 
 /// The longest prefix Firehose takes (its `ExtendedS3DestinationConfiguration` reference).
@@ -145,9 +147,7 @@ fn check_start_and_length(text: &str) -> Checked {
     if text.chars().count() > MAX_CHARS {
         return Err(format!("must be at most {MAX_CHARS} characters long"));
     }
-    if text.chars().any(char::is_control) {
-        return Err("must not contain line breaks or other control characters".to_owned());
-    }
+    check_visible(text)?;
     if text.starts_with('/') {
         return Err("must not start with `/`, which would make a folder without a name".to_owned());
     }

@@ -156,6 +156,18 @@ fn check_region(text: &str) -> Checked {
     }
 }
 
+/// Tells whether a text is the id of an AWS account.
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Tells whether a text has the form of an AWS partition: `aws`, `aws-cn`, `aws-us-gov`.
+pub fn is_partition(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    parts.next() == Some("aws") && parts.all(is_word)
+}
+
 const BUCKET: &str =
     "an S3 bucket's name: 3 to 63 of a-z, 0-9, . and -, starting and ending with a letter or digit";
 
@@ -410,9 +422,8 @@ fn check_policy_arn(text: &str) -> Checked {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts.as_slice() {
         ["arn", partition, "iam", "", account, resource]
-            if partition.starts_with("aws")
-                && (*account == "aws"
-                    || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
+            if is_partition(partition)
+                && (*account == "aws" || is_account(account))
                 && is_path_after("policy/", resource, "_+=,.@/-") =>
         {
             Ok(())
@@ -454,10 +465,9 @@ fn is_kms_key(text: &str) -> bool {
     match parts.as_slice() {
         [alias] => is_alias(alias),
         ["arn", partition, "kms", region, account, resource] => {
-            partition.starts_with("aws")
+            is_partition(partition)
                 && check_region(region).is_ok()
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && is_account(account)
                 && (is_alias(resource) || is_path_after("key/", resource, "-"))
         }
         _ => false,

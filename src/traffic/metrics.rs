@@ -9,6 +9,7 @@ use aws_smithy_types::DateTime;
 
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::desired;
+use crate::moment;
 use crate::names::Names;
 use crate::results::Metrics;
 
@@ -90,9 +91,7 @@ fn metrics(results: &[MetricDataResult], now: SystemTime) -> Metrics {
     let current = |id: &str| {
         let result = result(id)?;
         let (value, at) = (result.values().first()?, result.timestamps().first()?);
-        let age = now
-            .duration_since(SystemTime::try_from(*at).ok()?)
-            .unwrap_or_default();
+        let age = now.duration_since(moment::from_aws(*at)).unwrap_or_default();
         (age <= CURRENT).then(|| whole(*value))
     };
     Metrics {
@@ -162,6 +161,12 @@ mod tests {
         // What was late hours ago need not be late.
         let old = read(&[result("age", &[1_200_000.0], 600)]);
         assert_eq!(old.iterator_age_ms, None);
+    }
+
+    #[test]
+    fn what_is_no_count_does_not_wrap() {
+        let values = [-1.0, f64::NEG_INFINITY, f64::NAN, 1e300, f64::INFINITY];
+        assert_eq!(values.map(whole), [0, 0, 0, u64::MAX, u64::MAX]);
     }
 
     #[test]

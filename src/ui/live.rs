@@ -40,7 +40,8 @@ impl Live {
 
     pub(super) fn event(&self, event: &Event) {
         match event {
-            Event::Call { .. }
+            Event::Secret(_)
+            | Event::Call { .. }
             | Event::Finished {
                 action: Action::Keep, ..
             } => {}
@@ -112,6 +113,7 @@ impl Plain {
             // What follows a colon is a count that goes up; the line before it says enough.
             Event::Working(what) => self.new_line(None, what.split(':').next().unwrap_or(what), what),
             Event::Started { .. }
+            | Event::Secret(_)
             | Event::Call { .. }
             | Event::Finished {
                 action: Action::Keep, ..

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::clean::clean;
+use super::clean::{clean, clean_block};
 use super::text::{ADD, BOLD, CHANGE, REMOVE, Show, show_fields};
 use super::{DIM, HINT};
 use crate::resource::Kind;
@@ -18,6 +18,10 @@ enum Course {
 }
 
 impl Show for Status {
+    fn urls(&self) -> Vec<&str> {
+        self.webhook_url.as_deref().into_iter().collect()
+    }
+
     fn text(&self) -> String {
         screen(self, Course::Drawn)
     }
@@ -47,8 +51,9 @@ fn screen(status: &Status, course: Course) -> String {
         } else {
             (CHANGE, "note")
         };
-        let _ = writeln!(text, "{style}{word:<8}{style:#} {}", clean(&problem.message));
-        let _ = writeln!(text, "         {HINT}hint:{HINT:#} {}", clean(&problem.hint));
+        let (message, hint) = (clean_block(&problem.message, 9), clean_block(&problem.hint, 9));
+        let _ = writeln!(text, "{style}{word:<8}{style:#} {message}");
+        let _ = writeln!(text, "         {HINT}hint:{HINT:#} {hint}");
     }
     text.push('\n');
     traffic(&mut text, &status.traffic, course);
@@ -171,10 +176,11 @@ fn resources(text: &mut String, resources: &[Resource]) {
         let _ = writeln!(
             text,
             "{style}{word:<8}{style:#} {:<18} {}",
-            resource.kind, resource.name
+            resource.kind,
+            clean(&resource.name)
         );
         if let Some(why) = &resource.why {
-            let _ = writeln!(text, "    {}", clean(why));
+            let _ = writeln!(text, "    {}", clean_block(why, 4));
         }
         show_fields(text, &resource.drift);
     }
@@ -203,7 +209,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 fn bars(parts: &[u64]) -> String {
     let most = parts.iter().copied().max().unwrap_or_default();
     let bar = |part: &u64| {
-        let height = (part * 7).div_ceil(most.max(1));
+        let height = (u128::from(*part) * 7).div_ceil(u128::from(most.max(1)));
         BARS[usize::try_from(height).unwrap_or_default().min(7)]
     };
     parts.iter().map(bar).collect()
@@ -263,6 +269,7 @@ mod tests {
         assert_eq!(bars(&[0, 1, 500, 1000]), "▁▂▅█");
         assert_eq!(bars(&[0, 0]), "▁▁");
         assert_eq!(bars(&[]), "");
+        assert_eq!(bars(&[u64::MAX, u64::MAX / 2, 1]), "█▅▂");
     }
 
     #[test]

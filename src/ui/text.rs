@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use split_pipeline_handler::log::{BATCH, Level, Line};
 
-use super::clean::clean;
+use super::clean::{clean, clean_block};
+use crate::foreign;
 use crate::resource::{Action, FieldChange};
 use crate::results::{
-    Athena, Build, Change, Down, Estimate, Export, Init, Local, LogLine, LogSource, Permissions, Plan,
-    Prices, Replay, Rotate, Sizing, Smoke, Text, Up, Url, Validate,
+    Athena, Build, Change, Down, Estimate, Export, Init, Local, Permissions, Plan, Prices, Replay, Rotate,
+    Sizing, Smoke, Text, Up, Url, Validate,
 };
-use crate::traffic::is_failed_invocation;
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -24,6 +23,14 @@ const LONGEST_VALUE: usize = 160;
 
 /// Shows a result to people.
 pub trait Show {
+    /// Whether all of it is text of others, which may have a secret that is not known here.
+    const OF_OTHERS: bool = false;
+
+    /// The webhook's URLs that it is to tell; no other text of it tells a secret path.
+    fn urls(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// The result as text, with its last newline.
     fn text(&self) -> String;
 
@@ -34,68 +41,23 @@ pub trait Show {
 }
 
 impl Show for Up {
+    fn urls(&self) -> Vec<&str> {
+        vec![&self.webhook_url]
+    }
+
     fn text(&self) -> String {
         format!("{}\n", self.webhook_url)
     }
 }
 
 impl Show for Url {
+    fn urls(&self) -> Vec<&str> {
+        vec![&self.webhook_url]
+    }
+
     fn text(&self) -> String {
         format!("{}\n", self.webhook_url)
     }
-}
-
-impl Show for LogLine {
-    fn text(&self) -> String {
-        let (style, level) = match self.level {
-            Level::Info => (Style::new(), "INFO"),
-            Level::Warn => (CHANGE, "WARN"),
-            Level::Error => (REMOVE, "ERROR"),
-        };
-        let source = match self.source {
-            LogSource::Function => "function",
-            LogSource::Delivery => "delivery",
-        };
-        if is_routine(&self.message) {
-            return String::new();
-        }
-        let time = humantime::format_rfc3339_millis(self.time);
-        let message = log_message(&self.message);
-        format!("{time} {source} {style}{level:<5}{style:#} {message}\n")
-    }
-}
-
-/// Whether a line is one of the three that Lambda writes about every invocation, whatever became of it.
-fn is_routine(message: &str) -> bool {
-    let about_every = [
-        "INIT_START ",
-        "START RequestId: ",
-        "END RequestId: ",
-        "REPORT RequestId: ",
-    ];
-    about_every.iter().any(|start| message.starts_with(start)) && !is_failed_invocation(message)
-}
-
-/// What a line of the handler's says, in fewer words; other lines as they are.
-fn log_message(message: &str) -> String {
-    let Some(line) = serde_json::from_str::<Line>(message)
-        .ok()
-        .filter(|line| !line.message.is_empty())
-    else {
-        return clean(message);
-    };
-    if line.message != BATCH {
-        let error = line.error.unwrap_or_default();
-        return clean(&format!("{}: {error}", line.message));
-    }
-    let mut text = format!(
-        "answered {}: received {}, delivered {}, spilled {}, rejected {}, {} ms",
-        line.status, line.received, line.delivered, line.spilled, line.rejected, line.elapsed_ms
-    );
-    if let Some(error) = &line.error {
-        let _ = write!(text, "; {error}");
-    }
-    clean(&text)
 }
 
 impl Show for Athena {
@@ -108,7 +70,7 @@ impl Show for Athena {
             ),
         };
         for query in &self.queries {
-            let _ = write!(text, "\n-- {}\n{}\n", query.about, query.sql);
+            let _ = write!(text, "\n-- {}\n{}\n", foreign::line(query.about), query.sql);
         }
         text
     }
@@ -205,6 +167,11 @@ fn number(number: f64) -> String {
 }
 
 impl Show for Rotate {
+    fn urls(&self) -> Vec<&str> {
+        let old = self.old_webhook_url.as_deref();
+        old.into_iter().chain([self.webhook_url.as_str()]).collect()
+    }
+
     fn text(&self) -> String {
         format!("{}\n", self.webhook_url)
     }
@@ -212,7 +179,7 @@ impl Show for Rotate {
 
 impl Show for Permissions {
     fn text(&self) -> String {
-        format!("{:#}\n", self.policy)
+        foreign::json(&format!("{:#}\n", self.policy))
     }
 }
 
@@ -264,10 +231,11 @@ fn show_change(text: &mut String, change: &Change) {
     let _ = writeln!(
         text,
         "{style}{sign}{style:#} {:<18} {} ({word})",
-        change.kind, change.name
+        change.kind,
+        clean(&change.name)
     );
     for note in &change.notes {
-        let _ = writeln!(text, "    {}", clean(note).replace('\n', "\n    "));
+        let _ = writeln!(text, "    {}", clean_block(note, 4));
     }
     if change.action == Action::Create {
         let is_set = |field: &&FieldChange| !field.want.is_null() && field.want != serde_json::json!([]);
@@ -309,10 +277,16 @@ impl Show for Down {
     fn text(&self) -> String {
         let mut text = String::new();
         for deleted in &self.deleted {
-            let _ = writeln!(text, "{REMOVE}-{REMOVE:#} {:<18} {}", deleted.kind, deleted.name);
+            let _ = writeln!(
+                text,
+                "{REMOVE}-{REMOVE:#} {:<18} {}",
+                deleted.kind,
+                clean(&deleted.name)
+            );
         }
         for kept in &self.kept {
-            let _ = writeln!(text, "  {:<18} {} kept: {}", kept.kind, kept.name, kept.why);
+            let (name, why) = (clean(&kept.name), clean_block(&kept.why, 4));
+            let _ = writeln!(text, "  {:<18} {name} kept: {why}", kept.kind);
         }
         if self.copied > 0 {
             let impressions = if self.copied == 1 {
@@ -414,7 +388,7 @@ impl Show for Text {
     fn text(&self) -> String {
         match &self.0 {
             Value::String(text) => text.clone(),
-            other => serde_json::to_string_pretty(other).unwrap_or_default() + "\n",
+            other => foreign::json(&serde_json::to_string_pretty(other).unwrap_or_default()) + "\n",
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::moment;
+
 /// The longest value of a tag (Kinesis API reference, `AddTagsToStream`).
 const MAX_TAG_CHARS: usize = 256;
 
@@ -181,7 +183,7 @@ fn parse_compact(text: &str) -> Option<SystemTime> {
 
 /// A time as commands have it: UTC, to the second.
 pub fn write_time(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
+    humantime::format_rfc3339_seconds(moment::writable(at)).to_string()
 }
 
 #[cfg(test)]

@@ -46,6 +46,11 @@ fn the_table_holds_what_smoke_sent() {
             "it-athena-days",
             "compression: none, buffer_seconds: 0, prefix: \"views/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/\"",
         ),
+        // A word of SQL as a column.
+        (
+            "it-athena-words",
+            "compression: none, buffer_seconds: 0, prefix: \"views/order=!{timestamp:yyyy-MM-dd}/\"",
+        ),
         ("it-athena-parquet", "format: parquet, buffer_seconds: 0"),
         (
             "it-athena-parquet-days",

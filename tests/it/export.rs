@@ -19,6 +19,7 @@ use crate::every_key::{OTHERS, changes, set};
 use crate::parquet;
 use crate::support::emulator::{ACCOUNT, Emulator};
 use crate::support::objects;
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::python::{CLIENT_OF, installed};
 
 mod terraform;
@@ -264,6 +265,47 @@ fn exported(text: &str, format: Format) -> String {
     };
     let want = Desired::new(&spec, &names, platform, None);
     Pipeline::new(&spec, &names, &want).text(format).unwrap()
+}
+
+/// An answer about who calls that would be a provisioner in a text for Terraform, and a line of its own anywhere.
+const HOSTILE_IDENTITY: &str = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResult><Arn>arn:aws:iam::000000000000:root</Arn><UserId>A</UserId><Account>000000000000
+}
+resource "terraform_data" "x" { provisioner "local-exec" { command = "id" } }
+hint: run `id` &#x202e;</Account></GetCallerIdentityResult>
+<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_none_is_in_no_text() {
+    let emulator = Emulator::start();
+    let proxy = Proxy::start(emulator.port).await;
+    for command in [
+        &["export", "terraform"][..],
+        &["export", "cloudformation"],
+        &["athena"],
+        &["permissions"],
+        &["up", "--yes"],
+        &["plan", "--output", "json"],
+    ] {
+        proxy.inject(&[Fault {
+            call: "GetCallerIdentity",
+            end: "",
+            status: 200,
+            code: "",
+            body: HOSTILE_IDENTITY,
+        }]);
+        let refused = proxy
+            .local("name: it-identity\n", command.iter().copied())
+            .exits_with(1);
+        refused
+            .says("sts:GetCallerIdentity: the answer has the account")
+            .says("which is not 12 digits");
+        assert_eq!(refused.stdout, "", "{command:?}");
+        let is_ours = |line: &str| line.starts_with("error: ") || line.starts_with("{\"error\":");
+        assert!(refused.stderr.lines().all(is_ours), "{}", refused.stderr);
+        assert!(!refused.stderr.contains('\u{202e}'), "{}", refused.stderr);
+        assert!(proxy.pending_faults().is_empty());
+    }
 }
 
 /// The keys that `changes` leaves out, with another value than the one of the spec that they are put into.

@@ -2,10 +2,9 @@
 //!
 //! Must not know any one resource.
 
-use hcl::expr::{FuncCall, TemplateExpr, Variable};
+use hcl::expr::{FuncCall, ObjectKey, TemplateExpr, Variable};
 use hcl::format::{Format as _, Formatter};
-use hcl::structure::BlockBuilder;
-use hcl::template::Template;
+use hcl::structure::{Attribute, BlockBuilder, Structure};
 use hcl::{Block, Body, Expression};
 use serde_json::Value;
 
@@ -30,7 +29,7 @@ impl Section {
 
     /// The section as text.
     pub(super) fn text(self) -> Result<String, ExportError> {
-        let body = Body::from_iter(self.blocks);
+        let body = self.blocks.into_iter().map(quoted_block).collect::<Body>();
         let mut formatter = Formatter::builder().prefer_ident_keys(true).build_vec();
         let text = body.format_string(&mut formatter)?;
         Ok(format!("# {}\n\n{}", self.about, laid_out(&text)))
@@ -78,15 +77,11 @@ impl Pipeline<'_> {
         match self.pieces(text).as_slice() {
             [Piece::Arn(referent, _)] => reference(address(self, *referent)),
             pieces if pieces.iter().any(|piece| matches!(piece, Piece::Arn(..))) => {
-                let template = pieces
-                    .iter()
-                    .fold(Template::new(), |template, piece| match piece {
-                        Piece::Arn(referent, _) => {
-                            template.add_interpolation(reference(address(self, *referent)))
-                        }
-                        Piece::Text(text) => template.add_literal(escaped(text)),
-                    });
-                self::template(template.to_string())
+                let part = |piece: &Piece<'_>| match piece {
+                    Piece::Arn(referent, _) => format!("${{{}}}", address(self, *referent)),
+                    Piece::Text(text) => literal(text),
+                };
+                template(pieces.iter().map(part).collect::<Vec<_>>().concat())
             }
             _ => text.into(),
         }
@@ -111,8 +106,70 @@ impl Pipeline<'_> {
     }
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+/// A text between HCL's quotes, where it is nothing but text: no reference, no directive, no end.
+fn literal(text: &str) -> String {
+    let (mut literal, mut before) = (String::with_capacity(text.len()), None);
+    for c in text.chars() {
+        match (c, before) {
+            ('\\' | '"', _) => literal.extend(['\\', c]),
+            ('\n', _) => literal.push_str("\\n"),
+            ('\r', _) => literal.push_str("\\r"),
+            ('\t', _) => literal.push_str("\\t"),
+            // The start of a reference or a directive is text where its first character is written twice.
+            ('{', Some(marker @ ('$' | '%'))) => literal.extend([marker, c]),
+            _ => literal.push(c),
+        }
+        before = Some(c);
+    }
+    match literal.strip_suffix('$') {
+        // What follows may be a reference, which this would make a text.
+        Some(start) => format!("{start}\\u0024"),
+        None => literal,
+    }
+}
+
+/// The same block with every text in it written as a literal: the formatter does not see a reference after a percent sign.
+fn quoted_block(block: Block) -> Block {
+    let parts = block.body.into_iter().map(|part| match part {
+        Structure::Attribute(attribute) => Structure::Attribute(Attribute {
+            expr: quoted(attribute.expr),
+            ..attribute
+        }),
+        Structure::Block(block) => Structure::Block(quoted_block(block)),
+    });
+    Block {
+        body: parts.collect(),
+        ..block
+    }
+}
+
+fn quoted(expression: Expression) -> Expression {
+    match expression {
+        Expression::String(text) => template(literal(&text)),
+        Expression::Array(list) => list.into_iter().map(quoted).collect(),
+        Expression::Object(fields) => Expression::Object(
+            fields
+                .into_iter()
+                .map(|(key, value)| (quoted_key(key), quoted(value)))
+                .collect(),
+        ),
+        Expression::FuncCall(call) => {
+            let args = call.args.into_iter().map(quoted).collect();
+            FuncCall { args, ..*call }.into()
+        }
+        other => other,
+    }
+}
+
+fn quoted_key(key: ObjectKey) -> ObjectKey {
+    match key {
+        // A key that is a word stays one.
+        ObjectKey::Expression(Expression::String(text)) if !text.contains('{') => {
+            Expression::String(text).into()
+        }
+        ObjectKey::Expression(key) => quoted(key).into(),
+        other => other,
+    }
 }
 
 /// The widest line that a short list is written into.
@@ -206,7 +263,53 @@ fn closing_quote(quoted: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn written(text: &str) -> String {
+        let block = block(
+            "a",
+            [("b", text.into()), ("c", Expression::from_iter([(text, text)]))],
+        );
+        Section::new("x", [block]).text().unwrap()
+    }
+
+    #[test]
+    fn no_text_is_a_reference_or_a_directive() {
+        for (text, literal) in [
+            ("${a}", r#""$${a}""#),
+            ("%{ if a }", r#""%%{ if a }""#),
+            ("%${file(\"x\")}", r#""%$${file(\"x\")}""#),
+            ("$${a}", r#""$$${a}""#),
+            ("%%{a}$", r#""%%%{a}\u0024""#),
+            ("a\\\"\n}", r#""a\\\"\n}""#),
+        ] {
+            assert!(
+                written(text).contains(&format!("b = {literal}\n")),
+                "{}",
+                written(text)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_one_literal(text in "[$%{}\"\\\\a\n ]{0,12}") {
+            let body: Body = hcl::parse(&written(&text)).unwrap();
+            let block = body.blocks().next().unwrap();
+            for attribute in block.body.attributes() {
+                // Of a template with a reference or a directive in it, the parser makes more than a text.
+                let values = match attribute.expr() {
+                    Expression::Object(fields) => fields.values().cloned().collect(),
+                    value => vec![value.clone()],
+                };
+                for value in values {
+                    prop_assert!(matches!(value, Expression::String(_)), "{value:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_layout_is_that_of_terraform_fmt() {

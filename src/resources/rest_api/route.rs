@@ -3,8 +3,8 @@
 use aws_sdk_apigateway::types::{Integration, IntegrationType, Resource as Found};
 use serde::Serialize;
 
-use super::secrets::{Secrets, is_secret};
-use crate::aws::{AwsError, ErrorKind, Outcome};
+use super::secrets::{Secrets, hide, is_secret};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::Step;
 
 /// How a secret path is spelled wherever it would be seen by more than its owner.
@@ -115,7 +115,7 @@ impl Path {
     ) -> Result<Route, AwsError> {
         let path = match self.known(secrets) {
             Some(path) => path.to_owned(),
-            None => Secrets::generate()?.current.unwrap_or_default(),
+            None => Secrets::generate(step.aws)?.current.unwrap_or_default(),
         };
         let call = "apigateway:CreateResource";
         let create = async || {
@@ -185,6 +185,12 @@ impl Method {
         let delete = async || step.aws.call("apigateway:DeleteMethod", request).await.found();
         step.settle(delete).await.map(drop)
     }
+}
+
+/// Keeps the secret paths of an API out of everything that is shown from now on.
+pub(super) fn hide_secrets(resources: &[Found], aws: &Aws) {
+    let paths = resources.iter().filter_map(Found::path);
+    hide(paths.map(|path| path.trim_start_matches('/')), aws);
 }
 
 /// Lists the methods of the root and of the webhook's paths, but for their `POST`. Those of other paths go with
@@ -292,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_secret_path_is_found_and_never_shown() {
-        let secrets = Secrets::generate().unwrap();
+        let secrets = Secrets::fresh(None).unwrap();
         let secret = secrets.current.clone().unwrap();
         let resources = ["/", "/impressions", &format!("/{secret}")].map(resource);
         for known in [&secrets, &Secrets::default()] {
@@ -307,7 +313,7 @@ mod tests {
 
     #[test]
     fn of_two_paths_that_nobody_remembers_none_is_taken_away() {
-        let secret = || Secrets::generate().unwrap().current.unwrap();
+        let secret = || Secrets::fresh(None).unwrap().current.unwrap();
         let paths = [secret(), secret()];
         let resources = [0, 1].map(|index: usize| resource(&format!("/{}", paths[index])));
         let found = Path::Secret.find(&resources, &Secrets::default());
@@ -317,9 +323,9 @@ mod tests {
 
     #[test]
     fn the_path_before_stays_until_it_is_revoked() {
-        let first = Secrets::generate().unwrap();
+        let first = Secrets::fresh(None).unwrap();
         let valid = first.current.clone().unwrap();
-        let rotated = Secrets::rotated(&valid).unwrap();
+        let rotated = Secrets::fresh(Some(valid.clone())).unwrap();
         let new = rotated.current.clone().unwrap();
         let resources = [format!("/{valid}"), format!("/{new}")].map(|path| resource(&path));
         let found = Path::Secret.find(&resources, &rotated);

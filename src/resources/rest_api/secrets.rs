@@ -3,7 +3,8 @@
 //! They are kept in the API's own description, so that there is no state elsewhere, and every `up` that works on an API
 //! makes the same path. Who may read the API's paths may read it, and so may who reads AWS's record of calls.
 
-use crate::aws::{AwsError, ErrorKind};
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::progress::Event;
 
 /// Random bytes in a secret path: 128 bits cannot be guessed.
 const SECRET_BYTES: usize = 16;
@@ -24,12 +25,22 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// A new secret and no old one.
-    pub(super) fn generate() -> Result<Self, AwsError> {
-        Ok(Self {
-            current: Some(generate()?),
-            old: None,
-        })
+    /// A new secret and no old one, hidden from now on.
+    pub(super) fn generate(aws: &Aws) -> Result<Self, AwsError> {
+        let secrets = Self::fresh(None)?;
+        secrets.hide(aws);
+        Ok(secrets)
+    }
+
+    /// A new secret beside the one before.
+    pub(super) fn fresh(old: Option<String>) -> Result<Self, AwsError> {
+        let current = Some(generate()?);
+        Ok(Self { current, old })
+    }
+
+    /// Keeps these out of everything that is shown from now on.
+    pub(super) fn hide(&self, aws: &Aws) {
+        hide(self.current.iter().chain(&self.old).map(String::as_str), aws);
     }
 
     /// Reads an API's description.
@@ -54,12 +65,11 @@ impl Secrets {
         format!("{DESCRIPTION}{current}{}", old.unwrap_or_default())
     }
 
-    /// A new path, the valid one becoming the old one.
-    pub(super) fn rotated(valid: &str) -> Result<Self, AwsError> {
-        Ok(Self {
-            current: Some(generate()?),
-            old: Some(valid.to_owned()),
-        })
+    /// A new path, the valid one becoming the old one; both are hidden from now on.
+    pub(super) fn rotated(valid: &str, aws: &Aws) -> Result<Self, AwsError> {
+        let secrets = Self::fresh(Some(valid.to_owned()))?;
+        secrets.hide(aws);
+        Ok(secrets)
     }
 
     /// The same without the old path.
@@ -74,6 +84,13 @@ impl Secrets {
 /// Tells whether a path has the form of a secret path.
 pub fn is_secret(path: &str) -> bool {
     path.len() == SECRET_BYTES * 2 && path.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Keeps the secret ones of these paths out of everything that is shown from now on.
+pub(super) fn hide<'a>(paths: impl Iterator<Item = &'a str>, aws: &Aws) {
+    for path in paths.filter(|path| is_secret(path)) {
+        aws.event(Event::Secret(path.to_owned()));
+    }
 }
 
 fn generate() -> Result<String, AwsError> {
@@ -97,9 +114,9 @@ mod tests {
 
     #[test]
     fn a_description_keeps_them() {
-        let first = Secrets::generate().unwrap();
+        let first = Secrets::fresh(None).unwrap();
         assert_eq!(Secrets::read(&first.description()), first);
-        let rotated = Secrets::rotated(first.current.as_deref().unwrap()).unwrap();
+        let rotated = Secrets::fresh(first.current.clone()).unwrap();
         assert_ne!(rotated.current, first.current);
         assert_eq!(rotated.old, first.current);
         assert_eq!(Secrets::read(&rotated.description()), rotated);

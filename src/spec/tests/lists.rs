@@ -60,6 +60,9 @@ fn what_neither_prefix_may_be() {
         ),
         ("!{firehose:random}", "must not contain `!{firehose:random}`"),
         ("a\\nb", "must not contain line breaks"),
+        ("a\u{202e}b", "invisible characters, such as \\u{202e}"),
+        ("a\u{200b}b", "invisible characters, such as \\u{200b}"),
+        ("a\\Lb", "invisible characters, such as \\u{2028}"),
         (&long, "must be at most 1024 characters long"),
     ];
     for (text, part) in bad {
@@ -153,6 +156,8 @@ fn fields() {
             ),
             ("[key, key]", "must not name the field \"key\" twice"),
             ("[1]", "must be a field's name of 1 to 128 characters, not 1"),
+            ("[\"a\\nb\"]", "must not contain line breaks"),
+            ("[a\u{2066}]", "invisible characters, such as \\u{2066}"),
             ("null", "not null"),
         ],
     );

@@ -19,6 +19,7 @@ fn emails() {
         "\"@example.com\"",
         "\"a b@example.com\"",
         "a@b@example.com",
+        "\"a\\u202e@example.com\"",
         &long,
     ] {
         assert!(about(bad).contains("must be an e-mail address"), "{bad}");
@@ -35,6 +36,8 @@ fn topics() {
             ("on-call", shape),
             ("'arn:aws:sqs:us-east-1:123456789012:on-call'", shape),
             ("'arn:aws:sns:us-east-1:1234:on-call'", shape),
+            ("\"arn:aws\\n:sns:us-east-1:123456789012:on-call\"", shape),
+            ("\"arn:aws:sns:us\\n-east-1:123456789012:on-call\"", shape),
             ("'arn:aws:sns:us-east-1:123456789012:on-call.fifo'", shape),
         ],
     );

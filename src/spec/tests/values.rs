@@ -172,6 +172,8 @@ fn encryption() {
             ("1234abcd-12ab-34cd-56ef-1234567890ab", "a KMS key"),
             ("arn:aws:kms:us-east-1:123:key/abc", "a KMS key"),
             ("arn:aws:s3:us-east-1:123456789012:key/abc", "a KMS key"),
+            ("arn:aws-x1:kms:us-east-1:123456789012:key/abc", "a KMS key"),
+            ("\"arn:aws\\n:kms:us-east-1:123456789012:key/abc\"", "a KMS key"),
             ("null", "not null"),
         ],
     );
@@ -208,6 +210,10 @@ fn roles() {
                 "must be the ARN of an IAM policy",
             ),
             ("arn:aws:iam::123:policy/x", "must be the ARN of an IAM policy"),
+            (
+                "\"arn:aws\\u202e:iam::123456789012:policy/x\"",
+                "must be the ARN of an IAM policy",
+            ),
             (
                 "\"arn:aws:iam::123456789012:policy/a b\"",
                 "must be the ARN of an IAM policy",

@@ -174,7 +174,12 @@ fn every_text_is_valid_and_laid_out_as_terraform_does() {
     };
     let module = Module::new(terraform, &plugins, "", Place::default(), Path::new(""));
     module.exits_with(0, &["init", "-input=false", "-no-color"]);
-    for (name, spec) in specs() {
+    let hostile = json!({"name": "it-hostile", "delivery": {"prefix": "a/${file(\"x\")}/%{ if true }%${file(\"x\")}$${b}\"\\}/'/"},
+        "handler": {"fields": ["key", "%${file(\"x\")}\"\\"]}});
+    for (name, spec) in specs()
+        .into_iter()
+        .chain([("it-hostile".to_owned(), hostile.to_string())])
+    {
         module.write_pipeline(&exported(&spec, Format::Terraform));
         let layout = module.exits_with(0, &["fmt", "-check", "-diff", "main.tf"]);
         assert_eq!(layout, "", "{name}");
