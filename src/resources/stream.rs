@@ -353,3 +353,6 @@ impl Stream {
         ready(self, &(), step).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;
