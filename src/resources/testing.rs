@@ -26,6 +26,11 @@ use aws_sdk_lambda::operation::get_policy::GetPolicyOutput;
 use aws_smithy_mocks::{Rule, mock};
 use serde_json::{Value, json};
 
+use super::{rest_api, stage};
+use crate::aws::testing::every_service;
+use crate::desired::Desired;
+use crate::resource::{Adoption, Kind, Step, decide, ensure};
+
 /// A REST API with its stages in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Gateway(Arc<Mutex<World>>);
@@ -125,6 +130,23 @@ impl World {
 }
 
 impl Gateway {
+    /// An API that is as it should be, with its stage.
+    pub(crate) async fn open(want: &Desired) -> (Self, rest_api::Id) {
+        let gateway = Self::default();
+        let aws = every_service(&gateway.rules().iter().collect::<Vec<_>>());
+        let step = Step::new(&aws, Kind::RestApi, "flags");
+        let decision = decide(&want.rest_api, None, Adoption::Refuse);
+        let api = ensure(&want.rest_api, decision, &(), &step).await.unwrap();
+        let needs = stage::Needs {
+            api: api.clone(),
+            function: want.function.arn.clone(),
+            delivery_stream: want.delivery_stream.arn.clone(),
+        };
+        let decision = decide(&want.stage, None, Adoption::Refuse);
+        ensure(&want.stage, decision, &needs, &step).await.unwrap();
+        (gateway, api)
+    }
+
     pub(crate) fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         look(&mut self.0.lock().unwrap())
     }

@@ -13,28 +13,6 @@ use crate::observe;
 use crate::resource::Kind;
 use crate::resources::testing::Gateway;
 
-/// The webhook of a pipeline that is up.
-async fn webhook(want: &Desired) -> (Gateway, rest_api::Id) {
-    let gateway = Gateway::default();
-    let aws = aws(&gateway, &[]);
-    let step = Step::new(&aws, Kind::RestApi, "flags");
-    let made = ensure(
-        &want.rest_api,
-        decide(&want.rest_api, None, Adoption::Refuse),
-        &(),
-        &step,
-    );
-    let api = made.await.unwrap();
-    let needs = stage::Needs {
-        api: api.clone(),
-        function: want.function.arn.clone(),
-        delivery_stream: want.delivery_stream.arn.clone(),
-    };
-    let decision = decide(&want.stage, None, Adoption::Refuse);
-    ensure(&want.stage, decision, &needs, &step).await.unwrap();
-    (gateway, api)
-}
-
 /// Clients of the API, some of whose calls are answered otherwise.
 fn aws(gateway: &Gateway, first: &[Rule]) -> Aws {
     let rules = [first.to_vec(), gateway.rules()].concat();
@@ -58,7 +36,7 @@ fn denied() -> ErrorMetadata {
 #[tokio::test(start_paused = true)]
 async fn a_rotation_adds_a_path_and_a_revocation_takes_the_one_before_away() {
     let want = desired("name: flags\n");
-    let (gateway, before) = webhook(&want).await;
+    let (gateway, before) = Gateway::open(&want).await;
     let aws = aws(&gateway, &[]);
     let (report, rotated) = rotate(&aws, &want, &before, SecretChange::Rotate).await;
     assert_eq!(outcome(&report), (vec![Kind::RestApi, Kind::Stage], Vec::new()));
@@ -92,7 +70,7 @@ async fn a_rotation_adds_a_path_and_a_revocation_takes_the_one_before_away() {
 #[tokio::test(start_paused = true)]
 async fn a_change_that_fails_leaves_the_webhook_as_it_was() {
     let want = desired("name: flags\n");
-    let (gateway, before) = webhook(&want).await;
+    let (gateway, before) = Gateway::open(&want).await;
     let (paths, deployed) = (gateway.paths(), gateway.deployed());
     let refuses = mock!(Client::update_rest_api).then_error(|| UpdateRestApiError::generic(denied()));
     let aws = aws(&gateway, &[refuses]);
@@ -105,7 +83,7 @@ async fn a_change_that_fails_leaves_the_webhook_as_it_was() {
 #[tokio::test(start_paused = true)]
 async fn a_rotation_whose_stage_does_not_move_gives_no_new_path_and_keeps_the_old_one() {
     let want = desired("name: flags\n");
-    let (gateway, before) = webhook(&want).await;
+    let (gateway, before) = Gateway::open(&want).await;
     let (_, deployed) = gateway.deployed();
     let refuses = mock!(Client::update_stage).then_error(|| UpdateStageError::generic(denied()));
     let aws = aws(&gateway, &[refuses]);
@@ -119,7 +97,7 @@ async fn a_rotation_whose_stage_does_not_move_gives_no_new_path_and_keeps_the_ol
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_meanwhile_is_an_error() {
     let want = desired("name: flags\n");
-    let (gateway, before) = webhook(&want).await;
+    let (gateway, before) = Gateway::open(&want).await;
     gateway.world(|world| world.stages.clear());
     let aws = aws(&gateway, &[]);
     let (report, rotated) = rotate(&aws, &want, &before, SecretChange::Rotate).await;
