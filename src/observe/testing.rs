@@ -27,7 +27,7 @@ impl Services {
 }
 
 /// A resource as it should be, with the name as its id.
-fn as_wanted<R: Resource<Id = String>>(want: &R) -> Option<Observed<R>>
+pub(crate) fn as_wanted<R: Resource<Id = String>>(want: &R) -> Option<Observed<R>>
 where
     R::State: Clone,
 {
@@ -67,4 +67,25 @@ pub(crate) async fn pipeline(want: &Desired) -> (Services, Snapshot) {
         dashboard: as_wanted(&want.dashboard),
     };
     (services, snapshot)
+}
+
+/// A pipeline of which nothing is there.
+pub(crate) fn nothing(want: &Desired) -> Snapshot {
+    Snapshot {
+        bucket: None,
+        stream: None,
+        delivery_role: None,
+        function_role: None,
+        function_log_group: None,
+        delivery_log_group: None,
+        database: None,
+        table: None,
+        delivery_stream: None,
+        function: None,
+        rest_api: None,
+        stage: None,
+        alarm_topic: None,
+        alarms: want.alarms.iter().map(|_| None).collect(),
+        dashboard: None,
+    }
 }

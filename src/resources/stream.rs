@@ -355,4 +355,6 @@ impl Stream {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
