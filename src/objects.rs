@@ -89,3 +89,6 @@ pub fn written_at(object: &Object) -> Option<SystemTime> {
         .last_modified()
         .and_then(|at| SystemTime::try_from(*at).ok())
 }
+
+#[cfg(test)]
+mod tests;

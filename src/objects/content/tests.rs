@@ -73,3 +73,22 @@ async fn an_error_of_one_object_is_told_from_one_of_all() {
     let of_all = fetch(&aws, "b", "ExpiredToken").await.unwrap_err();
     assert_eq!(of_all.kind, ErrorKind::Credentials);
 }
+
+#[test]
+fn an_object_is_too_large_from_the_limits_that_are_said() {
+    for limit in [MAX_STORED_BYTES, MAX_INFLATED_BYTES] {
+        assert_eq!(ReadError::too_large(limit).to_string(), "larger than 256 MiB");
+    }
+}
+
+#[tokio::test]
+async fn an_object_past_the_limit_is_not_held() {
+    let rule = mock!(aws_sdk_s3::Client::get_object).then_output(|| {
+        // Never touched, so it takes address space alone.
+        let bomb = vec![0; usize::try_from(MAX_STORED_BYTES).unwrap() + 1];
+        let body = ByteStream::from(bomb);
+        GetObjectOutput::builder().body(body).build()
+    });
+    let read = fetch(&aws(&[], &[&rule]), "b", "k").await.unwrap();
+    assert!(matches!(read, Err(ReadError::TooLarge { limit: 256 })));
+}
