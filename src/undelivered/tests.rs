@@ -229,3 +229,14 @@ async fn the_tag_of_a_stream_keeps_new_gaps_and_is_no_drift_otherwise() {
     keep_as_is(&have, &mut want);
     assert_eq!(tag_of(&want), None);
 }
+
+#[test]
+fn a_gap_that_ended_within_the_second_before_its_tag_says_can_be_copied_whole() {
+    let gap = || gaps_of_spans(&[(0, Some(100))]);
+    let until = at(99) + Duration::from_nanos(1);
+    assert!(gap().without(at(0), until, at(10_000)).is_empty());
+    assert_eq!(
+        gap().without(at(0), at(99), at(10_000)),
+        gaps_of_spans(&[(99, Some(100))])
+    );
+}

@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudwatch::operation::get_metric_data::{GetMetricDataError, GetMetricDataOutput};
 use aws_sdk_cloudwatch::types::MetricDataResult;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
@@ -203,4 +204,18 @@ async fn what_a_stream_holds_is_unproven_since_the_newest_object_or_the_open_gap
     assert!(found(&have).await.is_none());
     have.stream = None;
     assert!(found(&have).await.is_none());
+}
+
+#[tokio::test]
+async fn a_bucket_that_may_not_be_looked_at_proves_nothing_and_one_that_is_gone_has_no_object() {
+    let want = desired(SPEC);
+    let newest = async |code: &'static str| {
+        let denied = move || ErrorMetadata::builder().code(code).build();
+        let list = mock!(aws_sdk_s3::Client::list_objects_v2)
+            .then_error(move || ListObjectsV2Error::generic(denied()));
+        newest_delivered(&every_service(&[&list]), &want, "i/", at(0), at(100)).await
+    };
+    assert_eq!(newest("AccessDenied").await.unwrap(), Newest::Unknown);
+    assert_eq!(newest("NoSuchBucket").await.unwrap(), Newest::None);
+    assert!(newest("Weird").await.is_err());
 }
