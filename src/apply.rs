@@ -362,3 +362,6 @@ impl<'a> Run<'a> {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,6 @@ pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Obj
 pub fn written_at(object: &Object) -> Option<SystemTime> {
     object.last_modified().copied().map(moment::from_aws)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,9 @@ use crate::resources::stage::Stage;
 use crate::resources::stream::Stream;
 use crate::resources::table::Table;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// What is there of a pipeline.
 pub struct Snapshot {
     /// The bucket.

@@ -221,3 +221,6 @@ fn broken(error: &dyn std::error::Error) -> AwsError {
 fn lines(ndjson: &[u8]) -> impl Iterator<Item = &[u8]> {
     ndjson.split_inclusive(|byte| *byte == b'\n')
 }
+
+#[cfg(test)]
+mod tests;

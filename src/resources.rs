@@ -16,6 +16,8 @@ pub mod role;
 pub mod stage;
 pub mod stream;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use serde_json::{Value, json};
 

@@ -69,3 +69,6 @@ fn gone() -> AwsError {
         "it is gone meanwhile",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -359,34 +359,4 @@ fn hours(hours: i32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
-    }
-
-    #[test]
-    fn a_gap_ends_only_once_its_delivery_stream_is_active() {
-        let open = Gaps::default().with(Gap {
-            from: at(0),
-            until: None,
-        });
-        let ended = |phase, created| ended(open.clone(), &phase, created, at(100));
-        assert!(ended(Phase::Pending("CREATING".to_owned()), Some(at(50))).is_open());
-        assert_eq!(ended(Phase::Ready, Some(at(50))), open.clone().closed(at(100)));
-        assert_eq!(ended(Phase::Ready, None), open.clone().closed(at(100)));
-        let long_ago = at(0) - SETTLING;
-        assert_eq!(ended(Phase::Ready, Some(long_ago)), open.clone().closed(at(0)));
-    }
-
-    #[test]
-    fn a_delivery_stream_that_lags_proves_less() {
-        let written = at(10_000);
-        let minutes = Duration::from_mins;
-        assert_eq!(proven(written, minutes(6), at(0)), at(10_000 - 360));
-        assert_eq!(proven(written, minutes(36), at(0)), at(10_000 - 36 * 60));
-        assert_eq!(proven(written, minutes(36), at(9_000)), at(9_000));
-        assert_eq!(proven(written, Duration::MAX, at(0)), at(0));
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
-//! Clients for unit tests: Kinesis and S3 answer as rules say, and no other service is there.
+//! Clients for unit tests, whose services answer as rules say, and a record of what they did.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -16,17 +16,50 @@ impl Progress for Silent {
     fn event(&self, _: Event) {}
 }
 
-/// Clients whose calls are answered by the first rule that matches.
+/// What clients reported, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<Vec<Event>>>);
+
+impl Progress for Seen {
+    fn event(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Seen {
+    /// The same clients, which report here.
+    pub(crate) fn by(aws: Aws) -> (Aws, Self) {
+        let seen = Self::default();
+        let progress = Arc::new(seen.clone());
+        (Aws { progress, ..aws }, seen)
+    }
+
+    /// Every event.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Every call, as an IAM action.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        let events = self.events().into_iter();
+        let call = |event| match event {
+            Event::Call { call, .. } => Some(call),
+            _ => None,
+        };
+        events.filter_map(call).collect()
+    }
+
+    /// Every call that is not a look.
+    pub(crate) fn changes(&self) -> Vec<&'static str> {
+        let looks = [":Describe", ":Get", ":Head", ":List"];
+        let is_change = |call: &&str| !looks.iter().any(|look| call.contains(look));
+        self.calls().into_iter().filter(is_change).collect()
+    }
+}
+
+/// Clients of Kinesis and S3 whose calls are answered by the first rule that matches. No other service is there.
 pub(crate) fn aws(kinesis: &[&Rule], s3: &[&Rule]) -> Aws {
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "id", "secret", None, None, "test",
-        )))
-        .retry_config(RetryConfig::disabled())
-        .http_client(create_mock_http_client())
-        .build();
+    let config = config();
     let kinesis = aws_sdk_kinesis::config::Builder::from(&config).interceptor(answers(kinesis));
     let s3 = aws_sdk_s3::config::Builder::from(&config).interceptor(answers(s3));
     Aws {
@@ -48,6 +81,43 @@ pub(crate) fn aws(kinesis: &[&Rule], s3: &[&Rule]) -> Aws {
         progress: Arc::new(Silent),
         repetitions: Arc::default(),
     }
+}
+
+/// Clients of every service whose calls are answered by the first rule that matches.
+pub(crate) fn every_service(rules: &[&Rule]) -> Aws {
+    let config = config();
+    macro_rules! client {
+        ($service:ident) => {
+            $service::Client::from_conf(
+                $service::config::Builder::from(&config)
+                    .interceptor(answers(rules))
+                    .build(),
+            )
+        };
+    }
+    Aws {
+        apigateway: client!(aws_sdk_apigateway),
+        cloudwatch: client!(aws_sdk_cloudwatch),
+        firehose: client!(aws_sdk_firehose),
+        glue: client!(aws_sdk_glue),
+        iam: client!(aws_sdk_iam),
+        lambda: client!(aws_sdk_lambda),
+        logs: client!(aws_sdk_cloudwatchlogs),
+        sns: client!(aws_sdk_sns),
+        ..aws(rules, rules)
+    }
+}
+
+fn config() -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "id", "secret", None, None, "test",
+        )))
+        .retry_config(RetryConfig::disabled())
+        .http_client(create_mock_http_client())
+        .build()
 }
 
 fn answers(rules: &[&Rule]) -> MockResponseInterceptor {

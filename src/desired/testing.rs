@@ -5,12 +5,14 @@ use crate::names::Names;
 use crate::replay::Place;
 use crate::spec::{Architecture, Spec};
 
-fn spec(text: &str) -> Spec {
+/// The spec in this text.
+pub(crate) fn spec(text: &str) -> Spec {
     let parsed = Spec::parse(text, "test").unwrap_or_else(|error| panic!("{text}: {error}"));
     parsed.spec
 }
 
-fn names(spec: &Spec) -> Names {
+/// The names of its pipeline's resources.
+pub(crate) fn names(spec: &Spec) -> Names {
     Names::new(spec.name.as_str(), "123456789012", "aws", "us-east-1")
 }
 

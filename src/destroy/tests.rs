@@ -1,16 +1,24 @@
-//! Unit tests of the order in which `down` deletes a stream: after what it holds is in the bucket, or not at all.
+//! Unit tests of what `down` deletes, and in which order: a stream after what it holds is in the bucket, a bucket or a database
+//! only if nothing of value goes with it.
 
 use std::sync::Arc;
 
+use aws_sdk_glue::operation::delete_database::DeleteDatabaseOutput;
+use aws_sdk_glue::operation::delete_table::{DeleteTableError, DeleteTableOutput};
+use aws_sdk_glue::operation::get_tables::GetTablesOutput;
 use aws_sdk_kinesis::operation::delete_stream::DeleteStreamOutput;
 use aws_sdk_kinesis::operation::describe_stream_summary::DescribeStreamSummaryError;
 use aws_sdk_kinesis::operation::list_shards::{ListShardsError, ListShardsOutput};
+use aws_sdk_s3::operation::delete_bucket::DeleteBucketOutput;
+use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsOutput;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_smithy_mocks::{Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
-use crate::aws::testing::aws;
+use crate::aws::testing::{Seen, aws, every_service};
 use crate::desired::testing::{desired, place};
+use crate::observe::testing::{as_wanted, nothing as nothing_there};
 use crate::resource::{Phase, Tags};
 use crate::undelivered::gaps::Gaps;
 
@@ -25,21 +33,8 @@ fn only_a_stream(want: &Desired, tags: Tags) -> Snapshot {
         phase: Phase::Ready,
     };
     Snapshot {
-        bucket: None,
         stream: Some(stream),
-        delivery_role: None,
-        function_role: None,
-        function_log_group: None,
-        delivery_log_group: None,
-        database: None,
-        table: None,
-        delivery_stream: None,
-        function: None,
-        rest_api: None,
-        stage: None,
-        alarm_topic: None,
-        alarms: want.alarms.iter().map(|_| None).collect(),
-        dashboard: None,
+        ..nothing_there(want)
     }
 }
 
@@ -111,4 +106,159 @@ async fn a_stream_that_cannot_be_looked_into_stays() {
 async fn a_stream_that_is_not_the_pipelines_stays_whatever_it_holds() {
     let (destroyed, deleted) = destroy_stream(no_shards(), |_| Tags::new()).await;
     assert_eq!((destroyed.kept[0].kind, deleted), (Kind::Stream, 0));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_looked_into_because_the_user_interrupted_stays_and_is_no_failure() {
+    let rules = kinesis(no_shards(), &Arc::default());
+    let aws = aws(&rules.each_ref(), &[]);
+    aws.interrupt.cancel();
+    let (want, place) = (desired(SPEC), place(SPEC));
+    let have = only_a_stream(&want, want.stream.tags.clone());
+    let undelivered = Undrained {
+        place: &place,
+        unproven: Unproven {
+            gaps: Gaps::default(),
+            since: SystemTime::UNIX_EPOCH,
+            prefix: place.prefix.clone(),
+            delivers_within: None,
+        },
+    };
+    let destroyed = destroy(&aws, &want, have, Data::Keep, Some(undelivered)).await;
+    assert!(destroyed.report.failed.is_empty() && destroyed.report.done.is_empty());
+    assert!(!destroyed.report.not_started.is_empty());
+    assert_eq!(destroyed.drained, Drained::No);
+}
+
+#[test]
+fn what_was_copied_adds_up() {
+    let yes = |copied| Drained::Yes { copied };
+    assert_eq!(Drained::NotAsked.and(3), yes(3));
+    assert_eq!(yes(5).and(3), yes(8));
+    assert_eq!(yes(5).and(0), yes(5));
+}
+
+/// What became of a resource: why it was kept, and the calls that changed something.
+type Fate = (Vec<String>, Vec<&'static str>);
+
+async fn destroy_of(aws: Aws, want: &Desired, have: Snapshot, data: Data) -> (Destroyed, Fate) {
+    let (aws, seen) = Seen::by(aws);
+    let destroyed = destroy(&aws, want, have, data, None).await;
+    let kept = destroyed.kept.iter().map(|kept| kept.why.clone()).collect();
+    (destroyed, (kept, seen.changes()))
+}
+
+fn somebodys() -> Tags {
+    [("owner".to_owned(), "somebody".to_owned())].into()
+}
+
+#[tokio::test]
+async fn a_bucket_goes_only_with_its_data_and_only_if_it_is_the_pipelines() {
+    let rules = [
+        mock!(aws_sdk_s3::Client::list_object_versions)
+            .then_output(|| ListObjectVersionsOutput::builder().build()),
+        mock!(aws_sdk_s3::Client::list_multipart_uploads)
+            .then_output(|| ListMultipartUploadsOutput::builder().build()),
+        mock!(aws_sdk_s3::Client::delete_bucket).then_output(|| DeleteBucketOutput::builder().build()),
+    ];
+    let own = desired(SPEC);
+    let users = desired("name: flags\ndelivery: {bucket: shared, existing_bucket: true}\n");
+    let holds = "it holds the impressions; --purge-data deletes it with them";
+    let (yours, foreign) = (
+        "it is yours (existing_bucket)",
+        "it is not tagged as this pipeline's",
+    );
+    let (keep, purge) = (Data::Keep, Data::Purge);
+    let ours = own.bucket.tags.clone();
+    let cases: [(&Desired, Tags, Data, &[&str]); 6] = [
+        (&own, ours.clone(), keep, &[holds]),
+        (&own, ours, purge, &[]),
+        (&own, somebodys(), keep, &[foreign]),
+        (&own, somebodys(), purge, &[foreign]),
+        (&users, users.bucket.tags.clone(), keep, &[yours]),
+        (&users, users.bucket.tags.clone(), purge, &[yours]),
+    ];
+    for (want, tags, data, kept) in cases {
+        let mut have = nothing_there(want);
+        have.bucket = as_wanted(&want.bucket).map(|bucket| Observed { tags, ..bucket });
+        let (destroyed, fate) = destroy_of(every_service(&rules.each_ref()), want, have, data).await;
+        assert!(destroyed.report.is_complete(), "{:?}", destroyed.report);
+        let deleted: &[&str] = if kept.is_empty() {
+            &["s3:DeleteBucket"]
+        } else {
+            &[]
+        };
+        assert_eq!(
+            fate,
+            (kept.iter().map(|&why| why.to_owned()).collect(), deleted.to_vec())
+        );
+    }
+    let nothing = nothing_there(&own);
+    let (_, fate) = destroy_of(every_service(&[]), &own, nothing, purge).await;
+    assert_eq!(fate, Fate::default());
+}
+
+/// The tables and views of a database.
+fn tables(names: &'static [&'static str]) -> Rule {
+    mock!(aws_sdk_glue::Client::get_tables).then_output(move || {
+        let table = |name: &&str| aws_sdk_glue::types::Table::builder().name(*name).build().unwrap();
+        let tables = names.iter().map(table).collect();
+        GetTablesOutput::builder().set_table_list(Some(tables)).build()
+    })
+}
+
+#[tokio::test]
+async fn a_database_goes_only_if_it_is_the_pipelines_and_nobody_keeps_tables_in_it() {
+    const PARQUET: &str = "name: flags\ndelivery: {format: parquet}\n";
+    let want = desired(PARQUET);
+    let database = || {
+        mock!(aws_sdk_glue::Client::delete_database).then_output(|| DeleteDatabaseOutput::builder().build())
+    };
+    let table =
+        || mock!(aws_sdk_glue::Client::delete_table).then_output(|| DeleteTableOutput::builder().build());
+    let denied = || ErrorMetadata::builder().code("AccessDeniedException").build();
+    let refuses =
+        mock!(aws_sdk_glue::Client::delete_table).then_error(move || DeleteTableError::generic(denied()));
+    let have = |tags: Tags| {
+        let mut have = nothing_there(&want);
+        have.table = as_wanted(&want.table);
+        have.database = as_wanted(&want.database).map(|database| Observed { tags, ..database });
+        have
+    };
+    let ours = || want.database.tags.clone();
+    let run = async |rules: [Rule; 3], tags| {
+        destroy_of(every_service(&rules.each_ref()), &want, have(tags), Data::Keep).await
+    };
+
+    let (destroyed, fate) = run([tables(&[]), table(), database()], ours()).await;
+    assert!(destroyed.report.is_complete());
+    assert_eq!(
+        fate,
+        (Vec::new(), vec!["glue:DeleteTable", "glue:DeleteDatabase"])
+    );
+
+    let (destroyed, fate) = run([tables(&["a", "b"]), table(), database()], ours()).await;
+    assert!(destroyed.report.is_complete());
+    let why = "it has tables or views that are not the pipeline's: a, b";
+    assert_eq!(fate, (vec![why.to_owned()], vec!["glue:DeleteTable"]));
+
+    let (_, fate) = run([tables(&["a"]), table(), database()], somebodys()).await;
+    let why = "it is not tagged as this pipeline's";
+    assert_eq!(fate, (vec![why.to_owned()], vec!["glue:DeleteTable"]));
+
+    // The table that is in the way is the pipeline's own.
+    let (destroyed, (kept, _)) = run([tables(&["impressions"]), refuses, database()], ours()).await;
+    let kinds = |all: Vec<&Kind>| all.into_iter().copied().collect::<Vec<_>>();
+    let failed = destroyed.report.failed.iter().map(|(kind, ..)| kind).collect();
+    let not_started = destroyed
+        .report
+        .not_started
+        .iter()
+        .map(|(kind, ..)| kind)
+        .collect();
+    assert_eq!(
+        (kinds(failed), kinds(not_started)),
+        (vec![Kind::Table], vec![Kind::Database])
+    );
+    assert_eq!(kept, [""; 0]);
 }

@@ -114,6 +114,21 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_compared_by_element_only_if_objects_stand_at_the_same_places() {
+        let paths = |have, want| {
+            let changes = diff_values(&json!({ "list": have }), &json!({ "list": want }));
+            changes.into_iter().map(|it| it.path).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            paths(json!([{"a": 1}, {"a": 2}]), json!([{"a": 1}, {"a": 3}])),
+            ["list[1].a"]
+        );
+        assert_eq!(paths(json!([{"a": 1}]), json!([{"a": 2}, {"a": 3}])), ["list"]);
+        assert_eq!(paths(json!([1, 2]), json!([1, 3])), ["list"]);
+        assert_eq!(paths(json!({"a": 1}), json!([])), ["list"]);
+    }
+
+    #[test]
     fn equal_values_do_not_differ() {
         let value = json!({"Statement": [{"Effect": "Allow"}], "n": 1});
         assert!(diff_values(&value, &value).is_empty());

@@ -8,6 +8,8 @@ use super::*;
 use crate::aws::testing::aws;
 use crate::aws::{Aws, AwsError, ErrorKind};
 
+mod steps;
+
 /// A resource that remembers what was done to it.
 struct Thing {
     state: State,
@@ -20,8 +22,8 @@ struct Thing {
     pending: Cell<u32>,
     /// What was done, in order.
     done: RefCell<Vec<&'static str>>,
-    /// Whether it exists already when it is to be created.
-    exists: bool,
+    /// How creating it fails, if it does.
+    fails: Option<ErrorKind>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +47,7 @@ fn thing() -> Thing {
         there: RefCell::default(),
         pending: Cell::new(0),
         done: RefCell::default(),
-        exists: false,
+        fails: None,
     }
 }
 
@@ -116,8 +118,8 @@ impl Resource for Thing {
 
     async fn create(&self, (): &(), _: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         self.done.borrow_mut().push("create");
-        if self.exists {
-            return Err(AwsError::own("test:Create", ErrorKind::Exists, "it exists"));
+        if let Some(kind) = self.fails {
+            return Err(AwsError::own("test:Create", kind, "it cannot be created"));
         }
         let bare = State {
             size: 1,
@@ -300,7 +302,7 @@ async fn a_pending_resource_is_waited_for_before_it_is_changed() {
 async fn a_resource_that_appears_while_it_is_created_is_taken_only_if_it_is_ours() {
     let appeared = |tags| {
         let thing = Thing {
-            exists: true,
+            fails: Some(ErrorKind::Exists),
             ..thing()
         };
         let decision = thing.decide(Adoption::Allow);

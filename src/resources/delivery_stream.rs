@@ -502,3 +502,8 @@ fn firehose_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {
         .collect::<Result<_, _>>()
         .map_err(AwsError::from)
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

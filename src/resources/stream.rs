@@ -354,3 +354,8 @@ impl Stream {
         ready(self, &(), step).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,10 @@ mod tests {
             ("impressions/flags-2-eu-1-2026-01-31-14-05-09-0a1b", false),
             ("impressions/replay-flags-shardId-0-1-2-3.ndjson.gz", false),
             ("impressions/flags-1-2026-01-31", false),
+            ("impressions/flags-v1-2026-01-31-14-05-09-0a1b", false),
+            ("impressions/flags--2026-01-31-14-05-09-0a1b", false),
+            ("impressions/flags-1-2026-01-31-14-05-xx-0a1b", false),
+            ("impressions/flags-1-2026-01-31-14-05-9-0a1b", false),
             ("impressions/flags", false),
             ("", false),
         ];

@@ -165,3 +165,22 @@ async fn a_bucket_that_does_not_exist_holds_nothing() {
     let none = spilled(&aws(&[], &[&rule]), "b", "flags", BucketOwnership::Pipeline).await;
     assert_eq!(none.unwrap(), Spilled::default());
 }
+
+#[test]
+fn a_day_is_a_whole_date_and_nothing_else() {
+    let is_ours = |day: &str| {
+        let key = format!("spill/flags/dt={day}/r-0123456789abcdef.ndjson.gz");
+        Owner::of(&key, "flags", BucketOwnership::Pipeline) == Owner::Pipeline
+    };
+    assert!(is_ours("2026-01-31"));
+    for day in [
+        "2026-01-3",
+        "2026-01-31T",
+        "2026-01-3x",
+        "2026/01/31",
+        "abcd-ef-gh",
+        "",
+    ] {
+        assert!(!is_ours(day), "{day}");
+    }
+}

@@ -286,3 +286,6 @@ fn rule(id: &str, prefix: &str) -> aws_sdk_s3::types::builders::LifecycleRuleBui
         .status(ExpirationStatus::Enabled)
         .filter(filter)
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,6 +124,8 @@ impl World {
     }
 }
 
+mod calls;
+
 #[tokio::test]
 async fn every_version_marker_and_upload_goes_over_as_many_pages_as_there_are() {
     let world = World::holding(2_100, 1_300, 1_001);

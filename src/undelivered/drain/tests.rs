@@ -20,6 +20,8 @@ use super::*;
 use crate::aws::testing::aws;
 use crate::desired::testing::place;
 
+mod errors;
+
 const SPEC: &str = "name: flags\ndelivery: {prefix: impressions/}\n";
 
 /// What Firehose may take in these tests.
@@ -223,6 +225,7 @@ async fn what_is_too_much_to_look_for_is_copied() {
     let world = World::new(&[&[&large], &["a"]]).delivering(&["a"], 1);
     assert_eq!(world.drain(true, Gaps::default()).await.0, 1);
     assert!(world.has_copied());
+    assert_eq!(world.looks.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
