@@ -104,11 +104,11 @@ async fn replayed(
 
 /// An answer with one result for each record: the code by which it was refused, if it was.
 fn answer(codes: &[Option<&str>]) -> PutRecordsOutput {
-    let entry = |code: &Option<&str>| match code {
+    let entry = |code: Option<&str>| match code {
         None => PutRecordsResultEntry::builder().sequence_number("1").build(),
-        Some(code) => PutRecordsResultEntry::builder().error_code(*code).build(),
+        Some(code) => PutRecordsResultEntry::builder().error_code(code).build(),
     };
-    let entries = codes.iter().map(entry).collect();
+    let entries = codes.iter().copied().map(entry).collect();
     let failed = codes.iter().flatten().count();
     PutRecordsOutput::builder()
         .failed_record_count(failed.try_into().unwrap())
@@ -206,7 +206,7 @@ fn hour() -> Span {
 fn stream_of(records: Vec<String>) -> [Rule; 3] {
     let records = mock!(aws_sdk_kinesis::Client::get_records).then_output(move || {
         let record = |(index, data): (usize, &String)| {
-            let arrival = DateTime::from(at() + Duration::from_secs(60));
+            let arrival = DateTime::from(at() + Duration::from_mins(1));
             let record = Record::builder().sequence_number((100 + index).to_string());
             let record = record.partition_key("k").approximate_arrival_timestamp(arrival);
             record.data(Blob::new(data.as_bytes())).build().unwrap()
@@ -235,7 +235,7 @@ fn shard_list() -> Rule {
 }
 
 #[tokio::test]
-async fn what_is_no_row_is_counted_apart_when_a_stream_is_copied() {
+async fn what_is_no_row_is_counted_apart() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
     let place = testing::place(spec);
     let rules = stream_of(vec![format!("{IMPRESSION}\n[]\n"), "[]\n".to_owned()]);
@@ -244,6 +244,14 @@ async fn what_is_no_row_is_counted_apart_when_a_stream_is_copied() {
     let aws = aws(&rules.each_ref(), &s3.each_ref());
     let result = stream::copy(&aws, &place, hour(), Mode::Do).await.unwrap();
     assert_eq!((result.copied, result.misfits, result.objects.len()), (1, 2, 2));
+
+    // So it is of what no record can hold, when spilled impressions are sent again.
+    let large = format!("[\"{}\"]\n", "x".repeat(1024 * 1024));
+    let bucket = spilled(&large);
+    let s3 = bucket.rules();
+    let aws = self::aws(&[], &s3.each_ref());
+    let result = super::spilled::replay(&aws, &place, Mode::Do).await.unwrap();
+    assert_eq!((result.copied, result.misfits, result.objects.len()), (0, 1, 1));
 }
 
 /// Copies from a stream whose first page is read, and whose calls then fail like this; gives the code and how many reads there
@@ -269,6 +277,11 @@ async fn copy_failing(read: &'static str, iterator: Option<&'static str>) -> (Op
             (_, None) => {
                 let again = GetShardIteratorOutput::builder().shard_iterator("again");
                 MockResponse::Output(again.build())
+            }
+            // After an error that says nothing of the record, there is no reading from the oldest one.
+            (ShardIteratorType::TrimHorizon, Some(_)) => {
+                let oldest = GetShardIteratorOutput::builder().shard_iterator("oldest");
+                MockResponse::Output(oldest.build())
             }
             (_, Some(code)) => MockResponse::Error(GetShardIteratorError::generic(error(code))),
         }

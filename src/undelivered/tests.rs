@@ -1,5 +1,6 @@
 //! Unit tests of undelivered impressions: what is said about them, and the tag that keeps the gaps.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_kinesis::operation::add_tags_to_stream::AddTagsToStreamOutput;
@@ -49,7 +50,10 @@ fn a_delivery_stream_that_lags_proves_less() {
     assert_eq!(proven(written, Duration::MAX, at(0)), at(0));
 }
 
-fn gaps_of_spans(spans: &[(u64, Option<u64>)]) -> Gaps {
+/// The seconds at which a gap starts and ends.
+type Seconds = (u64, Option<u64>);
+
+fn gaps_of_spans(spans: &[Seconds]) -> Gaps {
     let gaps = spans.iter().map(|(from, until)| Gap {
         from: at(*from),
         until: until.map(at),
@@ -57,7 +61,7 @@ fn gaps_of_spans(spans: &[(u64, Option<u64>)]) -> Gaps {
     gaps.fold(Gaps::default(), Gaps::with)
 }
 
-fn known_gaps(spans: &[(u64, Option<u64>)]) -> KnownGaps {
+fn known_gaps(spans: &[Seconds]) -> KnownGaps {
     KnownGaps {
         gaps: gaps_of_spans(spans),
         retention: Duration::from_hours(1),
@@ -168,15 +172,15 @@ impl Tagged {
 async fn the_tag_forgets_what_was_copied() {
     let all = gaps_of_spans(&[(0, Some(60)), (120, None)]);
     let want = desired(SPEC);
-    let cases: [((u64, u64), &[(u64, Option<u64>)], &[&str]); 3] = [
-        ((60, 120), &[(0, Some(60)), (120, None)], &[]),
-        ((0, 60), &[(120, None)], &["kinesis:AddTagsToStream"]),
-        ((0, 300), &[(300, None)], &["kinesis:AddTagsToStream"]),
+    let cases: [(Range<u64>, &[Seconds], &[&str]); 3] = [
+        (60..120, &[(0, Some(60)), (120, None)], &[]),
+        (0..60, &[(120, None)], &["kinesis:AddTagsToStream"]),
+        (0..300, &[(300, None)], &["kinesis:AddTagsToStream"]),
     ];
-    for ((since, until), left, changes) in cases {
+    for (copied, left, changes) in cases {
         let tagged = Tagged::with(&all);
         let (aws, seen) = Seen::by(every_service(&tagged.rules().each_ref()));
-        forget_copied(&aws, &want, at(since), at(until), at(10_000))
+        forget_copied(&aws, &want, at(copied.start), at(copied.end), at(10_000))
             .await
             .unwrap();
         assert_eq!(seen.changes(), changes);

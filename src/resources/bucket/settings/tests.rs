@@ -58,8 +58,8 @@ impl World {
         look(&mut self.0.lock().unwrap())
     }
 
-    fn gets(&self) -> [Rule; 5] {
-        let [access, encryption, versioning, ownership, lifecycle] = [(); 5].map(|()| self.clone());
+    fn gets(&self) -> [Rule; 4] {
+        let [access, encryption, versioning, ownership] = [(); 4].map(|()| self.clone());
         [
             mock!(Client::get_public_access_block).then_compute_response(move |_| {
                 let output = |it| {
@@ -106,20 +106,24 @@ impl World {
                     output
                 )
             }),
-            mock!(Client::get_bucket_lifecycle_configuration).then_compute_response(move |_| {
-                let output = |it: BucketLifecycleConfiguration| {
-                    let output = GetBucketLifecycleConfigurationOutput::builder();
-                    output.set_rules(Some(it.rules)).build()
-                };
-                let found = lifecycle.settings(|it| it.lifecycle.clone());
-                answer!(
-                    found,
-                    "NoSuchLifecycleConfiguration",
-                    GetBucketLifecycleConfigurationError,
-                    output
-                )
-            }),
         ]
+    }
+
+    fn get_lifecycle(&self) -> Rule {
+        let lifecycle = self.clone();
+        mock!(Client::get_bucket_lifecycle_configuration).then_compute_response(move |_| {
+            let output = |it: BucketLifecycleConfiguration| {
+                let output = GetBucketLifecycleConfigurationOutput::builder();
+                output.set_rules(Some(it.rules)).build()
+            };
+            let found = lifecycle.settings(|it| it.lifecycle.clone());
+            answer!(
+                found,
+                "NoSuchLifecycleConfiguration",
+                GetBucketLifecycleConfigurationError,
+                output
+            )
+        })
     }
 
     fn puts(&self) -> [Rule; 5] {
@@ -149,8 +153,8 @@ impl World {
     }
 
     fn aws(&self) -> Aws {
-        let (gets, puts) = (self.gets(), self.puts());
-        aws(&[], &gets.iter().chain(&puts).collect::<Vec<_>>())
+        let rules = [&self.gets()[..], &[self.get_lifecycle()], &self.puts()].concat();
+        aws(&[], &rules.iter().collect::<Vec<_>>())
     }
 }
 
