@@ -137,8 +137,9 @@ impl Replaying<'_> {
             Err(ReadError::Gone) => return Ok(ObjectOutcome::Gone),
             Err(error) => return Ok(self.unreadable(&error)),
         };
-        let impressions = stored(&ndjson);
-        let packed = pack(&impressions, self.place.record_kib, &self.place.number_fields);
+        let mut impressions = stored(&ndjson);
+        let count = impressions.len();
+        let packed = pack(&mut impressions, self.place.record_kib, &self.place.number_fields);
         let oversized = packed.oversized.len();
         let written = match self.put_oversized(object, &packed).await {
             Ok(written) => written,
@@ -148,7 +149,7 @@ impl Replaying<'_> {
                 return Ok(ObjectOutcome::Kept(error.to_string()));
             }
         };
-        let sendable = impressions.len() - oversized;
+        let sendable = count - oversized;
         let outcome = self.send(packed.records, sendable).await?;
         if matches!(outcome, ObjectOutcome::Stored) {
             self.result.delivered += sendable;
