@@ -59,6 +59,7 @@ class RuntimeApi(Quiet):
     def do_GET(self):
         self.server.asked.put(time.perf_counter())
         event = self.server.events.get()
+        self.server.events.task_done()
         if event is None:
             return
         deadline = str(int((time.time() + 20) * 1000))
@@ -162,8 +163,9 @@ class Handler:
     def end(self):
         self.process.kill()
         self.process.wait()
-        # The stub still waits for an event for it.
+        # The stub still waits for an event for it, and must not take the next one's.
         self.api.events.put(None)
+        self.api.events.join()
 
 
 def size_mb(binary):
