@@ -247,9 +247,10 @@ pub struct Webhook {
     pub allow_cidrs: Vec<Cidr>,
     /// Whether API Gateway logs every request, those that it refuses too, to the function's log group; without the path.
     pub access_log: bool,
-    /// Requests per second.
+    /// Requests per second. Split sends one about every 10 seconds for each environment, and repeats a failed one once, 300 ms
+    /// later: the default serves 100 environments, or 50 while every request is repeated.
     pub rate_limit: Bounded<1, 100_000>,
-    /// Requests at once, before the rate limit applies.
+    /// Requests at once, before the rate limit applies: the default takes those of 20 environments in the same moment.
     pub burst_limit: Bounded<1, 100_000>,
 }
 
@@ -337,8 +338,8 @@ impl Default for Webhook {
             secret_path: true,
             allow_cidrs: Vec::new(),
             access_log: false,
-            rate_limit: Bounded::of::<100>(),
-            burst_limit: Bounded::of::<200>(),
+            rate_limit: Bounded::of::<10>(),
+            burst_limit: Bounded::of::<20>(),
         }
     }
 }

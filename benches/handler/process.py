@@ -59,6 +59,7 @@ class RuntimeApi(Quiet):
     def do_GET(self):
         self.server.asked.put(time.perf_counter())
         event = self.server.events.get()
+        self.server.events.task_done()
         if event is None:
             return
         deadline = str(int((time.time() + 20) * 1000))
@@ -115,7 +116,7 @@ def batch(count):
 class Handler:
     """A running handler."""
 
-    def __init__(self, command, api, kinesis):
+    def __init__(self, command, api, kinesis, settings=None):
         self.api = api
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_port}",
@@ -129,7 +130,7 @@ class Handler:
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{kinesis.server_port}",
             "SPLIT_PIPELINE_STREAM": "stream",
             "SPLIT_PIPELINE_BUCKET": "bucket",
-        }
+        } | (settings or {})
         started = time.perf_counter()
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         self.start_ms = (api.asked.get(timeout=30) - started) * 1000
@@ -144,21 +145,27 @@ class Handler:
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def answer(self, event):
+        """Hands out an event and gives its response."""
+        self.api.events.put(event)
+        self.answered, response = self.api.responses.get(timeout=60)
+        self.api.asked.get(timeout=30)
+        return response
+
     def invoke(self, event, count):
         """Gives the seconds from handing out the event to its response."""
         sent = time.perf_counter()
-        self.api.events.put(event)
-        answered, response = self.api.responses.get(timeout=60)
-        self.api.asked.get(timeout=30)
+        response = self.answer(event)
         delivered = json.loads(response["body"]).get("delivered")
         assert (response["statusCode"], delivered) == (200, count), response
-        return answered - sent
+        return self.answered - sent
 
     def end(self):
         self.process.kill()
         self.process.wait()
-        # The stub still waits for an event for it.
+        # The stub still waits for an event for it, and must not take the next one's.
         self.api.events.put(None)
+        self.api.events.join()
 
 
 def size_mb(binary):

@@ -286,8 +286,8 @@ resource "aws_api_gateway_method_settings" "this" {
   stage_name  = aws_api_gateway_stage.this.stage_name
   method_path = "*/*"
   settings {
-    throttling_rate_limit  = 100
-    throttling_burst_limit = 200
+    throttling_rate_limit  = 10
+    throttling_burst_limit = 20
   }
 }
 

@@ -3,14 +3,14 @@
 //! Must not look at headers: API Gateway inflates a body sent with `Content-Encoding: gzip` and passes the header on,
 //! so only the body's first bytes tell. Must not put anything of the body into an error.
 
-use std::io::Read;
+use std::io::{self, BufRead, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
 use memchr::memmem;
 use thiserror::Error;
 
-use crate::memory::Memory;
+use crate::budget::Budget;
 
 /// What a body may inflate to: 64 MiB, as the contract says ("The webhook", answer 413).
 ///
@@ -22,6 +22,9 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// How a gzip member starts whose header has none of the optional fields: magic bytes, the method "deflate", no flags.
 const PLAIN_MEMBER_START: [u8; 4] = [0x1f, 0x8b, 8, 0];
+
+/// How much of a file is inflated between two counts.
+const PIECE: usize = 64 * 1024;
 
 /// How many times its size deflate can inflate to: 258 bytes out of 2 bits (RFC 1951).
 const HIGHEST_INFLATION: usize = 1032;
@@ -50,9 +53,21 @@ pub enum DecodeError {
     /// The body is larger than [`MAX_INFLATED_BYTES`].
     #[error("the body is larger than {} MiB once inflated", MAX_INFLATED_BYTES / (1024 * 1024))]
     TooLarge,
-    /// Body, impressions or rejected elements take more than [`Memory`] has.
+    /// Body, impressions or rejected elements take more than [`Memory`](crate::memory::Memory) has.
     #[error("the batch needs more memory than the function has")]
     Memory,
+    /// The body was not read to its end when the function had to turn to storing what it holds.
+    #[error("the batch needs more time than the function has")]
+    Time,
+    /// More than [`LARGEST_BATCH`](crate::budget::LARGEST_BATCH) impressions, each a record of its own.
+    #[error("the batch has more than 250,000 impressions, too many for a record each")]
+    Impressions,
+    /// More than [`LARGEST_BATCH`](crate::budget::LARGEST_BATCH) elements are to be rejected.
+    #[error("the batch has more than 250,000 elements that are not impressions")]
+    Rejected,
+    /// The objects have more than [`MOST_FIELDS`](crate::budget::MOST_FIELDS).
+    #[error("the batch has more than 4,000,000 fields")]
+    Fields,
     /// The text is not UTF-8.
     #[error("the body is not valid UTF-8")]
     Utf8,
@@ -74,7 +89,12 @@ impl DecodeError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::TooLarge | Self::Memory => 413,
+            Self::TooLarge
+            | Self::Memory
+            | Self::Time
+            | Self::Impressions
+            | Self::Rejected
+            | Self::Fields => 413,
             Self::Base64 | Self::Gzip | Self::Utf8 | Self::Json { .. } | Self::NotAnArray => 400,
         }
     }
@@ -119,19 +139,19 @@ impl Decoder {
     ///
     /// When the body is not what `encoding` or its own first bytes say, or is too large.
     pub fn decode<'a>(&'a mut self, body: &'a str, encoding: Encoding) -> Result<&'a str, DecodeError> {
-        self.decode_within(body, encoding, &mut Memory::unlimited())
+        self.decode_within(body, encoding, &mut Budget::unlimited())
     }
 
-    /// As [`Decoder::decode`], but takes from `memory` what it inflates to.
+    /// As [`Decoder::decode`], but takes from `budget` what it inflates to.
     ///
     /// # Errors
     ///
-    /// As [`Decoder::decode`], and when there is not enough memory.
+    /// As [`Decoder::decode`], and when the budget is not enough.
     pub fn decode_within<'a>(
         &'a mut self,
         body: &'a str,
         encoding: Encoding,
-        memory: &mut Memory,
+        budget: &mut Budget,
     ) -> Result<&'a str, DecodeError> {
         let text = match encoding {
             // Gzip's second byte is no UTF-8 after its first, so a text never is gzip.
@@ -142,7 +162,7 @@ impl Decoder {
                     .decode_append(body, &mut self.bytes)
                     .map_err(|_| DecodeError::Base64)?;
                 let plain = if self.bytes.starts_with(&GZIP_MAGIC) {
-                    self.inflate(memory)?;
+                    self.inflate(budget)?;
                     &self.plain
                 } else {
                     &self.bytes
@@ -157,31 +177,40 @@ impl Decoder {
     }
 
     /// Inflates the gzip file in `bytes` into `plain`, up to one byte past the limit.
-    fn inflate(&mut self, memory: &mut Memory) -> Result<(), DecodeError> {
-        if self.written > memory.left() / KEPT_PART {
+    fn inflate(&mut self, budget: &mut Budget) -> Result<(), DecodeError> {
+        if self.written > budget.memory.left() / KEPT_PART {
             self.plain = Vec::new();
             self.written = 0;
         }
-        let most = memory.left().min(MAX_INFLATED_BYTES);
+        let most = budget.memory.left().min(MAX_INFLATED_BYTES);
         let result = if self.inflate_at_once(most) {
             Ok(())
         } else {
-            self.inflate_exactly(most)
+            self.inflate_exactly(most, budget)
         };
         self.written = self.written.max(self.plain.len());
         result?;
         // A body past `MAX_INFLATED_BYTES` has an error of its own, so its last byte is not counted.
-        memory.hold(self.written.min(MAX_INFLATED_BYTES))
+        budget.memory.hold(self.written.min(MAX_INFLATED_BYTES))
     }
 
     /// Inflates a file of any number of members, and nothing else.
-    fn inflate_exactly(&mut self, most: usize) -> Result<(), DecodeError> {
+    fn inflate_exactly(&mut self, most: usize, budget: &mut Budget) -> Result<(), DecodeError> {
         self.plain.clear();
-        MultiGzDecoder::new(self.bytes.as_slice())
+        let mut refused = None;
+        let gzip = Metered {
+            rest: &self.bytes,
+            budget,
+            refused: &mut refused,
+        };
+        let read = MultiGzDecoder::new(gzip)
             .take(most as u64 + 1)
-            .read_to_end(&mut self.plain)
-            .map_err(|_| DecodeError::Gzip)?;
-        Ok(())
+            .read_to_end(&mut self.plain);
+        match (refused, read) {
+            (Some(error), _) => Err(error),
+            (None, Err(_)) => Err(DecodeError::Gzip),
+            (None, Ok(_)) => Ok(()),
+        }
     }
 
     /// Inflates a file of one member by the fastest means; tells whether it was one.
@@ -210,6 +239,36 @@ impl Decoder {
         inflated == Ok(size)
             && libdeflater::crc32(&self.plain) == crc
             && memmem::find(gzip, trailer) == Some(data.len())
+    }
+}
+
+/// A file that is read in pieces, so that members and blocks without content do not pass without a look at the clock.
+struct Metered<'a> {
+    rest: &'a [u8],
+    budget: &'a mut Budget,
+    /// Why the rest is not read.
+    refused: &'a mut Option<DecodeError>,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Metered<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.refused {
+            Some(_) => Err(io::ErrorKind::TimedOut.into()),
+            None => Ok(&self.rest[..self.rest.len().min(PIECE)]),
+        }
+    }
+
+    fn consume(&mut self, read: usize) {
+        self.rest = self.rest.get(read..).unwrap_or_default();
+        *self.refused = self.budget.look_at(read).err();
     }
 }
 

@@ -8,15 +8,15 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::budget::Budget;
 use crate::decode::DecodeError;
-use crate::fields::{for_each_field, project};
-use crate::memory::Memory;
+use crate::fields::{Kept, Unread, for_each_field, project_within};
 use crate::plain::{self, Plain};
 use crate::rejected::{Reason, Rejected};
 use crate::settings::Fields;
 
 /// What JSON allows between tokens (RFC 8259, section 2).
-const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+pub(crate) const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// What an allocation takes beside its size at most: a header, and what its size is rounded up by.
 const ALLOCATION: usize = 32;
@@ -47,18 +47,18 @@ pub struct Impression<'a> {
 ///
 /// When the text is not JSON, or is neither an array nor an object.
 pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeError> {
-    parse_within(text, fields, &mut Memory::unlimited(), 0)
+    parse_within(text, fields, &mut Budget::unlimited(), 0)
 }
 
-/// As [`parse`], but takes from `memory` what the elements take, and for each impression `beside_each` bytes more.
+/// As [`parse`], but takes from `budget` what the elements take, and for each impression `beside_each` bytes of memory more.
 ///
 /// # Errors
 ///
-/// As [`parse`], and when there is not enough memory.
+/// As [`parse`], and when the budget is not enough.
 pub fn parse_within<'a>(
     text: &'a str,
     fields: &Fields,
-    memory: &mut Memory,
+    budget: &mut Budget,
     beside_each: usize,
 ) -> Result<Elements<'a>, DecodeError> {
     // A byte order mark is no JSON, but some senders write it.
@@ -66,35 +66,33 @@ pub fn parse_within<'a>(
     let mut splitter = Splitter {
         elements: Elements::default(),
         fields,
-        memory,
+        budget,
         each: size_of::<Impression<'_>>() + beside_each,
     };
-    if text.trim_matches(WHITESPACE).is_empty() {
-        return Ok(splitter.elements);
-    }
-    if let Some(inside) = text.trim_start_matches(WHITESPACE).strip_prefix('[') {
-        return match splitter.push_all(inside) {
-            Ok(()) => Ok(splitter.elements),
-            Err(Stop::NotJson) => Err(where_it_ends(text)),
-            Err(Stop::Memory) => Err(DecodeError::Memory),
-        };
-    }
-    let raw = serde_json::from_str::<&RawValue>(text)?.get();
-    let Some(inside) = raw.strip_prefix('{') else {
-        return Err(DecodeError::NotAnArray);
+    let start = text.trim_start_matches(WHITESPACE);
+    let pushed = match start.strip_prefix('[') {
+        Some(inside) => splitter.push_all(inside),
+        None => splitter.push_only(start),
     };
-    if inside.trim_start_matches(WHITESPACE) != "}" {
-        splitter.push(raw).map_err(|_| DecodeError::Memory)?;
+    match pushed {
+        Ok(()) => Ok(splitter.elements),
+        Err(Stop::NotJson) => Err(where_it_ends(text)),
+        Err(Stop::Refused(error)) => Err(error),
     }
-    Ok(splitter.elements)
 }
 
 /// Reads impressions that were stored as NDJSON: every line is one, whatever fields were kept of it.
 #[must_use]
 pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
+    let key = |line| {
+        let read = object(line, &Fields::All, &mut Budget::unlimited());
+        read.ok()
+            .and_then(|(_, impression)| impression.ok())
+            .map(|impression| impression.key)
+    };
     let impression = |line| Impression {
         line: Cow::Borrowed(line),
-        key: key_of_any(line).unwrap_or("\"\""),
+        key: key(line).unwrap_or("\"\""),
     };
     ndjson.lines().map(impression).collect()
 }
@@ -120,15 +118,30 @@ fn where_it_ends(text: &str) -> DecodeError {
 struct Splitter<'a, 's> {
     elements: Elements<'a>,
     fields: &'s Fields,
-    memory: &'s mut Memory,
-    /// What an impression takes beside its line.
+    budget: &'s mut Budget,
+    /// What memory an impression takes beside its line.
     each: usize,
 }
 
 /// Why a text is not split to its end.
 enum Stop {
     NotJson,
-    Memory,
+    Refused(DecodeError),
+}
+
+impl From<DecodeError> for Stop {
+    fn from(error: DecodeError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Unread> for Stop {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Unfit => Self::NotJson,
+            Unread::Refused(error) => Self::Refused(error),
+        }
+    }
 }
 
 impl<'a> Splitter<'a, '_> {
@@ -138,14 +151,16 @@ impl<'a> Splitter<'a, '_> {
         let mut rest = text.trim_start_matches(WHITESPACE);
         let mut is_first = true;
         while !rest.starts_with(']') || !is_first {
+            let before = rest.len();
             rest = match plain::impression(rest) {
                 Some(Plain { raw, key }) => {
-                    let line = project(raw, self.fields).map_err(|_| Stop::NotJson)?;
+                    let line = project_within(raw, self.fields, self.budget)?;
                     self.push_impression(Impression { line, key })?;
                     &rest[raw.len()..]
                 }
                 None => self.push_any(rest)?,
             };
+            self.budget.look_at(before - rest.len())?;
             rest = rest.trim_start_matches(WHITESPACE);
             let Some(more) = rest.strip_prefix(',') else { break };
             rest = more.trim_start_matches(WHITESPACE);
@@ -156,80 +171,102 @@ impl<'a> Splitter<'a, '_> {
         is_end.then_some(()).ok_or(Stop::NotJson)
     }
 
+    /// Takes the text's only element, which must be an object.
+    fn push_only(&mut self, text: &'a str) -> Result<(), Stop> {
+        let text = text.trim_end_matches(WHITESPACE);
+        let is_empty = text
+            .strip_prefix('{')
+            .map(|inside| inside.trim_start_matches(WHITESPACE));
+        if text.is_empty() || is_empty == Some("}") {
+            return Ok(());
+        }
+        if !text.starts_with('{') {
+            return Err(Stop::NotJson);
+        }
+        let is_all = self.push_object(text)?.len() == text.len();
+        is_all.then_some(()).ok_or(Stop::NotJson)
+    }
+
     /// Allocates the list of impressions once: one that grows is there twice while it is copied.
     fn make_room(&mut self, text: &str) {
         let objects = memchr::memchr_iter(b'{', text.as_bytes()).count();
-        let most = objects.min(self.memory.left() / self.each);
+        let most = objects.min(self.budget.most_impressions(self.each));
         self.elements.impressions.reserve_exact(most);
     }
 
     /// Takes the element that a text starts with, whatever it is, and returns what follows.
     fn push_any(&mut self, text: &'a str) -> Result<&'a str, Stop> {
+        if text.starts_with('{') {
+            let raw = self.push_object(text)?;
+            return Ok(&text[raw.len()..]);
+        }
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
         let raw = match values.next() {
             Some(Ok(raw)) => raw.get(),
             Some(Err(_)) | None => return Err(Stop::NotJson),
         };
-        let end = values.byte_offset();
-        self.push(raw)?;
-        text.get(end..).ok_or(Stop::NotJson)
+        self.push_rejected(Reason::NotAnObject, raw)?;
+        text.get(values.byte_offset()..).ok_or(Stop::NotJson)
     }
 
-    fn push(&mut self, raw: &'a str) -> Result<(), Stop> {
-        match impression(raw, self.fields) {
-            Ok(impression) => self.push_impression(impression),
-            Err(reason) => {
-                let before = self.elements.rejected.memory();
-                self.elements.rejected.push(reason, raw);
-                self.hold(self.elements.rejected.memory() - before)
-            }
+    /// Takes the object that a text starts with, and returns its text.
+    fn push_object(&mut self, text: &'a str) -> Result<&'a str, Stop> {
+        let (raw, impression) = object(text, self.fields, self.budget)?;
+        match impression {
+            Ok(impression) => self.push_impression(impression)?,
+            Err(reason) => self.push_rejected(reason, raw)?,
         }
+        Ok(raw)
     }
 
-    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), Stop> {
+    fn push_rejected(&mut self, reason: Reason, raw: &str) -> Result<(), DecodeError> {
+        self.budget.take_rejected()?;
+        let before = self.elements.rejected.memory();
+        self.elements.rejected.push(reason, raw);
+        let more = self.elements.rejected.memory() - before;
+        self.budget.memory.hold(more)
+    }
+
+    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), DecodeError> {
         let line = match &impression.line {
             Cow::Borrowed(_) => 0,
             Cow::Owned(line) => line.capacity() + ALLOCATION,
         };
-        self.hold(self.each + line)?;
+        self.budget.take_impression()?;
+        self.budget.memory.hold(self.each + line)?;
         self.elements.impressions.push(impression);
         Ok(())
     }
-
-    fn hold(&mut self, bytes: usize) -> Result<(), Stop> {
-        self.memory.hold(bytes).map_err(|_| Stop::Memory)
-    }
 }
 
-/// Reads an element, already known to be JSON, as an impression.
-fn impression<'a>(raw: &'a str, fields: &Fields) -> Result<Impression<'a>, Reason> {
-    let key = key_of_any(raw)?;
-    let kept = project(raw, fields).map_err(|_| Reason::NotAnObject)?;
-    Ok(Impression {
-        line: single_line(kept),
-        key,
-    })
-}
-
-/// Reads the `key` of an element by all the rules.
-fn key_of_any(raw: &str) -> Result<&str, Reason> {
-    if !raw.starts_with('{') {
-        return Err(Reason::NotAnObject);
-    }
-    let mut key = None;
-    let mut split = None;
+/// Reads the object that a text starts with by all the rules of JSON. Returns its text, and the impression that it is, or why it
+/// is none.
+fn object<'a>(
+    text: &'a str,
+    fields: &Fields,
+    budget: &mut Budget,
+) -> Result<(&'a str, Result<Impression<'a>, Reason>), Unread> {
+    let (mut key, mut split) = (None, None);
+    let mut kept = Kept::new(fields);
     // Of a name that occurs twice the last counts, as with most readers of JSON.
-    for_each_field(raw, |field| {
+    let raw = for_each_field(text, budget, |field| {
         if field.is_named("key") {
             key = field.is_string().then_some(field.value);
         } else if field.is_named("split") {
             split = field.is_string().then_some(field.value);
         }
-    })
-    .map_err(|_| Reason::NotAnObject)?;
-    let key = key.ok_or(Reason::NoKey)?;
-    split.ok_or(Reason::NoSplit)?;
-    Ok(key)
+        kept.push(field);
+        Ok(())
+    })?;
+    let impression = match (key, split) {
+        (None, _) => Err(Reason::NoKey),
+        (_, None) => Err(Reason::NoSplit),
+        (Some(key), Some(_)) => Ok(Impression {
+            line: single_line(kept.finish(raw)),
+            key,
+        }),
+    };
+    Ok((raw, impression))
 }
 
 #[cfg(test)]

@@ -6,56 +6,134 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::budget::Budget;
+use crate::decode::DecodeError;
+use crate::elements::WHITESPACE;
 use crate::settings::Fields;
 
-/// Returns an impression with only the fields that are to be kept, in the order in which they came in.
+/// What is kept of an impression is first given so much room: more than most take, so that few are copied as they grow.
+const USUAL_BYTES: usize = 256;
+
+/// Why the fields of a text were not all read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It does not start with the JSON text of an object, or with none that fits.
+    Unfit,
+    /// The budget is not enough.
+    Refused(DecodeError),
+}
+
+/// Returns an impression with only the fields that are to be kept, in the order in which they came in; `None` if it is not the
+/// JSON text of an object and there are fields to leave out.
 ///
 /// Kept names and values are copied as they stand, escapes and all; a name that occurs twice is kept twice.
-///
-/// # Errors
-///
-/// When there are fields to leave out and `impression` is not the JSON text of an object.
-pub fn project<'a>(impression: &'a str, fields: &Fields) -> serde_json::Result<Cow<'a, str>> {
-    let Fields::Keep(names) = fields else {
-        return Ok(Cow::Borrowed(impression));
-    };
-    let mut kept = String::with_capacity(impression.len());
-    for_each_field(impression, |field| {
+#[must_use]
+pub fn project<'a>(impression: &'a str, fields: &Fields) -> Option<Cow<'a, str>> {
+    project_within(impression, fields, &mut Budget::unlimited()).ok()
+}
+
+/// As [`project`], but takes each field from `budget`.
+pub(crate) fn project_within<'a>(
+    impression: &'a str,
+    fields: &Fields,
+    budget: &mut Budget,
+) -> Result<Cow<'a, str>, Unread> {
+    let mut kept = Kept::new(fields);
+    if kept.copy.is_some() {
+        let object = for_each_field(impression, budget, |field| {
+            kept.push(field);
+            Ok(())
+        })?;
+        let is_all = object.len() == impression.trim_end_matches(WHITESPACE).len();
+        is_all.then_some(()).ok_or(Unread::Unfit)?;
+    }
+    Ok(kept.finish(impression))
+}
+
+/// An impression of which some fields are kept.
+pub(crate) struct Kept<'f> {
+    /// The names to keep and what is kept so far; absent where all is.
+    copy: Option<(&'f [String], String)>,
+}
+
+impl<'f> Kept<'f> {
+    /// Starts without any field.
+    pub(crate) fn new(fields: &'f Fields) -> Self {
+        let copy = match fields {
+            Fields::All => None,
+            Fields::Keep(names) => Some((names.as_slice(), String::new())),
+        };
+        Self { copy }
+    }
+
+    /// Adds the impression's next field, if it is one to keep.
+    pub(crate) fn push(&mut self, field: &Field<'_>) {
+        let Some((names, kept)) = &mut self.copy else {
+            return;
+        };
         if names.iter().any(|name| field.is_named(name)) {
-            kept.push(if kept.is_empty() { '{' } else { ',' });
-            kept.push_str(field.name);
+            if kept.is_empty() {
+                kept.reserve(USUAL_BYTES);
+                kept.push('{');
+            } else {
+                kept.push(',');
+            }
+            kept.push_str(field.raw_name);
             kept.push(':');
             kept.push_str(field.value);
         }
-    })?;
-    kept.push_str(if kept.is_empty() { "{}" } else { "}" });
-    Ok(Cow::Owned(kept))
+    }
+
+    /// Returns what is kept of an impression, all of whose fields were there.
+    pub(crate) fn finish(self, impression: &str) -> Cow<'_, str> {
+        match self.copy {
+            None => Cow::Borrowed(impression),
+            Some((_, mut kept)) => {
+                kept.push_str(if kept.is_empty() { "{}" } else { "}" });
+                // Small ones by the million must not take much more than they are.
+                if kept.capacity() > 2 * kept.len() {
+                    kept.shrink_to_fit();
+                }
+                Cow::Owned(kept)
+            }
+        }
+    }
 }
 
-/// One field of an object, as raw JSON text.
-#[derive(Clone, Copy, Debug)]
+/// One field of an object.
+#[derive(Debug)]
 pub(crate) struct Field<'a> {
-    /// The name, quotes included.
-    pub(crate) name: &'a str,
-    /// The value.
+    /// The JSON text of the name, quotes included.
+    raw_name: &'a str,
+    /// The name, its escapes resolved; absent where it has a lone surrogate, which no text has.
+    pub(crate) name: Option<Cow<'a, str>>,
+    /// The JSON text of the value.
     pub(crate) value: &'a str,
 }
 
-impl Field<'_> {
-    /// Tells whether the name, once its escapes are resolved, is `want`.
-    pub(crate) fn is_named(&self, want: &str) -> bool {
-        if self.name.contains('\\') {
-            // A lone surrogate is a name that no text equals.
-            return serde_json::from_str::<String>(self.name).is_ok_and(|name| name == want);
+impl<'a> Field<'a> {
+    fn new(raw_name: &'a str, value: &'a str) -> Self {
+        let name = if raw_name.contains('\\') {
+            serde_json::from_str(raw_name).ok().map(Cow::Owned)
+        } else {
+            let unquoted = raw_name.strip_prefix('"');
+            unquoted
+                .and_then(|name| name.strip_suffix('"'))
+                .map(Cow::Borrowed)
+        };
+        Self {
+            raw_name,
+            name,
+            value,
         }
-        let unquoted = self
-            .name
-            .strip_prefix('"')
-            .and_then(|name| name.strip_suffix('"'));
-        unquoted == Some(want)
+    }
+
+    /// Tells whether this is the name.
+    pub(crate) fn is_named(&self, want: &str) -> bool {
+        self.name.as_deref() == Some(want)
     }
 
     /// Tells whether the value is a string.
@@ -64,16 +142,41 @@ impl Field<'_> {
     }
 }
 
-/// Calls `visit` for each field of an object, in order, duplicates included.
-pub(crate) fn for_each_field<'a>(object: &'a str, visit: impl FnMut(Field<'a>)) -> serde_json::Result<()> {
-    let mut deserializer = serde_json::Deserializer::from_str(object);
-    deserializer.deserialize_map(FieldVisitor(visit))?;
-    deserializer.end()
+/// Calls `visit` for each field of the object that `text` starts with, in order, duplicates included, as long as `budget`
+/// and `visit` allow. Returns the object's text.
+pub(crate) fn for_each_field<'a>(
+    text: &'a str,
+    budget: &mut Budget,
+    visit: impl FnMut(&Field<'a>) -> Result<(), Unread>,
+) -> Result<&'a str, Unread> {
+    let mut why = Unread::Unfit;
+    let mut last = &text[..0];
+    let visitor = FieldVisitor {
+        budget,
+        why: &mut why,
+        last: &mut last,
+        visit,
+    };
+    let read = serde_json::Deserializer::from_str(text).deserialize_map(visitor);
+    if read.is_err() {
+        return Err(why);
+    }
+    // What was read last is a part of the text, behind which only brackets of this object follow.
+    let end = last.as_ptr().addr() - text.as_ptr().addr() + last.len();
+    let bracket = text.get(end..).and_then(|rest| rest.find('}'));
+    bracket.and_then(|at| text.get(..=end + at)).ok_or(Unread::Unfit)
 }
 
-struct FieldVisitor<F>(F);
+struct FieldVisitor<'b, 'de, F> {
+    budget: &'b mut Budget,
+    /// Why the fields are not all read, if it is not for the text.
+    why: &'b mut Unread,
+    /// The last value, or the start of the text.
+    last: &'b mut &'de str,
+    visit: F,
+}
 
-impl<'de, F: FnMut(Field<'de>)> Visitor<'de> for FieldVisitor<F> {
+impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVisitor<'_, 'de, F> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,10 +185,16 @@ impl<'de, F: FnMut(Field<'de>)> Visitor<'de> for FieldVisitor<F> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            self.0(Field {
-                name: name.get(),
-                value: value.get(),
+            let (name, value) = (name.get(), value.get());
+            let taken = self.budget.take_field(name.len() + value.len());
+            let visited = taken.map_err(Unread::Refused).and_then(|()| {
+                *self.last = value;
+                (self.visit)(&Field::new(name, value))
             });
+            if let Err(unread) = visited {
+                *self.why = unread;
+                return Err(A::Error::custom("the rest is not to be read"));
+            }
         }
         Ok(())
     }
@@ -127,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_an_error() {
+    fn what_is_no_object_is_none() {
         for text in ["", "[]", "1", r#"{"a":1"#, r#"{"a":1} x"#] {
-            assert!(project(text, &keep(&["a"])).is_err(), "{text}");
+            assert_eq!(project(text, &keep(&["a"])), None, "{text}");
         }
     }
 }

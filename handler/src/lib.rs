@@ -15,6 +15,7 @@ pub mod webhook;
 
 pub mod event;
 
+pub mod budget;
 pub mod decode;
 pub mod elements;
 pub mod fields;

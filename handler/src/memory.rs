@@ -9,6 +9,9 @@ use crate::decode::DecodeError;
 /// bodies of [four requests](crate::deliver) of about 1.5 MiB, and what an allocator does not give back.
 const RESERVED_BYTES: usize = 40 * MIB;
 
+/// The part of a function's memory that is kept as well, because an allocator rounds up what it is asked for.
+const RESERVED_PART: usize = 10;
+
 /// How often the bytes of an event are held: as they came in, as the event's JSON, as the body decoded from base64, and, if
 /// all of it is spilled, twice the size in the compressed file, which grows by doubling.
 const EVENT_COPIES: usize = 5;
@@ -24,9 +27,11 @@ pub struct Memory {
 impl Memory {
     /// Returns what a function with so many MiB has left for a batch once it holds an event of so many bytes.
     pub(crate) fn beside_event(memory_mib: usize, event: usize) -> Self {
-        let taken = RESERVED_BYTES.saturating_add(event.saturating_mul(EVENT_COPIES));
+        let memory = memory_mib.saturating_mul(MIB);
+        let taken =
+            (RESERVED_BYTES + memory / RESERVED_PART).saturating_add(event.saturating_mul(EVENT_COPIES));
         Self {
-            left: memory_mib.saturating_mul(MIB).saturating_sub(taken),
+            left: memory.saturating_sub(taken),
         }
     }
 
@@ -34,6 +39,12 @@ impl Memory {
     #[must_use]
     pub fn unlimited() -> Self {
         Self { left: usize::MAX }
+    }
+
+    /// Returns memory of so many bytes.
+    #[cfg(test)]
+    pub(crate) fn of(left: usize) -> Self {
+        Self { left }
     }
 
     /// Returns how many bytes are left.
@@ -55,9 +66,9 @@ mod tests {
 
     #[test]
     fn what_is_held_is_no_longer_left() {
-        let mut memory = Memory::beside_event(128, 1024 * 1024);
-        assert_eq!(memory.left(), (128 - 40 - 5) * 1024 * 1024);
-        memory.hold(83 * 1024 * 1024 - 1).unwrap();
+        let mut memory = Memory::beside_event(200, 1024 * 1024);
+        assert_eq!(memory.left(), (200 - 40 - 20 - 5) * 1024 * 1024);
+        memory.hold(135 * 1024 * 1024 - 1).unwrap();
         assert_eq!(memory.left(), 1);
         assert_eq!(memory.hold(2), Err(DecodeError::Memory));
         memory.hold(1).unwrap();

@@ -3,15 +3,12 @@
 //! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
 //! call AWS. Must not list what it makes: a batch can be millions of records, in a function with little memory.
 
-use std::borrow::Cow;
-use std::fmt;
+use memchr::{memchr, memchr_iter, memmem};
 
-use memchr::{memchr_iter, memmem};
-use serde::Deserializer as _;
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
-
+use crate::budget::{Budget, LARGEST_BATCH};
 use crate::decode::DecodeError;
 use crate::elements::Impression;
+use crate::fields::{Unread, for_each_field};
 use crate::memory::Memory;
 use crate::settings::MAX_RECORD_KIB;
 
@@ -32,6 +29,16 @@ const MAX_PARTITION_KEY: usize = 256;
 
 /// The longest partition key in bytes: a UTF-16 unit is at most three bytes of UTF-8.
 const MAX_PARTITION_KEY_BYTES: usize = 3 * MAX_PARTITION_KEY;
+
+/// The most misfits of a batch that have a record each: a request's. More of them are how a sender writes all its impressions.
+const MAX_LONE_MISFITS: usize = MAX_REQUEST_RECORDS;
+
+/// The most colons among which the number fields of an impression are looked for without reading it as JSON. One that Split
+/// sends has some twenty.
+const MAX_PLAIN_COLONS: usize = 256;
+
+/// The most number fields that are looked for so. An impression of Split has two.
+const MAX_PLAIN_FIELDS: usize = 8;
 
 /// The length of a random partition key.
 const RANDOM_KEY_BYTES: usize = 16;
@@ -68,29 +75,46 @@ pub struct Packed<'a> {
 /// Makes records of impressions, one after the other as they are needed.
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
-    rest: &'a [Impression<'a>],
-    /// The size in bytes that a record is filled up to.
-    target: usize,
-    number_fields: &'a [String],
+    /// What is left of each of the parts that share no record.
+    parts: [Part<'a>; 3],
     spread: Spread,
+}
+
+/// Impressions, and the size in bytes that their records are filled up to.
+#[derive(Clone, Copy, Debug)]
+struct Part<'a> {
+    rest: &'a [Impression<'a>],
+    target: usize,
 }
 
 /// Packs impressions into records of at most `record_kib` KiB, or one a record if that is 0.
 ///
-/// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`]; so has one with something else than a
-/// whole number in one of the `number_fields`: Firehose cannot convert it, and converts a record whole or not at all.
+/// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`].
+///
+/// So has a misfit, an impression with something else than a whole number in one of the `number_fields`: Firehose cannot
+/// convert it, and converts a record whole or not at all. Beyond [`MAX_LONE_MISFITS`] of them, misfits share records with each
+/// other. For that, the misfits become the last of the impressions.
 #[must_use]
-pub fn pack<'a>(
-    impressions: &'a [Impression<'a>],
+pub fn pack<'a, 't>(
+    impressions: &'a mut [Impression<'t>],
     record_kib: u32,
-    number_fields: &'a [String],
-) -> Packed<'a> {
+    number_fields: &[String],
+) -> Packed<'a>
+where
+    't: 'a,
+{
+    let fitting = match (record_kib, number_fields) {
+        (0, _) | (_, []) => impressions.len(),
+        _ => put_misfits_last(impressions, number_fields),
+    };
+    let impressions = &*impressions;
+    let (rest, misfits) = impressions.split_at(fitting);
+    let (lone, misfits) = misfits.split_at(misfits.len().min(MAX_LONE_MISFITS));
+    let target = (record_kib as usize * 1024).min(MAX_RECORD_BYTES);
     let oversized = impressions.iter().filter(|impression| is_oversized(impression));
     Packed {
         records: Records {
-            rest: impressions,
-            target: (record_kib as usize * 1024).min(MAX_RECORD_BYTES),
-            number_fields,
+            parts: [(rest, target), (lone, 0), (misfits, target)].map(|(rest, target)| Part { rest, target }),
             spread: match record_kib {
                 0 => Spread::ByKey,
                 _ => Spread::Random,
@@ -98,6 +122,30 @@ pub fn pack<'a>(
         },
         oversized: oversized.map(|impression| impression.line.as_ref()).collect(),
     }
+}
+
+/// Puts impressions that Firehose may fail to convert behind the others, and returns how many others there are.
+///
+/// So are those for which there is no time to tell: what does not plainly fit behind more misfits, or fields, than Split's
+/// largest batch has.
+fn put_misfits_last(impressions: &mut [Impression<'_>], number_fields: &[String]) -> usize {
+    let (mut fitting, mut end) = (0, impressions.len());
+    let mut budget = Budget::of_fields();
+    while fitting < end {
+        let impression = &impressions[fitting];
+        let line = &impression.line;
+        let is_read = impressions.len() - end < LARGEST_BATCH;
+        if is_oversized(impression)
+            || plainly_fits(line, number_fields)
+            || is_read && fits(line, number_fields, &mut budget)
+        {
+            fitting += 1;
+        } else {
+            end -= 1;
+            impressions.swap(fitting, end);
+        }
+    }
+    fitting
 }
 
 /// Takes from `memory` what the records of a batch can take at most while they are delivered, given the size of its text,
@@ -110,11 +158,16 @@ pub(crate) fn hold_records(
 ) -> Result<usize, DecodeError> {
     // Kinesis may refuse them all. A list that grows has room for up to twice as many as it holds.
     const RECORD: usize = 2 * size_of::<Record<'_>>();
-    if record_kib == 0 || !number_fields.is_empty() {
+    if record_kib == 0 {
         return Ok(RECORD);
     }
     // Two records that follow one another are larger than the target.
-    let most = text / (record_kib as usize * 1024) * 2 + 2;
+    let full = text / (record_kib as usize * 1024) * 2 + 2;
+    let most = match number_fields {
+        [] => full,
+        // The last record of the others and of the misfits need not be full.
+        _ => full + MAX_LONE_MISFITS + 2,
+    };
     memory.hold(RECORD * most).map(|()| 0)
 }
 
@@ -130,22 +183,7 @@ impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
-        let oversized = self.rest.iter().take_while(|next| is_oversized(next)).count();
-        self.rest = &self.rest[oversized..];
-        let (first, others) = self.rest.split_first()?;
-        let (mut count, mut bytes) = (1, size(first));
-        if self.fits(first) {
-            for next in others {
-                let size = size(next);
-                if bytes + size > self.target || !self.fits(next) {
-                    break;
-                }
-                count += 1;
-                bytes += size;
-            }
-        }
-        let (impressions, rest) = self.rest.split_at(count);
-        self.rest = rest;
+        let (impressions, bytes) = self.parts.iter_mut().find_map(Part::next)?;
         Some(Record {
             impressions,
             bytes,
@@ -154,9 +192,24 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-impl Records<'_> {
-    fn fits(&self, impression: &Impression<'_>) -> bool {
-        plainly_fits(&impression.line, self.number_fields) || fits(&impression.line, self.number_fields)
+impl<'a> Part<'a> {
+    /// Takes the impressions of the next record, and gives their size as well.
+    fn next(&mut self) -> Option<(&'a [Impression<'a>], usize)> {
+        let oversized = self.rest.iter().take_while(|next| is_oversized(next)).count();
+        self.rest = &self.rest[oversized..];
+        let (first, others) = self.rest.split_first()?;
+        let (mut count, mut bytes) = (1, size(first));
+        for next in others {
+            let size = size(next);
+            if bytes + size > self.target {
+                break;
+            }
+            count += 1;
+            bytes += size;
+        }
+        let (impressions, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        Some((impressions, bytes))
     }
 }
 
@@ -164,24 +217,35 @@ impl Records<'_> {
 /// number, or not at all, whether it stands for the field or for something within another.
 fn plainly_fits(line: &str, number_fields: &[String]) -> bool {
     let line = line.as_bytes();
-    number_fields.iter().all(|field| {
-        // There are fewer colons than quotes.
-        let mut values = memchr_iter(b':', line).filter_map(|colon| {
-            let (name, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
-            let name = name.strip_suffix(b"\"")?;
-            let (before, name) = name.split_at(name.len().checked_sub(field.len())?);
-            (name.eq_ignore_ascii_case(field.as_bytes()) && before.ends_with(b"\"")).then_some(value)
-        });
-        let is_number = match (values.next(), values.next()) {
-            (None, _) => true,
-            (Some(value), None) => starts_with_whole_number(value),
-            _ => false,
+    let mut bytes = number_fields.iter().flat_map(|field| field.bytes());
+    // Letters and digits can only be escaped as numbers.
+    let is_plain = bytes.all(|byte| byte.is_ascii_alphanumeric())
+        && memchr(b'\\', line).is_none_or(|first| memmem::find(&line[first..], br"\u").is_none());
+    if !is_plain || number_fields.len() > MAX_PLAIN_FIELDS {
+        return false;
+    }
+    let mut found = [false; MAX_PLAIN_FIELDS];
+    // There are fewer colons than quotes.
+    let mut colons = memchr_iter(b':', line);
+    for colon in colons.by_ref().take(MAX_PLAIN_COLONS) {
+        let (name, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
+        let field = number_fields.iter().position(|field| ends_with_name(name, field));
+        let Some(found) = field.and_then(|field| found.get_mut(field)) else {
+            continue;
         };
-        // Letters and digits can only be escaped as numbers.
-        is_number
-            && field.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && memmem::find(line, br"\u").is_none()
-    })
+        if *found || !starts_with_whole_number(value) {
+            return false;
+        }
+        *found = true;
+    }
+    colons.next().is_none()
+}
+
+/// Whether a text ends with a name in quotes, in any case.
+fn ends_with_name(text: &[u8], name: &str) -> bool {
+    let text = text.strip_suffix(b"\"");
+    let parts = text.and_then(|text| text.split_at_checked(text.len().checked_sub(name.len())?));
+    parts.is_some_and(|(before, end)| end.eq_ignore_ascii_case(name.as_bytes()) && before.ends_with(b"\""))
 }
 
 /// Whether what starts here is a whole number, and that a small one.
@@ -195,35 +259,23 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 /// Whether an impression has each of these fields once at most, and then a whole number in it, or nothing.
 ///
 /// Names are compared without regard to case, as Firehose does. Of a name that is there twice it is not documented what becomes.
-fn fits(line: &str, number_fields: &[String]) -> bool {
-    struct Numbers<'a>(&'a [String]);
-    impl<'de> Visitor<'de> for Numbers<'_> {
-        type Value = ();
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an impression")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            let mut found = Vec::new();
-            while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-                let field = self.0.iter().position(|field| name.eq_ignore_ascii_case(field));
-                let Some(field) = field else {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                };
-                map.next_value::<Option<i64>>()?;
-                if found.contains(&field) {
-                    return Err(A::Error::custom("a field is there twice"));
-                }
-                found.push(field);
-            }
-            Ok(())
-        }
-    }
-    serde_json::Deserializer::from_str(line)
-        .deserialize_map(Numbers(number_fields))
-        .is_ok()
+/// No once `budget` has no fields left.
+fn fits(line: &str, number_fields: &[String], budget: &mut Budget) -> bool {
+    let mut found = vec![false; number_fields.len()];
+    let read = for_each_field(line, budget, |field| {
+        let name = field.name.as_ref().ok_or(Unread::Unfit)?;
+        let same = number_fields
+            .iter()
+            .position(|field| name.eq_ignore_ascii_case(field));
+        let Some(found) = same.and_then(|field| found.get_mut(field)) else {
+            return Ok(());
+        };
+        let is_number = serde_json::from_str::<Option<i64>>(field.value).is_ok();
+        let fits = is_number && !*found;
+        *found = true;
+        fits.then_some(()).ok_or(Unread::Unfit)
+    });
+    read.is_ok()
 }
 
 /// Splits records into requests that `PutRecords` takes, in order, one after the other as they are needed.

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::aws::Clients;
+use crate::budget::Budget;
 use crate::decode::{DecodeError, Decoder};
 use crate::deliver::deliver;
 use crate::elements::{Elements, Impression, parse_within};
@@ -127,26 +128,28 @@ impl Webhook {
         deadline: Instant,
         line: &mut Line,
     ) -> Result<(), Failure> {
-        let mut memory = Memory::beside_event(self.function.memory_mib, event.get().len());
+        let memory = Memory::beside_event(self.function.memory_mib, event.get().len());
+        let read_by = deadline - storing_reserve(deadline);
+        let mut budget = Budget::of_batch(memory, self.settings.record_kib, read_by);
         let event = Event::read(event).ok_or(Failure::Event)?;
         line.bytes_in = event.body().len();
-        let text = decoder.decode_within(event.body(), event.encoding(), &mut memory)?;
+        let text = decoder.decode_within(event.body(), event.encoding(), &mut budget)?;
         line.bytes_inflated = text.len();
-        let elements = self.split(text, &mut memory)?;
+        let elements = self.split(text, &mut budget)?;
         line.received = elements.impressions.len() + elements.rejected.len();
         // The SDK's futures take some 20 KB, which would be moved with every caller's.
         Box::pin(self.store(elements, deadline, line)).await
     }
 
-    fn split<'a>(&self, text: &'a str, memory: &mut Memory) -> Result<Elements<'a>, DecodeError> {
+    fn split<'a>(&self, text: &'a str, budget: &mut Budget) -> Result<Elements<'a>, DecodeError> {
         let Settings {
             record_kib,
             number_fields,
             fields,
             ..
         } = &self.settings;
-        let record = hold_records(memory, text.len(), *record_kib, number_fields)?;
-        parse_within(text, fields, memory, record)
+        let record = hold_records(&mut budget.memory, text.len(), *record_kib, number_fields)?;
+        parse_within(text, fields, budget, record)
     }
 
     /// Stores impressions and rejected elements side by side, so that trouble with one does not hold up the other.
@@ -160,12 +163,12 @@ impl Webhook {
             deadline,
         };
         let Elements {
-            impressions,
+            mut impressions,
             rejected,
         } = elements;
         let count = rejected.len();
         let (impressions, rejected) = tokio::join!(
-            self.store_impressions(&impressions, spill, line),
+            self.store_impressions(&mut impressions, spill, line),
             spill.store_rejected(rejected),
         );
         if rejected.is_ok() {
@@ -177,10 +180,11 @@ impl Webhook {
 
     async fn store_impressions(
         &self,
-        impressions: &[Impression<'_>],
+        impressions: &mut [Impression<'_>],
         spill: Spill<'_>,
         line: &mut Line,
     ) -> Result<(), Failure> {
+        let count = impressions.len();
         let packed = pack(
             impressions,
             self.settings.record_kib,
@@ -206,9 +210,14 @@ impl Webhook {
             let kinesis = delivery.error.unwrap_or_else(|| "too large".to_owned());
             return Err(Failure::Spill { kinesis, s3 });
         }
-        line.spilled = impressions.len() - delivery.delivered;
+        line.spilled = count - delivery.delivered;
         Ok(())
     }
+}
+
+/// Returns how long before `deadline` a batch is given up that is not yet understood: it takes as long to store as to read.
+fn storing_reserve(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()) / 2
 }
 
 /// Returns how long before `deadline` Kinesis is given up for S3.

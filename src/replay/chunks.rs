@@ -88,10 +88,12 @@ pub(super) struct Counted {
 pub(super) fn count(gzip: &[u8], place: &Place) -> Result<Counted, ReadError> {
     let (mut counted, mut chunks) = (Counted::default(), chunks(gzip));
     while let Some(chunk) = chunks.next()? {
-        let impressions = stored(&chunk);
-        let oversized = pack(&impressions, place.record_kib, &place.number_fields).oversized;
-        counted.oversized += oversized.len();
-        counted.sendable += impressions.len() - oversized.len();
+        let mut impressions = stored(&chunk);
+        let all = impressions.len();
+        let packed = pack(&mut impressions, place.record_kib, &place.number_fields);
+        let oversized = packed.oversized.len();
+        counted.oversized += oversized;
+        counted.sendable += all - oversized;
     }
     Ok(counted)
 }

@@ -182,8 +182,9 @@ impl Replaying<'_> {
         let mut left = counted.oversized;
         while left > 0 {
             let chunk = chunks.next().map_err(|error| broken(&error))?.unwrap_or_default();
-            let impressions = stored(&chunk);
-            let oversized = pack(&impressions, self.place.record_kib, &self.place.number_fields).oversized;
+            let mut impressions = stored(&chunk);
+            let oversized =
+                pack(&mut impressions, self.place.record_kib, &self.place.number_fields).oversized;
             for line in &oversized {
                 lines.push_str(line);
                 lines.push('\n');
@@ -213,8 +214,8 @@ impl Replaying<'_> {
         }
         let (mut delivered, mut chunks) = (0, chunks(gzip));
         while let Some(chunk) = chunks.next().map_err(|error| broken(&error))? {
-            let impressions = stored(&chunk);
-            let packed = pack(&impressions, self.place.record_kib, &self.place.number_fields);
+            let mut impressions = stored(&chunk);
+            let packed = pack(&mut impressions, self.place.record_kib, &self.place.number_fields);
             let sent = self.send_records(packed.records).await?;
             delivered += sent.delivered;
             if sent.undelivered.is_empty() {

@@ -75,8 +75,8 @@ fn bodies_of(number_fields: &[String], name: &str, criterion: &mut Criterion) {
             bencher.iter(|| {
                 let event: Event<'_> = serde_json::from_str(event).unwrap();
                 let text = decoder.decode(event.body, Encoding::Base64).unwrap();
-                let elements = parse(text, &Fields::All).unwrap();
-                let packed = pack(&elements.impressions, 100, number_fields);
+                let mut elements = parse(text, &Fields::All).unwrap();
+                let packed = pack(&mut elements.impressions, 100, number_fields);
                 for request in requests(packed.records) {
                     black_box(bodies.write("stream", &request));
                 }

@@ -24,7 +24,7 @@ fuzz_target!(|input: (u16, bool, &str)| {
     check_elements(text);
     let Ok(elements) = parse(text, &fields) else { return };
     let number_fields = if size % 2 == 0 { vec!["time".to_owned()] } else { Vec::new() };
-    let packed = pack(&elements.impressions, u32::from(size % 1001), &number_fields);
+    let packed = pack(&mut elements.impressions, u32::from(size % 1001), &number_fields);
     assert!(packed.oversized.iter().all(|line| line.len() + 1 > MAX_RECORD_BYTES));
     let mut have = Vec::new();
     for request in requests(packed.records) {

@@ -7,6 +7,8 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::*;
+use crate::memory::Memory;
+use crate::testing::in_ms;
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -241,10 +243,16 @@ fn inflating_stops_at_the_limit() {
     assert_eq!(decode_bytes(&past), Err(DecodeError::TooLarge));
 }
 
-fn decode_within(decoder: &mut Decoder, bytes: &[u8], memory: &mut Memory) -> Result<usize, DecodeError> {
+fn decode_within(decoder: &mut Decoder, bytes: &[u8], budget: &mut Budget) -> Result<usize, DecodeError> {
     let body = base64_simd::STANDARD.encode_to_string(bytes);
-    let text = decoder.decode_within(&body, Encoding::Base64, memory);
+    let text = decoder.decode_within(&body, Encoding::Base64, budget);
     text.map(str::len)
+}
+
+fn with_memory(bytes: usize) -> Budget {
+    let mut budget = Budget::unlimited();
+    budget.memory = Memory::of(bytes);
+    budget
 }
 
 #[test]
@@ -259,10 +267,10 @@ fn no_more_is_inflated_than_memory_is_left() {
             (0, Err(DecodeError::Memory)),
         ] {
             let mut decoder = Decoder::default();
-            let mut memory = Memory::unlimited();
-            memory.hold(memory.left() - have).unwrap();
-            let inflated = decode_within(&mut decoder, &bytes, &mut memory);
-            assert_eq!(inflated.map(|length| (length, memory.left())), want, "{have}");
+            let mut budget = with_memory(have);
+            let inflated = decode_within(&mut decoder, &bytes, &mut budget);
+            let inflated = inflated.map(|length| (length, budget.memory.left()));
+            assert_eq!(inflated, want, "{have}");
             assert!(decoder.plain.len() <= have + 1);
         }
     }
@@ -274,11 +282,10 @@ fn a_buffer_is_kept_unless_the_next_batch_may_need_its_memory() {
     // What the buffer of the large batch takes is held for the small one as well, as long as it is kept.
     for (have, want) in [(20_000, 15_000), (19_999, 19_997)] {
         let mut decoder = Decoder::default();
-        decode_within(&mut decoder, &large, &mut Memory::unlimited()).unwrap();
-        let mut memory = Memory::unlimited();
-        memory.hold(memory.left() - have).unwrap();
-        assert_eq!(decode_within(&mut decoder, &small, &mut memory), Ok(2));
-        assert_eq!(memory.left(), want);
+        decode_within(&mut decoder, &large, &mut Budget::unlimited()).unwrap();
+        let mut budget = with_memory(have);
+        assert_eq!(decode_within(&mut decoder, &small, &mut budget), Ok(2));
+        assert_eq!(budget.memory.left(), want);
     }
 }
 
@@ -288,4 +295,33 @@ fn the_size_in_the_trailer_is_not_trusted() {
     let size = bomb.len() - 4;
     bomb[size..].fill(0);
     assert_eq!(decode_bytes(&bomb), Err(DecodeError::TooLarge));
+}
+
+#[test]
+fn members_and_blocks_without_content_are_read_no_further_than_to_the_deadline() {
+    let members = gzip(b"").repeat(200_000);
+    // An empty block that is stored takes five bytes.
+    let header = &gzip(b"")[..10];
+    let blocks = [
+        header,
+        [0, 0, 0, 0xff, 0xff].repeat(800_000).as_slice(),
+        &gzip(b"")[10..],
+    ]
+    .concat();
+    for file in [members, blocks] {
+        assert!(file.len() > 3 * 1024 * 1024, "{}", file.len());
+        for (deadline, want, most) in [
+            (in_ms(60_000), Ok(0), file.len()),
+            (in_ms(0), Err(DecodeError::Time), 1024 * 1024 + PIECE),
+        ] {
+            let mut budget = Budget::of_batch(Memory::unlimited(), 100, deadline);
+            let mut decoder = Decoder {
+                bytes: file.clone(),
+                ..Decoder::default()
+            };
+            let have = decoder.inflate_exactly(MAX_INFLATED_BYTES, &mut budget);
+            assert_eq!(have.map(|()| decoder.plain.len()), want);
+            assert!(budget.looked_at() <= most, "{}", budget.looked_at());
+        }
+    }
 }

@@ -3,8 +3,12 @@
 use std::io::Read as _;
 
 use flate2::read::GzDecoder;
+use tokio::time::Instant;
 
 use super::*;
+use crate::budget::LARGEST_BATCH;
+use crate::memory::Memory;
+use crate::testing::in_ms;
 
 fn lines(text: &str) -> Vec<String> {
     let elements = parse(text, &Fields::All).unwrap();
@@ -162,11 +166,11 @@ fn every_stored_line_is_an_impression() {
 
 /// Parses with so much memory, and returns how many impressions there were and how much is left.
 fn parse_with(bytes: usize, text: &str, fields: &Fields) -> Result<(usize, usize), DecodeError> {
-    let mut memory = Memory::unlimited();
-    memory.hold(memory.left() - bytes).unwrap();
-    let elements = parse_within(text, fields, &mut memory, 10)?;
+    let mut budget = Budget::unlimited();
+    budget.memory = Memory::of(bytes);
+    let elements = parse_within(text, fields, &mut budget, 10)?;
     assert!(elements.impressions.capacity() <= bytes / (size_of::<Impression<'_>>() + 10));
-    Ok((elements.impressions.len(), memory.left()))
+    Ok((elements.impressions.len(), budget.memory.left()))
 }
 
 #[test]
@@ -218,4 +222,84 @@ fn rejected_elements_take_memory() {
     assert!(1_000_000 - left > size && 1_000_000 - left <= 2 * size);
     let have = parse_with(size / 2, &elements, &Fields::All);
     assert_eq!(have, Err(DecodeError::Memory));
+}
+
+/// Parses as one batch of a function may be, until then, and returns how many bytes were looked at as well.
+fn parse_until(deadline: Instant, text: &str, fields: &Fields) -> (Result<usize, DecodeError>, usize) {
+    let mut budget = Budget::of_batch(Memory::unlimited(), 100, deadline);
+    let parsed = parse_within(text, fields, &mut budget, 0);
+    let count = parsed.map(|elements| elements.impressions.len() + elements.rejected.len());
+    (count, budget.looked_at())
+}
+
+#[test]
+fn junk_is_looked_at_no_further_than_to_its_limit() {
+    let junk = ["1", "{}", "[]", r#"{"split":"b"}"#, "null"];
+    for junk in junk {
+        let many = format!("[{}]", vec![junk; 1_000_000].join(","));
+        let (have, looked_at) = parse_until(in_ms(60_000), &many, &Fields::All);
+        assert_eq!(have, Err(DecodeError::Rejected));
+        // A field is looked at once more than the rest of its element.
+        assert!(looked_at <= 2 * junk.len() * LARGEST_BATCH, "{junk}: {looked_at}");
+        // What ceases to be JSON after that makes no difference.
+        let (have, _) = parse_until(in_ms(60_000), &many[..many.len() - 1], &Fields::All);
+        assert_eq!(have, Err(DecodeError::Rejected));
+    }
+}
+
+#[test]
+fn fields_are_read_no_further_than_to_their_limit() {
+    let text = format!(
+        r#"[{{"key":"a","split":"b"{}}}]"#,
+        r#","\u006bey":[]"#.repeat(1_000)
+    );
+    for fields in [Fields::All, Fields::Keep(vec!["kex".to_owned()])] {
+        let mut budget = Budget::of_batch(Memory::unlimited(), 100, in_ms(60_000));
+        let all = budget.clone();
+        assert_eq!(
+            parse_within(&text, &fields, &mut budget, 0)
+                .unwrap()
+                .rejected
+                .len(),
+            1
+        );
+        // Each field is read once, whether for its name or to be kept.
+        assert_eq!(all.fields_left() - budget.fields_left(), 1_002);
+        let mut budget = Budget::with_fields(1_001);
+        let have = parse_within(&text, &fields, &mut budget, 0).unwrap_err();
+        assert_eq!(have, DecodeError::Fields);
+        assert!(budget.looked_at() <= text.len());
+    }
+    // As Split writes them, fields count only if some are left out.
+    let plain = r#"{"key":"a","split":"b","x":1}"#;
+    for (fields, want) in [(Fields::All, 0), (Fields::Keep(vec!["x".to_owned()]), 6)] {
+        let mut budget = Budget::with_fields(10);
+        let text = format!("[{plain},{plain}]");
+        assert_eq!(
+            parse_within(&text, &fields, &mut budget, 0)
+                .unwrap()
+                .impressions
+                .len(),
+            2
+        );
+        assert_eq!(10 - budget.fields_left(), want);
+    }
+}
+
+#[test]
+fn nothing_is_read_on_after_the_deadline() {
+    let elements = [
+        format!("\"{}\"", "x".repeat(1_000)),
+        format!(r#"{{"key":"a","split":"b","x":"{}"}}"#, "x".repeat(1_000)),
+        format!(r#"{{"key":"a","split":"b","x":["{}"]}}"#, "x".repeat(1_000)),
+        format!(r#"{{"key":"a"{}}}"#, r#","x":[]"#.repeat(1_000)),
+    ];
+    for element in elements {
+        let many = format!("[{}]", vec![element.as_str(); 10_000].join(","));
+        let (have, looked_at) = parse_until(in_ms(0), &many, &Fields::All);
+        assert_eq!(have, Err(DecodeError::Time));
+        assert!(looked_at < 1024 * 1024 + 2 * element.len(), "{looked_at}");
+        let few = format!("[{element},{element}]");
+        assert_eq!(parse_until(in_ms(0), &few, &Fields::All).0, Ok(2));
+    }
 }

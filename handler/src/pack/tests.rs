@@ -37,8 +37,8 @@ fn records_are_filled_up_to_the_target() {
         (5000, &[1_023_000, 998, 999], &[1_024_000, 1_000]),
     ];
     for (record_kib, lines, want) in cases {
-        let impressions = of_sizes(lines);
-        let have = pack(&impressions, *record_kib, &[]);
+        let mut impressions = of_sizes(lines);
+        let have = pack(&mut impressions, *record_kib, &[]);
         assert_eq!(sizes(&have), *want, "{record_kib} {lines:?}");
         assert!(have.oversized.is_empty());
     }
@@ -46,11 +46,17 @@ fn records_are_filled_up_to_the_target() {
 
 #[test]
 fn what_firehose_would_refuse_is_oversized() {
-    let impressions = of_sizes(&[1, MAX_RECORD_BYTES, MAX_RECORD_BYTES - 1]);
-    for record_kib in [0, 100, 1000] {
-        let have = pack(&impressions, record_kib, &[]);
+    let mut impressions = of_sizes(&[1, MAX_RECORD_BYTES, MAX_RECORD_BYTES - 1]);
+    let oversized = "x".repeat(MAX_RECORD_BYTES);
+    for (record_kib, number_fields) in [
+        (0, vec![]),
+        (100, vec![]),
+        (100, vec!["n".to_owned()]),
+        (1000, vec![]),
+    ] {
+        let have = pack(&mut impressions, record_kib, &number_fields);
         assert_eq!(sizes(&have), [2, MAX_RECORD_BYTES]);
-        assert_eq!(have.oversized, [impressions[1].line.as_ref()]);
+        assert_eq!(have.oversized, [oversized.as_str()]);
     }
 }
 
@@ -70,15 +76,39 @@ fn what_cannot_be_converted_takes_no_other_with_it() {
     ];
     for bad in bad {
         let lines = [good[0], good[1], bad, good[1], bad, bad, good[0], good[1]];
-        let impressions: Vec<_> = lines.iter().map(|line| impression((*line).to_owned())).collect();
-        let counts = |number_fields: &[String]| {
-            let packed = pack(&impressions, 100, number_fields);
+        let mut impressions: Vec<_> = lines.iter().map(|line| impression((*line).to_owned())).collect();
+        let mut counts = |number_fields: &[String]| {
+            let packed = pack(&mut impressions, 100, number_fields);
             let records = packed.records.map(|record| record.impressions.len());
             records.collect::<Vec<_>>()
         };
-        let fields = ["sdk", "time"].map(str::to_owned);
-        assert_eq!(counts(&fields), [2, 1, 1, 1, 1, 2], "{bad}");
         assert_eq!(counts(&[]), [8], "{bad}");
+        let fields = ["sdk", "time"].map(str::to_owned);
+        assert_eq!(counts(&fields), [5, 1, 1, 1], "{bad}");
+        let packed = pack(&mut impressions, 100, &fields);
+        let misfits = packed.records.skip(1).flat_map(|record| record.impressions);
+        assert!(misfits.into_iter().all(|misfit| misfit.line == bad), "{bad}");
+    }
+}
+
+#[test]
+fn many_misfits_share_records_with_each_other() {
+    let (good, bad) = (r#"{"time":1}"#, r#"{"time":1.5}"#);
+    let fields = ["time".to_owned()];
+    for (count, want) in [(0, 0), (1, 1), (500, 500), (501, 501), (100_000, 500 + 13)] {
+        let lines = [good, bad].repeat(count);
+        let mut impressions: Vec<_> = lines.iter().map(|line| impression((*line).to_owned())).collect();
+        let records: Vec<_> = pack(&mut impressions, 100, &fields).records.collect();
+        let (mut misfits, mut others) = (Vec::new(), Vec::new());
+        for record in &records {
+            let bad = record.impressions.iter().filter(|it| it.line == bad).count();
+            assert!([0, record.impressions.len()].contains(&bad), "{count}");
+            if bad > 0 { &mut misfits } else { &mut others }.push(record.impressions.len());
+        }
+        assert_eq!((misfits.iter().sum::<usize>(), misfits.len()), (count, want));
+        assert_eq!(others.iter().sum::<usize>(), count);
+        // A request's worth stands alone, in case that Firehose converts some of them after all.
+        assert!(misfits.iter().take(500).all(|&impressions| impressions == 1));
     }
 }
 
@@ -97,16 +127,47 @@ fn an_impression_of_split_is_told_to_fit_at_once() {
     ];
     for unusual in unusual {
         assert!(
-            !plainly_fits(unusual, &fields) && fits(unusual, &fields),
+            !plainly_fits(unusual, &fields) && fits(unusual, &fields, &mut Budget::unlimited()),
             "{unusual}"
         );
     }
 }
 
 #[test]
+fn what_there_is_no_time_to_read_is_taken_for_a_misfit() {
+    let fields = ["time".to_owned()];
+    // Fits, but not plainly.
+    let unusual = format!(r#"{{"time":-1,"x":"{}"}}"#, ":".repeat(MAX_PLAIN_COLONS));
+    assert!(!plainly_fits(&unusual, &fields));
+    let mut budget = Budget::with_fields(5);
+    let have: Vec<_> = (0..4).map(|_| fits(&unusual, &fields, &mut budget)).collect();
+    assert_eq!(
+        (have.as_slice(), budget.fields_left()),
+        ([true, true, false, false].as_slice(), 0)
+    );
+    // Behind as many misfits as Split's largest batch can hold, nothing is read; they are looked at from the end.
+    for (misfits, want) in [(LARGEST_BATCH - 1, 1), (LARGEST_BATCH, 0)] {
+        let mut impressions: Vec<_> = (0..misfits)
+            .map(|_| impression(r#"{"time":[]}"#.to_owned()))
+            .collect();
+        impressions.insert(1, impression(unusual.clone()));
+        assert_eq!(put_misfits_last(&mut impressions, &fields), want);
+    }
+    // A misfit is read no further than to the field that makes it one.
+    let mut budget = Budget::with_fields(10);
+    let misfit = format!(r#"{{"x":1,"time":1.5{}}}"#, r#","time":[]"#.repeat(1_000));
+    assert!(!fits(&misfit, &fields, &mut budget));
+    assert_eq!(budget.fields_left(), 8);
+    // Names are looked for among so many colons alone.
+    let plain = |colons| format!(r#"{{"time":1,"x":"{}"}}"#, ":".repeat(colons - 2));
+    assert!(plainly_fits(&plain(MAX_PLAIN_COLONS), &fields));
+    assert!(!plainly_fits(&plain(MAX_PLAIN_COLONS + 1), &fields));
+}
+
+#[test]
 fn packed_records_have_keys_that_spread() {
-    let impressions = of_sizes(&[1024; 50]);
-    let packed = pack(&impressions, 1, &[]);
+    let mut impressions = of_sizes(&[1024; 50]);
+    let packed = pack(&mut impressions, 1, &[]);
     let mut keys: Vec<_> = packed.records.map(|record| record.partition_key()).collect();
     assert!(keys.iter().all(|key| key.len() == 16));
     keys.sort();
@@ -116,8 +177,8 @@ fn packed_records_have_keys_that_spread() {
 
 #[test]
 fn single_records_are_keyed_by_the_impression() {
-    let impressions = [impression(String::new()), impression(String::new())];
-    for record in pack(&impressions, 0, &[]).records {
+    let mut impressions = [impression(String::new()), impression(String::new())];
+    for record in pack(&mut impressions, 0, &[]).records {
         assert_eq!(
             (record.impressions.len(), record.partition_key().as_str()),
             (1, "k")
@@ -145,16 +206,20 @@ fn memory_is_held_for_as_many_records_as_there_can_be() {
     };
     let record = 2 * size_of::<Record<'_>>();
     assert_eq!(held(1_000_000, 0, &[]), (0, record));
-    assert_eq!(held(1_000_000, 100, &["time".to_owned()]), (0, record));
+    // With numbers to tell misfits by: those that stand alone, and one record of each kind that need not be full.
+    assert_eq!(
+        held(1_000_000, 100, &["time".to_owned()]),
+        (record * (20 + 502), 0)
+    );
     assert_eq!(held(0, 1, &[]), (2 * record, 0));
     assert_eq!(held(10 * 1024, 1, &[]), (22 * record, 0));
     assert_eq!(held(10 * 1024, 10, &[]), (4 * record, 0));
     let mut little = Memory::beside_event(0, 0);
     assert_eq!(hold_records(&mut little, 0, 1, &[]), Err(DecodeError::Memory));
     // The most that there can be: two that fit no record together, again and again.
-    let impressions = of_sizes(&[0, 1023].repeat(10));
+    let mut impressions = of_sizes(&[0, 1023].repeat(10));
     let text = impressions.iter().map(size).sum::<usize>();
-    assert_eq!(pack(&impressions, 1, &[]).records.count(), 20);
+    assert_eq!(pack(&mut impressions, 1, &[]).records.count(), 20);
     assert!(held(text, 1, &[]).0 >= 20 * record);
 }
 
@@ -193,11 +258,11 @@ fn a_record_counts_at_least_what_its_key_takes() {
     let long = ["x", "é", "漢", "\u{1f600}"].map(|character| character.repeat(300));
     for key in keys.into_iter().chain(long) {
         let key = format!("\"{key}\"");
-        let impressions = [Impression {
+        let mut impressions = [Impression {
             line: "1234".into(),
             key: &key,
         }];
-        let record = pack(&impressions, 0, &[]).records.next().unwrap();
+        let record = pack(&mut impressions, 0, &[]).records.next().unwrap();
         assert_eq!(record.spread, Spread::ByKey);
         let have = record.size() - 5;
         assert!(have >= record.partition_key().len(), "{key}");
@@ -228,10 +293,15 @@ proptest! {
         let lines: Vec<_> = sizes.iter().map(|&(size, is_misfit)| line(size, is_misfit)).collect();
         let misfits = sizes.iter().zip(&lines).filter(|((_, is_misfit), _)| *is_misfit);
         let misfits: HashSet<_> = misfits.map(|(_, line)| line.as_str()).collect();
-        let impressions: Vec<_> = lines.iter().cloned().map(impression).collect();
-        let packed = pack(&impressions, record_kib, &number_fields);
-        let (want, oversized): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.len() < MAX_RECORD_BYTES);
-        prop_assert_eq!(packed.oversized, oversized);
+        let is_apart = |line: &str| record_kib > 0 && !number_fields.is_empty() && misfits.contains(line);
+        let mut impressions: Vec<_> = lines.iter().cloned().map(impression).collect();
+        let packed = pack(&mut impressions, record_kib, &number_fields);
+        let (want, mut oversized): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.len() < MAX_RECORD_BYTES);
+        let mut have = packed.oversized;
+        // Where there are misfits, others change places with them.
+        have.sort_unstable();
+        oversized.sort_unstable();
+        prop_assert_eq!(have, oversized);
         let mut have = Vec::new();
         for request in requests(packed.records) {
             prop_assert!(!request.is_empty() && request.len() <= MAX_REQUEST_RECORDS);
@@ -247,12 +317,20 @@ proptest! {
                 prop_assert!(data.len() <= MAX_RECORD_BYTES);
                 let data = String::from_utf8(data).unwrap();
                 prop_assert_eq!(data.lines().count(), record.impressions.len());
-                let is_apart = number_fields.is_empty() || record.impressions.len() == 1;
-                prop_assert!(is_apart || !data.lines().any(|line| misfits.contains(line)));
+                let apart = data.lines().filter(|line| is_apart(line)).count();
+                prop_assert!([0, data.lines().count()].contains(&apart));
                 have.extend(data.lines().map(str::to_owned));
             }
         }
-        prop_assert!(have.iter().eq(want));
+        let (mut last, mut fitting): (Vec<_>, Vec<_>) = want.into_iter().cloned().partition(|line| is_apart(line));
+        if !last.is_empty() {
+            last.sort();
+            fitting.sort();
+            let (have_fitting, have_last) = have.split_at_mut(fitting.len());
+            have_fitting.sort();
+            have_last.sort();
+        }
+        prop_assert_eq!(have, [fitting, last].concat());
     }
 }
 
@@ -271,6 +349,6 @@ proptest! {
         let members = members.iter().map(|(name, value, space)| format!("\"{name}\"{space}:{space}{value}{space}"));
         let line = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
         let fields = ["time".to_owned()];
-        prop_assert!(!plainly_fits(&line, &fields) || fits(&line, &fields), "{}", line);
+        prop_assert!(!plainly_fits(&line, &fields) || fits(&line, &fields, &mut Budget::unlimited()), "{}", line);
     }
 }

@@ -9,6 +9,8 @@ use crate::testing::{
     Bucket, Stream, accept, accept_where, gzip, hanging_kinesis, in_ms, kinesis_error, slow_s3,
 };
 
+mod hostile;
+
 const IMPRESSION: &str = r#"{"key":"SECRET","split":"b"}"#;
 
 /// A pipeline in memory.
@@ -337,22 +339,10 @@ async fn handle_with_memory(memory_mib: usize, settings: Settings, body: &str) -
 
 #[tokio::test]
 async fn a_batch_that_memory_cannot_hold_is_refused_and_nothing_is_taken() {
-    let tiny = r#"{"key":"","split":""}"#;
-    let tiny = format!("[{tiny}{}]", format!(",{tiny}").repeat(3_050_000));
-    let time = vec!["time".to_owned()];
-    for settings in [
-        settings(0),
-        Settings {
-            number_fields: time,
-            ..settings(100)
-        },
-    ] {
-        let (world, status, answer, line) = handle_with_memory(256, settings, &tiny).await;
+    let tiny = hostile::array(hostile::TINY, 1_400_000);
+    for settings in [settings(100), hostile::parquet(), hostile::only_the_key()] {
         let want = "the batch needs more memory than the function has";
-        assert_eq!((status, answer), (413, json!({ "error": want })));
-        assert_eq!((line.received, line.level), (0, Level::Warn));
-        assert!(world.stream.sent.lock().unwrap().is_empty());
-        assert!(world.bucket.objects.lock().unwrap().is_empty());
+        hostile::refuse(128, settings, &tiny, want).await;
     }
 }
 
