@@ -15,7 +15,7 @@ use crate::resources::bucket::{self, Bucket, Lifecycle, Ownership, PublicAccess}
 use crate::resources::dashboard::Dashboard;
 use crate::resources::database::Database;
 use crate::resources::delivery_stream::{self, DeliveryStream};
-use crate::resources::function::{self, Function, RUNTIME};
+use crate::resources::function::{self, Defaults, Function, RUNTIME};
 use crate::resources::log_group::{self, LogGroup};
 use crate::resources::rest_api::{self, Path, Post, RestApi};
 use crate::resources::role::Role;
@@ -194,6 +194,8 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
             abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
             other_rules: Vec::new(),
         },
+        copies: Vec::new(),
+        notified: Vec::new(),
         holds_expirable: false,
     };
     let ownership = if spec.delivery.existing_bucket {
@@ -239,6 +241,9 @@ fn stream(spec: &Spec, names: &Names, tags: &Tags) -> Stream {
             Encryption::Key(key) => Some(key.clone()),
             Encryption::None => None,
         },
+        policy: Value::Null,
+        shard_metrics: Vec::new(),
+        readers: Vec::new(),
         created: None,
     };
     Stream {
@@ -266,6 +271,8 @@ fn log_group(
         state: log_group::State {
             retention_days,
             log_stream,
+            subscriptions: Vec::new(),
+            left_alone: Vec::new(),
             age_days: None,
         },
         tags: tags.clone(),
@@ -326,7 +333,10 @@ fn function(
             .handler
             .reserved_concurrency
             .map(|reserved| signed(reserved.get())),
+        defaults: Defaults::of_function(&names.function()),
+        urls: Vec::new(),
         failed_update: None,
+        published: Vec::new(),
     };
     Function {
         name: names.function(),
@@ -408,6 +418,9 @@ fn stage(spec: &Spec, names: &Names, tags: &Tags) -> Stage {
             log_group: names.log_group_arn(&names.function_log_group()),
             format: ACCESS_LOG.to_owned(),
         }),
+        defaults: stage::Defaults::default(),
+        other_stages: Vec::new(),
+        left_alone: Vec::new(),
     };
     Stage {
         names: names.clone(),

@@ -313,6 +313,7 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         | "DashboardNotFoundError"
         | "EntityNotFoundException"
         | "OwnershipControlsNotFoundError"
+        | "ReplicationConfigurationNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
         "LimitExceededException" if is_quota(call, message) => ErrorKind::Other,
         _ if FAILED.contains(&code) => ErrorKind::Failed,

@@ -190,6 +190,7 @@ fn bucket(spec: &Spec, names: &Names) -> Needs {
         sid: "Bucket",
         resources,
         look: &[
+            "s3:GetBucketNotification",
             "s3:GetBucketOwnershipControls",
             "s3:GetBucketPolicy",
             "s3:GetBucketPublicAccessBlock",
@@ -197,10 +198,12 @@ fn bucket(spec: &Spec, names: &Names) -> Needs {
             "s3:GetBucketVersioning",
             "s3:GetEncryptionConfiguration",
             "s3:GetLifecycleConfiguration",
+            "s3:GetReplicationConfiguration",
             "s3:ListBucket",
         ],
         make: &[
             "s3:CreateBucket",
+            "s3:PutBucketAcl",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPolicy",
             "s3:PutBucketPublicAccessBlock",
@@ -208,6 +211,7 @@ fn bucket(spec: &Spec, names: &Names) -> Needs {
             "s3:PutBucketVersioning",
             "s3:PutEncryptionConfiguration",
             "s3:PutLifecycleConfiguration",
+            "s3:PutReplicationConfiguration",
             "s3:TagResource",
         ],
         delete: &[
@@ -237,11 +241,17 @@ fn stream(names: &Names) -> Needs {
     Needs {
         sid: "Stream",
         resources: vec![names.stream_arn()],
-        look: &["kinesis:DescribeStreamSummary", "kinesis:ListTagsForStream"],
+        look: &[
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetResourcePolicy",
+            "kinesis:ListTagsForStream",
+        ],
         make: &[
             "kinesis:AddTagsToStream",
             "kinesis:CreateStream",
             "kinesis:DecreaseStreamRetentionPeriod",
+            "kinesis:DeleteResourcePolicy",
+            "kinesis:DisableEnhancedMonitoring",
             "kinesis:IncreaseStreamRetentionPeriod",
             "kinesis:RemoveTagsFromStream",
             "kinesis:UpdateShardCount",
@@ -327,12 +337,14 @@ fn log_groups(names: &Names) -> Needs {
         resources: arns.flat_map(|arn| [format!("{arn}:*"), arn]).collect(),
         look: &[
             "logs:DescribeLogStreams",
+            "logs:DescribeSubscriptionFilters",
             "logs:FilterLogEvents",
             "logs:ListTagsForResource",
         ],
         make: &[
             "logs:CreateLogGroup",
             "logs:CreateLogStream",
+            "logs:DeleteSubscriptionFilter",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
             "logs:UntagResource",
@@ -393,12 +405,20 @@ fn function(names: &Names) -> Needs {
         sid: "Function",
         resources: vec![names.function_arn()],
         // `GetFunction` leaves the tags out where `ListTags` is not allowed.
-        look: &["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"],
+        look: &[
+            "lambda:GetFunction",
+            "lambda:GetPolicy",
+            "lambda:ListAliases",
+            "lambda:ListFunctionUrlConfigs",
+            "lambda:ListTags",
+            "lambda:ListVersionsByFunction",
+        ],
         make: &[
             "lambda:AddPermission",
             "lambda:CreateFunction",
             "lambda:DeleteFunction",
             "lambda:DeleteFunctionConcurrency",
+            "lambda:DeleteFunctionUrlConfig",
             "lambda:PutFunctionConcurrency",
             "lambda:RemovePermission",
             "lambda:TagResource",
