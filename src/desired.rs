@@ -303,6 +303,9 @@ fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
         processors: Vec::new(),
         conversion: catalog::conversion(spec, names),
         error_log: Some((names.delivery_log_group(), names.delivery_log_stream())),
+        backup: None,
+        encryption_key: None,
+        time_zone: delivery_stream::TIME_ZONE.to_owned(),
     };
     DeliveryStream {
         name: names.delivery_stream(),
@@ -383,6 +386,8 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
         } else {
             policies::allow_cidrs(&cidrs)
         },
+        minimum_compression_bytes: None,
+        api_key_source: "HEADER".to_owned(),
         path: Some(path.display()),
         post: Some(Post {
             authorization: "NONE".to_owned(),
@@ -390,6 +395,7 @@ fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
             integration: "AWS_PROXY".to_owned(),
             uri: names.integration_uri(),
             timeout_ms: INTEGRATION_TIMEOUT_MS,
+            other_settings: Vec::new(),
         }),
         other_methods: Vec::new(),
         other_paths: Vec::new(),

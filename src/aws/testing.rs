@@ -1,4 +1,4 @@
-//! Clients for unit tests: Kinesis and S3 answer as rules say, and no other service is there.
+//! Clients for unit tests: Kinesis and S3, or Firehose, answer as rules say, and no other service is there.
 
 use std::sync::Arc;
 
@@ -16,9 +16,8 @@ impl Progress for Silent {
     fn event(&self, _: Event) {}
 }
 
-/// Clients whose calls are answered by the first rule that matches.
-pub(crate) fn aws(kinesis: &[&Rule], s3: &[&Rule]) -> Aws {
-    let config = SdkConfig::builder()
+fn config() -> SdkConfig {
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
@@ -26,7 +25,21 @@ pub(crate) fn aws(kinesis: &[&Rule], s3: &[&Rule]) -> Aws {
         )))
         .retry_config(RetryConfig::disabled())
         .http_client(create_mock_http_client())
-        .build();
+        .build()
+}
+
+/// Clients of which Firehose's calls are answered by the first rule that matches.
+pub(crate) fn firehose(rules: &[&Rule]) -> Aws {
+    let firehose = aws_sdk_firehose::config::Builder::from(&config()).interceptor(answers(rules));
+    Aws {
+        firehose: aws_sdk_firehose::Client::from_conf(firehose.build()),
+        ..aws(&[], &[])
+    }
+}
+
+/// Clients of which Kinesis's and S3's calls are answered by the first rule that matches.
+pub(crate) fn aws(kinesis: &[&Rule], s3: &[&Rule]) -> Aws {
+    let config = config();
     let kinesis = aws_sdk_kinesis::config::Builder::from(&config).interceptor(answers(kinesis));
     let s3 = aws_sdk_s3::config::Builder::from(&config).interceptor(answers(s3));
     Aws {

@@ -8,11 +8,11 @@ use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::policy_value;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags, is_ours};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 mod deployment;
+mod found;
 mod patch;
 mod route;
 mod secrets;
@@ -50,6 +50,10 @@ pub struct State {
     pub endpoint: String,
     /// Whether the API's own URL is switched off.
     pub disable_execute_api_endpoint: bool,
+    /// From how many bytes on answers are compressed; absent where none are.
+    pub minimum_compression_bytes: Option<i32>,
+    /// Where an API key would come from: `HEADER`.
+    pub api_key_source: String,
     /// Who may call; absent where everybody may who knows the path.
     pub policy: Value,
     /// The path that takes the webhook, with a secret one spelled as such.
@@ -148,7 +152,7 @@ impl Resource for RestApi {
             read_tags(&arn, oldest.tags(), aws)
         );
         let resources = resources?;
-        let root = root_of(&resources).unwrap_or_default().to_owned();
+        let root = found::root_of(&resources).unwrap_or_default().to_owned();
         let secrets = oldest.description().map(Secrets::read).unwrap_or_default();
         let routes = self.path.find(&resources, &secrets);
         let methods = route::other_methods(&resources, &routes);
@@ -157,12 +161,11 @@ impl Resource for RestApi {
         let deployments = self.current(&routes, &secrets, deployments);
         let state = State {
             binary_media_types: oldest.binary_media_types().to_vec(),
-            endpoint: endpoint_of(&oldest),
+            endpoint: found::endpoint(&oldest),
             disable_execute_api_endpoint: oldest.disable_execute_api_endpoint(),
-            policy: oldest
-                .policy()
-                .filter(|policy| !policy.is_empty())
-                .map_or(Value::Null, resource_policy),
+            minimum_compression_bytes: oldest.minimum_compression_size(),
+            api_key_source: found::api_key_source(&oldest),
+            policy: found::policy(&oldest),
             path: routes.route.as_ref().map(|_| self.path.display()),
             post: routes.post,
             other_methods: methods.iter().map(Method::display).collect(),
@@ -369,38 +372,6 @@ impl RestApi {
         Self::patch(api, vec![description], step).await
     }
 
-    /// Lists the REST APIs that carry our tags, oldest first.
-    async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
-        let (mut ours, mut position) = (Vec::new(), None);
-        loop {
-            let request = || {
-                aws.apigateway
-                    .get_rest_apis()
-                    .limit(500)
-                    .set_position(position.clone())
-                    .send()
-            };
-            let page = aws.call("apigateway:GetRestApis", request).await?;
-            ours.extend(
-                page.items()
-                    .iter()
-                    .filter(|api| is_ours(&self.tags, &described_tags(api.tags())))
-                    .cloned(),
-            );
-            position = page.position;
-            if position.is_none() {
-                break;
-            }
-        }
-        ours.sort_by_key(|api| {
-            (
-                api.created_date().map(|date| (date.secs(), date.subsec_nanos())),
-                api.id.clone(),
-            )
-        });
-        Ok(ours)
-    }
-
     async fn make_route(&self, id: &Id, step: &Step<'_>) -> Result<Route, AwsError> {
         match self.path.create(&id.api, &id.root, &id.secrets, step).await {
             // Another `up` may have made it a moment ago.
@@ -412,32 +383,6 @@ impl RestApi {
         }
     }
 
-    async fn resources(
-        &self,
-        api: &str,
-        aws: &Aws,
-    ) -> Result<Vec<aws_sdk_apigateway::types::Resource>, AwsError> {
-        let request = || {
-            aws.apigateway
-                .get_resources()
-                .rest_api_id(api)
-                .embed("methods")
-                .limit(500)
-                .send()
-        };
-        let answer = aws.call("apigateway:GetResources", request).await.found()?;
-        Ok(answer
-            .map(|answer| answer.items.unwrap_or_default())
-            .unwrap_or_default())
-    }
-
-    async fn root(&self, api: &str, aws: &Aws) -> Result<String, AwsError> {
-        let resources = self.resources(api, aws).await?;
-        root_of(&resources)
-            .map(str::to_owned)
-            .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "root resource"))
-    }
-
     async fn retag(&self, api: &str, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
         retag(&format!("{}{api}", self.arn_prefix), &self.tags, have, aws).await
     }
@@ -447,59 +392,4 @@ async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {
     let request = || step.aws.apigateway.delete_rest_api().rest_api_id(api).send();
     let delete = async || step.aws.call("apigateway:DeleteRestApi", request).await.found();
     step.settle(delete).await.map(drop)
-}
-
-fn root_of(resources: &[aws_sdk_apigateway::types::Resource]) -> Option<&str> {
-    let root = resources.iter().find(|resource| resource.path() == Some("/"));
-    root.and_then(|root| root.id())
-}
-
-fn endpoint_of(api: &Found) -> String {
-    let types = api
-        .endpoint_configuration()
-        .map(EndpointConfiguration::types)
-        .unwrap_or_default();
-    types
-        .first()
-        .map(|endpoint| endpoint.as_str().to_owned())
-        .unwrap_or_default()
-}
-
-/// Reads a resource policy. API Gateway returns it with its quotes escaped, and with the API's ARN filled in where
-/// we wrote `execute-api:/`.
-fn resource_policy(text: &str) -> Value {
-    let unescaped =
-        serde_json::from_str::<String>(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned());
-    let mut policy = policy_value(&unescaped);
-    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
-    for statement in statements.into_iter().flatten() {
-        let Some(resource) = statement.get_mut("Resource") else {
-            continue;
-        };
-        if let Some((arn, path)) = resource.as_str().and_then(|text| text.split_once('/'))
-            && arn.starts_with("arn:")
-            && arn.contains(":execute-api:")
-        {
-            *resource = Value::String(format!("execute-api:/{path}"));
-        }
-    }
-    policy
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_resource_policy_is_read_as_it_was_written() {
-        let want = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "execute-api:/*"}]});
-        let filled = want
-            .to_string()
-            .replace("execute-api:/*", "arn:aws:execute-api:us-east-1:1:abc/*");
-        let escaped = filled.replace('"', "\\\"");
-        assert_eq!(resource_policy(&escaped), want);
-        assert_eq!(resource_policy(&want.to_string()), want);
-    }
 }

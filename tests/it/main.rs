@@ -24,6 +24,7 @@ mod gaps;
 mod held;
 mod interruption;
 mod kills;
+mod left_alone;
 mod linter;
 mod load;
 mod loss;

@@ -44,6 +44,17 @@ impl Clients {
             ),
             Drift::new(
                 "rest_api",
+                ["api_key_source"],
+                ["PATCH /restapis/*"],
+                async move {
+                    let operation = PatchOperation::builder().op(Op::Replace).path("/apiKeySource");
+                    let call = apigateway.update_rest_api().rest_api_id(api);
+                    let call = call.patch_operations(operation.value("AUTHORIZER").build());
+                    call.send().await.unwrap();
+                },
+            ),
+            Drift::new(
+                "rest_api",
                 ["path_remembered"],
                 ["PATCH /restapis/*"],
                 async move {
@@ -127,6 +138,16 @@ impl Clients {
             ),
             Drift::new(
                 "rest_api",
+                ["post.other_settings"],
+                [
+                    "DELETE /restapis/*/resources/*/methods/POST",
+                    "PUT /restapis/*/resources/*/methods/POST",
+                    "PUT /restapis/*/resources/*/methods/POST/integration",
+                ],
+                self.settings_beside_ours(),
+            ),
+            Drift::new(
+                "rest_api",
                 [
                     "post.api_key_required",
                     "post.authorization",
@@ -149,6 +170,23 @@ impl Clients {
                 },
             ),
         ]
+    }
+
+    /// Calls the function by a role, with a body that is not the one that came in.
+    async fn settings_beside_ours(&self) {
+        let (apigateway, api) = (&self.apigateway, &self.api);
+        let webhook = self.webhook().await;
+        let call = apigateway.get_integration().rest_api_id(api);
+        let call = call.resource_id(&webhook).http_method("POST");
+        let had = call.send().await.unwrap();
+        let call = apigateway.put_integration().rest_api_id(api).resource_id(webhook);
+        let call = call.http_method("POST").r#type(IntegrationType::AwsProxy);
+        let call = call.integration_http_method("POST").uri(had.uri().unwrap());
+        let call = call.timeout_in_millis(had.timeout_in_millis());
+        let role = "arn:aws:iam::000000000000:role/somebodys";
+        let call = call.credentials(role);
+        let call = call.request_templates("application/json", "{}");
+        call.send().await.unwrap();
     }
 
     /// The id of a path.

@@ -3,8 +3,9 @@
 use aws_config::SdkConfig;
 use aws_sdk_firehose::types::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DataFormatConversionConfiguration,
-    DeliveryStreamType, ExtendedS3DestinationConfiguration, ExtendedS3DestinationUpdate,
-    ProcessingConfiguration, Processor, ProcessorType,
+    DeliveryStreamType, EncryptionConfiguration, ExtendedS3DestinationConfiguration,
+    ExtendedS3DestinationUpdate, KmsEncryptionConfig, ProcessingConfiguration, Processor, ProcessorType,
+    S3BackupMode, S3DestinationUpdate,
 };
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType};
 
@@ -19,6 +20,15 @@ const CONVERSION: [&str; 7] = [
     "conversion.role",
     "conversion.serializer",
     "conversion.table",
+];
+
+/// How a delivery stream is replaced. The stream's tag keeps when nothing delivered: from before it is deleted until the next one
+/// is ACTIVE.
+const REPLACED: [&str; 4] = [
+    "AddTagsToStream",
+    "DeleteDeliveryStream",
+    "CreateDeliveryStream",
+    "AddTagsToStream",
 ];
 
 pub(super) struct Clients {
@@ -106,6 +116,7 @@ impl Clients {
                         "buffer_mib",
                         "buffer_seconds",
                         "compression",
+                        "encryption_key",
                         "error_log",
                         "error_prefix",
                         "prefix",
@@ -133,15 +144,10 @@ impl Clients {
                     &["error_log", "processors", "source", "source_role"],
                 ]
                 .concat(),
-                // The stream's tag keeps when nothing delivered: from before it is deleted until the next one is ACTIVE.
-                [
-                    "AddTagsToStream",
-                    "DeleteDeliveryStream",
-                    "CreateDeliveryStream",
-                    "AddTagsToStream",
-                ],
+                REPLACED,
                 self.another_source(),
             ),
+            Drift::new("delivery_stream", ["backup"], REPLACED, self.a_second_copy()),
         ]
     }
 
@@ -165,6 +171,7 @@ impl Clients {
                     .build(),
             )
             .compression_format(CompressionFormat::Gzip)
+            .encryption_configuration(by_theirs())
             .data_format_conversion_configuration(
                 DataFormatConversionConfiguration::builder()
                     .enabled(false)
@@ -172,6 +179,26 @@ impl Clients {
             )
             .cloud_watch_logging_options(CloudWatchLoggingOptions::builder().enabled(false).build())
             .processing_configuration(processing.build());
+        let call = firehose.update_destination().delivery_stream_name(NAME);
+        let call = call
+            .current_delivery_stream_version_id(described.version_id())
+            .destination_id(described.destinations()[0].destination_id());
+        let call = call.extended_s3_destination_update(destination.build());
+        call.send().await.unwrap();
+    }
+
+    /// Lets Firehose keep a copy of every record in somebody's bucket.
+    async fn a_second_copy(&self) {
+        let firehose = &self.firehose;
+        let described = firehose.describe_delivery_stream().delivery_stream_name(NAME);
+        let described = described.send().await.unwrap();
+        let described = described.delivery_stream_description().unwrap();
+        let backup = S3DestinationUpdate::builder()
+            .bucket_arn("arn:aws:s3:::somebodys")
+            .role_arn("arn:aws:iam::000000000000:role/somebodys");
+        let destination = ExtendedS3DestinationUpdate::builder()
+            .s3_backup_mode(S3BackupMode::Enabled)
+            .s3_backup_update(backup.build());
         let call = firehose.update_destination().delivery_stream_name(NAME);
         let call = call
             .current_delivery_stream_version_id(described.version_id())
@@ -224,6 +251,12 @@ impl Clients {
         ));
         call.send().await.unwrap();
     }
+}
+
+fn by_theirs() -> EncryptionConfiguration {
+    let key = KmsEncryptionConfig::builder().awskms_key_arn("arn:aws:kms:us-east-1:111111111111:key/theirs");
+    let encryption = EncryptionConfiguration::builder().kms_encryption_config(key.build().unwrap());
+    encryption.build()
 }
 
 fn lambda() -> Processor {
