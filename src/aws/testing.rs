@@ -1,4 +1,4 @@
-//! Clients for unit tests: Kinesis and S3, or Firehose, answer as rules say, and no other service is there.
+//! Clients for unit tests: Kinesis and S3, Firehose, or Lambda answer as rules say, and no other service is there.
 
 use std::sync::Arc;
 
@@ -33,6 +33,15 @@ pub(crate) fn firehose(rules: &[&Rule]) -> Aws {
     let firehose = aws_sdk_firehose::config::Builder::from(&config()).interceptor(answers(rules));
     Aws {
         firehose: aws_sdk_firehose::Client::from_conf(firehose.build()),
+        ..aws(&[], &[])
+    }
+}
+
+/// Clients of which Lambda's calls are answered by the first rule that matches.
+pub(crate) fn lambda(rules: &[&Rule]) -> Aws {
+    let lambda = aws_sdk_lambda::config::Builder::from(&config()).interceptor(answers(rules));
+    Aws {
+        lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
         ..aws(&[], &[])
     }
 }

@@ -420,6 +420,7 @@ fn function(names: &Names) -> Needs {
             "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteFunctionUrlConfig",
             "lambda:PutFunctionConcurrency",
+            "lambda:PutResourcePolicy",
             "lambda:RemovePermission",
             "lambda:TagResource",
             "lambda:UntagResource",

@@ -96,6 +96,21 @@ pub struct Id {
 }
 
 impl Id {
+    /// An API that has nothing but its root yet.
+    pub(super) fn of_new(api: String, root: String, secrets: Secrets) -> Self {
+        Self {
+            api,
+            root,
+            secrets,
+            route: None,
+            old: None,
+            methods: Vec::new(),
+            others: Vec::new(),
+            deployments: Vec::new(),
+            same_but_secrets: Vec::new(),
+        }
+    }
+
     /// Tells whether moving a stage from `deployment` to a current one changes nothing but secret paths.
     pub fn differs_in_secrets_at_most(&self, deployment: &str) -> bool {
         let mut same = self.deployments.iter().chain(&self.same_but_secrets);
@@ -233,17 +248,7 @@ impl Resource for RestApi {
             deployed: false,
             ..self.state.clone()
         };
-        let id = Id {
-            api,
-            root,
-            secrets,
-            route: None,
-            old: None,
-            methods: Vec::new(),
-            others: Vec::new(),
-            deployments: Vec::new(),
-            same_but_secrets: Vec::new(),
-        };
+        let id = Id::of_new(api, root, secrets);
         Ok(Observed {
             id,
             state,

@@ -15,6 +15,7 @@ mod permission;
 
 use defaults::ALL_METHODS;
 pub use defaults::Defaults;
+use permission::NAMELESS;
 pub use permission::{ACTION, PRINCIPAL, Permission, STATEMENT};
 
 /// The stage as it should be.
@@ -214,15 +215,7 @@ impl Resource for Stage {
 
     async fn update(&self, have: &Observed<Self>, needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
         let mut id = have.id.clone();
-        if have.state.invoke_permission == Permission::Different {
-            self.remove_permission(STATEMENT, step).await?;
-        }
-        for other in &have.state.other_permissions {
-            self.remove_permission(other, step).await?;
-        }
-        if have.state.invoke_permission != self.state.invoke_permission {
-            self.permit(needs, step).await?;
-        }
+        self.repair_permissions(&have.state, needs, step).await?;
         let mut patch = self.state.defaults.restore(&have.state.defaults);
         patch.extend(self.throttling(&have.state));
         if have.state.deployment != self.state.deployment {
@@ -268,6 +261,23 @@ impl Resource for Stage {
 }
 
 impl Stage {
+    /// Lets the webhook invoke the function, and nobody else.
+    async fn repair_permissions(&self, had: &State, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
+        if had.other_permissions.iter().any(|other| other == NAMELESS) {
+            return self.permit_alone(needs, step).await;
+        }
+        if had.invoke_permission == Permission::Different {
+            self.remove_permission(STATEMENT, step).await?;
+        }
+        for other in &had.other_permissions {
+            self.remove_permission(other, step).await?;
+        }
+        if had.invoke_permission != self.state.invoke_permission {
+            self.permit(needs, step).await?;
+        }
+        Ok(())
+    }
+
     /// Finds the stage by its name, else another one of ours: the one that the spec named before; and the names of all others.
     async fn find(&self, api: &str, aws: &Aws) -> Result<Option<(Found, Vec<String>)>, AwsError> {
         let request = || aws.apigateway.get_stages().rest_api_id(api).send();

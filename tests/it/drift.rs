@@ -19,7 +19,8 @@ mod monitoring;
 mod roles;
 mod stage;
 
-pub(crate) use bucket::by_kms;
+pub(crate) use bucket::{by_kms, to_theirs};
+pub(crate) use data::for_another_account;
 
 /// A spec with every field that a resource can have.
 const SPEC: &str = "name: it-drift\n\

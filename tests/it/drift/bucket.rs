@@ -91,19 +91,8 @@ impl Clients {
             ["copies"],
             ["DELETE /it-drift-000000000000-us-east-1/?replication"],
             async {
-                let theirs = Destination::builder()
-                    .bucket("arn:aws:s3:::theirs")
-                    .account("111111111111");
-                let rule = ReplicationRule::builder()
-                    .id("all")
-                    .status(ReplicationRuleStatus::Enabled)
-                    .filter(ReplicationRuleFilter::builder().prefix("").build())
-                    .destination(theirs.build().unwrap());
-                let replication = ReplicationConfiguration::builder()
-                    .role("arn:aws:iam::000000000000:role/somebodys")
-                    .rules(rule.build().unwrap());
                 let call = self.s3.put_bucket_replication().bucket(BUCKET);
-                let call = call.replication_configuration(replication.build().unwrap());
+                let call = call.replication_configuration(to_theirs());
                 call.send().await.unwrap();
             },
         )]
@@ -187,4 +176,20 @@ pub(crate) fn by_kms() -> ServerSideEncryptionConfiguration {
         ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default.build().unwrap());
     let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
     rules.build().unwrap()
+}
+
+/// A copy of every object for somebody's bucket in another account.
+pub(crate) fn to_theirs() -> ReplicationConfiguration {
+    let theirs = Destination::builder()
+        .bucket("arn:aws:s3:::theirs")
+        .account("111111111111");
+    let rule = ReplicationRule::builder()
+        .id("all")
+        .status(ReplicationRuleStatus::Enabled)
+        .filter(ReplicationRuleFilter::builder().prefix("").build())
+        .destination(theirs.build().unwrap());
+    let replication = ReplicationConfiguration::builder()
+        .role("arn:aws:iam::000000000000:role/somebodys")
+        .rules(rule.build().unwrap());
+    replication.build().unwrap()
 }

@@ -75,13 +75,7 @@ impl Clients {
                 },
             ),
             Drift::new("stream", ["policy"], ["DeleteResourcePolicy"], async move {
-                let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/it-drift";
-                let policy = format!(
-                    r#"{{"Version": "2012-10-17", "Statement": [{{"Sid": "All", "Effect": "Allow",
-                        "Principal": {{"AWS": "arn:aws:iam::111111111111:root"}}, "Resource": "{arn}",
-                        "Action": ["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator",
-                            "kinesis:GetRecords"]}}]}}"#
-                );
+                let (arn, policy) = for_another_account(NAME);
                 let call = kinesis.put_resource_policy().resource_arn(arn);
                 call.policy(policy).send().await.unwrap();
             }),
@@ -264,4 +258,16 @@ fn lambda() -> Processor {
         .r#type(ProcessorType::Lambda)
         .build()
         .unwrap()
+}
+
+/// The ARN of a stream, and a policy by which another account reads it.
+pub(crate) fn for_another_account(name: &str) -> (String, String) {
+    let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{name}");
+    let actions = r#"["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"]"#;
+    let statement = format!(
+        r#"{{"Sid": "All", "Effect": "Allow", "Principal": {{"AWS": "arn:aws:iam::111111111111:root"}},
+            "Action": {actions}, "Resource": "{arn}"}}"#
+    );
+    let policy = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
+    (arn, policy)
 }
