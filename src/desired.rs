@@ -183,7 +183,7 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
             other_rules: Vec::new(),
         },
         copies: Vec::new(),
-        notified: Vec::new(),
+        left_alone: Vec::new(),
         holds_expirable: false,
     };
     let ownership = if spec.delivery.existing_bucket {

@@ -66,9 +66,12 @@ async fn no_call_starts_after_an_interruption() {
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
 
-/// Looks for a policy of a stream, with a call that fails with this code.
-async fn look(code: &'static str, endpoint: Option<&str>) -> Result<bool, ErrorKind> {
-    let error = move || GetResourcePolicyError::generic(ErrorMetadata::builder().code(code).build());
+/// Looks for a policy of a stream, with a call that fails with this code and message.
+async fn look(code: &'static str, message: &'static str, endpoint: Option<&str>) -> Result<bool, ErrorKind> {
+    let error = move || {
+        let error = ErrorMetadata::builder().code(code).message(message);
+        GetResourcePolicyError::generic(error.build())
+    };
     let rule = mock!(aws_sdk_kinesis::Client::get_resource_policy)
         .sequence()
         .error(error)
@@ -86,13 +89,14 @@ async fn look(code: &'static str, endpoint: Option<&str>) -> Result<bool, ErrorK
 async fn what_nobody_may_look_at_is_never_taken_for_nothing() {
     let emulator = Some("http://127.0.0.1:4566");
     for endpoint in [None, emulator] {
-        assert_eq!(look("ResourceNotFoundException", endpoint).await, Ok(false));
-        let denied = look("AccessDeniedException", endpoint).await;
+        assert_eq!(look("ResourceNotFoundException", "", endpoint).await, Ok(false));
+        let denied = look("AccessDeniedException", "User is not authorized", endpoint).await;
         assert_eq!(denied, Err(ErrorKind::Denied));
+        // A region that does not know the call has nothing that it could find.
+        let unknown = "Unable to determine service/operation name to be authorized";
+        assert_eq!(look("AccessDeniedException", unknown, endpoint).await, Ok(false));
     }
-    assert_eq!(
-        look("UnknownOperationException", None).await,
-        Err(ErrorKind::Other)
-    );
-    assert_eq!(look("UnknownOperationException", emulator).await, Ok(false));
+    let unknown = "UnknownOperationException";
+    assert_eq!(look(unknown, "", None).await, Err(ErrorKind::Other));
+    assert_eq!(look(unknown, "", emulator).await, Ok(false));
 }

@@ -55,9 +55,9 @@ pub struct State {
     pub lifecycle: Lifecycle,
     /// Where S3 copies every object to: nowhere.
     pub copies: Vec<String>,
-    /// Who gets an event for objects; not compared.
+    /// What somebody added that may be meant; not compared.
     #[serde(skip)]
-    pub notified: Vec<String>,
+    pub left_alone: Vec<String>,
     /// Whether objects exist under the prefix that the desired lifecycle expires; not compared.
     #[serde(skip)]
     pub holds_expirable: bool,
@@ -169,7 +169,7 @@ impl Resource for Bucket {
     }
 
     fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
-        &have.notified
+        &have.left_alone
     }
 
     fn caution(&self, have: &State) -> Option<String> {
@@ -196,7 +196,7 @@ impl Bucket {
             object_ownership,
             lifecycle,
             copies,
-            notified,
+            left_alone,
             holds_expirable,
             tags,
         ) = futures_util::try_join!(
@@ -207,7 +207,7 @@ impl Bucket {
             self.object_ownership(aws),
             self.lifecycle(aws),
             self.copies(aws),
-            self.notified(aws),
+            self.left_by_others(aws),
             self.holds_expirable(aws),
             self.read_tags(aws),
         )?;
@@ -219,7 +219,7 @@ impl Bucket {
             object_ownership,
             lifecycle,
             copies,
-            notified,
+            left_alone,
             holds_expirable,
         };
         Ok(Observed {

@@ -5,6 +5,8 @@ use aws_sdk_s3::types::{
     Destination, LambdaFunctionConfiguration, QueueConfiguration, ReplicationRuleStatus, TopicConfiguration,
 };
 
+use futures_util::try_join;
+
 use super::Bucket;
 use crate::aws::{Aws, AwsError, Outcome as _};
 
@@ -30,7 +32,7 @@ impl Bucket {
     }
 
     /// Says who gets an event for objects, if anybody: loading what was delivered elsewhere may well hang on it.
-    pub(super) async fn notified(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
+    async fn notified(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
         let request = || {
             let call = aws.s3.get_bucket_notification_configuration();
             call.bucket(&self.name).send()
@@ -39,6 +41,36 @@ impl Bucket {
         let targets = answer.as_ref().map(targets).unwrap_or_default();
         let said = || format!("events name its objects to {}", targets.join(", "));
         Ok((!targets.is_empty()).then(said).into_iter().collect())
+    }
+
+    /// Says where lists of the bucket's objects and of requests go, and what keeps objects from being deleted.
+    async fn listed_or_locked(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
+        let (s3, name) = (&aws.s3, &self.name);
+        let inventories = || s3.list_bucket_inventory_configurations().bucket(name).send();
+        let log = || s3.get_bucket_logging().bucket(name).send();
+        let lock = || s3.get_object_lock_configuration().bucket(name).send();
+        let (inventories, log, lock) = try_join!(
+            aws.look("s3:GetInventoryConfiguration", inventories),
+            aws.look("s3:GetBucketLogging", log),
+            aws.look("s3:GetBucketObjectLockConfiguration", lock),
+        )?;
+        let inventories = inventories.and_then(|answer| answer.inventory_configuration_list);
+        let inventories = inventories.unwrap_or_default().into_iter();
+        let targets = inventories.filter_map(|it| Some(it.destination?.s3_bucket_destination?.bucket));
+        let log = log.and_then(|answer| answer.logging_enabled);
+        let rule = lock
+            .and_then(|answer| answer.object_lock_configuration)
+            .and_then(|lock| lock.rule);
+        let lists = targets.map(|target| format!("an inventory lists its objects in {target}"));
+        let log = log.map(|log| format!("a log of requests names its objects in {}", log.target_bucket));
+        let lock = rule.map(|_| "Object Lock keeps its objects longer than the spec says".to_owned());
+        Ok(lists.chain(log).chain(lock).collect())
+    }
+
+    /// Says what somebody added that may well be meant.
+    pub(super) async fn left_by_others(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
+        let (notified, others) = try_join!(self.notified(aws), self.listed_or_locked(aws))?;
+        Ok([notified, others].concat())
     }
 }
 

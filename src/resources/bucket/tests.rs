@@ -8,6 +8,10 @@ use aws_sdk_s3::operation::abort_multipart_upload::AbortMultipartUploadOutput;
 use aws_sdk_s3::operation::delete_bucket::DeleteBucketOutput;
 use aws_sdk_s3::operation::delete_objects::{DeleteObjectsInput, DeleteObjectsOutput};
 use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
+use aws_sdk_s3::operation::get_bucket_logging::GetBucketLoggingOutput;
+use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
+use aws_sdk_s3::operation::get_object_lock_configuration::GetObjectLockConfigurationOutput;
+use aws_sdk_s3::operation::list_bucket_inventory_configurations::ListBucketInventoryConfigurationsOutput;
 use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsOutput;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::operation::put_bucket_acl::PutBucketAclOutput;
@@ -206,5 +210,50 @@ async fn a_rule_of_ours_that_moves_objects_is_ours_no_more() {
     assert_eq!(
         (found.abort_uploads_days, &found.other_rules[..]),
         (None, &[ABORT.to_owned()][..])
+    );
+}
+
+#[tokio::test]
+async fn lists_of_objects_for_others_and_a_lock_are_named() {
+    let notified = mock!(aws_sdk_s3::Client::get_bucket_notification_configuration)
+        .then_output(|| GetBucketNotificationConfigurationOutput::builder().build());
+    let inventories = mock!(aws_sdk_s3::Client::list_bucket_inventory_configurations).then_output(|| {
+        let target = types::InventoryS3BucketDestination::builder()
+            .bucket("arn:aws:s3:::theirs")
+            .format(types::InventoryFormat::Csv);
+        let target = types::InventoryDestination::builder().s3_bucket_destination(target.build().unwrap());
+        let daily = types::InventorySchedule::builder().frequency(types::InventoryFrequency::Daily);
+        let inventory = types::InventoryConfiguration::builder()
+            .id("all")
+            .is_enabled(true)
+            .included_object_versions(types::InventoryIncludedObjectVersions::All)
+            .schedule(daily.build().unwrap())
+            .destination(target.build());
+        ListBucketInventoryConfigurationsOutput::builder()
+            .inventory_configuration_list(inventory.build().unwrap())
+            .build()
+    });
+    let log = mock!(aws_sdk_s3::Client::get_bucket_logging)
+        .then_output(|| GetBucketLoggingOutput::builder().build());
+    let lock = mock!(aws_sdk_s3::Client::get_object_lock_configuration).then_output(|| {
+        let retention = types::DefaultRetention::builder().years(7);
+        let rule = types::ObjectLockRule::builder().default_retention(retention.build());
+        let lock = types::ObjectLockConfiguration::builder().rule(rule.build());
+        GetObjectLockConfigurationOutput::builder()
+            .object_lock_configuration(lock.build())
+            .build()
+    });
+    let aws = aws(&[], &[&notified, &inventories, &log, &lock]);
+    let named = desired("name: flags\n")
+        .bucket
+        .left_by_others(&aws)
+        .await
+        .unwrap();
+    assert_eq!(
+        named,
+        [
+            "an inventory lists its objects in arn:aws:s3:::theirs",
+            "Object Lock keeps its objects longer than the spec says"
+        ]
     );
 }

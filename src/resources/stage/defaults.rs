@@ -74,6 +74,7 @@ impl Defaults {
         let mut variables: Vec<_> = variables.map(|(name, _)| name.clone()).collect();
         variables.sort();
         let level = settings.and_then(MethodSetting::logging_level);
+        let level = level.filter(|level| !level.is_empty());
         Self {
             execution_log: level.unwrap_or(NO_LOG).to_owned(),
             data_trace: is_on(MethodSetting::data_trace_enabled),

@@ -44,7 +44,8 @@ impl Stream {
             call.resource_arn(&self.arn).send()
         };
         let answer = aws.look("kinesis:GetResourcePolicy", request).await?;
-        let policy = answer.map_or(Value::Null, |answer| policy_value(answer.policy()));
+        let text = answer.map(|answer| answer.policy).filter(|text| !text.is_empty());
+        let policy = text.map_or(Value::Null, |text| policy_value(&text));
         // Where there is none, Kinesis answers with an empty one.
         Ok(if policy == json!({}) { Value::Null } else { policy })
     }
