@@ -1,4 +1,4 @@
-//! Clients for unit tests: Kinesis and S3, Firehose, or Lambda answer as rules say, and no other service is there.
+//! Clients for unit tests: Kinesis and S3, API Gateway, Firehose or Lambda answer as rules say, and no other service is there.
 
 use std::sync::Arc;
 
@@ -42,6 +42,15 @@ pub(crate) fn lambda(rules: &[&Rule]) -> Aws {
     let lambda = aws_sdk_lambda::config::Builder::from(&config()).interceptor(answers(rules));
     Aws {
         lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
+        ..aws(&[], &[])
+    }
+}
+
+/// Clients of which API Gateway's calls are answered by the first rule that matches.
+pub(crate) fn apigateway(rules: &[&Rule]) -> Aws {
+    let apigateway = aws_sdk_apigateway::config::Builder::from(&config()).interceptor(answers(rules));
+    Aws {
+        apigateway: aws_sdk_apigateway::Client::from_conf(apigateway.build()),
         ..aws(&[], &[])
     }
 }

@@ -80,6 +80,7 @@ pub(super) fn stage(spec: &Spec, names: &Names, tags: &Tags) -> Stage {
             format: ACCESS_LOG.to_owned(),
         }),
         defaults: stage::Defaults::default(),
+        deployed_elsewhere: Vec::new(),
         other_stages: Vec::new(),
         left_alone: Vec::new(),
     };

@@ -18,8 +18,8 @@ mod route;
 mod secrets;
 mod tags;
 
-use deployment::Deployment;
-pub(super) use deployment::delete as delete_deployment;
+use deployment::{Deployment, current};
+pub(super) use deployment::{create as create_deployment, delete as delete_deployment};
 pub(super) use patch::replace;
 use route::{Method, Routes};
 pub use route::{Path, Post, Route};
@@ -89,6 +89,8 @@ pub struct Id {
     methods: Vec<Method>,
     /// Resources other than these two.
     others: Vec<Route>,
+    /// What is written on a deployment of the API as it should be, where its path is known.
+    pub digest: Option<String>,
     /// Deployments of the API as it should be.
     pub deployments: Vec<String>,
     /// Deployments that differ from the API as it should be in their secret paths at most.
@@ -106,6 +108,7 @@ impl Id {
             old: None,
             methods: Vec::new(),
             others: Vec::new(),
+            digest: None,
             deployments: Vec::new(),
             same_but_secrets: Vec::new(),
         }
@@ -173,7 +176,8 @@ impl Resource for RestApi {
         let methods = route::other_methods(&resources, &routes);
         let deployments = deployments?;
         let same_but_secrets = self.same_but_secrets(&routes, &secrets, &deployments);
-        let deployments = self.current(&routes, &secrets, deployments);
+        let digest = self.digest(&routes, &secrets);
+        let deployments = current(digest.as_deref(), deployments);
         let state = State {
             binary_media_types: oldest.binary_media_types().to_vec(),
             endpoint: found::endpoint(&oldest),
@@ -201,6 +205,7 @@ impl Resource for RestApi {
                 old: routes.old,
                 methods,
                 others: routes.others,
+                digest,
                 deployments,
                 same_but_secrets,
             },
@@ -265,12 +270,8 @@ impl Resource for RestApi {
             Some(route) => route,
             None => self.make_route(&id, step).await?,
         };
-        if let Some(want) = self
-            .state
-            .post
-            .as_ref()
-            .filter(|want| have.state.post.as_ref() != Some(want))
-        {
+        let post = self.state.post.as_ref();
+        if let Some(want) = post.filter(|want| have.state.post.as_ref() != Some(want)) {
             want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
         }
         if !have.state.path_remembered {
@@ -289,13 +290,13 @@ impl Resource for RestApi {
         for other in id.others.drain(..) {
             other.delete(&id.api, step).await?;
         }
+        let old = id.old.as_ref().map(|old| old.path.as_str());
+        let digest = self.state.digest(&route.path, old);
         if id.deployments.is_empty() {
-            let digest = self
-                .state
-                .digest(&route.path, id.old.as_ref().map(|old| old.path.as_str()));
-            id.deployments
-                .push(deployment::create(&id.api, &digest, step).await?);
+            let made = deployment::create(&id.api, &digest, step).await?;
+            id.deployments.push(made);
         }
+        id.digest = Some(digest);
         self.retag(&id.api, &have.tags, aws).await?;
         for duplicate in &have.state.duplicates {
             step.waiting(&format!("the duplicate REST API {duplicate} to be deleted"));
@@ -322,15 +323,12 @@ impl Resource for RestApi {
 }
 
 impl RestApi {
-    /// Which deployments are of the API as it should be.
-    fn current(&self, routes: &Routes, secrets: &Secrets, deployments: Vec<Deployment>) -> Vec<String> {
+    /// What is written on a deployment of the API as it should be, where its path is known.
+    fn digest(&self, routes: &Routes, secrets: &Secrets) -> Option<String> {
         let path = routes.route.as_ref().map(|route| route.path.as_str());
         let old = routes.old.as_ref().map(|old| old.path.as_str());
         let path = path.or_else(|| self.path.known(secrets));
-        let digest = path.map(|path| self.state.digest(path, old));
-        let current = |deployment: &Deployment| digest.is_some() && deployment.digest == digest;
-        let deployments = deployments.into_iter().filter(current);
-        deployments.map(|deployment| deployment.id).collect()
+        path.map(|path| self.state.digest(path, old))
     }
 
     /// Finds the deployments of the API as it should be with any pair of the secret paths that it has or had.

@@ -11,6 +11,7 @@ use crate::names::Names;
 use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
 
 mod defaults;
+mod deployed;
 mod permission;
 
 use defaults::ALL_METHODS;
@@ -49,6 +50,8 @@ pub struct State {
     /// Settings that stay as API Gateway has them.
     #[serde(flatten)]
     pub defaults: Defaults,
+    /// What the deployed API calls besides the function.
+    pub deployed_elsewhere: Vec<String>,
     /// Stages of the API beside this one.
     pub other_stages: Vec<String>,
     /// What somebody put before the stage; not compared.
@@ -141,13 +144,17 @@ impl Resource for Stage {
         let throttling = stage
             .method_settings()
             .and_then(|settings| settings.get(ALL_METHODS));
+        // What is outdated is replaced anyway.
+        let (status, deployed_elsewhere) = if api.deployments.contains(&deployment) {
+            let elsewhere = self.deployed_elsewhere(&api.api, &name, aws).await?;
+            (Deployment::Current, elsewhere)
+        } else {
+            (Deployment::Outdated, Vec::new())
+        };
         let state = State {
             name: name.clone(),
-            deployment: if api.deployments.contains(&deployment) {
-                Deployment::Current
-            } else {
-                Deployment::Outdated
-            },
+            deployment: status,
+            deployed_elsewhere,
             invoke_permission: permissions.0,
             other_permissions: permissions.1,
             rate_limit: throttling
@@ -218,7 +225,10 @@ impl Resource for Stage {
         self.repair_permissions(&have.state, needs, step).await?;
         let mut patch = self.state.defaults.restore(&have.state.defaults);
         patch.extend(self.throttling(&have.state));
-        if have.state.deployment != self.state.deployment {
+        if !have.state.deployed_elsewhere.is_empty() {
+            id.deployment = self.deploy_anew(&id, &needs.api, step).await?;
+            patch.push(replace("/deploymentId", &id.deployment));
+        } else if have.state.deployment != self.state.deployment {
             deployment_of(&needs.api)?.clone_into(&mut id.deployment);
             patch.push(replace("/deploymentId", &id.deployment));
         }
