@@ -174,6 +174,22 @@ impl Aws {
         }
     }
 
+    /// Makes a call that looks for something that need not exist; nothing is a value.
+    ///
+    /// A region or an emulator may not know the call, or an emulator answers in a form that the SDK does not read: then nothing
+    /// exists there. A call that is denied fails everywhere, since nobody knows what it would have found.
+    pub async fn look<T, E, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<Option<T>, AwsError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        match self.call(call, send).await.found() {
+            Err(error) if error.is_unknown_call() => Ok(None),
+            Err(error) if self.is_emulator() && error.kind == ErrorKind::Other => Ok(None),
+            found => found,
+        }
+    }
+
     /// Reports an event.
     pub fn event(&self, event: Event) {
         self.progress.event(event);

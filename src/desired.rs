@@ -15,16 +15,16 @@ use crate::resources::bucket::{self, Bucket, Lifecycle, Ownership, PublicAccess}
 use crate::resources::dashboard::Dashboard;
 use crate::resources::database::Database;
 use crate::resources::delivery_stream::{self, DeliveryStream};
-use crate::resources::function::{self, Function, RUNTIME};
+use crate::resources::function::{self, Defaults, Function, RUNTIME};
 use crate::resources::log_group::{self, LogGroup};
-use crate::resources::rest_api::{self, Path, Post, RestApi};
+use crate::resources::rest_api::RestApi;
 use crate::resources::role::Role;
-use crate::resources::stage::{self, AccessLog, Deployment, Permission, Stage};
+use crate::resources::stage::Stage;
 use crate::resources::stream::{self, Stream};
 use crate::resources::table::Table;
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{
-    Architecture, BucketEncryption, Cidr, Compression, Encryption, Fields, Format, Spec, StreamMode,
+    Architecture, BucketEncryption, Compression, Encryption, Fields, Format, Spec, StreamMode,
 };
 use crate::table::number_fields;
 
@@ -34,6 +34,7 @@ mod monitoring;
 mod policies;
 #[cfg(test)]
 pub(crate) mod testing;
+mod webhook;
 
 pub use deployer::{Purpose, RestApis, policy as deployer_policy};
 pub(crate) use monitoring::{LATE_SECONDS, Metric, alarms_wanted, what_to_do};
@@ -41,21 +42,8 @@ pub(crate) use monitoring::{LATE_SECONDS, Metric, alarms_wanted, what_to_do};
 /// The alias of the KMS key that AWS manages for Kinesis.
 const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";
 
-/// Where the webhook listens when its path is not to be a secret.
-const OPEN_PATH: &str = "impressions";
-
-/// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
-const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
-
 /// After how many days S3 drops what a deleted object leaves behind in a bucket that keeps, or kept, versions.
 const EXPIRE_VERSIONS_DAYS: i32 = 1;
-
-/// What the access log has of a request: neither path nor URL, since they are secret.
-const ACCESS_LOG: &str = concat!(
-    r#"{"access":"webhook","time":"$context.requestTime","source":"$context.identity.sourceIp","#,
-    r#""method":"$context.httpMethod","status":"$context.status","latency_ms":"$context.responseLatency","#,
-    r#""bytes":"$context.responseLength","request":"$context.requestId"}"#
-);
 
 /// After how many days S3 drops the parts of uploads that were never finished.
 const ABORT_UPLOADS_DAYS: i32 = 7;
@@ -131,7 +119,7 @@ impl Desired {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let tags = names.tags(&users);
-        let rest_api = rest_api(spec, names, &tags);
+        let rest_api = webhook::rest_api(spec, names, &tags);
         Self {
             bucket: bucket(spec, names, platform.transport, &tags),
             stream: stream(spec, names, &tags),
@@ -169,7 +157,7 @@ impl Desired {
             table: catalog::table(spec, names),
             delivery_stream: delivery_stream(spec, names, &tags),
             function: function(spec, names, platform.architecture, code, &tags),
-            stage: stage(spec, names, &tags),
+            stage: webhook::stage(spec, names, &tags),
             alarm_topic: monitoring::topic(spec, names, &tags),
             alarms: monitoring::alarms(spec, names, &tags),
             dashboard: monitoring::dashboard(spec, names, &tags),
@@ -194,6 +182,8 @@ fn bucket(spec: &Spec, names: &Names, transport: Transport, tags: &Tags) -> Buck
             abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
             other_rules: Vec::new(),
         },
+        copies: Vec::new(),
+        left_alone: Vec::new(),
         holds_expirable: false,
     };
     let ownership = if spec.delivery.existing_bucket {
@@ -239,6 +229,9 @@ fn stream(spec: &Spec, names: &Names, tags: &Tags) -> Stream {
             Encryption::Key(key) => Some(key.clone()),
             Encryption::None => None,
         },
+        policy: Value::Null,
+        shard_metrics: Vec::new(),
+        readers: Vec::new(),
         created: None,
     };
     Stream {
@@ -266,6 +259,8 @@ fn log_group(
         state: log_group::State {
             retention_days,
             log_stream,
+            subscriptions: Vec::new(),
+            left_alone: Vec::new(),
             age_days: None,
         },
         tags: tags.clone(),
@@ -296,6 +291,9 @@ fn delivery_stream(spec: &Spec, names: &Names, tags: &Tags) -> DeliveryStream {
         processors: Vec::new(),
         conversion: catalog::conversion(spec, names),
         error_log: Some((names.delivery_log_group(), names.delivery_log_stream())),
+        backup: None,
+        encryption_key: None,
+        time_zone: delivery_stream::TIME_ZONE.to_owned(),
     };
     DeliveryStream {
         name: names.delivery_stream(),
@@ -326,7 +324,10 @@ fn function(
             .handler
             .reserved_concurrency
             .map(|reserved| signed(reserved.get())),
+        defaults: Defaults::of_function(&names.function()),
+        urls: Vec::new(),
         failed_update: None,
+        published: Vec::new(),
     };
     Function {
         name: names.function(),
@@ -353,66 +354,6 @@ pub fn kept_fields(fields: &Fields) -> KeptFields {
     match fields {
         Fields::All => KeptFields::All,
         Fields::Keep(fields) => KeptFields::Keep(fields.clone()),
-    }
-}
-
-fn rest_api(spec: &Spec, names: &Names, tags: &Tags) -> RestApi {
-    let path = if spec.webhook.secret_path {
-        Path::Secret
-    } else {
-        Path::Fixed(OPEN_PATH)
-    };
-    let cidrs: Vec<_> = spec.webhook.allow_cidrs.iter().map(Cidr::as_str).collect();
-    let state = rest_api::State {
-        // Without this, API Gateway reads gzip as text and what reaches the function cannot be inflated.
-        binary_media_types: vec!["*/*".to_owned()],
-        endpoint: "REGIONAL".to_owned(),
-        disable_execute_api_endpoint: false,
-        policy: if cidrs.is_empty() {
-            Value::Null
-        } else {
-            policies::allow_cidrs(&cidrs)
-        },
-        path: Some(path.display()),
-        post: Some(Post {
-            authorization: "NONE".to_owned(),
-            api_key_required: false,
-            integration: "AWS_PROXY".to_owned(),
-            uri: names.integration_uri(),
-            timeout_ms: INTEGRATION_TIMEOUT_MS,
-        }),
-        other_methods: Vec::new(),
-        other_paths: Vec::new(),
-        path_remembered: true,
-        deployed: true,
-        duplicates: Vec::new(),
-    };
-    RestApi {
-        name: names.rest_api(),
-        arn_prefix: names.rest_api_arn(""),
-        path,
-        state,
-        tags: tags.clone(),
-    }
-}
-
-fn stage(spec: &Spec, names: &Names, tags: &Tags) -> Stage {
-    let state = stage::State {
-        name: spec.webhook.stage.as_str().to_owned(),
-        deployment: Deployment::Current,
-        invoke_permission: Permission::Granted,
-        other_permissions: Vec::new(),
-        rate_limit: f64::from(spec.webhook.rate_limit.get()),
-        burst_limit: signed(spec.webhook.burst_limit.get()),
-        access_log: spec.webhook.access_log.then(|| AccessLog {
-            log_group: names.log_group_arn(&names.function_log_group()),
-            format: ACCESS_LOG.to_owned(),
-        }),
-    };
-    Stage {
-        names: names.clone(),
-        state,
-        tags: tags.clone(),
     }
 }
 

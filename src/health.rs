@@ -44,6 +44,7 @@ pub fn problems(
     let undelivered = undelivered.problems().into_iter();
     problems.extend(undelivered.map(|(message, hint)| serious(message, &hint)));
     problems.extend(of_resources(resources));
+    problems.extend(of_additions(resources));
     problems.extend(watching.unconfirmed.iter().map(|address| {
         notable(
             format!("alarms do not reach {address} yet"),
@@ -114,6 +115,19 @@ fn of_resources(resources: &[Resource]) -> Vec<Problem> {
         }
     });
     problems.collect()
+}
+
+/// What somebody added to a resource of ours, for whoever reads this to judge.
+fn of_additions(resources: &[Resource]) -> impl Iterator<Item = Problem> {
+    let additions = resources
+        .iter()
+        .flat_map(|resource| resource.left_alone.iter().map(move |what| (resource, what)));
+    additions.map(|(resource, what)| {
+        notable(
+            format!("{} {}: {what}", resource.kind, resource.name),
+            "`split-pipeline up` does not change this: remove it by hand if nobody needs it",
+        )
+    })
 }
 
 fn are(count: usize) -> &'static str {
@@ -267,6 +281,7 @@ mod tests {
             state,
             why: None,
             drift: Vec::new(),
+            left_alone: Vec::new(),
         }
     }
 

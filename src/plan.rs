@@ -74,6 +74,8 @@ pub struct Summary {
     pub caution: Option<String>,
     /// Why it is replaced or refused.
     pub reason: Option<String>,
+    /// What somebody added that stays as it is.
+    pub left_alone: Vec<String>,
 }
 
 impl Plan {
@@ -148,6 +150,8 @@ fn optional<R: Resource>(want: &R, decision: &Decision<R>) -> Option<Summary> {
 }
 
 fn summary<R: Resource>(want: &R, decision: &Decision<R>) -> Summary {
+    let ours = decision.have.as_ref().filter(|_| !decision.owner.is_foreign());
+    let left_alone = ours.map(|have| want.left_alone(&have.state));
     Summary {
         kind: want.kind(),
         name: want.name().to_owned(),
@@ -158,5 +162,6 @@ fn summary<R: Resource>(want: &R, decision: &Decision<R>) -> Summary {
         owner: decision.owner,
         caution: decision.caution.clone(),
         reason: decision.reason.clone(),
+        left_alone: left_alone.map(<[_]>::to_vec).unwrap_or_default(),
     }
 }

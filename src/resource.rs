@@ -155,6 +155,10 @@ pub trait Resource: Sized {
     fn caution(&self, _have: &Self::State) -> Option<String> {
         None
     }
+    /// What somebody added that exposes data or costs money, and that `up` does not change because it may be meant.
+    fn left_alone<'a>(&self, _have: &'a Self::State) -> &'a [String] {
+        &[]
+    }
     /// Whether the spec asks for it; what it no longer asks for is deleted.
     fn wanted(&self) -> bool {
         true
@@ -209,7 +213,8 @@ pub struct Described<R: Resource> {
 }
 
 impl<R: Resource> Observed<R> {
-    fn untagged(self) -> Described<R> {
+    /// The whole, without the tags.
+    pub fn untagged(self) -> Described<R> {
         let Self { id, state, phase, .. } = self;
         Described { id, state, phase }
     }

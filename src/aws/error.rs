@@ -146,6 +146,12 @@ impl AwsError {
         Self::own(call, ErrorKind::Other, format!("the answer has no {missing}"))
     }
 
+    /// Whether the call does not exist where it was made. It looks like a call that is denied, but whoever made it may be allowed
+    /// everything: there is no action that could be.
+    pub(super) fn is_unknown_call(&self) -> bool {
+        self.kind == ErrorKind::Denied && self.message.contains(UNKNOWN_CALL)
+    }
+
     /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self.kind {
@@ -230,6 +236,9 @@ fn retry_after(seconds: &str) -> Option<Duration> {
     let seconds = seconds.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
+
+/// What AWS answers in a region whose endpoint does not know a call yet, such as those for URLs of Lambda functions.
+const UNKNOWN_CALL: &str = "Unable to determine service/operation name to be authorized";
 
 /// Whose permissions come on top of IAM's, in accounts that use it.
 const LAKE_FORMATION: &str = "Lake Formation";
@@ -325,10 +334,12 @@ fn classify(call: &str, code: &str, message: &str) -> Option<ErrorKind> {
         | "NoSuchLifecycleConfiguration"
         | "NoSuchPublicAccessBlockConfiguration"
         | "NoSuchTagSet"
+        | "ObjectLockConfigurationNotFoundError"
         | "ResourceNotFound"
         | "DashboardNotFoundError"
         | "EntityNotFoundException"
         | "OwnershipControlsNotFoundError"
+        | "ReplicationConfigurationNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" => ErrorKind::NotFound,
         "LimitExceededException" if is_quota(call, message) => ErrorKind::Other,
         _ if FAILED.contains(&code) => ErrorKind::Failed,

@@ -1,6 +1,7 @@
 //! Unit tests of making a call: when it is made again, how long, and that none starts after an interruption.
 
 use aws_sdk_kinesis::operation::delete_stream::{DeleteStreamError, DeleteStreamOutput};
+use aws_sdk_kinesis::operation::get_resource_policy::GetResourcePolicyError;
 use aws_smithy_mocks::{Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
@@ -61,4 +62,41 @@ async fn no_call_starts_after_an_interruption() {
     delete(&aws.with_interrupt(CancellationToken::new()))
         .await
         .unwrap();
+}
+
+const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
+
+/// Looks for a policy of a stream, with a call that fails with this code and message.
+async fn look(code: &'static str, message: &'static str, endpoint: Option<&str>) -> Result<bool, ErrorKind> {
+    let error = move || {
+        let error = ErrorMetadata::builder().code(code).message(message);
+        GetResourcePolicyError::generic(error.build())
+    };
+    let rule = mock!(aws_sdk_kinesis::Client::get_resource_policy)
+        .sequence()
+        .error(error)
+        .build();
+    let aws = Aws {
+        endpoint: endpoint.map(str::to_owned),
+        ..testing::aws(&[&rule], &[])
+    };
+    let request = || aws.kinesis.get_resource_policy().resource_arn(STREAM).send();
+    let found = aws.look("kinesis:GetResourcePolicy", request).await;
+    found.map(|found| found.is_some()).map_err(|error| error.kind)
+}
+
+#[tokio::test]
+async fn what_nobody_may_look_at_is_never_taken_for_nothing() {
+    let emulator = Some("http://127.0.0.1:4566");
+    for endpoint in [None, emulator] {
+        assert_eq!(look("ResourceNotFoundException", "", endpoint).await, Ok(false));
+        let denied = look("AccessDeniedException", "User is not authorized", endpoint).await;
+        assert_eq!(denied, Err(ErrorKind::Denied));
+        // A region that does not know the call has nothing that it could find.
+        let unknown = "Unable to determine service/operation name to be authorized";
+        assert_eq!(look("AccessDeniedException", unknown, endpoint).await, Ok(false));
+    }
+    let unknown = "UnknownOperationException";
+    assert_eq!(look(unknown, "", None).await, Err(ErrorKind::Other));
+    assert_eq!(look(unknown, "", emulator).await, Ok(false));
 }

@@ -202,5 +202,6 @@ fn resource(summary: Summary) -> results::Resource {
         state,
         why,
         drift,
+        left_alone: summary.left_alone,
     }
 }

@@ -73,7 +73,7 @@ pub(super) async fn bring_up(
         agree(session, &questions.join("\n")).await?;
     }
     let had_gaps = !proposal.gaps.gaps.is_empty();
-    let applied = converge(session, proposal, adoption, consent).await;
+    let applied = Box::pin(converge(session, proposal, adoption, consent)).await;
     let up = outcome(session, applied, started);
     warn_of_undelivered(session, had_gaps).await;
     up

@@ -35,6 +35,7 @@ pub(super) fn topic(spec: &Spec, names: &Names, tags: &Tags) -> AlarmTopic {
             policy: policies::alarms_publish(names),
             encryption_key: None,
             emails,
+            others: Vec::new(),
         },
         tags: tags.clone(),
     }

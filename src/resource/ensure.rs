@@ -1,6 +1,6 @@
 //! Carrying out a decision about one resource, whichever it is, and waiting for AWS to be done with it.
 
-use super::{Action, Decision, Described, Observed, Phase, Resource, Step, differences, is_ours};
+use super::{Action, Decision, Described, Observed, Phase, Resource, Step, Tags, differences, is_ours};
 use crate::aws::wait::{SETTLING, TAGGING};
 use crate::aws::{AwsError, ErrorKind, Look};
 
@@ -28,8 +28,7 @@ pub async fn ensure<R: Resource>(
     };
     let step = &step;
     let have = if matches!(have.phase, Phase::Pending(_)) {
-        // The tags may have changed while it was waited for, but whose it is was decided before.
-        ready(want, &R::parent(needs), step).await?.tagged(have.tags)
+        again(want, &R::parent(needs), have.tags, step).await?
     } else {
         have
     };
@@ -63,6 +62,20 @@ async fn make<R: Resource>(want: &R, needs: &R::Needs, step: &Step<'_>) -> Resul
             Err(AwsError::own(exists.call, ErrorKind::Exists, why))
         }
     }
+}
+
+/// Waits until a resource can be used and changed, and looks at the whole of it again: what waiting looks at may be less.
+async fn again<R: Resource>(
+    want: &R,
+    parent: &R::Parent,
+    tags: Tags,
+    step: &Step<'_>,
+) -> Result<Observed<R>, AwsError> {
+    let described = ready(want, parent, step).await?;
+    let whole = want.observe(step.aws, parent).await?;
+    let described = whole.map_or(described, Observed::untagged);
+    // The tags may have changed while it was waited for, but whose it is was decided before.
+    Ok(described.tagged(tags))
 }
 
 /// Waits until a resource can be used and changed.

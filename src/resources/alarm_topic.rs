@@ -36,6 +36,9 @@ pub struct State {
     pub encryption_key: Option<String>,
     /// Who gets an e-mail, in order.
     pub emails: Vec<String>,
+    /// Who else is told of alarms; not compared.
+    #[serde(skip)]
+    pub others: Vec<String>,
 }
 
 /// What stands for a subscription's ARN until its owner has confirmed it; it cannot be taken back before.
@@ -79,21 +82,26 @@ impl Resource for AlarmTopic {
         })
     }
 
+    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+        &have.others
+    }
+
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
         let request = || aws.sns.get_topic_attributes().topic_arn(&self.arn).send();
         let Some(answer) = aws.call("sns:GetTopicAttributes", request).await.found()? else {
             return Ok(None);
         };
         let tags = || aws.sns.list_tags_for_resource().resource_arn(&self.arn).send();
-        let (tags, mails) = futures_util::join!(aws.call("sns:ListTagsForResource", tags), self.mails(aws));
-        let (Some(tags), Some(mails)) = (tags.found()?, mails.found()?) else {
+        let (tags, told) =
+            futures_util::join!(aws.call("sns:ListTagsForResource", tags), self.subscriptions(aws));
+        let (Some(tags), Some(told)) = (tags.found()?, told.found()?) else {
             return Ok(None);
         };
         let pairs = tags.tags().iter().map(|tag| (tag.key(), tag.value()));
         let attributes = answer.attributes.unwrap_or_default();
         Ok(Some(Observed {
             id: self.arn.clone(),
-            state: self.state_of(&attributes, &mails),
+            state: self.state_of(&attributes, &told),
             tags: tags_from(pairs),
             phase: Phase::Ready,
         }))
@@ -179,7 +187,14 @@ impl AlarmTopic {
 
     /// The subscriptions by e-mail.
     async fn mails(&self, aws: &Aws) -> Result<Vec<Subscription>, AwsError> {
-        let (mut mails, mut token) = (Vec::new(), None);
+        let mut mails = self.subscriptions(aws).await?;
+        mails.retain(is_mail);
+        Ok(mails)
+    }
+
+    /// All subscriptions that somebody has not taken back.
+    async fn subscriptions(&self, aws: &Aws) -> Result<Vec<Subscription>, AwsError> {
+        let (mut found, mut token) = (Vec::new(), None);
         loop {
             let request = || {
                 let call = aws.sns.list_subscriptions_by_topic().topic_arn(&self.arn);
@@ -187,24 +202,23 @@ impl AlarmTopic {
             };
             let page = aws.call("sns:ListSubscriptionsByTopic", request).await?;
             let all = page.subscriptions.unwrap_or_default().into_iter();
-            mails.extend(
-                all.filter(|it| it.protocol() == Some("email") && it.subscription_arn() != Some(DELETED)),
-            );
+            found.extend(all.filter(|it| it.subscription_arn() != Some(DELETED)));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(mails);
+                return Ok(found);
             }
         }
     }
 
-    fn state_of(&self, attributes: &HashMap<String, String>, mails: &[Subscription]) -> State {
+    fn state_of(&self, attributes: &HashMap<String, String>, told: &[Subscription]) -> State {
         let key = attributes.get("KmsMasterKeyId").filter(|key| !key.is_empty());
         let policy = attributes
             .get("Policy")
             .map_or(Value::Null, |text| policy_value(text));
         // What nobody has confirmed cannot be taken back, and is gone by itself after two days.
         let counts = |mail: &&Subscription| self.wants(mail) || mail.subscription_arn() != Some(PENDING);
-        let addresses = mails.iter().filter(counts);
+        let (mails, others): (Vec<_>, Vec<_>) = told.iter().partition(|it| is_mail(it));
+        let addresses = mails.into_iter().filter(counts);
         let mut emails: Vec<_> = addresses
             .filter_map(|mail| mail.endpoint().map(str::to_owned))
             .collect();
@@ -214,6 +228,7 @@ impl AlarmTopic {
             policy,
             encryption_key: key.cloned(),
             emails,
+            others: other_subscriptions(&others),
         }
     }
 
@@ -272,6 +287,19 @@ impl AlarmTopic {
     }
 }
 
+fn is_mail(subscription: &Subscription) -> bool {
+    subscription.protocol() == Some("email")
+}
+
+/// Says by which ways others than the spec's are told; not who, since a chat's URL may be a secret.
+fn other_subscriptions(others: &[&Subscription]) -> Vec<String> {
+    let confirmed = others.iter().filter(|it| it.subscription_arn() != Some(PENDING));
+    let mut ways: Vec<_> = confirmed.filter_map(|it| it.protocol()).collect();
+    ways.sort_unstable();
+    let said = || format!("subscriptions that are not by e-mail: {}", ways.join(", "));
+    (!ways.is_empty()).then(said).into_iter().collect()
+}
+
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     let tags = tags
         .iter()
@@ -297,6 +325,7 @@ mod tests {
             state: State {
                 policy: Value::Null,
                 encryption_key: None,
+                others: Vec::new(),
                 emails: vec!["a@example.com".to_owned()],
             },
             tags: Tags::new(),
@@ -319,5 +348,21 @@ mod tests {
         assert_eq!(emails(&[ours.clone(), theirs]), ["a@example.com"]);
         let confirmed = mail("b@example.com", "arn:aws:sns:b");
         assert_eq!(emails(&[confirmed, ours]), ["a@example.com", "b@example.com"]);
+    }
+
+    #[test]
+    fn other_ways_by_which_somebody_is_told_are_named_without_their_secret() {
+        let chat = |arn: &str| {
+            let chat = Subscription::builder().protocol("https").subscription_arn(arn);
+            chat.endpoint("https://chat.example.com/secret").build()
+        };
+        let told = [
+            chat("arn:aws:sns:c"),
+            chat(PENDING),
+            mail("a@example.com", "arn:aws:sns:a"),
+        ];
+        let state = topic().state_of(&HashMap::new(), &told);
+        assert_eq!(state.others, ["subscriptions that are not by e-mail: https"]);
+        assert_eq!(state.emails, ["a@example.com"]);
     }
 }

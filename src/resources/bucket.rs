@@ -2,12 +2,7 @@
 //!
 //! Never deleted with data in it unless the data is purged on request, and never replaced.
 
-use std::time::Duration;
-
-use aws_sdk_s3::types::{
-    self, BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, ObjectOwnership,
-    Tag, Tagging,
-};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,18 +10,11 @@ use super::{policy_value, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
+mod additions;
+mod purge;
 mod settings;
 
 pub use settings::{ABORT, EXPIRE, Encryption, Lifecycle, PublicAccess};
-
-/// Errors of single objects in an answer of 200 that may pass by themselves (S3 API reference, `DeleteObjects`).
-const PASSING: [&str; 3] = ["InternalError", "ServiceUnavailable", "SlowDown"];
-
-/// How often objects are deleted before such an error counts.
-const DELETE_ATTEMPTS: usize = 6;
-
-/// How long to wait before objects are deleted again.
-const DELETE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The bucket as it should be.
 #[derive(Clone, Debug)]
@@ -65,6 +53,11 @@ pub struct State {
     pub object_ownership: Option<String>,
     /// When objects expire.
     pub lifecycle: Lifecycle,
+    /// Where S3 copies every object to: nowhere.
+    pub copies: Vec<String>,
+    /// What somebody added that may be meant; not compared.
+    #[serde(skip)]
+    pub left_alone: Vec<String>,
     /// Whether objects exist under the prefix that the desired lifecycle expires; not compared.
     #[serde(skip)]
     pub holds_expirable: bool,
@@ -139,6 +132,10 @@ impl Resource for Bucket {
         if have.tags != self.tags {
             step.settle(async || self.write_tags(aws).await).await?;
         }
+        // Before versioning, which S3 does not suspend while it copies.
+        if had.copies != want.copies {
+            step.settle(async || self.stop_copying(aws).await).await?;
+        }
         if had.public_access != want.public_access {
             step.settle(async || self.put_public_access(aws).await).await?;
         }
@@ -171,6 +168,10 @@ impl Resource for Bucket {
         step.settle(delete).await.map(drop)
     }
 
+    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+        &have.left_alone
+    }
+
     fn caution(&self, have: &State) -> Option<String> {
         let want = &self.state.lifecycle;
         let (days, prefix) = (want.expire_days?, want.expire_prefix.as_deref()?);
@@ -194,6 +195,8 @@ impl Bucket {
             versioning,
             object_ownership,
             lifecycle,
+            copies,
+            left_alone,
             holds_expirable,
             tags,
         ) = futures_util::try_join!(
@@ -203,6 +206,8 @@ impl Bucket {
             self.versioning(aws),
             self.object_ownership(aws),
             self.lifecycle(aws),
+            self.copies(aws),
+            self.left_by_others(aws),
             self.holds_expirable(aws),
             self.read_tags(aws),
         )?;
@@ -213,6 +218,8 @@ impl Bucket {
             versioning,
             object_ownership,
             lifecycle,
+            copies,
+            left_alone,
             holds_expirable,
         };
         Ok(Observed {
@@ -291,97 +298,6 @@ impl Bucket {
         };
         aws.call("s3:PutBucketPolicy", request).await.map(drop)
     }
-
-    /// Deletes every object, version and unfinished upload.
-    async fn purge(&self, aws: &Aws) -> Result<(), AwsError> {
-        let mut failures = 0;
-        loop {
-            let request = || aws.s3.list_object_versions().bucket(&self.name).send();
-            let Some(page) = aws.call("s3:ListObjectVersions", request).await.found()? else {
-                return Ok(());
-            };
-            let versions = page
-                .versions()
-                .iter()
-                .map(|object| (object.key(), object.version_id()));
-            let markers = page
-                .delete_markers()
-                .iter()
-                .map(|marker| (marker.key(), marker.version_id()));
-            let objects: Vec<_> = versions.chain(markers).filter_map(identifier).collect();
-            if objects.is_empty() {
-                return self.abort_uploads(aws).await;
-            }
-            let Some(error) = self.delete_objects(objects, aws).await? else {
-                failures = 0;
-                continue;
-            };
-            failures += 1;
-            if failures == DELETE_ATTEMPTS {
-                return Err(error);
-            }
-            aws.pause(DELETE_AGAIN).await?;
-        }
-    }
-
-    /// Deletes objects; gives an error that concerns single ones and may pass by itself.
-    async fn delete_objects(
-        &self,
-        objects: Vec<ObjectIdentifier>,
-        aws: &Aws,
-    ) -> Result<Option<AwsError>, AwsError> {
-        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
-        let request = || {
-            let call = aws.s3.delete_objects().bucket(&self.name);
-            call.delete(delete.clone()).send()
-        };
-        let call = "s3:DeleteObjects";
-        let answer = aws.call(call, request).await?;
-        let passes = |error: &&types::Error| error.code().is_some_and(|code| PASSING.contains(&code));
-        let lasting = answer.errors().iter().find(|error| !passes(error));
-        let Some(error) = lasting.or(answer.errors().first()) else {
-            return Ok(None);
-        };
-        let (key, why) = (
-            error.key().unwrap_or_default(),
-            error.message().or(error.code()).unwrap_or_default(),
-        );
-        let message = format!("{key} could not be deleted: {why}");
-        let failed = AwsError::own(call, ErrorKind::Other, message);
-        if lasting.is_some() {
-            Err(failed)
-        } else {
-            Ok(Some(failed))
-        }
-    }
-
-    async fn abort_uploads(&self, aws: &Aws) -> Result<(), AwsError> {
-        loop {
-            let request = || aws.s3.list_multipart_uploads().bucket(&self.name).send();
-            let page = aws.call("s3:ListBucketMultipartUploads", request).await?;
-            for upload in page.uploads() {
-                let request = || {
-                    let call = aws.s3.abort_multipart_upload().bucket(&self.name);
-                    call.set_key(upload.key.clone())
-                        .set_upload_id(upload.upload_id.clone())
-                        .send()
-                };
-                aws.call("s3:AbortMultipartUpload", request).await.found()?;
-            }
-            if page.is_truncated() != Some(true) {
-                return Ok(());
-            }
-        }
-    }
-}
-
-fn identifier((key, version): (Option<&str>, Option<&str>)) -> Option<ObjectIdentifier> {
-    // An unversioned bucket lists the version `null`, which deletes the object all the same.
-    ObjectIdentifier::builder()
-        .key(key?)
-        .set_version_id(version.map(str::to_owned))
-        .build()
-        .ok()
 }
 
 fn s3_tags(tags: &Tags) -> Result<Vec<Tag>, AwsError> {

@@ -3,12 +3,8 @@
 use std::time::SystemTime;
 
 use aws_sdk_firehose::types::{
-    BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DataFormatConversionConfiguration,
-    DeliveryStreamDescription, DeliveryStreamStatus, DeliveryStreamType, Deserializer,
-    ExtendedS3DestinationConfiguration, ExtendedS3DestinationDescription, ExtendedS3DestinationUpdate,
-    FailureDescription, InputFormatConfiguration, KinesisStreamSourceConfiguration, OpenXJsonSerDe,
-    OutputFormatConfiguration, ParquetCompression, ParquetSerDe, ProcessingConfiguration,
-    SchemaConfiguration, Serializer, Tag,
+    BufferingHints, DataFormatConversionConfiguration, DeliveryStreamDescription, DeliveryStreamStatus,
+    DeliveryStreamType, ExtendedS3DestinationDescription, FailureDescription, ProcessingConfiguration, Tag,
 };
 use serde::Serialize;
 
@@ -19,6 +15,12 @@ use crate::moment;
 use crate::resource::{
     About, Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled,
 };
+
+mod conversion;
+mod destination;
+
+pub use conversion::{Conversion, OPENX_JSON, PARQUET};
+pub use destination::TIME_ZONE;
 
 /// The delivery stream as it should be.
 #[derive(Clone, Debug)]
@@ -62,32 +64,13 @@ pub struct State {
     pub conversion: Option<Conversion>,
     /// Where errors are logged: log group and log stream.
     pub error_log: Option<(String, String)>,
+    /// The bucket that gets a second copy of every record as it came: none.
+    pub backup: Option<String>,
+    /// The KMS key with which Firehose itself encrypts objects: none, since the bucket says how.
+    pub encryption_key: Option<String>,
+    /// The time zone of the times in prefixes.
+    pub time_zone: String,
 }
-
-/// A conversion of JSON to Parquet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Conversion {
-    /// The database of the table that says which columns there are.
-    pub database: String,
-    /// That table.
-    pub table: String,
-    /// The region of both.
-    pub region: String,
-    /// The role with which the table is read.
-    pub role: String,
-    /// What reads the records.
-    pub deserializer: String,
-    /// What writes the objects.
-    pub serializer: String,
-    /// `GZIP`, `SNAPPY` or `UNCOMPRESSED`.
-    pub compression: String,
-}
-
-/// What reads JSON of any case and with more fields than there are columns.
-pub const OPENX_JSON: &str = "OpenXJsonSerDe";
-
-/// What writes Parquet.
-pub const PARQUET: &str = "ParquetSerDe";
 
 /// What there is to know of an existing one to change it.
 #[derive(Clone, Debug)]
@@ -286,7 +269,13 @@ impl Resource for DeliveryStream {
     }
 
     fn replacement(&self, have: &State) -> Option<Replacement> {
-        // UpdateDestination changes the destination only.
+        // UpdateDestination changes the destination only, and no backup back.
+        if let Some(backup) = &have.backup {
+            return Some(Replacement::Recreate(format!(
+                "it copies every record to {backup} as well, which Firehose does not switch off; the new one starts at the \
+                 newest record of the stream"
+            )));
+        }
         (have.source != self.state.source || have.source_role != self.state.source_role).then(|| {
             Replacement::Recreate(
                 "its source cannot be changed; the new one starts at the newest record of the stream"
@@ -336,85 +325,12 @@ impl DeliveryStream {
                 .filter(|conversion| conversion.enabled() != Some(false))
                 .map(Conversion::of),
             error_log: log.map(|log| (owned(log.log_group_name()), owned(log.log_stream_name()))),
-        }
-    }
-
-    fn source(&self) -> Result<KinesisStreamSourceConfiguration, AwsError> {
-        KinesisStreamSourceConfiguration::builder()
-            .kinesis_stream_arn(&self.state.source)
-            .role_arn(&self.state.source_role)
-            .build()
-            .map_err(AwsError::from)
-    }
-
-    fn destination(&self) -> Result<ExtendedS3DestinationConfiguration, AwsError> {
-        ExtendedS3DestinationConfiguration::builder()
-            .role_arn(&self.state.role)
-            .bucket_arn(&self.state.bucket)
-            .prefix(&self.state.prefix)
-            .error_output_prefix(&self.state.error_prefix)
-            .buffering_hints(self.buffering())
-            .compression_format(CompressionFormat::from(self.state.compression.as_str()))
-            .cloud_watch_logging_options(self.error_log())
-            .set_file_extension(self.state.file_extension.clone())
-            .set_data_format_conversion_configuration(
-                self.state.conversion.as_ref().map(Conversion::configuration),
-            )
-            .build()
-            .map_err(AwsError::from)
-    }
-
-    fn destination_update(&self, have: &Id) -> ExtendedS3DestinationUpdate {
-        let untouched = ProcessingConfiguration::builder().enabled(false).build();
-        ExtendedS3DestinationUpdate::builder()
-            .processing_configuration(untouched)
-            .data_format_conversion_configuration(self.conversion(have))
-            .role_arn(&self.state.role)
-            .bucket_arn(&self.state.bucket)
-            .prefix(&self.state.prefix)
-            .error_output_prefix(&self.state.error_prefix)
-            .buffering_hints(self.buffering())
-            .compression_format(CompressionFormat::from(self.state.compression.as_str()))
-            .cloud_watch_logging_options(self.error_log())
-            .set_file_extension(self.state.file_extension.clone())
-            .build()
-    }
-
-    /// What to convert to; to convert no longer is said too, since Firehose keeps what an update does not mention. The table by
-    /// which that was done is repeated, so that it stays known whether an update is merged in depth or not.
-    fn conversion(&self, have: &Id) -> DataFormatConversionConfiguration {
-        let off = || {
-            let had = have.conversion.clone();
-            let (schema, input, output) = had.map_or((None, None, None), |had| {
-                (
-                    had.schema_configuration,
-                    had.input_format_configuration,
-                    had.output_format_configuration,
-                )
-            });
-            DataFormatConversionConfiguration::builder()
-                .enabled(false)
-                .set_schema_configuration(schema)
-                .set_input_format_configuration(input)
-                .set_output_format_configuration(output)
-                .build()
-        };
-        let on = self.state.conversion.as_ref().map(Conversion::configuration);
-        on.unwrap_or_else(off)
-    }
-
-    fn buffering(&self) -> BufferingHints {
-        BufferingHints::builder()
-            .size_in_mbs(self.state.buffer_mib)
-            .interval_in_seconds(self.state.buffer_seconds)
-            .build()
-    }
-
-    fn error_log(&self) -> CloudWatchLoggingOptions {
-        let options = CloudWatchLoggingOptions::builder().enabled(self.state.error_log.is_some());
-        match &self.state.error_log {
-            Some((group, stream)) => options.log_group_name(group).log_stream_name(stream).build(),
-            None => options.build(),
+            backup: s3.and_then(destination::backup),
+            encryption_key: s3.and_then(destination::encryption_key),
+            time_zone: s3
+                .and_then(|s3| s3.custom_time_zone())
+                .unwrap_or(TIME_ZONE)
+                .to_owned(),
         }
     }
 
@@ -441,53 +357,6 @@ impl DeliveryStream {
             aws.call("firehose:UntagDeliveryStream", request).await.map(drop)
         };
         retag(&self.tags, have, set, remove).await
-    }
-}
-
-impl Conversion {
-    fn of(configuration: &DataFormatConversionConfiguration) -> Self {
-        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let schema = configuration.schema_configuration();
-        let input = configuration.input_format_configuration();
-        let deserializer = input.and_then(InputFormatConfiguration::deserializer);
-        let output = configuration.output_format_configuration();
-        let serializer = output.and_then(OutputFormatConfiguration::serializer);
-        let parquet = serializer.and_then(Serializer::parquet_ser_de);
-        let open_x = deserializer.and_then(Deserializer::open_x_json_ser_de);
-        Self {
-            database: owned(schema.and_then(SchemaConfiguration::database_name)),
-            table: owned(schema.and_then(SchemaConfiguration::table_name)),
-            region: owned(schema.and_then(SchemaConfiguration::region)),
-            role: owned(schema.and_then(SchemaConfiguration::role_arn)),
-            deserializer: owned(open_x.map(|_| OPENX_JSON)),
-            serializer: owned(parquet.map(|_| PARQUET)),
-            compression: owned(
-                parquet
-                    .and_then(ParquetSerDe::compression)
-                    .map(ParquetCompression::as_str),
-            ),
-        }
-    }
-
-    fn configuration(&self) -> DataFormatConversionConfiguration {
-        let schema = SchemaConfiguration::builder()
-            .database_name(&self.database)
-            .table_name(&self.table)
-            .region(&self.region)
-            .role_arn(&self.role)
-            .build();
-        let deserializer = Deserializer::builder().open_x_json_ser_de(OpenXJsonSerDe::builder().build());
-        let input = InputFormatConfiguration::builder().deserializer(deserializer.build());
-        let compression = ParquetCompression::from(self.compression.as_str());
-        let parquet = ParquetSerDe::builder().compression(compression).build();
-        let serializer = Serializer::builder().parquet_ser_de(parquet).build();
-        let output = OutputFormatConfiguration::builder().serializer(serializer);
-        DataFormatConversionConfiguration::builder()
-            .enabled(true)
-            .schema_configuration(schema)
-            .input_format_configuration(input.build())
-            .output_format_configuration(output.build())
-            .build()
     }
 }
 

@@ -14,7 +14,14 @@ use serde::Serialize;
 use super::{retag, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::foreign;
-use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
+use crate::resource::{About, Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
+
+mod access;
+mod change;
+mod defaults;
+
+pub use access::Url;
+pub use defaults::Defaults;
 
 /// What Lambda calls the custom runtime that our binary is.
 pub const RUNTIME: &str = "provided.al2023";
@@ -58,8 +65,16 @@ pub struct State {
     pub environment: BTreeMap<String, String>,
     /// Concurrency set apart for it.
     pub reserved_concurrency: Option<i32>,
+    /// Settings that stay as Lambda has them.
+    #[serde(flatten)]
+    pub defaults: Defaults,
+    /// URLs of its own: none should exist.
+    pub urls: Vec<Url>,
     /// Why AWS gave up the last change, if it did.
     pub failed_update: Option<String>,
+    /// What somebody published of it; not compared.
+    #[serde(skip)]
+    pub published: Vec<String>,
 }
 
 impl Resource for Function {
@@ -85,33 +100,17 @@ impl Resource for Function {
     fn parent(_role: &String) {}
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let call = "lambda:GetFunction";
-        let request = || aws.lambda.get_function().function_name(&self.name).send();
-        let Some(answer) = aws.call(call, request).await.found()? else {
-            return Ok(None);
-        };
-        let config = answer
-            .configuration()
-            .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
-        if let Some(error) = answer.tags_error() {
-            // Without its tags, our own function would look like somebody else's.
-            return Err(AwsError::own(
-                "lambda:ListTags",
-                ErrorKind::Denied,
-                error.message(),
-            ));
-        }
-        let tags = answer
-            .tags()
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone()));
-        Ok(Some(Observed {
-            id: self.arn.clone(),
-            state: self.state_of(config, &answer),
-            tags: tags_from(tags),
-            phase: phase_of(config),
+        let (found, urls, published) =
+            futures_util::try_join!(self.find(aws), self.urls(aws), self.published(aws))?;
+        Ok(found.map(|mut found| {
+            found.state.urls = urls;
+            found.state.published = published;
+            found
         }))
+    }
+
+    async fn describe(&self, aws: &Aws, (): &()) -> Result<Option<Described<Self>>, AwsError> {
+        Ok(self.find(aws).await?.map(Observed::untagged))
     }
 
     async fn create(&self, _role: &String, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -148,8 +147,9 @@ impl Resource for Function {
         step: &Step<'_>,
     ) -> Result<String, AwsError> {
         let (had, want) = (&have.state, &self.state);
+        self.delete_urls(&had.urls, step).await?;
         if self.configuration_differs(had) {
-            self.update_configuration(step).await?;
+            self.update_configuration(had, step).await?;
         }
         if had.code_sha256 != want.code_sha256 || had.architecture != want.architecture {
             self.update_code(step).await?;
@@ -167,6 +167,10 @@ impl Resource for Function {
         step.settle(delete).await.map(drop)
     }
 
+    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+        &have.published
+    }
+
     fn replacement(&self, have: &State) -> Option<Replacement> {
         (have.package != self.state.package).then(|| {
             Replacement::Recreate("its code is a container image, which cannot become a zip".to_owned())
@@ -175,6 +179,37 @@ impl Resource for Function {
 }
 
 impl Function {
+    /// Looks at it, but for ways to it that take calls of their own.
+    async fn find(&self, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let call = "lambda:GetFunction";
+        let request = || aws.lambda.get_function().function_name(&self.name).send();
+        let Some(answer) = aws.call(call, request).await.found()? else {
+            return Ok(None);
+        };
+        let config = answer
+            .configuration()
+            .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
+        if let Some(error) = answer.tags_error() {
+            // Without its tags, our own function would look like somebody else's.
+            return Err(AwsError::own(
+                "lambda:ListTags",
+                ErrorKind::Denied,
+                error.message(),
+            ));
+        }
+        let tags = answer
+            .tags()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone()));
+        Ok(Some(Observed {
+            id: self.arn.clone(),
+            state: self.state_of(config, &answer),
+            tags: tags_from(tags),
+            phase: phase_of(config),
+        }))
+    }
+
     fn state_of(&self, config: &FunctionConfiguration, answer: &GetFunctionOutput) -> State {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let variables = config
@@ -201,18 +236,11 @@ impl Function {
             reserved_concurrency: answer
                 .concurrency()
                 .and_then(Concurrency::reserved_concurrent_executions),
+            defaults: Defaults::read(&self.name, config),
+            urls: Vec::new(),
             failed_update: failed_update(config),
+            published: Vec::new(),
         }
-    }
-
-    fn configuration_differs(&self, had: &State) -> bool {
-        let want = &self.state;
-        had.runtime != want.runtime
-            || had.role != want.role
-            || had.memory_mib != want.memory_mib
-            || had.timeout_seconds != want.timeout_seconds
-            || had.environment != want.environment
-            || had.failed_update != want.failed_update
     }
 
     fn architecture(&self) -> Architecture {
@@ -234,72 +262,6 @@ impl Function {
             )
         })?;
         Ok(zip.as_slice())
-    }
-
-    /// Waits until a change is made; one that AWS gave up is an error.
-    async fn changed(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let have = ready(self, &(), step).await?;
-        match have.state.failed_update {
-            None => Ok(()),
-            Some(why) => Err(AwsError::own("lambda", ErrorKind::Unusable, why)),
-        }
-    }
-
-    async fn update_configuration(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let update = async || {
-            let request = || {
-                let call = step
-                    .aws
-                    .lambda
-                    .update_function_configuration()
-                    .function_name(&self.name);
-                let call = call
-                    .runtime(Runtime::from(self.state.runtime.as_str()))
-                    .role(&self.state.role);
-                let call = call
-                    .memory_size(self.state.memory_mib)
-                    .timeout(self.state.timeout_seconds);
-                call.environment(self.environment()).send()
-            };
-            step.aws.call("lambda:UpdateFunctionConfiguration", request).await
-        };
-        step.settle(update).await?;
-        self.changed(step).await
-    }
-
-    async fn update_code(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let zip = self.zip()?;
-        let update = async || {
-            let request = || {
-                let call = step.aws.lambda.update_function_code().function_name(&self.name);
-                call.architectures(self.architecture())
-                    .zip_file(Blob::new(zip))
-                    .send()
-            };
-            step.aws.call("lambda:UpdateFunctionCode", request).await
-        };
-        step.settle(update).await?;
-        self.changed(step).await
-    }
-
-    async fn reserve(&self, aws: &Aws) -> Result<(), AwsError> {
-        if let Some(reserved) = self.state.reserved_concurrency {
-            let request = || {
-                let call = aws.lambda.put_function_concurrency().function_name(&self.name);
-                call.reserved_concurrent_executions(reserved).send()
-            };
-            return aws.call("lambda:PutFunctionConcurrency", request).await.map(drop);
-        }
-        let request = || {
-            aws.lambda
-                .delete_function_concurrency()
-                .function_name(&self.name)
-                .send()
-        };
-        aws.call("lambda:DeleteFunctionConcurrency", request)
-            .await
-            .found()
-            .map(drop)
     }
 
     async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {

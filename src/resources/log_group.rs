@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use aws_sdk_cloudwatchlogs::types::LogGroup as Found;
 use serde::Serialize;
 
 use super::{retag, tags_from};
@@ -30,6 +31,11 @@ pub struct State {
     pub retention_days: Option<i32>,
     /// The log stream that has to be there because its writer does not make it.
     pub log_stream: Option<String>,
+    /// Filters that send its lines elsewhere, maybe to another account: none.
+    pub subscriptions: Vec<String>,
+    /// What somebody else makes of its lines; not compared.
+    #[serde(skip)]
+    pub left_alone: Vec<String>,
     /// How many days ago it was created, if that is known; not compared.
     #[serde(skip)]
     pub age_days: Option<i64>,
@@ -70,8 +76,11 @@ impl Resource for LogGroup {
             .find(|group| group.log_group_name() == Some(self.name.as_str()));
         let Some(group) = group else { return Ok(None) };
         let tags = || aws.logs.list_tags_for_resource().resource_arn(&self.arn).send();
-        let (tags, log_stream) =
-            futures_util::try_join!(aws.call("logs:ListTagsForResource", tags), self.log_stream(aws))?;
+        let (tags, log_stream, subscriptions) = futures_util::try_join!(
+            aws.call("logs:ListTagsForResource", tags),
+            self.log_stream(aws),
+            self.subscriptions(aws)
+        )?;
         let tags = tags
             .tags()
             .into_iter()
@@ -80,6 +89,8 @@ impl Resource for LogGroup {
         let state = State {
             retention_days: group.retention_in_days(),
             log_stream,
+            subscriptions,
+            left_alone: additions(group),
             age_days: group.creation_time().and_then(days_since),
         };
         Ok(Some(Observed {
@@ -101,6 +112,8 @@ impl Resource for LogGroup {
         let state = State {
             retention_days: None,
             log_stream: None,
+            subscriptions: Vec::new(),
+            left_alone: Vec::new(),
             age_days: Some(0),
         };
         Ok(Observed {
@@ -113,6 +126,9 @@ impl Resource for LogGroup {
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
         let aws = step.aws;
+        for filter in &have.state.subscriptions {
+            self.unsubscribe(filter, step).await?;
+        }
         self.retag(&have.tags, aws).await?;
         if have.state.retention_days != self.state.retention_days {
             let request = || {
@@ -152,6 +168,10 @@ impl Resource for LogGroup {
         step.settle(delete).await.map(drop)
     }
 
+    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+        &have.left_alone
+    }
+
     fn caution(&self, have: &State) -> Option<String> {
         let want = self.state.retention_days?;
         let deletes = match have.retention_days {
@@ -169,6 +189,30 @@ impl Resource for LogGroup {
 }
 
 impl LogGroup {
+    /// Lists the filters that send lines elsewhere. A group has two at most.
+    async fn subscriptions(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
+        let request = || {
+            let call = aws.logs.describe_subscription_filters();
+            call.log_group_name(&self.name).send()
+        };
+        let answer = aws.look("logs:DescribeSubscriptionFilters", request).await?;
+        let filters = answer.and_then(|answer| answer.subscription_filters);
+        let filters = filters.unwrap_or_default().into_iter();
+        Ok(filters.filter_map(|filter| filter.filter_name).collect())
+    }
+
+    async fn unsubscribe(&self, filter: &str, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.logs.delete_subscription_filter();
+            let call = call.log_group_name(&self.name);
+            call.filter_name(filter).send()
+        };
+        let call = "logs:DeleteSubscriptionFilter";
+        step.settle(async || step.aws.call(call, request).await.found())
+            .await
+            .map(drop)
+    }
+
     async fn log_stream(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
         let Some(want) = &self.state.log_stream else {
             return Ok(None);
@@ -207,6 +251,17 @@ impl LogGroup {
         };
         retag(&self.tags, have, set, remove).await
     }
+}
+
+/// Says what somebody set up that may well be meant: a company's own key, or metrics made of lines.
+fn additions(group: &Found) -> Vec<String> {
+    let key = group
+        .kms_key_id()
+        .map(|key| format!("encrypted with {key}: whoever has this key decides who reads the log"));
+    let filters = group.metric_filter_count().filter(|count| *count > 0);
+    let filters =
+        filters.map(|count| format!("metric filters that make metrics of its lines, billed each: {count}"));
+    key.into_iter().chain(filters).collect()
 }
 
 /// The whole days since a time given in milliseconds since 1970.

@@ -8,19 +8,19 @@ use futures_util::join;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::policy_value;
 use crate::aws::answer::api_id;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags, is_ours};
+use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
 
 mod deployment;
+mod found;
 mod patch;
 mod route;
 mod secrets;
 mod tags;
 
-use deployment::Deployment;
-pub(super) use deployment::delete as delete_deployment;
+use deployment::{Deployment, current};
+pub(super) use deployment::{create as create_deployment, delete as delete_deployment};
 pub(super) use patch::replace;
 use route::{Method, Routes};
 pub use route::{Path, Post, Route};
@@ -51,6 +51,10 @@ pub struct State {
     pub endpoint: String,
     /// Whether the API's own URL is switched off.
     pub disable_execute_api_endpoint: bool,
+    /// From how many bytes on answers are compressed; absent where none are.
+    pub minimum_compression_bytes: Option<i32>,
+    /// Where an API key would come from: `HEADER`.
+    pub api_key_source: String,
     /// Who may call; absent where everybody may who knows the path.
     pub policy: Value,
     /// The path that takes the webhook, with a secret one spelled as such.
@@ -86,6 +90,8 @@ pub struct Id {
     methods: Vec<Method>,
     /// Resources other than these two.
     others: Vec<Route>,
+    /// What is written on a deployment of the API as it should be, where its path is known.
+    pub digest: Option<String>,
     /// Deployments of the API as it should be.
     pub deployments: Vec<String>,
     /// Deployments that differ from the API as it should be in their secret paths at most.
@@ -93,6 +99,22 @@ pub struct Id {
 }
 
 impl Id {
+    /// An API that has nothing but its root yet.
+    pub(super) fn of_new(api: String, root: String, secrets: Secrets) -> Self {
+        Self {
+            api,
+            root,
+            secrets,
+            route: None,
+            old: None,
+            methods: Vec::new(),
+            others: Vec::new(),
+            digest: None,
+            deployments: Vec::new(),
+            same_but_secrets: Vec::new(),
+        }
+    }
+
     /// Tells whether moving a stage from `deployment` to a current one changes nothing but secret paths.
     pub fn differs_in_secrets_at_most(&self, deployment: &str) -> bool {
         let mut same = self.deployments.iter().chain(&self.same_but_secrets);
@@ -149,21 +171,21 @@ impl Resource for RestApi {
             read_tags(&arn, oldest.tags(), aws)
         );
         let resources = resources?;
-        let root = root_of(&resources).unwrap_or_default().to_owned();
+        let root = found::root_of(&resources).unwrap_or_default().to_owned();
         let secrets = oldest.description().map(Secrets::read).unwrap_or_default();
         let routes = self.path.find(&resources, &secrets);
         let methods = route::other_methods(&resources, &routes);
         let deployments = deployments?;
         let same_but_secrets = self.same_but_secrets(&routes, &secrets, &deployments);
-        let deployments = self.current(&routes, &secrets, deployments);
+        let digest = self.digest(&routes, &secrets);
+        let deployments = current(digest.as_deref(), deployments);
         let state = State {
             binary_media_types: oldest.binary_media_types().to_vec(),
-            endpoint: endpoint_of(&oldest),
+            endpoint: found::endpoint(&oldest),
             disable_execute_api_endpoint: oldest.disable_execute_api_endpoint(),
-            policy: oldest
-                .policy()
-                .filter(|policy| !policy.is_empty())
-                .map_or(Value::Null, resource_policy),
+            minimum_compression_bytes: oldest.minimum_compression_size(),
+            api_key_source: found::api_key_source(&oldest),
+            policy: found::policy(&oldest),
             path: routes.route.as_ref().map(|_| self.path.display()),
             post: routes.post,
             other_methods: methods.iter().map(Method::display).collect(),
@@ -184,6 +206,7 @@ impl Resource for RestApi {
                 old: routes.old,
                 methods,
                 others: routes.others,
+                digest,
                 deployments,
                 same_but_secrets,
             },
@@ -228,17 +251,7 @@ impl Resource for RestApi {
             deployed: false,
             ..self.state.clone()
         };
-        let id = Id {
-            api,
-            root,
-            secrets,
-            route: None,
-            old: None,
-            methods: Vec::new(),
-            others: Vec::new(),
-            deployments: Vec::new(),
-            same_but_secrets: Vec::new(),
-        };
+        let id = Id::of_new(api, root, secrets);
         Ok(Observed {
             id,
             state,
@@ -255,12 +268,8 @@ impl Resource for RestApi {
             Some(route) => route,
             None => self.make_route(&id, step).await?,
         };
-        if let Some(want) = self
-            .state
-            .post
-            .as_ref()
-            .filter(|want| have.state.post.as_ref() != Some(want))
-        {
+        let post = self.state.post.as_ref();
+        if let Some(want) = post.filter(|want| have.state.post.as_ref() != Some(want)) {
             want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
         }
         if !have.state.path_remembered {
@@ -279,13 +288,13 @@ impl Resource for RestApi {
         for other in id.others.drain(..) {
             other.delete(&id.api, step).await?;
         }
+        let old = id.old.as_ref().map(|old| old.path.as_str());
+        let digest = self.state.digest(&route.path, old);
         if id.deployments.is_empty() {
-            let digest = self
-                .state
-                .digest(&route.path, id.old.as_ref().map(|old| old.path.as_str()));
-            id.deployments
-                .push(deployment::create(&id.api, &digest, step).await?);
+            let made = deployment::create(&id.api, &digest, step).await?;
+            id.deployments.push(made);
         }
+        id.digest = Some(digest);
         self.retag(&id.api, &have.tags, aws).await?;
         for duplicate in &have.state.duplicates {
             step.waiting(&format!("the duplicate REST API {duplicate} to be deleted"));
@@ -312,15 +321,12 @@ impl Resource for RestApi {
 }
 
 impl RestApi {
-    /// Which deployments are of the API as it should be.
-    fn current(&self, routes: &Routes, secrets: &Secrets, deployments: Vec<Deployment>) -> Vec<String> {
+    /// What is written on a deployment of the API as it should be, where its path is known.
+    fn digest(&self, routes: &Routes, secrets: &Secrets) -> Option<String> {
         let path = routes.route.as_ref().map(|route| route.path.as_str());
         let old = routes.old.as_ref().map(|old| old.path.as_str());
         let path = path.or_else(|| self.path.known(secrets));
-        let digest = path.map(|path| self.state.digest(path, old));
-        let current = |deployment: &Deployment| digest.is_some() && deployment.digest == digest;
-        let deployments = deployments.into_iter().filter(current);
-        deployments.map(|deployment| deployment.id).collect()
+        path.map(|path| self.state.digest(path, old))
     }
 
     /// Finds the deployments of the API as it should be with any pair of the secret paths that it has or had.
@@ -373,39 +379,6 @@ impl RestApi {
         Ok(ours.filter_map(|api| api.id).collect())
     }
 
-    /// Lists the REST APIs that carry our tags, oldest first.
-    async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
-        let (mut ours, mut position) = (Vec::new(), None);
-        loop {
-            let request = || {
-                aws.apigateway
-                    .get_rest_apis()
-                    .limit(500)
-                    .set_position(position.clone())
-                    .send()
-            };
-            let page = aws.call("apigateway:GetRestApis", request).await?;
-            let found = page.items().iter();
-            for api in found.filter(|api| is_ours(&self.tags, &described_tags(api.tags()))) {
-                api_id("apigateway:GetRestApis", api.id())?;
-                let secrets = api.description().map(Secrets::read);
-                secrets.unwrap_or_default().hide(aws);
-                ours.push(api.clone());
-            }
-            position = page.position;
-            if position.is_none() {
-                break;
-            }
-        }
-        ours.sort_by_key(|api| {
-            (
-                api.created_date().map(|date| (date.secs(), date.subsec_nanos())),
-                api.id.clone(),
-            )
-        });
-        Ok(ours)
-    }
-
     async fn make_route(&self, id: &Id, step: &Step<'_>) -> Result<Route, AwsError> {
         match self.path.create(&id.api, &id.root, &id.secrets, step).await {
             // Another `up` may have made it a moment ago.
@@ -417,32 +390,6 @@ impl RestApi {
         }
     }
 
-    async fn resources(
-        &self,
-        api: &str,
-        aws: &Aws,
-    ) -> Result<Vec<aws_sdk_apigateway::types::Resource>, AwsError> {
-        let request = || {
-            aws.apigateway
-                .get_resources()
-                .rest_api_id(api)
-                .embed("methods")
-                .limit(500)
-                .send()
-        };
-        let answer = aws.call("apigateway:GetResources", request).await.found()?;
-        let resources = answer.and_then(|answer| answer.items).unwrap_or_default();
-        route::hide_secrets(&resources, aws);
-        Ok(resources)
-    }
-
-    async fn root(&self, api: &str, aws: &Aws) -> Result<String, AwsError> {
-        let resources = self.resources(api, aws).await?;
-        root_of(&resources)
-            .map(str::to_owned)
-            .ok_or_else(|| AwsError::incomplete("apigateway:GetResources", "root resource"))
-    }
-
     async fn retag(&self, api: &str, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
         retag(&format!("{}{api}", self.arn_prefix), &self.tags, have, aws).await
     }
@@ -452,59 +399,4 @@ async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {
     let request = || step.aws.apigateway.delete_rest_api().rest_api_id(api).send();
     let delete = async || step.aws.call("apigateway:DeleteRestApi", request).await.found();
     step.settle(delete).await.map(drop)
-}
-
-fn root_of(resources: &[aws_sdk_apigateway::types::Resource]) -> Option<&str> {
-    let root = resources.iter().find(|resource| resource.path() == Some("/"));
-    root.and_then(|root| root.id())
-}
-
-fn endpoint_of(api: &Found) -> String {
-    let types = api
-        .endpoint_configuration()
-        .map(EndpointConfiguration::types)
-        .unwrap_or_default();
-    types
-        .first()
-        .map(|endpoint| endpoint.as_str().to_owned())
-        .unwrap_or_default()
-}
-
-/// Reads a resource policy. API Gateway returns it with its quotes escaped, and with the API's ARN filled in where
-/// we wrote `execute-api:/`.
-fn resource_policy(text: &str) -> Value {
-    let unescaped =
-        serde_json::from_str::<String>(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned());
-    let mut policy = policy_value(&unescaped);
-    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
-    for statement in statements.into_iter().flatten() {
-        let Some(resource) = statement.get_mut("Resource") else {
-            continue;
-        };
-        if let Some((arn, path)) = resource.as_str().and_then(|text| text.split_once('/'))
-            && arn.starts_with("arn:")
-            && arn.contains(":execute-api:")
-        {
-            *resource = Value::String(format!("execute-api:/{path}"));
-        }
-    }
-    policy
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_resource_policy_is_read_as_it_was_written() {
-        let want = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "execute-api:/*"}]});
-        let filled = want
-            .to_string()
-            .replace("execute-api:/*", "arn:aws:execute-api:us-east-1:1:abc/*");
-        let escaped = filled.replace('"', "\\\"");
-        assert_eq!(resource_policy(&escaped), want);
-        assert_eq!(resource_policy(&want.to_string()), want);
-    }
 }

@@ -10,8 +10,13 @@ use crate::aws::{Aws, AwsError, Outcome};
 use crate::names::Names;
 use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
 
+mod defaults;
+mod deployed;
 mod permission;
 
+use defaults::ALL_METHODS;
+pub use defaults::Defaults;
+use permission::NAMELESS;
 pub use permission::{ACTION, PRINCIPAL, Permission, STATEMENT};
 
 /// The stage as it should be.
@@ -42,6 +47,16 @@ pub struct State {
     pub burst_limit: i32,
     /// Where every request is logged, if anywhere.
     pub access_log: Option<AccessLog>,
+    /// Settings that stay as API Gateway has them.
+    #[serde(flatten)]
+    pub defaults: Defaults,
+    /// What the deployed API calls besides the function.
+    pub deployed_elsewhere: Vec<String>,
+    /// Stages of the API beside this one.
+    pub other_stages: Vec<String>,
+    /// What somebody put before the stage; not compared.
+    #[serde(skip)]
+    pub left_alone: Vec<String>,
 }
 
 /// Where and how every request is logged.
@@ -120,18 +135,26 @@ impl Resource for Stage {
     ) -> Result<Option<Observed<Self>>, AwsError> {
         let Some(api) = api else { return Ok(None) };
         let (stage, permissions) = try_join!(self.find(&api.api, aws), self.permissions(api, aws))?;
-        let Some(stage) = stage else { return Ok(None) };
+        let Some((stage, others)) = stage else {
+            return Ok(None);
+        };
         let name = stage.stage_name().unwrap_or_default().to_owned();
         let deployment = stage.deployment_id().unwrap_or_default().to_owned();
         let tags = read_tags(&self.names.stage_arn(&api.api, &name), stage.tags(), aws).await;
-        let throttling = stage.method_settings().and_then(|settings| settings.get("*/*"));
+        let throttling = stage
+            .method_settings()
+            .and_then(|settings| settings.get(ALL_METHODS));
+        // What is outdated is replaced anyway.
+        let (status, deployed_elsewhere) = if api.deployments.contains(&deployment) {
+            let elsewhere = self.deployed_elsewhere(&api.api, &name, aws).await?;
+            (Deployment::Current, elsewhere)
+        } else {
+            (Deployment::Outdated, Vec::new())
+        };
         let state = State {
             name: name.clone(),
-            deployment: if api.deployments.contains(&deployment) {
-                Deployment::Current
-            } else {
-                Deployment::Outdated
-            },
+            deployment: status,
+            deployed_elsewhere,
             invoke_permission: permissions.0,
             other_permissions: permissions.1,
             rate_limit: throttling
@@ -141,6 +164,9 @@ impl Resource for Stage {
                 .map(MethodSetting::throttling_burst_limit)
                 .unwrap_or_default(),
             access_log: stage.access_log_settings().and_then(access_log),
+            defaults: Defaults::read(&stage),
+            other_stages: others,
+            left_alone: stage.web_acl_arn().map(inspected).into_iter().collect(),
         };
         Ok(Some(Observed {
             id: Id {
@@ -196,21 +222,21 @@ impl Resource for Stage {
 
     async fn update(&self, have: &Observed<Self>, needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
         let mut id = have.id.clone();
-        if have.state.invoke_permission == Permission::Different {
-            self.remove_permission(STATEMENT, step).await?;
-        }
-        for other in &have.state.other_permissions {
-            self.remove_permission(other, step).await?;
-        }
-        if have.state.invoke_permission != self.state.invoke_permission {
-            self.permit(needs, step).await?;
-        }
-        let mut patch = self.throttling(&have.state);
-        if have.state.deployment != self.state.deployment {
+        self.repair_permissions(&have.state, needs, step).await?;
+        let mut patch = self.state.defaults.restore(&have.state.defaults);
+        patch.extend(self.throttling(&have.state));
+        if !have.state.deployed_elsewhere.is_empty() {
+            id.deployment = self.deploy_anew(&id, &needs.api, step).await?;
+            patch.push(replace("/deploymentId", &id.deployment));
+        } else if have.state.deployment != self.state.deployment {
             deployment_of(&needs.api)?.clone_into(&mut id.deployment);
             patch.push(replace("/deploymentId", &id.deployment));
         }
         self.patch(&id, patch, step).await?;
+        // Before the deployment, which may be theirs.
+        for other in &have.state.other_stages {
+            delete_stage(&id.api, other, step).await?;
+        }
         if id.deployment != have.id.deployment {
             delete_deployment(&id.api, &have.id.deployment, step).await?;
         }
@@ -227,17 +253,11 @@ impl Resource for Stage {
     }
 
     async fn delete(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            step.aws
-                .apigateway
-                .delete_stage()
-                .rest_api_id(&id.api)
-                .stage_name(&id.name)
-                .send()
-        };
-        step.settle(async || step.aws.call("apigateway:DeleteStage", request).await.found())
-            .await
-            .map(drop)
+        delete_stage(&id.api, &id.name, step).await
+    }
+
+    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+        &have.left_alone
     }
 
     fn replacement(&self, have: &State) -> Option<Replacement> {
@@ -251,8 +271,25 @@ impl Resource for Stage {
 }
 
 impl Stage {
-    /// Finds the stage by its name, else another one of ours: the one that the spec named before.
-    async fn find(&self, api: &str, aws: &Aws) -> Result<Option<Found>, AwsError> {
+    /// Lets the webhook invoke the function, and nobody else.
+    async fn repair_permissions(&self, had: &State, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
+        if had.other_permissions.iter().any(|other| other == NAMELESS) {
+            return self.permit_alone(needs, step).await;
+        }
+        if had.invoke_permission == Permission::Different {
+            self.remove_permission(STATEMENT, step).await?;
+        }
+        for other in &had.other_permissions {
+            self.remove_permission(other, step).await?;
+        }
+        if had.invoke_permission != self.state.invoke_permission {
+            self.permit(needs, step).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the stage by its name, else another one of ours: the one that the spec named before; and the names of all others.
+    async fn find(&self, api: &str, aws: &Aws) -> Result<Option<(Found, Vec<String>)>, AwsError> {
         let request = || aws.apigateway.get_stages().rest_api_id(api).send();
         let answer = aws.call("apigateway:GetStages", request).await.found()?;
         let mut stages = answer.and_then(|answer| answer.item).unwrap_or_default();
@@ -262,7 +299,11 @@ impl Stage {
             .iter()
             .position(named)
             .or_else(|| stages.iter().position(tagged));
-        Ok(found.map(|index| stages.swap_remove(index)))
+        Ok(found.map(|index| {
+            let found = stages.remove(index);
+            let others = stages.into_iter().filter_map(|other| other.stage_name);
+            (found, others.collect())
+        }))
     }
 
     async fn patch(&self, id: &Id, operations: Vec<PatchOperation>, step: &Step<'_>) -> Result<(), AwsError> {
@@ -312,6 +353,20 @@ fn access_log(settings: &AccessLogSettings) -> Option<AccessLog> {
         log_group: settings.destination_arn()?.to_owned(),
         format: settings.format().unwrap_or_default().to_owned(),
     })
+}
+
+/// What to say of a web ACL.
+fn inspected(web_acl: &str) -> String {
+    format!("the web ACL {web_acl} inspects its requests, and may log their secret path")
+}
+
+async fn delete_stage(api: &str, name: &str, step: &Step<'_>) -> Result<(), AwsError> {
+    let request = || {
+        let call = step.aws.apigateway.delete_stage().rest_api_id(api);
+        call.stage_name(name).send()
+    };
+    let delete = async || step.aws.call("apigateway:DeleteStage", request).await.found();
+    step.settle(delete).await.map(drop)
 }
 
 /// The deployment that the stage is to point to.

@@ -1,10 +1,10 @@
 //! The Kinesis stream that carries impressions from the function to the delivery stream.
 
-use std::cmp::Ordering;
 use std::time::SystemTime;
 
-use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamMode, StreamModeDetails, StreamStatus};
+use aws_sdk_kinesis::types::{EncryptionType, StreamMode, StreamModeDetails, StreamStatus};
 use serde::Serialize;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{retag, tags_from};
@@ -12,6 +12,9 @@ use crate::aws::{Aws, AwsError, Outcome};
 use crate::moment;
 use crate::names::GAPS_TAG;
 use crate::resource::{About, Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
+
+mod access;
+mod change;
 
 /// The stream as it should be.
 #[derive(Clone, Debug)]
@@ -37,6 +40,13 @@ pub struct State {
     pub retention_hours: i32,
     /// The KMS key that encrypts the records; absent where they are not.
     pub encryption_key: Option<String>,
+    /// Which accounts and services besides the pipeline's roles may use it: nobody.
+    pub policy: Value,
+    /// Metrics of single shards, which cost: none.
+    pub shard_metrics: Vec<String>,
+    /// Who else reads it; not compared.
+    #[serde(skip)]
+    pub readers: Vec<String>,
     /// When it was created, if that is known; not compared.
     #[serde(skip)]
     pub created: Option<SystemTime>,
@@ -64,10 +74,11 @@ impl Resource for Stream {
     fn parent((): &()) {}
 
     async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some(described) = self.describe(aws, &()).await? else {
+        let Some(mut described) = self.describe(aws, &()).await? else {
             return Ok(None);
         };
-        let tags = self.read_tags(aws).await?;
+        let (tags, policy) = futures_util::try_join!(self.read_tags(aws), self.policy(aws))?;
+        described.state.policy = policy;
         Ok(tags.map(|tags| described.tagged(tags)))
     }
 
@@ -94,6 +105,10 @@ impl Resource for Stream {
             mode: mode.as_str().to_owned(),
             retention_hours: summary.retention_period_hours(),
             encryption_key: summary.key_id().filter(|_| encrypted).map(str::to_owned),
+            // It takes a call of its own.
+            policy: Value::Null,
+            shard_metrics: access::shard_metrics(summary),
+            readers: access::readers(summary, &self.arn),
             created: Some(moment::from_aws(*summary.stream_creation_timestamp())),
         };
         let phase = match summary.stream_status() {
@@ -132,6 +147,9 @@ impl Resource for Stream {
     }
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+        if have.state.policy != self.state.policy {
+            self.delete_policy(step).await?;
+        }
         self.retag(&have.tags, step.aws).await?;
         if have.state.mode != self.state.mode {
             self.switch_mode(step).await?;
@@ -141,6 +159,9 @@ impl Resource for Stream {
         }
         self.retain(have.state.retention_hours, step).await?;
         self.encrypt(have.state.encryption_key.as_deref(), step).await?;
+        if have.state.shard_metrics != self.state.shard_metrics {
+            self.measure_no_shards(&have.state.shard_metrics, step).await?;
+        }
         Ok(self.arn.clone())
     }
 
@@ -158,6 +179,10 @@ impl Resource for Stream {
         };
         step.settle(delete).await?;
         gone(self, &(), step).await
+    }
+
+    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+        &have.readers
     }
 
     fn caution(&self, have: &State) -> Option<String> {
@@ -253,105 +278,6 @@ impl Stream {
             aws.call("kinesis:RemoveTagsFromStream", request).await.map(drop)
         };
         retag(&self.tags, have, set, remove).await
-    }
-
-    async fn switch_mode(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let mode = StreamModeDetails::builder().stream_mode(self.mode()).build()?;
-        step.waiting("the stream's mode");
-        let switch = async || {
-            let request = || {
-                step.aws
-                    .kinesis
-                    .update_stream_mode()
-                    .stream_arn(&self.arn)
-                    .stream_mode_details(mode.clone())
-                    .send()
-            };
-            step.aws.call("kinesis:UpdateStreamMode", request).await
-        };
-        step.settle(switch).await?;
-        ready(self, &(), step).await.map(drop)
-    }
-
-    /// Changes the number of shards by steps that AWS allows: at most double, at least half.
-    async fn reshard(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let Some(want) = self.state.shards else {
-            return Ok(());
-        };
-        loop {
-            let have = ready(self, &(), step).await?.state.shards.unwrap_or(want);
-            if have == want {
-                return Ok(());
-            }
-            let next = want.clamp((have + 1) / 2, have * 2);
-            step.waiting(&format!("{have} shards to become {next}"));
-            let reshard = async || {
-                let request = || {
-                    let call = step.aws.kinesis.update_shard_count().stream_name(&self.name);
-                    call.target_shard_count(next)
-                        .scaling_type(ScalingType::UniformScaling)
-                        .send()
-                };
-                step.aws.call("kinesis:UpdateShardCount", request).await
-            };
-            step.settle(reshard).await?;
-        }
-    }
-
-    async fn retain(&self, have: i32, step: &Step<'_>) -> Result<(), AwsError> {
-        let (aws, want) = (step.aws, self.state.retention_hours);
-        match want.cmp(&have) {
-            Ordering::Equal => return Ok(()),
-            Ordering::Greater => {
-                let request = || {
-                    let call = aws
-                        .kinesis
-                        .increase_stream_retention_period()
-                        .stream_name(&self.name);
-                    call.retention_period_hours(want).send()
-                };
-                step.settle(async || aws.call("kinesis:IncreaseStreamRetentionPeriod", request).await)
-                    .await?;
-            }
-            Ordering::Less => {
-                let request = || {
-                    let call = aws
-                        .kinesis
-                        .decrease_stream_retention_period()
-                        .stream_name(&self.name);
-                    call.retention_period_hours(want).send()
-                };
-                step.settle(async || aws.call("kinesis:DecreaseStreamRetentionPeriod", request).await)
-                    .await?;
-            }
-        }
-        ready(self, &(), step).await.map(drop)
-    }
-
-    async fn encrypt(&self, have: Option<&str>, step: &Step<'_>) -> Result<(), AwsError> {
-        let (aws, kms) = (step.aws, EncryptionType::Kms);
-        let want = self.state.encryption_key.as_deref();
-        if want == have {
-            return Ok(());
-        }
-        if let Some(key) = want {
-            let request = || {
-                let call = aws.kinesis.start_stream_encryption().stream_name(&self.name);
-                call.encryption_type(kms.clone()).key_id(key).send()
-            };
-            step.settle(async || aws.call("kinesis:StartStreamEncryption", request).await)
-                .await?;
-        } else {
-            let request = || {
-                let call = aws.kinesis.stop_stream_encryption().stream_name(&self.name);
-                call.encryption_type(kms.clone())
-                    .key_id(have.unwrap_or_default())
-                    .send()
-            };
-            step.settle(async || aws.call("kinesis:StopStreamEncryption", request).await)
-                .await?;
-        }
-        ready(self, &(), step).await.map(drop)
     }
 }
 

@@ -87,6 +87,9 @@ pub struct Resource {
     pub why: Option<String>,
     /// The fields that differ.
     pub drift: Vec<FieldChange>,
+    /// What somebody added that `up` does not change; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
 }
 
 /// How a resource is.

@@ -8,7 +8,11 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_sdk_iam::types::AccessKey;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRule};
+use aws_sdk_lambda::types::FunctionUrlAuthType;
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    VersioningConfiguration,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -34,24 +38,35 @@ const AFTER: &str = "name: it-deployer\n\
 
 /// What the emulator does not ask for, or the tests do not do; AWS asks for it (Service Authorization Reference).
 /// SECURITY.md points here.
-const NOT_ASKED_FOR: [&str; 9] = [
+const NOT_ASKED_FOR: [&str; 13] = [
     // To give a role to a service.
     "iam:PassRole",
     // To bound a role.
     "iam:PutRolePermissionsBoundary",
     "lambda:DeleteFunctionConcurrency",
+    // To look for URLs of a function.
+    "lambda:ListFunctionUrlConfigs",
     // To create with tags, besides the call itself.
     "s3:TagResource",
     // To get the tags with the function.
     "lambda:ListTags",
     // To create or change an API that has a policy.
     "apigateway:UpdateRestApiPolicy",
+    // It does not know this call.
+    "lambda:PutResourcePolicy",
+    // It does not describe what a stream measures of its shards.
+    "kinesis:DisableEnhancedMonitoring",
+    // It lets ACLs end while one gives the bucket away.
+    "s3:PutBucketAcl",
     // It cannot switch a stream's mode.
     "kinesis:UpdateStreamMode",
     // There are no parts of uploads and no versions to delete.
     "s3:AbortMultipartUpload",
     "s3:DeleteObjectVersion",
 ];
+
+/// What the emulator asks for where `up` deletes a URL of the function.
+const DELETE_URL: &str = "lambda:CreateFunctionUrlConfig";
 
 /// What `up` deletes only to recreate it, which these tests do not ask for; the test of `down` takes these away.
 const NOT_DELETED_BY_UP: [&str; 4] = [
@@ -137,6 +152,13 @@ impl<'a> Deployer<'a> {
                 statement.as_object_mut().unwrap().remove("Condition");
             }
         }
+        // The emulator takes the deletion of a function's URL for its creation.
+        for statement in policy["Statement"].as_array_mut().unwrap() {
+            let actions = statement["Action"].as_array_mut().into_iter().flatten();
+            for action in actions.filter(|it| **it == "lambda:DeleteFunctionUrlConfig") {
+                *action = json!(DELETE_URL);
+            }
+        }
         // A call of this has an iterator and no stream, which AWS knows it is of.
         if actions(&policy).contains("kinesis:GetRecords") {
             let statements = policy["Statement"].as_array_mut().unwrap();
@@ -216,6 +238,34 @@ impl<'a> Deployer<'a> {
         call.authorization_type("NONE").send().await.unwrap();
 
         self.tamper_with_the_function().await;
+        self.give_away(&s3).await;
+    }
+
+    /// Gives impressions and log lines to others.
+    async fn give_away(&self, s3: &aws_sdk_s3::Client) {
+        let bucket = "it-deployer-000000000000-us-east-1";
+        let versions = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled);
+        let call = s3.put_bucket_versioning().bucket(bucket);
+        let call = call.versioning_configuration(versions.build());
+        call.send().await.unwrap();
+        let call = s3.put_bucket_replication().bucket(bucket);
+        call.replication_configuration(crate::drift::to_theirs())
+            .send()
+            .await
+            .unwrap();
+
+        let kinesis = aws_sdk_kinesis::Client::new(&self.config);
+        let (stream, policy) = crate::drift::for_another_account("it-deployer");
+        let call = kinesis.put_resource_policy().resource_arn(stream);
+        call.policy(policy).send().await.unwrap();
+
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&self.config);
+        let call = logs
+            .put_subscription_filter()
+            .log_group_name("/aws/lambda/it-deployer");
+        let call = call.filter_name("all").filter_pattern("");
+        let theirs = "arn:aws:logs:us-east-1:111111111111:destination:theirs";
+        call.destination_arn(theirs).send().await.unwrap();
     }
 
     async fn tamper_with_the_function(&self) {
@@ -235,6 +285,9 @@ impl<'a> Deployer<'a> {
             .statement_id("split-pipeline-webhook")
             .action("lambda:InvokeFunction");
         call.send().await.unwrap();
+        let call = lambda.create_function_url_config();
+        let call = call.function_name("it-deployer");
+        call.auth_type(FunctionUrlAuthType::None).send().await.unwrap();
     }
 }
 
@@ -373,10 +426,11 @@ fn a_policy_that_is_too_long_for_one_is_said_to_be() {
 
 /// Whether `up` needs an action only to change what is there.
 fn is_for_changes(action: &str) -> bool {
-    const VERBS: [&str; 12] = [
+    const VERBS: [&str; 13] = [
         "Decrease",
         "Delete",
         "Detach",
+        "Disable",
         "Increase",
         "Remove",
         "Set",
@@ -387,15 +441,18 @@ fn is_for_changes(action: &str) -> bool {
         "Untag",
         "Update",
     ];
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 11] = [
+        DELETE_URL,
         "apigateway:DELETE",
         "iam:PutRolePermissionsBoundary",
         "lambda:PutFunctionConcurrency",
+        "s3:PutBucketAcl",
         "s3:PutBucketOwnershipControls",
         "s3:PutBucketPublicAccessBlock",
         "s3:PutBucketTagging",
         "s3:PutBucketVersioning",
         "s3:PutEncryptionConfiguration",
+        "s3:PutReplicationConfiguration",
     ];
     let (_, name) = action.split_once(':').unwrap();
     OTHERS.contains(&action) || VERBS.iter().any(|verb| name.starts_with(verb))

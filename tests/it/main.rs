@@ -25,6 +25,7 @@ mod gate;
 mod held;
 mod interruption;
 mod kills;
+mod left_alone;
 mod linter;
 mod load;
 mod loss;

@@ -1,11 +1,11 @@
 //! The bucket's settings other than policy and tags: reading and writing each.
 
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
-    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectOwnership,
-    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    AbortIncompleteMultipartUpload, BucketCannedAcl, BucketLifecycleConfiguration, BucketVersioningStatus,
+    ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration,
+    ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, VersioningConfiguration,
 };
 use serde::Serialize;
 
@@ -173,11 +173,7 @@ impl Bucket {
 
     pub(super) async fn versioning(&self, aws: &Aws) -> Result<bool, AwsError> {
         let request = || aws.s3.get_bucket_versioning().bucket(&self.name).send();
-        let answer = match aws.call("s3:GetBucketVersioning", request).await.found() {
-            // An emulator may answer in a form that the SDK does not read.
-            Err(error) if aws.is_emulator() && error.kind == ErrorKind::Other => None,
-            answer => answer?,
-        };
+        let answer = aws.look("s3:GetBucketVersioning", request).await?;
         let status = answer.and_then(|answer| answer.status);
         Ok(status == Some(BucketVersioningStatus::Enabled))
     }
@@ -205,7 +201,22 @@ impl Bucket {
         Ok(rule.map(|rule| rule.object_ownership.as_str().to_owned()))
     }
 
+    /// Makes the bucket's owner the owner of objects, which ends all ACLs; one that gives the bucket to others has to go first.
     pub(super) async fn put_object_ownership(&self, aws: &Aws) -> Result<(), AwsError> {
+        match self.try_object_ownership(aws).await {
+            Err(error) if error.code.as_deref() == Some("InvalidBucketAclWithObjectOwnership") => {
+                let request = || {
+                    let call = aws.s3.put_bucket_acl().bucket(&self.name);
+                    call.acl(BucketCannedAcl::Private).send()
+                };
+                aws.call("s3:PutBucketAcl", request).await?;
+                self.try_object_ownership(aws).await
+            }
+            put => put,
+        }
+    }
+
+    async fn try_object_ownership(&self, aws: &Aws) -> Result<(), AwsError> {
         let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced);
         let rule = rule.build()?;
         let controls = OwnershipControls::builder().rules(rule).build()?;
@@ -226,7 +237,9 @@ impl Bucket {
         let answer = aws.call("s3:GetLifecycleConfiguration", request).await.found()?;
         let mut found = Lifecycle::default();
         for rule in answer.and_then(|answer| answer.rules).unwrap_or_default() {
-            let enabled = rule.status == ExpirationStatus::Enabled;
+            // A rule of ours to which somebody added a move to another storage class is not ours any more.
+            let moves = !rule.transitions().is_empty() || !rule.noncurrent_version_transitions().is_empty();
+            let enabled = rule.status == ExpirationStatus::Enabled && !moves;
             match rule.id() {
                 Some(EXPIRE) if enabled => {
                     found.expire_days = rule.expiration().and_then(LifecycleExpiration::days);

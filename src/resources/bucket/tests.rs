@@ -1,4 +1,5 @@
-//! Unit tests of purging: everything goes, in as many calls as it takes, and what does not go is an error.
+//! Unit tests of purging: everything goes, in as many calls as it takes, and what does not go is an error. And of what an emulator
+//! does not do: an ACL is in the way of its own end, and a rule of ours moves objects.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,10 +7,20 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_s3::operation::abort_multipart_upload::AbortMultipartUploadOutput;
 use aws_sdk_s3::operation::delete_bucket::DeleteBucketOutput;
 use aws_sdk_s3::operation::delete_objects::{DeleteObjectsInput, DeleteObjectsOutput};
+use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
+use aws_sdk_s3::operation::get_bucket_logging::GetBucketLoggingOutput;
+use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
+use aws_sdk_s3::operation::get_object_lock_configuration::GetObjectLockConfigurationOutput;
+use aws_sdk_s3::operation::list_bucket_inventory_configurations::ListBucketInventoryConfigurationsOutput;
 use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsOutput;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
-use aws_sdk_s3::types::{DeleteMarkerEntry, MultipartUpload, ObjectVersion};
+use aws_sdk_s3::operation::put_bucket_acl::PutBucketAclOutput;
+use aws_sdk_s3::operation::put_bucket_ownership_controls::{
+    PutBucketOwnershipControlsError, PutBucketOwnershipControlsOutput,
+};
+use aws_sdk_s3::types::{self, DeleteMarkerEntry, MultipartUpload, ObjectVersion};
 use aws_smithy_mocks::{Rule, mock};
+use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::aws;
@@ -154,4 +165,97 @@ async fn an_object_that_must_not_be_deleted_is_an_error_at_once() {
     let error = world.purge().await.unwrap_err();
     assert_eq!(error.message, "k00000 could not be deleted: AccessDenied");
     assert_eq!(world.left(), (1, 1, true));
+}
+
+#[tokio::test]
+async fn an_acl_that_gives_the_bucket_away_goes_before_acls_end() {
+    let refused = || {
+        PutBucketOwnershipControlsError::generic(
+            ErrorMetadata::builder()
+                .code("InvalidBucketAclWithObjectOwnership")
+                .build(),
+        )
+    };
+    let controls = mock!(aws_sdk_s3::Client::put_bucket_ownership_controls)
+        .sequence()
+        .error(refused)
+        .output(|| PutBucketOwnershipControlsOutput::builder().build())
+        .build();
+    let acl = mock!(aws_sdk_s3::Client::put_bucket_acl)
+        .match_requests(|input| input.acl() == Some(&types::BucketCannedAcl::Private))
+        .then_output(|| PutBucketAclOutput::builder().build());
+    let aws = aws(&[], &[&controls, &acl]);
+    desired("name: flags\n")
+        .bucket
+        .put_object_ownership(&aws)
+        .await
+        .unwrap();
+    assert_eq!((controls.num_calls(), acl.num_calls()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_rule_of_ours_that_moves_objects_is_ours_no_more() {
+    let lifecycle = mock!(aws_sdk_s3::Client::get_bucket_lifecycle_configuration).then_output(|| {
+        let glacier = types::Transition::builder()
+            .days(1)
+            .storage_class(types::TransitionStorageClass::DeepArchive);
+        let rule = types::LifecycleRule::builder()
+            .id(ABORT)
+            .status(types::ExpirationStatus::Enabled)
+            .transitions(glacier.build());
+        GetBucketLifecycleConfigurationOutput::builder()
+            .rules(rule.build().unwrap())
+            .build()
+    });
+    let aws = aws(&[], &[&lifecycle]);
+    let found = desired("name: flags\n").bucket.lifecycle(&aws).await.unwrap();
+    assert_eq!(
+        (found.abort_uploads_days, &found.other_rules[..]),
+        (None, &[ABORT.to_owned()][..])
+    );
+}
+
+#[tokio::test]
+async fn lists_of_objects_for_others_and_a_lock_are_named() {
+    let notified = mock!(aws_sdk_s3::Client::get_bucket_notification_configuration)
+        .then_output(|| GetBucketNotificationConfigurationOutput::builder().build());
+    let inventories = mock!(aws_sdk_s3::Client::list_bucket_inventory_configurations).then_output(|| {
+        let target = types::InventoryS3BucketDestination::builder()
+            .bucket("arn:aws:s3:::theirs")
+            .format(types::InventoryFormat::Csv);
+        let target = types::InventoryDestination::builder().s3_bucket_destination(target.build().unwrap());
+        let daily = types::InventorySchedule::builder().frequency(types::InventoryFrequency::Daily);
+        let inventory = types::InventoryConfiguration::builder()
+            .id("all")
+            .is_enabled(true)
+            .included_object_versions(types::InventoryIncludedObjectVersions::All)
+            .schedule(daily.build().unwrap())
+            .destination(target.build());
+        ListBucketInventoryConfigurationsOutput::builder()
+            .inventory_configuration_list(inventory.build().unwrap())
+            .build()
+    });
+    let log = mock!(aws_sdk_s3::Client::get_bucket_logging)
+        .then_output(|| GetBucketLoggingOutput::builder().build());
+    let lock = mock!(aws_sdk_s3::Client::get_object_lock_configuration).then_output(|| {
+        let retention = types::DefaultRetention::builder().years(7);
+        let rule = types::ObjectLockRule::builder().default_retention(retention.build());
+        let lock = types::ObjectLockConfiguration::builder().rule(rule.build());
+        GetObjectLockConfigurationOutput::builder()
+            .object_lock_configuration(lock.build())
+            .build()
+    });
+    let aws = aws(&[], &[&notified, &inventories, &log, &lock]);
+    let named = desired("name: flags\n")
+        .bucket
+        .left_by_others(&aws)
+        .await
+        .unwrap();
+    assert_eq!(
+        named,
+        [
+            "an inventory lists its objects in arn:aws:s3:::theirs",
+            "Object Lock keeps its objects longer than the spec says"
+        ]
+    );
 }

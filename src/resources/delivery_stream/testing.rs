@@ -14,7 +14,9 @@ use aws_sdk_firehose::operation::untag_delivery_stream::UntagDeliveryStreamOutpu
 use aws_sdk_firehose::operation::update_destination::{UpdateDestinationInput, UpdateDestinationOutput};
 use aws_sdk_firehose::primitives::DateTime;
 use aws_sdk_firehose::types::{
-    DestinationDescription, EncryptionConfiguration, KinesisStreamSourceDescription, SourceDescription,
+    DestinationDescription, EncryptionConfiguration, ExtendedS3DestinationConfiguration,
+    ExtendedS3DestinationUpdate, KinesisStreamSourceConfiguration, KinesisStreamSourceDescription,
+    SourceDescription,
 };
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;

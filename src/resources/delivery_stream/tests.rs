@@ -1,13 +1,16 @@
 //! Unit tests of the delivery stream's calls, and of what is asked about it.
 
 use aws_sdk_firehose::types::{
-    DeliveryStreamFailureType, ExtendedS3DestinationDescription, Processor, ProcessorType,
+    CloudWatchLoggingOptions, DeliveryStreamFailureType, ExtendedS3DestinationDescription, Processor,
+    ProcessorType,
 };
 
 use super::testing::Firehose;
 use super::*;
 use crate::aws::testing::every_service;
 use crate::desired::testing::desired;
+
+mod exposure;
 
 fn want(delivery: &str) -> DeliveryStream {
     desired(&format!("name: flags\ndelivery: {delivery}\n")).delivery_stream

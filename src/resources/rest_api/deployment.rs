@@ -46,8 +46,19 @@ pub(super) async fn list(api: &str, aws: &Aws) -> Result<Vec<Deployment>, AwsErr
     Ok(deployments.collect())
 }
 
+/// Which deployments carry this digest.
+pub(super) fn current(digest: Option<&str>, deployments: Vec<Deployment>) -> Vec<String> {
+    let current = |deployment: &Deployment| digest.is_some() && deployment.digest.as_deref() == digest;
+    let deployments = deployments.into_iter().filter(current);
+    deployments.map(|deployment| deployment.id).collect()
+}
+
 /// Deploys an API as it is now; gives the deployment's id.
-pub(super) async fn create(api: &str, digest: &str, step: &Step<'_>) -> Result<String, AwsError> {
+pub(in crate::resources) async fn create(
+    api: &str,
+    digest: &str,
+    step: &Step<'_>,
+) -> Result<String, AwsError> {
     let request = || {
         let call = step.aws.apigateway.create_deployment().rest_api_id(api);
         call.description(digest).send()
@@ -72,4 +83,29 @@ pub(in crate::resources) async fn delete(
         step.aws.call(call, request).await.found()
     };
     step.settle(delete).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::testing::desired;
+
+    /// Another digest would be another deployment of every pipeline that exists.
+    #[test]
+    fn what_is_compared_besides_the_definition_is_in_no_digest() {
+        let mut state = desired("name: flags\n").rest_api.state;
+        let post = state.post.clone().unwrap();
+        let definition = json!({
+            "authorization": "NONE",
+            "api_key_required": false,
+            "integration": "AWS_PROXY",
+            "uri": post.uri,
+            "timeout_ms": 29_000,
+        });
+        assert_eq!(serde_json::to_value(&post).unwrap(), definition);
+        let digest = state.digest("path", None);
+        state.minimum_compression_bytes = Some(0);
+        state.api_key_source = "AUTHORIZER".to_owned();
+        assert_eq!(state.digest("path", None), digest);
+    }
 }

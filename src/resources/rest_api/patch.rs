@@ -62,6 +62,14 @@ impl RestApi {
         if had.disable_execute_api_endpoint != want.disable_execute_api_endpoint {
             operations.push(replace("/disableExecuteApiEndpoint", "false"));
         }
+        if had.minimum_compression_bytes != want.minimum_compression_bytes {
+            // Without a value, answers are not compressed.
+            let off = PatchOperation::builder().op(Op::Replace);
+            operations.push(off.path("/minimumCompressionSize").build());
+        }
+        if had.api_key_source != want.api_key_source {
+            operations.push(replace("/apiKeySource", &want.api_key_source));
+        }
         if had.policy != want.policy {
             let policy = Some(&want.policy).filter(|policy| !policy.is_null());
             let policy = policy.map(ToString::to_string);
@@ -95,6 +103,8 @@ mod tests {
             binary_media_types: media_types.iter().map(|&it| it.to_owned()).collect(),
             endpoint: endpoint.to_owned(),
             disable_execute_api_endpoint,
+            minimum_compression_bytes: None,
+            api_key_source: "HEADER".to_owned(),
             policy,
             path: None,
             post: None,
@@ -116,7 +126,11 @@ mod tests {
             tags: Tags::new(),
         };
         assert_eq!(api.operations(&api.state), []);
-        let had = state(&["image/png"], "EDGE", true, json!({"Statement": []}));
+        let had = State {
+            minimum_compression_bytes: Some(0),
+            api_key_source: "AUTHORIZER".to_owned(),
+            ..state(&["image/png"], "EDGE", true, json!({"Statement": []}))
+        };
         let operations = api.operations(&had);
         let operations: Vec<_> = operations
             .iter()
@@ -129,6 +143,8 @@ mod tests {
                 ("add", "/binaryMediaTypes/*~1*", Some("*/*")),
                 ("replace", "/endpointConfiguration/types/EDGE", Some("REGIONAL")),
                 ("replace", "/disableExecuteApiEndpoint", Some("false")),
+                ("replace", "/minimumCompressionSize", None),
+                ("replace", "/apiKeySource", Some("HEADER")),
                 ("replace", "/policy", Some("")),
             ]
         );

@@ -1,6 +1,8 @@
 //! The one path of the REST API and what `POST` does there.
 
-use aws_sdk_apigateway::types::{Integration, IntegrationType, Resource as Found};
+use std::collections::HashMap;
+
+use aws_sdk_apigateway::types::{Integration, IntegrationType, Method as FoundMethod, Resource as Found};
 use serde::Serialize;
 
 use super::secrets::{Secrets, hide, is_secret};
@@ -60,6 +62,10 @@ pub struct Post {
     pub uri: String,
     /// How long the function may take to answer.
     pub timeout_ms: i32,
+    /// Other settings of method and integration, by name: none. Left out where there are none, so that the digests of deployments
+    /// stay what they were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_settings: Vec<String>,
 }
 
 impl Path {
@@ -226,8 +232,11 @@ impl Post {
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
         let client = &step.aws.apigateway;
+        // What somebody set beside ours goes with the method.
         let same_method = have.is_some_and(|have| {
-            have.authorization == self.authorization && have.api_key_required == self.api_key_required
+            have.other_settings.is_empty()
+                && have.authorization == self.authorization
+                && have.api_key_required == self.api_key_required
         });
         if have.is_some() && !same_method {
             route.method("POST").delete(api, step).await?;
@@ -281,7 +290,46 @@ fn post_of(resource: &Found) -> Option<Post> {
         api_key_required: method.api_key_required() == Some(true),
         uri: text(integration.and_then(|found| found.uri())),
         timeout_ms: integration.map_or(0, Integration::timeout_in_millis),
+        other_settings: other_settings(method, integration),
     })
+}
+
+/// Names what is set of a method and its integration that ours do not have, such as a validator that would refuse requests.
+fn other_settings(method: &FoundMethod, integration: Option<&Integration>) -> Vec<String> {
+    let is_set = |map: Option<usize>| map.is_some_and(|entries| entries > 0);
+    let of_method = [
+        ("authorizer", method.authorizer_id().is_some()),
+        ("authorization scopes", !method.authorization_scopes().is_empty()),
+        ("request validator", method.request_validator_id().is_some()),
+        (
+            "request parameters",
+            is_set(method.request_parameters().map(HashMap::len)),
+        ),
+        (
+            "request models",
+            is_set(method.request_models().map(HashMap::len)),
+        ),
+    ];
+    let of_integration = integration.map(|found| {
+        [
+            ("credentials", found.credentials().is_some()),
+            ("VPC link", found.connection_id().is_some()),
+            ("content handling", found.content_handling().is_some()),
+            ("cache key parameters", !found.cache_key_parameters().is_empty()),
+            (
+                "mapped parameters",
+                is_set(found.request_parameters().map(HashMap::len)),
+            ),
+            (
+                "mapping templates",
+                is_set(found.request_templates().map(HashMap::len)),
+            ),
+        ]
+    });
+    let all = of_method.into_iter().chain(of_integration.into_iter().flatten());
+    all.filter(|(_, is_set)| *is_set)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 #[cfg(test)]

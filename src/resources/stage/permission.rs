@@ -11,6 +11,9 @@ use crate::resources::{canonical, rest_api};
 /// The id of our statement in the function's policy.
 pub const STATEMENT: &str = "split-pipeline-webhook";
 
+/// How a statement without an id is named, which only who writes the whole policy can leave out.
+pub(super) const NAMELESS: &str = "a statement without an id";
+
 /// What it allows.
 pub const ACTION: &str = "lambda:InvokeFunction";
 
@@ -44,7 +47,7 @@ impl Stage {
         let (mut permission, mut others) = (Permission::Missing, Vec::new());
         for statement in policy["Statement"].as_array().into_iter().flatten() {
             if statement["Sid"] != STATEMENT {
-                others.extend(statement["Sid"].as_str().map(str::to_owned));
+                others.push(statement["Sid"].as_str().unwrap_or(NAMELESS).to_owned());
             } else if grants_only(statement, &self.source(api)) {
                 permission = Permission::Granted;
             } else {
@@ -82,6 +85,28 @@ impl Stage {
         step.settle(async || step.aws.call("lambda:AddPermission", request).await)
             .await
             .map(drop)
+    }
+
+    /// Writes the whole policy anew, with our statement alone: one without an id cannot be removed, and at no moment must the
+    /// webhook not be allowed to invoke the function.
+    pub(super) async fn permit_alone(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
+        let arn = self.names.function_arn();
+        let statement = json!({
+            "Sid": STATEMENT,
+            "Effect": "Allow",
+            "Principal": { "Service": PRINCIPAL },
+            "Action": ACTION,
+            "Resource": arn,
+            "Condition": { "ArnLike": { "AWS:SourceArn": self.source(&needs.api) } },
+        });
+        let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": [statement] });
+        let policy = policy.to_string();
+        let request = || {
+            let call = step.aws.lambda.put_resource_policy().resource_arn(&arn);
+            call.policy(&policy).send()
+        };
+        let put = async || step.aws.call("lambda:PutResourcePolicy", request).await;
+        step.settle(put).await.map(drop)
     }
 
     pub(super) async fn remove_permission(&self, statement: &str, step: &Step<'_>) -> Result<(), AwsError> {
@@ -122,7 +147,15 @@ fn grants_only(statement: &Value, source: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_lambda::operation::get_policy::GetPolicyOutput;
+    use aws_sdk_lambda::operation::put_resource_policy::PutResourcePolicyOutput;
+    use aws_smithy_mocks::mock;
+
+    use super::super::State;
     use super::*;
+    use crate::aws::testing::every_service;
+    use crate::desired::testing::desired;
+    use crate::resource::Kind;
 
     #[test]
     fn only_the_webhook_may_invoke_the_function() {
@@ -149,5 +182,45 @@ mod tests {
             other[field] = value;
             assert!(!grants_only(&other, source), "{other}");
         }
+    }
+
+    /// A statement that somebody wrote into the function's policy, without an id beside ours.
+    #[tokio::test]
+    async fn a_statement_without_an_id_is_found_and_goes_with_one_call() {
+        let want = desired("name: flags\n").stage;
+        let api = rest_api::Id::of_new("abc".to_owned(), String::new(), rest_api::Secrets::default());
+        let source = want.source(&api);
+        let ours = json!({
+            "Sid": STATEMENT, "Effect": "Allow", "Action": ACTION, "Principal": {"Service": PRINCIPAL},
+            "Resource": want.names.function_arn(), "Condition": {"ArnLike": {"AWS:SourceArn": source}},
+        });
+        let theirs = json!({"Effect": "Allow", "Principal": "*", "Action": ACTION, "Resource": "*"});
+        let found = json!({ "Statement": [theirs, ours.clone()] }).to_string();
+        let get = mock!(aws_sdk_lambda::Client::get_policy)
+            .then_output(move || GetPolicyOutput::builder().policy(&found).build());
+        let put = mock!(aws_sdk_lambda::Client::put_resource_policy)
+            .match_requests(move |input| {
+                let policy: Value = serde_json::from_str(input.policy().unwrap()).unwrap();
+                policy["Statement"] == json!([ours])
+            })
+            .then_output(|| PutResourcePolicyOutput::builder().build());
+        let aws = every_service(&[&get, &put]);
+        let (permission, others) = want.permissions(&api, &aws).await.unwrap();
+        assert_eq!(
+            (permission, &others[..]),
+            (Permission::Granted, &[NAMELESS.to_owned()][..])
+        );
+        let had = State {
+            other_permissions: others,
+            ..want.state.clone()
+        };
+        let needs = Needs {
+            api,
+            function: String::new(),
+            delivery_stream: String::new(),
+        };
+        let step = Step::new(&aws, Kind::Stage, "prod");
+        want.repair_permissions(&had, &needs, &step).await.unwrap();
+        assert_eq!(put.num_calls(), 1);
     }
 }

@@ -11,6 +11,8 @@ use crate::aws::ErrorKind;
 use crate::aws::testing::{Seen, aws};
 use crate::desired::testing::desired;
 
+mod exposure;
+
 fn json(state: &State) -> serde_json::Value {
     serde_json::to_value(state).unwrap()
 }

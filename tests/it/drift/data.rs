@@ -1,18 +1,13 @@
-//! What is done by hand to the bucket, the stream and the delivery stream.
+//! What is done by hand to the stream and the delivery stream.
 
 use aws_config::SdkConfig;
 use aws_sdk_firehose::types::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, DataFormatConversionConfiguration,
-    DeliveryStreamType, ExtendedS3DestinationConfiguration, ExtendedS3DestinationUpdate,
-    ProcessingConfiguration, Processor, ProcessorType,
+    DeliveryStreamType, EncryptionConfiguration, ExtendedS3DestinationConfiguration,
+    ExtendedS3DestinationUpdate, KmsEncryptionConfig, ProcessingConfiguration, Processor, ProcessorType,
+    S3BackupMode, S3DestinationUpdate,
 };
 use aws_sdk_kinesis::types::{EncryptionType, ScalingType};
-use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
-    LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
-};
 
 use super::{Drift, NAME};
 
@@ -27,153 +22,32 @@ const CONVERSION: [&str; 7] = [
     "conversion.table",
 ];
 
-const BUCKET: &str = "it-drift-000000000000-us-east-1";
+/// How a delivery stream is replaced. The stream's tag keeps when nothing delivered: from before it is deleted until the next one
+/// is ACTIVE.
+const REPLACED: [&str; 4] = [
+    "AddTagsToStream",
+    "DeleteDeliveryStream",
+    "CreateDeliveryStream",
+    "AddTagsToStream",
+];
 
 pub(super) struct Clients {
-    s3: aws_sdk_s3::Client,
     kinesis: aws_sdk_kinesis::Client,
     firehose: aws_sdk_firehose::Client,
 }
 
 impl Clients {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
         Self {
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
             kinesis: aws_sdk_kinesis::Client::new(config),
             firehose: aws_sdk_firehose::Client::new(config),
         }
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {
-        let mut drifts = self.bucket_access();
-        drifts.extend(self.bucket());
-        drifts.push(self.versioning());
-        drifts.extend(self.stream());
+        let mut drifts = self.stream();
         drifts.extend(self.delivery_stream());
         drifts
-    }
-
-    fn bucket_access(&self) -> Vec<Drift<'_>> {
-        vec![
-            Drift::new(
-                "bucket",
-                [
-                    "public_access.block_acls",
-                    "public_access.block_policy",
-                    "public_access.ignore_acls",
-                    "public_access.restrict_buckets",
-                ],
-                ["PUT /it-drift-000000000000-us-east-1/?publicAccessBlock"],
-                async {
-                    let call = self.s3.delete_public_access_block().bucket(BUCKET);
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "bucket",
-                ["policy.Statement", "policy.Version"],
-                ["PUT /it-drift-000000000000-us-east-1/?policy"],
-                async {
-                    let call = self.s3.delete_bucket_policy().bucket(BUCKET);
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "bucket",
-                ["policy.Statement[0].Action"],
-                ["PUT /it-drift-000000000000-us-east-1/?policy"],
-                async {
-                    let policy = self.s3.get_bucket_policy().bucket(BUCKET).send().await.unwrap();
-                    let policy = policy.policy().unwrap().replace("s3:*", "s3:GetObject");
-                    let call = self.s3.put_bucket_policy().bucket(BUCKET).policy(policy);
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "bucket",
-                ["object_ownership"],
-                ["PUT /it-drift-000000000000-us-east-1/?ownershipControls"],
-                async {
-                    let rule =
-                        OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter);
-                    let controls = OwnershipControls::builder().rules(rule.build().unwrap());
-                    let call = self.s3.put_bucket_ownership_controls().bucket(BUCKET);
-                    let call = call.ownership_controls(controls.build().unwrap());
-                    call.send().await.unwrap();
-                },
-            ),
-        ]
-    }
-
-    fn bucket(&self) -> Vec<Drift<'_>> {
-        vec![
-            Drift::new(
-                "bucket",
-                ["encryption.algorithm", "encryption.bucket_key"],
-                ["PUT /it-drift-000000000000-us-east-1/?encryption"],
-                async {
-                    let call = self.s3.put_bucket_encryption().bucket(BUCKET);
-                    let call = call.server_side_encryption_configuration(by_kms());
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "bucket",
-                [
-                    "lifecycle.abort_uploads_days",
-                    "lifecycle.expire_days",
-                    "lifecycle.expire_prefix",
-                    "lifecycle.expire_versions_days",
-                    "lifecycle.other_rules",
-                ],
-                ["PUT /it-drift-000000000000-us-east-1/?lifecycle"],
-                async {
-                    let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(1);
-                    let rule = LifecycleRule::builder()
-                        .id("somebody's")
-                        .status(ExpirationStatus::Enabled)
-                        .filter(LifecycleRuleFilter::builder().prefix("").build())
-                        .abort_incomplete_multipart_upload(abort.build());
-                    let rules = BucketLifecycleConfiguration::builder().rules(rule.build().unwrap());
-                    let call = self.s3.put_bucket_lifecycle_configuration().bucket(BUCKET);
-                    let call = call.lifecycle_configuration(rules.build().unwrap());
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "bucket",
-                ["tags.team", "tags.extra"],
-                ["PUT /it-drift-000000000000-us-east-1/?tagging"],
-                async {
-                    let tags = [
-                        ("managed-by", "split-pipeline"),
-                        ("split-pipeline", NAME),
-                        ("extra", ""),
-                    ];
-                    let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build().unwrap());
-                    let tagging = Tagging::builder().set_tag_set(Some(tags.to_vec()));
-                    let call = self.s3.put_bucket_tagging().bucket(BUCKET);
-                    call.tagging(tagging.build().unwrap()).send().await.unwrap();
-                },
-            ),
-        ]
-    }
-
-    fn versioning(&self) -> Drift<'_> {
-        Drift::new(
-            "bucket",
-            ["versioning"],
-            ["PUT /it-drift-000000000000-us-east-1/?versioning"],
-            async {
-                let suspended = VersioningConfiguration::builder()
-                    .status(BucketVersioningStatus::Suspended)
-                    .build();
-                let call = self.s3.put_bucket_versioning().bucket(BUCKET);
-                let call = call.versioning_configuration(suspended);
-                call.send().await.unwrap();
-            },
-        )
     }
 
     fn stream(&self) -> Vec<Drift<'_>> {
@@ -200,6 +74,11 @@ impl Clients {
                     call.retention_period_hours(48).send().await.unwrap();
                 },
             ),
+            Drift::new("stream", ["policy"], ["DeleteResourcePolicy"], async move {
+                let (arn, policy) = for_another_account(NAME);
+                let call = kinesis.put_resource_policy().resource_arn(arn);
+                call.policy(policy).send().await.unwrap();
+            }),
             Drift::new("stream", ["shards"], ["UpdateShardCount"], async move {
                 let call = kinesis
                     .update_shard_count()
@@ -231,6 +110,7 @@ impl Clients {
                         "buffer_mib",
                         "buffer_seconds",
                         "compression",
+                        "encryption_key",
                         "error_log",
                         "error_prefix",
                         "prefix",
@@ -258,15 +138,10 @@ impl Clients {
                     &["error_log", "processors", "source", "source_role"],
                 ]
                 .concat(),
-                // The stream's tag keeps when nothing delivered: from before it is deleted until the next one is ACTIVE.
-                [
-                    "AddTagsToStream",
-                    "DeleteDeliveryStream",
-                    "CreateDeliveryStream",
-                    "AddTagsToStream",
-                ],
+                REPLACED,
                 self.another_source(),
             ),
+            Drift::new("delivery_stream", ["backup"], REPLACED, self.a_second_copy()),
         ]
     }
 
@@ -290,6 +165,7 @@ impl Clients {
                     .build(),
             )
             .compression_format(CompressionFormat::Gzip)
+            .encryption_configuration(by_theirs())
             .data_format_conversion_configuration(
                 DataFormatConversionConfiguration::builder()
                     .enabled(false)
@@ -297,6 +173,26 @@ impl Clients {
             )
             .cloud_watch_logging_options(CloudWatchLoggingOptions::builder().enabled(false).build())
             .processing_configuration(processing.build());
+        let call = firehose.update_destination().delivery_stream_name(NAME);
+        let call = call
+            .current_delivery_stream_version_id(described.version_id())
+            .destination_id(described.destinations()[0].destination_id());
+        let call = call.extended_s3_destination_update(destination.build());
+        call.send().await.unwrap();
+    }
+
+    /// Lets Firehose keep a copy of every record in somebody's bucket.
+    async fn a_second_copy(&self) {
+        let firehose = &self.firehose;
+        let described = firehose.describe_delivery_stream().delivery_stream_name(NAME);
+        let described = described.send().await.unwrap();
+        let described = described.delivery_stream_description().unwrap();
+        let backup = S3DestinationUpdate::builder()
+            .bucket_arn("arn:aws:s3:::somebodys")
+            .role_arn("arn:aws:iam::000000000000:role/somebodys");
+        let destination = ExtendedS3DestinationUpdate::builder()
+            .s3_backup_mode(S3BackupMode::Enabled)
+            .s3_backup_update(backup.build());
         let call = firehose.update_destination().delivery_stream_name(NAME);
         let call = call
             .current_delivery_stream_version_id(described.version_id())
@@ -351,6 +247,12 @@ impl Clients {
     }
 }
 
+fn by_theirs() -> EncryptionConfiguration {
+    let key = KmsEncryptionConfig::builder().awskms_key_arn("arn:aws:kms:us-east-1:111111111111:key/theirs");
+    let encryption = EncryptionConfiguration::builder().kms_encryption_config(key.build().unwrap());
+    encryption.build()
+}
+
 fn lambda() -> Processor {
     Processor::builder()
         .r#type(ProcessorType::Lambda)
@@ -358,11 +260,14 @@ fn lambda() -> Processor {
         .unwrap()
 }
 
-/// Encryption by a key that KMS manages for S3.
-pub(crate) fn by_kms() -> ServerSideEncryptionConfiguration {
-    let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::AwsKms);
-    let rule =
-        ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default.build().unwrap());
-    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
-    rules.build().unwrap()
+/// The ARN of a stream, and a policy by which another account reads it.
+pub(crate) fn for_another_account(name: &str) -> (String, String) {
+    let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{name}");
+    let actions = r#"["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"]"#;
+    let statement = format!(
+        r#"{{"Sid": "All", "Effect": "Allow", "Principal": {{"AWS": "arn:aws:iam::111111111111:root"}},
+            "Action": {actions}, "Resource": "{arn}"}}"#
+    );
+    let policy = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
+    (arn, policy)
 }

@@ -1,0 +1,89 @@
+//! Changing the function: its configuration, its code and its reserved concurrency, each by a call of its own.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::Runtime;
+
+use super::{Function, State};
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::resource::{Step, ready};
+
+impl Function {
+    /// Whether one call has to change the configuration.
+    pub(super) fn configuration_differs(&self, had: &State) -> bool {
+        let want = &self.state;
+        had.runtime != want.runtime
+            || had.role != want.role
+            || had.memory_mib != want.memory_mib
+            || had.timeout_seconds != want.timeout_seconds
+            || had.environment != want.environment
+            || had.defaults != want.defaults
+            || had.failed_update != want.failed_update
+    }
+
+    /// Waits until a change is made; one that AWS gave up is an error.
+    async fn changed(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let have = ready(self, &(), step).await?;
+        match have.state.failed_update {
+            None => Ok(()),
+            Some(why) => Err(AwsError::own("lambda", ErrorKind::Unusable, why)),
+        }
+    }
+
+    pub(super) async fn update_configuration(&self, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
+        let update = async || {
+            let request = || {
+                let call = step
+                    .aws
+                    .lambda
+                    .update_function_configuration()
+                    .function_name(&self.name);
+                let call = call
+                    .runtime(Runtime::from(self.state.runtime.as_str()))
+                    .role(&self.state.role);
+                let call = call
+                    .memory_size(self.state.memory_mib)
+                    .timeout(self.state.timeout_seconds);
+                let call = call.environment(self.environment());
+                self.state.defaults.restore(&had.defaults, call).send()
+            };
+            step.aws.call("lambda:UpdateFunctionConfiguration", request).await
+        };
+        step.settle(update).await?;
+        self.changed(step).await
+    }
+
+    pub(super) async fn update_code(&self, step: &Step<'_>) -> Result<(), AwsError> {
+        let zip = self.zip()?;
+        let update = async || {
+            let request = || {
+                let call = step.aws.lambda.update_function_code().function_name(&self.name);
+                call.architectures(self.architecture())
+                    .zip_file(Blob::new(zip))
+                    .send()
+            };
+            step.aws.call("lambda:UpdateFunctionCode", request).await
+        };
+        step.settle(update).await?;
+        self.changed(step).await
+    }
+
+    pub(super) async fn reserve(&self, aws: &Aws) -> Result<(), AwsError> {
+        if let Some(reserved) = self.state.reserved_concurrency {
+            let request = || {
+                let call = aws.lambda.put_function_concurrency().function_name(&self.name);
+                call.reserved_concurrent_executions(reserved).send()
+            };
+            return aws.call("lambda:PutFunctionConcurrency", request).await.map(drop);
+        }
+        let request = || {
+            aws.lambda
+                .delete_function_concurrency()
+                .function_name(&self.name)
+                .send()
+        };
+        aws.call("lambda:DeleteFunctionConcurrency", request)
+            .await
+            .found()
+            .map(drop)
+    }
+}
