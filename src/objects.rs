@@ -15,7 +15,7 @@ mod spilled;
 
 pub use spilled::{
     BucketOwnership, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject, SpilledPile, Unclaimed,
-    UnclaimedReason, spilled,
+    UnclaimedReason, spilled, spilled_pile,
 };
 
 /// How much a bucket holds.

@@ -22,7 +22,7 @@ use crate::desired::Desired;
 use crate::moment;
 use crate::names::{GAPS_TAG, Names};
 use crate::objects;
-use crate::objects::{BucketOwnership, SpilledPile, Unclaimed, UnclaimedReason};
+use crate::objects::{BucketOwnership, SpilledPile};
 use crate::observe::Snapshot;
 use crate::resource::{Kind, Observed, Phase, Resource as _, Step, is_ours};
 use crate::resources::delivery_stream::DeliveryStream;
@@ -68,11 +68,11 @@ impl Undelivered {
     /// Looks at the bucket for what was spilled, and adds it to the gaps.
     pub async fn look(aws: &Aws, spec: &Spec, names: &Names, gaps: &KnownGaps) -> Result<Self, AwsError> {
         let (bucket, ownership) = (names.bucket(spec), BucketOwnership::of(spec));
-        let spilled = objects::spilled(aws, &bucket, spec.name.as_str(), ownership).await?;
-        let names_none = |it: &&Unclaimed| it.reason == UnclaimedReason::NamesNoPipeline;
+        let pile = objects::spilled_pile(aws, &bucket, spec.name.as_str(), ownership);
+        let (spilled, unclaimed) = pile.await?;
         Ok(Self {
-            spilled: spilled.pile(),
-            unclaimed: spilled.unclaimed.iter().filter(names_none).count(),
+            spilled,
+            unclaimed,
             bucket,
             ..Self::of_gaps(gaps)
         })

@@ -103,18 +103,27 @@ pub struct SpilledPile {
     pub newest: SystemTime,
 }
 
-impl Spilled {
-    /// Summarizes this pipeline's spilled objects; none if there are no objects.
-    pub fn pile(&self) -> Option<SpilledPile> {
-        let written = || self.objects.iter().map(|object| object.written);
-        Some(SpilledPile {
-            objects: self.objects.len(),
-            bytes: moment::total(self.objects.iter().map(|object| object.bytes)),
-            oldest: written().min()?,
-            newest: written().max()?,
-        })
+impl SpilledPile {
+    fn of(object: &SpilledObject) -> Self {
+        Self {
+            objects: 1,
+            bytes: object.bytes,
+            oldest: object.written,
+            newest: object.written,
+        }
     }
 
+    fn with(self, other: &Self) -> Self {
+        Self {
+            objects: self.objects + other.objects,
+            bytes: self.bytes.saturating_add(other.bytes),
+            oldest: self.oldest.min(other.oldest),
+            newest: self.newest.max(other.newest),
+        }
+    }
+}
+
+impl Spilled {
     /// The command that moves the objects without a pipeline in their keys to this pipeline; none if there are no such objects.
     pub fn claim_command(&self, bucket: &str, pipeline: &str) -> Option<String> {
         let mut days = BTreeSet::new();
@@ -157,42 +166,86 @@ pub async fn spilled(
     pipeline: &str,
     ownership: BucketOwnership,
 ) -> Result<Spilled, AwsError> {
-    let prefixes = match ownership {
-        BucketOwnership::Pipeline => vec![SPILL_PREFIX.to_owned()],
-        // The rest may be any number of objects of others.
-        BucketOwnership::User => vec![spill_prefix(pipeline), format!("{SPILL_PREFIX}dt=")],
-    };
     let mut spilled = Spilled::default();
-    for prefix in prefixes {
-        let listed = for_each(aws, bucket, &prefix, |object| {
-            spilled.add(object, pipeline, ownership);
-        });
-        listed.await.found()?;
-    }
+    for_each_found(aws, bucket, pipeline, ownership, |found| match found {
+        Found::Spilled(object) => spilled.objects.push(object),
+        Found::Unclaimed(object) => spilled.unclaimed.push(object),
+    })
+    .await?;
     spilled
         .objects
         .sort_by(|one, other| (one.written, &one.key).cmp(&(other.written, &other.key)));
     Ok(spilled)
 }
 
-impl Spilled {
-    fn add(&mut self, object: Object, pipeline: &str, ownership: BucketOwnership) {
+/// Summarizes what a pipeline's handler spilled, without holding the objects: how much it is, and how many objects name no
+/// pipeline.
+pub async fn spilled_pile(
+    aws: &Aws,
+    bucket: &str,
+    pipeline: &str,
+    ownership: BucketOwnership,
+) -> Result<(Option<SpilledPile>, usize), AwsError> {
+    let (mut pile, mut name_none) = (None, 0);
+    for_each_found(aws, bucket, pipeline, ownership, |found| match found {
+        Found::Spilled(object) => {
+            let one = SpilledPile::of(&object);
+            pile = Some(
+                pile.take()
+                    .map_or(one.clone(), |pile: SpilledPile| pile.with(&one)),
+            );
+        }
+        Found::Unclaimed(object) => {
+            name_none += usize::from(object.reason == UnclaimedReason::NamesNoPipeline);
+        }
+    })
+    .await?;
+    Ok((pile, name_none))
+}
+
+/// An object that concerns a pipeline.
+enum Found {
+    Spilled(SpilledObject),
+    Unclaimed(Unclaimed),
+}
+
+async fn for_each_found(
+    aws: &Aws,
+    bucket: &str,
+    pipeline: &str,
+    ownership: BucketOwnership,
+    mut each: impl FnMut(Found),
+) -> Result<(), AwsError> {
+    let prefixes = match ownership {
+        BucketOwnership::Pipeline => vec![SPILL_PREFIX.to_owned()],
+        // The rest may be any number of objects of others.
+        BucketOwnership::User => vec![spill_prefix(pipeline), format!("{SPILL_PREFIX}dt=")],
+    };
+    for prefix in prefixes {
+        let listed = for_each(aws, bucket, &prefix, |object| {
+            if let Some(found) = Found::new(object, pipeline, ownership) {
+                each(found);
+            }
+        });
+        listed.await.found()?;
+    }
+    Ok(())
+}
+
+impl Found {
+    fn new(object: Object, pipeline: &str, ownership: BucketOwnership) -> Option<Self> {
         let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
         let key = object.key.unwrap_or_default();
-        let reason = match Owner::of(&key, pipeline, ownership) {
-            Owner::Other => return,
-            Owner::Unknown(reason) => reason,
-            Owner::Pipeline => {
-                self.objects.push(SpilledObject {
-                    bytes: u64::try_from(bytes).unwrap_or_default(),
-                    // S3 always says when it stored an object.
-                    written: written.unwrap_or(SystemTime::UNIX_EPOCH),
-                    key,
-                });
-                return;
-            }
-        };
-        self.unclaimed.push(Unclaimed { key, reason });
+        match Owner::of(&key, pipeline, ownership) {
+            Owner::Other => None,
+            Owner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
+            Owner::Pipeline => Some(Self::Spilled(SpilledObject {
+                bytes: u64::try_from(bytes).unwrap_or_default(),
+                // S3 always says when it stored an object.
+                written: written.unwrap_or(SystemTime::UNIX_EPOCH),
+                key,
+            })),
+        }
     }
 }
 

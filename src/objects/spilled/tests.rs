@@ -122,7 +122,8 @@ async fn the_pile_is_of_this_pipeline_alone_and_oldest_first() {
         oldest: at(100),
         newest: at(300),
     };
-    assert_eq!(own.pile(), Some(pile));
+    let piled = async |ownership| spilled_pile(&aws, "b", "flags", ownership).await.unwrap();
+    assert_eq!(piled(BucketOwnership::Pipeline).await, (Some(pile), 0));
     let unclaimed: Vec<_> = own.unclaimed.iter().map(|it| (&*it.key, it.reason)).collect();
     assert_eq!(unclaimed, [("spill/notes.txt", UnclaimedReason::NotFromHandler)]);
     assert_eq!(own.claim_command("b", "flags"), None);
@@ -134,7 +135,7 @@ async fn the_pile_is_of_this_pipeline_alone_and_oldest_first() {
         oldest: at(100),
         newest: at(200),
     };
-    assert_eq!(users.pile(), Some(pile));
+    assert_eq!(piled(BucketOwnership::User).await, (Some(pile), 1));
     assert_eq!(users.unclaimed.len(), 1);
     assert_eq!(
         users.claim_command("b", "flags").unwrap(),
@@ -148,10 +149,10 @@ async fn objects_of_several_days_are_moved_by_one_command() {
         ("spill/dt=2026-01-31/a-0123456789abcdef.ndjson.gz", 10, 300),
         ("spill/dt=2026-02-01/a-0123456789abcdef.ndjson.gz", 10, 300),
     ]);
-    let users = spilled(&aws(&[], &[&rule]), "b", "flags", BucketOwnership::User)
-        .await
-        .unwrap();
-    assert_eq!(users.pile(), None);
+    let aws = aws(&[], &[&rule]);
+    let users = spilled(&aws, "b", "flags", BucketOwnership::User).await.unwrap();
+    let piled = spilled_pile(&aws, "b", "flags", BucketOwnership::User).await;
+    assert_eq!(piled.unwrap(), (None, 2));
     assert_eq!(
         users.claim_command("b", "flags").unwrap(),
         "aws s3 mv s3://b/spill/ s3://b/spill/flags/ --recursive --exclude '*' --include 'dt=*'"
