@@ -246,7 +246,10 @@ async fn what_is_no_row_is_counted_apart() {
     assert_eq!((result.copied, result.misfits, result.objects.len()), (1, 2, 2));
 
     // So it is of what no record can hold, when spilled impressions are sent again.
-    let large = format!("[\"{}\"]\n", "x".repeat(1024 * 1024));
+    let large = format!(
+        "{{\"key\":\"k\",\"split\":\"s\",\"time\":[\"{}\"]}}\n",
+        "x".repeat(1024 * 1024)
+    );
     let bucket = spilled(&large);
     let s3 = bucket.rules();
     let aws = self::aws(&[], &s3.each_ref());

@@ -10,6 +10,7 @@ use aws_sdk_apigateway::operation::create_stage::CreateStageOutput;
 use aws_sdk_apigateway::operation::delete_deployment::DeleteDeploymentOutput;
 use aws_sdk_apigateway::operation::delete_resource::DeleteResourceOutput;
 use aws_sdk_apigateway::operation::get_deployments::GetDeploymentsOutput;
+use aws_sdk_apigateway::operation::get_export::GetExportOutput;
 use aws_sdk_apigateway::operation::get_resources::GetResourcesOutput;
 use aws_sdk_apigateway::operation::get_rest_apis::GetRestApisOutput;
 use aws_sdk_apigateway::operation::get_stages::GetStagesOutput;
@@ -17,6 +18,7 @@ use aws_sdk_apigateway::operation::put_integration::{PutIntegrationInput, PutInt
 use aws_sdk_apigateway::operation::put_method::PutMethodOutput;
 use aws_sdk_apigateway::operation::update_rest_api::UpdateRestApiOutput;
 use aws_sdk_apigateway::operation::update_stage::UpdateStageOutput;
+use aws_sdk_apigateway::primitives::Blob;
 use aws_sdk_apigateway::types::{
     AccessLogSettings, Deployment, Integration, Method, MethodSetting, PatchOperation, Resource, RestApi,
     Stage,
@@ -118,6 +120,22 @@ impl World {
                 other => panic!("{other} cannot be patched here"),
             }
         }
+    }
+
+    /// What the deployed API calls, which is what its resources call.
+    fn export(&self) -> Value {
+        let methods = |resource: &Resource| {
+            let methods = resource.resource_methods().into_iter().flatten();
+            let methods = methods.map(|(name, method)| {
+                let uri = method.method_integration().and_then(Integration::uri);
+                let integration = json!({"x-amazon-apigateway-integration": {"uri": uri}});
+                (name.to_lowercase(), integration)
+            });
+            methods.collect::<serde_json::Map<_, _>>()
+        };
+        let paths = self.resources.iter();
+        let paths = paths.map(|it| (it.path().unwrap().to_owned(), Value::Object(methods(it))));
+        json!({"paths": paths.collect::<serde_json::Map<_, _>>()})
     }
 
     fn permit(&mut self, input: &AddPermissionInput) {
@@ -251,8 +269,12 @@ impl Gateway {
 
     fn stage(&self) -> Vec<Rule> {
         let (list, create, update) = (self.clone(), self.clone(), self.clone());
-        let (policy, permit) = (self.clone(), self.clone());
+        let (policy, permit, export) = (self.clone(), self.clone(), self.clone());
         vec![
+            mock!(Client::get_export).then_output(move || {
+                let exported = export.world(|world| world.export().to_string());
+                GetExportOutput::builder().body(Blob::new(exported)).build()
+            }),
             mock!(Client::get_stages).then_output(move || {
                 let all = list.world(|world| world.stages.clone());
                 GetStagesOutput::builder().set_item(Some(all)).build()

@@ -10,6 +10,7 @@ use aws_sdk_kinesis::operation::delete_stream::{DeleteStreamError, DeleteStreamO
 use aws_sdk_kinesis::operation::describe_stream_summary::{
     DescribeStreamSummaryError, DescribeStreamSummaryOutput,
 };
+use aws_sdk_kinesis::operation::get_resource_policy::GetResourcePolicyOutput;
 use aws_sdk_kinesis::operation::increase_stream_retention_period::IncreaseStreamRetentionPeriodOutput;
 use aws_sdk_kinesis::operation::list_tags_for_stream::{ListTagsForStreamError, ListTagsForStreamOutput};
 use aws_sdk_kinesis::operation::remove_tags_from_stream::RemoveTagsFromStreamOutput;
@@ -134,6 +135,8 @@ impl Kinesis {
     fn looks(&self) -> Vec<Rule> {
         let (summary, tags) = (self.clone(), self.clone());
         vec![
+            mock!(Client::get_resource_policy)
+                .then_output(|| GetResourcePolicyOutput::builder().policy("").build().unwrap()),
             mock!(Client::describe_stream_summary).then_compute_response(move |_| summary.describe()),
             mock!(Client::list_tags_for_stream).then_compute_response(move |_| tags.list_tags()),
         ]
