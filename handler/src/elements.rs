@@ -69,6 +69,9 @@ pub fn parse_within<'a>(
         budget,
         each: size_of::<Impression<'_>>() + beside_each,
     };
+    // To skip a value that is not an impression's field, `serde_json` keeps a byte for each bracket that is open.
+    let brackets = [b'[', b'{'].map(|bracket| memchr::memchr_iter(bracket, text.as_bytes()).count());
+    splitter.budget.memory.hold(brackets.iter().sum())?;
     let start = text.trim_start_matches(WHITESPACE);
     let pushed = match start.strip_prefix('[') {
         Some(inside) => splitter.push_all(inside),
@@ -103,9 +106,24 @@ pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
 #[must_use]
 pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
-        return Cow::Owned(json.replace(['\r', '\n'], " "));
+        let mut bytes = json.into_owned().into_bytes();
+        blank_newlines(&mut bytes);
+        // One ASCII character in place of another leaves UTF-8 what it is.
+        let line = String::from_utf8(bytes);
+        return Cow::Owned(
+            line.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        );
     }
     json
+}
+
+/// Makes spaces of newlines.
+pub(crate) fn blank_newlines(json: &mut [u8]) {
+    for byte in json {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
 }
 
 /// Says where a text ceases to be JSON.
@@ -247,7 +265,8 @@ fn object<'a>(
     budget: &mut Budget,
 ) -> Result<(&'a str, Result<Impression<'a>, Reason>), Unread> {
     let (mut key, mut split) = (None, None);
-    let mut kept = Kept::new(fields);
+    let most = budget.memory.left();
+    let mut kept = Kept::new(fields, most);
     // Of a name that occurs twice the last counts, as with most readers of JSON.
     let raw = for_each_field(text, budget, |field| {
         if field.is_named("key") {
@@ -255,9 +274,11 @@ fn object<'a>(
         } else if field.is_named("split") {
             split = field.is_string().then_some(field.value);
         }
-        kept.push(field);
-        Ok(())
+        kept.push(field)
     })?;
+    if raw.len() > most && memchr::memchr2(b'\r', b'\n', raw.as_bytes()).is_some() {
+        return Err(Unread::Refused(DecodeError::Memory));
+    }
     let impression = match (key, split) {
         (None, _) => Err(Reason::NoKey),
         (_, None) => Err(Reason::NoSplit),

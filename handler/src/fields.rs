@@ -41,12 +41,9 @@ pub(crate) fn project_within<'a>(
     fields: &Fields,
     budget: &mut Budget,
 ) -> Result<Cow<'a, str>, Unread> {
-    let mut kept = Kept::new(fields);
+    let mut kept = Kept::new(fields, budget.memory.left());
     if kept.copy.is_some() {
-        let object = for_each_field(impression, budget, |field| {
-            kept.push(field);
-            Ok(())
-        })?;
+        let object = for_each_field(impression, budget, |field| kept.push(field))?;
         let is_all = object.len() == impression.trim_end_matches(WHITESPACE).len();
         is_all.then_some(()).ok_or(Unread::Unfit)?;
     }
@@ -57,22 +54,24 @@ pub(crate) fn project_within<'a>(
 pub(crate) struct Kept<'f> {
     /// The names to keep and what is kept so far; absent where all is.
     copy: Option<(&'f [String], String)>,
+    /// The most bytes that may be kept.
+    most: usize,
 }
 
 impl<'f> Kept<'f> {
-    /// Starts without any field.
-    pub(crate) fn new(fields: &'f Fields) -> Self {
+    /// Starts without any field, to keep so many bytes at most.
+    pub(crate) fn new(fields: &'f Fields, most: usize) -> Self {
         let copy = match fields {
             Fields::All => None,
             Fields::Keep(names) => Some((names.as_slice(), String::new())),
         };
-        Self { copy }
+        Self { copy, most }
     }
 
     /// Adds the impression's next field, if it is one to keep.
-    pub(crate) fn push(&mut self, field: &Field<'_>) {
+    pub(crate) fn push(&mut self, field: &Field<'_>) -> Result<(), Unread> {
         let Some((names, kept)) = &mut self.copy else {
-            return;
+            return Ok(());
         };
         if names.iter().any(|name| field.is_named(name)) {
             if kept.is_empty() {
@@ -81,10 +80,14 @@ impl<'f> Kept<'f> {
             } else {
                 kept.push(',');
             }
+            if kept.len() + field.raw_name.len() + field.value.len() >= self.most {
+                return Err(Unread::Refused(DecodeError::Memory));
+            }
             kept.push_str(field.raw_name);
             kept.push(':');
             kept.push_str(field.value);
         }
+        Ok(())
     }
 
     /// Returns what is kept of an impression, all of whose fields were there.

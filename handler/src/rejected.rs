@@ -2,12 +2,15 @@
 //!
 //! Must not keep a list: a body can have thirty million of them in two bytes each, in a function with little memory.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::elements::single_line;
+use crate::elements::blank_newlines;
+
+/// How much of an element with newlines is copied at once.
+const PIECE: usize = 64 * 1024;
 
 /// What makes an element no impression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +51,7 @@ impl Rejected {
         let file = self
             .file
             .get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::fast()));
-        let (reason, element) = (reason.text(), single_line(raw.into()));
-        if let Err(error) = writeln!(file, "{{\"reason\":\"{reason}\",\"element\":{element}}}") {
+        if let Err(error) = write(file, reason, raw) {
             self.error = Some(error);
         }
         self.count += 1;
@@ -81,6 +83,23 @@ impl Rejected {
     }
 }
 
+/// Writes an element as a line, piece by piece if it has newlines, since it can be all of a body.
+fn write(file: &mut impl Write, reason: Reason, raw: &str) -> io::Result<()> {
+    write!(file, "{{\"reason\":\"{}\",\"element\":", reason.text())?;
+    if memchr::memchr2(b'\r', b'\n', raw.as_bytes()).is_none() {
+        file.write_all(raw.as_bytes())?;
+    } else {
+        let mut line = Vec::new();
+        for piece in raw.as_bytes().chunks(PIECE) {
+            line.clear();
+            line.extend_from_slice(piece);
+            blank_newlines(&mut line);
+            file.write_all(&line)?;
+        }
+    }
+    file.write_all(b"}\n")
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
@@ -105,6 +124,23 @@ mod tests {
         let file = rejected.into_file().unwrap().unwrap();
         GzDecoder::new(&*file).read_to_string(&mut have).unwrap();
         assert_eq!(have, want);
+    }
+
+    #[test]
+    fn an_element_is_one_line_however_long_it_is() {
+        for length in [PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            let mut rejected = Rejected::default();
+            let raw = format!("[{}1\r\n]", "\n".repeat(length));
+            rejected.push(Reason::NotAnObject, &raw);
+            let mut have = String::new();
+            let file = rejected.into_file().unwrap().unwrap();
+            GzDecoder::new(&*file).read_to_string(&mut have).unwrap();
+            let element = raw.replace(['\r', '\n'], " ");
+            assert_eq!(
+                have,
+                format!("{{\"reason\":\"not an object\",\"element\":{element}}}\n")
+            );
+        }
     }
 
     #[test]

@@ -22,8 +22,9 @@ fuzz_target!(|input: (u16, bool, &str)| {
         Fields::All
     };
     check_elements(text);
-    let Ok(elements) = parse(text, &fields) else { return };
+    let Ok(mut elements) = parse(text, &fields) else { return };
     let number_fields = if size % 2 == 0 { vec!["time".to_owned()] } else { Vec::new() };
+    // Misfits become the last of the impressions.
     let packed = pack(&mut elements.impressions, u32::from(size % 1001), &number_fields);
     assert!(packed.oversized.iter().all(|line| line.len() + 1 > MAX_RECORD_BYTES));
     let mut have = Vec::new();

@@ -167,7 +167,9 @@ fn every_stored_line_is_an_impression() {
 /// Parses with so much memory, and returns how many impressions there were and how much is left.
 fn parse_with(bytes: usize, text: &str, fields: &Fields) -> Result<(usize, usize), DecodeError> {
     let mut budget = Budget::unlimited();
-    budget.memory = Memory::of(bytes);
+    // What is held for brackets beside.
+    let brackets = text.bytes().filter(|byte| b"[{".contains(byte)).count();
+    budget.memory = Memory::of(bytes + brackets);
     let elements = parse_within(text, fields, &mut budget, 10)?;
     assert!(elements.impressions.capacity() <= bytes / (size_of::<Impression<'_>>() + 10));
     Ok((elements.impressions.len(), budget.memory.left()))
@@ -301,5 +303,25 @@ fn nothing_is_read_on_after_the_deadline() {
         assert!(looked_at < 1024 * 1024 + 2 * element.len(), "{looked_at}");
         let few = format!("[{element},{element}]");
         assert_eq!(parse_until(in_ms(0), &few, &Fields::All).0, Ok(2));
+    }
+}
+
+#[test]
+fn what_is_read_with_care_takes_no_more_memory_than_there_is() {
+    let (key, x) = (r#""key":"a","split":"b""#, "x".repeat(10_000));
+    let nested = "[".repeat(10_000);
+    let fields = Fields::Keep(vec!["x".to_owned()]);
+    // A value of many brackets, one to keep, and one that becomes a line.
+    for (text, fields) in [
+        (nested, &Fields::All),
+        (format!(r#"[{{{key},"x":"{x}"}}]"#), &fields),
+        (format!(r#"[{{{key}, "x":"{x}"}}]"#), &fields),
+        (format!("[{{{key},\n\"x\":\"{x}\"}}]"), &Fields::All),
+        (format!("{{{key},\n\"x\":\"{x}\"}}"), &Fields::All),
+    ] {
+        let mut budget = Budget::unlimited();
+        budget.memory = Memory::of(9_999);
+        let have = parse_within(&text, fields, &mut budget, 0).unwrap_err();
+        assert_eq!(have, DecodeError::Memory, "{}", &text[..20]);
     }
 }
