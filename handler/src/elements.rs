@@ -70,11 +70,11 @@ pub fn parse_within<'a>(
         each: size_of::<Impression<'_>>() + beside_each,
     };
     // To skip a value that is not an impression's field, `serde_json` keeps a byte for each bracket that is open.
-    let brackets = [b'[', b'{'].map(|bracket| memchr::memchr_iter(bracket, text.as_bytes()).count());
-    splitter.budget.memory.hold(brackets.iter().sum())?;
+    let [arrays, objects] = [b'[', b'{'].map(|bracket| memchr::memchr_iter(bracket, text.as_bytes()).count());
+    splitter.budget.memory.hold(arrays + objects)?;
     let start = text.trim_start_matches(WHITESPACE);
     let pushed = match start.strip_prefix('[') {
-        Some(inside) => splitter.push_all(inside),
+        Some(inside) => splitter.push_all(inside, objects),
         None => splitter.push_only(start),
     };
     match pushed {
@@ -163,9 +163,9 @@ impl From<Unread> for Stop {
 }
 
 impl<'a> Splitter<'a, '_> {
-    /// Takes the elements of an array, from behind its bracket to the end of the text.
-    fn push_all(&mut self, text: &'a str) -> Result<(), Stop> {
-        self.make_room(text);
+    /// Takes the elements of an array, from behind its bracket to the end of the text, in which there are so many objects.
+    fn push_all(&mut self, text: &'a str, objects: usize) -> Result<(), Stop> {
+        self.make_room(objects);
         let mut rest = text.trim_start_matches(WHITESPACE);
         let mut is_first = true;
         while !rest.starts_with(']') || !is_first {
@@ -206,8 +206,7 @@ impl<'a> Splitter<'a, '_> {
     }
 
     /// Allocates the list of impressions once: one that grows is there twice while it is copied.
-    fn make_room(&mut self, text: &str) {
-        let objects = memchr::memchr_iter(b'{', text.as_bytes()).count();
+    fn make_room(&mut self, objects: usize) {
         let most = objects.min(self.budget.most_impressions(self.each));
         self.elements.impressions.reserve_exact(most);
     }
