@@ -38,7 +38,10 @@ const ANSWERED: [(&str, &str); 10] = [
 
 /// Actions whose resources the linter does not know: AWS checks `logs:DescribeLogGroups` against the log groups of the
 /// account and region, and the Kinesis ones against the stream that the call names.
-const ON_RESOURCES_ALL_THE_SAME: [&str; 3] = [
+const ON_RESOURCES_ALL_THE_SAME: [&str; 6] = [
+    "kinesis:DeleteResourcePolicy",
+    "kinesis:DisableEnhancedMonitoring",
+    "kinesis:GetResourcePolicy",
     "kinesis:UpdateShardCount",
     "kinesis:UpdateStreamMode",
     "logs:DescribeLogGroups",
