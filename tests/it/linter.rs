@@ -47,6 +47,9 @@ const ON_RESOURCES_ALL_THE_SAME: [&str; 6] = [
     "logs:DescribeLogGroups",
 ];
 
+/// An action that is newer than the linter, which looks at nothing else once it finds one that it does not know.
+const NEWER: &str = "\"lambda:PutResourcePolicy\",";
+
 /// What the linter finds in a policy: issues, and what they are about.
 fn findings(policy: &Value) -> Vec<Value> {
     let environment = installed("parliament", &["parliament==1.6.4", "setuptools==80.9.0"]);
@@ -59,7 +62,7 @@ fn findings(policy: &Value) -> Vec<Value> {
         .spawn()
         .unwrap();
     let mut stdin = linter.stdin.take().unwrap();
-    write!(stdin, "{policy}").unwrap();
+    write!(stdin, "{}", policy.to_string().replace(NEWER, "")).unwrap();
     drop(stdin);
     let output = linter.wait_with_output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
