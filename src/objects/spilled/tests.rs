@@ -75,6 +75,16 @@ fn only_what_the_handler_named_is_the_pipelines() {
             not_from_handler,
             not_from_handler,
         ),
+        (
+            "spill/flags/dt=2026-01-31/r\u{1b}[2J-0123456789abcdef.ndjson.gz",
+            not_from_handler,
+            not_from_handler,
+        ),
+        (
+            "spill/dt=2026-01-31/a'b-0123456789abcdef.ndjson.gz",
+            not_from_handler,
+            Owner::Other,
+        ),
         ("spill/flags/notes.txt", not_from_handler, not_from_handler),
         ("spill/flags2/notes.txt", not_from_handler, Owner::Other),
         ("spill/notes.txt", not_from_handler, Owner::Other),
