@@ -117,8 +117,12 @@ impl Replaying<'_> {
                 ObjectOutcome::Gone => {}
                 ObjectOutcome::Stored => match self.delete(&object.key).await {
                     Ok(()) => self.result.objects.push(object.key.clone()),
+                    Err(source) if concerns_all(&source) => {
+                        let (bucket, key) = (self.place.bucket.clone(), object.key.clone());
+                        return Err(ReplayError::NotDeleted { bucket, key, source });
+                    }
                     Err(error) => {
-                        self.keep_sent(&object.key, error)?;
+                        self.keep_sent(&object.key, &error);
                         undeleted += 1;
                         if self.result.objects.is_empty() && undeleted == MOST_UNDELETED {
                             self.leave("S3 deletes none of them", &spilled[index + 1..]);
@@ -145,19 +149,10 @@ impl Replaying<'_> {
     }
 
     /// Names an object that was sent, and is still there.
-    fn keep_sent(&mut self, key: &str, error: AwsError) -> Result<(), ReplayError> {
-        let bucket = &self.place.bucket;
-        if concerns_all(&error) {
-            return Err(ReplayError::NotDeleted {
-                bucket: bucket.clone(),
-                key: key.to_owned(),
-                source: error,
-            });
-        }
+    fn keep_sent(&mut self, key: &str, error: &AwsError) {
         self.result.hints.extend(error.hints());
-        self.result.hints.push(delete_hint(bucket, key));
+        self.result.hints.push(delete_hint(&self.place.bucket, key));
         self.skip(key, format!("sent again, but it could not be deleted: {error}"));
-        Ok(())
     }
 
     fn skip(&mut self, key: &str, why: String) {

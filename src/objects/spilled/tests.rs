@@ -75,16 +75,6 @@ fn only_what_the_handler_named_is_the_pipelines() {
             not_from_handler,
             not_from_handler,
         ),
-        (
-            "spill/flags/dt=2026-01-31/r\u{1b}[2J-0123456789abcdef.ndjson.gz",
-            not_from_handler,
-            not_from_handler,
-        ),
-        (
-            "spill/dt=2026-01-31/a'b-0123456789abcdef.ndjson.gz",
-            not_from_handler,
-            Owner::Other,
-        ),
         ("spill/flags/notes.txt", not_from_handler, not_from_handler),
         ("spill/flags2/notes.txt", not_from_handler, Owner::Other),
         ("spill/notes.txt", not_from_handler, Owner::Other),
@@ -102,6 +92,28 @@ fn only_what_the_handler_named_is_the_pipelines() {
     ] {
         assert_eq!(Owner::of(key, "flags", Pipeline), in_own, "{key}");
         assert_eq!(Owner::of(key, "flags", User), in_users, "{key}");
+    }
+}
+
+#[test]
+fn a_request_id_has_no_character_that_the_handler_writes_a_dash_for() {
+    let name = |id: &str| is_handlers_name(&format!("{id}-0123456789abcdef.ndjson.gz"));
+    for id in ["8f1c2d3e-0000-4000-8000-AaZz09", "r", "-", "--b0"] {
+        assert!(name(id), "{id}");
+    }
+    for id in [
+        "",
+        "a/b",
+        "a b",
+        "a'b",
+        "$(x)",
+        "r\u{1b}[2J",
+        "é",
+        "a\n",
+        "a.b",
+        "a_b",
+    ] {
+        assert!(!name(id), "{id}");
     }
 }
 
