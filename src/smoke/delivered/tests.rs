@@ -1,6 +1,8 @@
 //! Unit tests of finding impressions in S3.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
@@ -8,6 +10,9 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::Object;
 use aws_smithy_mocks::{MockResponse, Rule, mock};
+use futures_util::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -135,11 +140,17 @@ async fn an_interruption_ends_the_search_between_two_objects() {
     let interrupt = CancellationToken::new();
     let interrupting = interrupt.clone();
     rules[1] = mock!(aws_sdk_s3::Client::get_object).then_compute_output(move |_| {
-        // All of them are on their way by now.
-        interrupting.cancel();
-        GetObjectOutput::builder()
-            .body(ByteStream::from_static(b"a\n"))
-            .build()
+        let (mut parts, interrupting) = (vec![Bytes::from_static(b"a\n")], interrupting.clone());
+        let body = stream::poll_fn(move |_| {
+            let part = parts.pop().map(|part| Ok::<_, Infallible>(Frame::data(part)));
+            if part.is_none() {
+                // All of the object is there by now.
+                interrupting.cancel();
+            }
+            Poll::Ready(part)
+        });
+        let body = ByteStream::from_body_1_x(StreamBody::new(body));
+        GetObjectOutput::builder().body(body).build()
     });
     let aws = aws(&[], &rules.each_ref()).with_interrupt(interrupt);
     let mut search = Search::start(&aws, area(), &["a".to_owned()]).await.unwrap();
