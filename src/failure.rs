@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::apply::Report;
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
-use crate::foreign::{self, shell_word};
+use crate::foreign;
 use crate::local::LocalError;
-use crate::replay::ReplayError;
+use crate::replay::{ReplayError, delete_hint};
 use crate::spec::SpecError;
 
 /// How a command that did not fail ends.
@@ -196,10 +196,7 @@ impl From<ReplayError> for Failure {
             ReplayError::Aws(source) => Self::from(source),
             ReplayError::Stopped { source, .. } => of(source)
                 .hint("run `split-pipeline replay` again: it continues with the objects that are left"),
-            ReplayError::NotDeleted { bucket, key, source } => of(source).hint(format!(
-                "`aws s3 rm {}` deletes it; otherwise the next `replay` sends the same impressions again",
-                shell_word(&format!("s3://{bucket}/{key}"))
-            )),
+            ReplayError::NotDeleted { bucket, key, source } => of(source).hint(delete_hint(&bucket, &key)),
             ReplayError::Copy(source) => {
                 of(source).hint("run the same command again: the same span gives the same objects")
             }

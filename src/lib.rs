@@ -61,3 +61,8 @@ pub mod table;
 pub mod traffic;
 pub mod ui;
 pub mod undelivered;
+
+/// Counts what unit tests allocate: each runs in a process of its own.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATED: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

@@ -11,6 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::foreign::shell_word;
 use crate::names::Names;
 use crate::objects::{BucketOwnership, SPILLED_EXTENSION};
 use crate::prefixes;
@@ -96,6 +97,12 @@ pub enum ReplayError {
     /// Copying from the stream failed.
     #[error("copying from the stream: {0}")]
     Copy(#[source] AwsError),
+}
+
+/// What to do about a spilled object that was sent again, and is still there.
+pub fn delete_hint(bucket: &str, key: &str) -> String {
+    let object = shell_word(&format!("s3://{bucket}/{key}"));
+    format!("`aws s3 rm {object}` deletes it; otherwise the next `replay` sends the same impressions again")
 }
 
 /// What was written to S3 directly.

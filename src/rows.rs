@@ -2,7 +2,7 @@
 //!
 //! Must not look anything up: bytes in, bytes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::record::Field;
 use parquet::schema::types::Type;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use self::untrusted::{Budget, Untrusted, check_footer, check_pages};
@@ -60,45 +60,68 @@ impl Cell {
     }
 }
 
-/// The fields of an object, however often a name is there.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+/// An impression in JSON as a row.
+#[derive(Debug, Default)]
+pub struct JsonRow {
+    /// The row.
+    pub row: Row,
+    /// Its columns whose value is no string in JSON.
+    pub not_strings: BTreeSet<String>,
+}
 
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Fields<'de>;
+/// Reads the row of an object, and holds nothing of the fields that are no columns: whoever wrote the object may have written
+/// millions.
+struct ReadRow<'a>(&'a [Column]);
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
+impl<'de> DeserializeSeed<'de> for ReadRow<'_> {
+    type Value = JsonRow;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<JsonRow, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReadRow<'_> {
+    type Value = JsonRow;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonRow, A::Error> {
+        let mut read = JsonRow::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let name = name.to_lowercase();
+            let Some(column) = self.0.iter().find(|column| column.name == name) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = map.next_value::<&RawValue>()?;
+            if value.get() == "null" {
+                continue;
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
+            let cell = Cell::new(column, value).ok_or_else(|| A::Error::custom("a value without a place"))?;
+            if !value.get().starts_with('"') {
+                read.not_strings.insert(name.clone());
+            }
+            if read.row.insert(name, cell).is_some() {
+                return Err(A::Error::custom("a column twice"));
             }
         }
-        deserializer.deserialize_map(All)
+        Ok(read)
     }
 }
 
 /// The row of an impression in JSON; none where it is no object, or has a value that its column has no place for, or two.
+pub fn json_row(columns: &[Column], impression: &str) -> Option<JsonRow> {
+    let mut json = serde_json::Deserializer::from_str(impression);
+    let read = ReadRow(columns).deserialize(&mut json).ok()?;
+    json.end().ok().map(|()| read)
+}
+
+/// As [`json_row`], the row alone.
 pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
-    let Fields(fields) = serde_json::from_str(impression).ok()?;
-    let mut row = Row::new();
-    for (name, value) in fields {
-        let name = name.to_lowercase();
-        let Some(column) = columns.iter().find(|column| column.name == name) else {
-            continue;
-        };
-        if value.get() != "null" && row.insert(name, Cell::new(column, value)?).is_some() {
-            return None;
-        }
-    }
-    Some(row)
+    json_row(columns, impression).map(|read| read.row)
 }
 
 /// The rows of a Parquet file.

@@ -1,6 +1,7 @@
 //! The lines of an object, however it is compressed: one of them in memory at a time, and no more of them than its caps allow.
 
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use flate2::read::MultiGzDecoder;
 use zip::ZipReadOptions;
@@ -97,7 +98,7 @@ pub fn gzipped(object: &[u8], caps: Caps) -> Lines<Gzip<'_>> {
 pub fn for_each(object: &[u8], caps: Caps, mut each: impl FnMut(&str)) -> Result<(), ReadError> {
     match object {
         [0x1f, 0x8b, ..] => texts(gzipped(object, caps), &mut each).map(drop),
-        [b'P', b'K', 3, 4, ..] => zipped(object, caps, &mut each),
+        [b'P', b'K', 3, 4, ..] => zipped(object, caps, &Cell::new(0), &mut each),
         [0xff, 6, 0, 0, b's', b'N', ..] => {
             let text = snap::read::FrameDecoder::new(object);
             texts(Lines::new(text, caps.inflated, caps.line), &mut each).map(drop)
@@ -120,20 +121,67 @@ fn texts<R: Read>(mut lines: Lines<R>, each: &mut impl FnMut(&str)) -> Result<u6
     Ok(lines.read())
 }
 
+/// What an entry of an archive counts for beside its text: a decompressor is set up for each.
+const ENTRY_BYTES: u64 = 4 * 1024;
+
+/// What is read of an archive beside its entries and its directory: its end is looked for.
+const END_BYTES: u64 = 1024 * 1024;
+
+/// An archive, of whose bytes no more are read than there are in it and in its directory, each once: entries can be of the same
+/// bytes, and inflate to nothing.
+struct Archive<'a> {
+    object: Cursor<&'a [u8]>,
+    /// How many bytes were read, by every reader of the archive.
+    read: &'a Cell<u64>,
+}
+
+impl Archive<'_> {
+    fn most(&self) -> u64 {
+        2 * self.object.get_ref().len() as u64 + END_BYTES
+    }
+}
+
+impl Read for Archive<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read.get() > self.most() {
+            return Err(ReadError::malformed("not valid ZIP: its entries overlap").into());
+        }
+        let read = self.object.read(buffer)?;
+        self.read.set(self.read.get() + read as u64);
+        Ok(read)
+    }
+}
+
+impl Seek for Archive<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.object.seek(to)
+    }
+}
+
 /// The entries of an archive, whose directory is walked rather than held: it can have millions. All of them count against one
-/// cap, since entries can be of the same bytes.
-fn zipped(object: &[u8], caps: Caps, each: &mut impl FnMut(&str)) -> Result<(), ReadError> {
-    let archive = ZipIterable::try_new(Cursor::new(object), Config::default());
-    let mut archive = archive.map_err(io::Error::from)?;
-    let body = Cursor::new(object);
+/// cap, and what was read of the archive is counted.
+fn zipped(object: &[u8], caps: Caps, read: &Cell<u64>, each: &mut impl FnMut(&str)) -> Result<(), ReadError> {
+    let reader = || Archive {
+        object: Cursor::new(object),
+        read,
+    };
+    let mut archive = ZipIterable::try_new(reader(), Config::default()).map_err(io::Error::from)?;
     let mut files = archive
-        .files_with_reader(body, ZipReadOptions::default())
+        .files_with_reader(reader(), ZipReadOptions::default())
         .map_err(io::Error::from)?;
-    let mut left = caps.inflated;
+    let too_large = ReadError::TooLarge {
+        what: Excess::Inflated,
+        limit: caps.inflated,
+    };
+    // The first entry may have all of the cap.
+    let mut left = caps.inflated.saturating_add(ENTRY_BYTES);
     while let Some(file) = files.next() {
         let file = file.map_err(io::Error::from)?;
-        let read = texts(Lines::new(file, left, caps.line), each);
-        left -= read.map_err(|error| whole(error, caps))?;
+        let Some(rest) = left.checked_sub(ENTRY_BYTES) else {
+            return Err(too_large);
+        };
+        let inflated = texts(Lines::new(file, rest, caps.line), each);
+        left = rest - inflated.map_err(|error| whole(error, caps))?;
     }
     Ok(())
 }

@@ -307,8 +307,10 @@ fn is_handlers_name(name: &str) -> bool {
         return false;
     };
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    // The handler writes a `-` in place of anything else.
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !request.is_empty()
-        && !request.contains('/')
+        && request.bytes().all(is_safe)
         && unique.len() == UNIQUE_DIGITS
         && unique.bytes().all(is_hex)
 }

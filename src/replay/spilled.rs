@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chunks::{Counted, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, Place, ReplayError, Written, broken};
+use super::{Mode, Place, ReplayError, Written, broken, delete_hint};
 use crate::aws::wait::GRACE;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
@@ -33,6 +33,10 @@ const REFUSES_RECORD: [&str; 3] = [
     "SerializationException",
     "ValidationException",
 ];
+
+/// How many objects that cannot be deleted are sent while none could be: then the credentials may not delete, and every object
+/// would be sent twice.
+const MOST_UNDELETED: usize = 3;
 
 /// What became of one object.
 enum ObjectOutcome {
@@ -95,6 +99,7 @@ struct Replaying<'a> {
 
 impl Replaying<'_> {
     async fn all(&mut self, spilled: &[SpilledObject]) -> Result<(), ReplayError> {
+        let mut undeleted = 0;
         for (index, object) in spilled.iter().enumerate() {
             let progress = format!(
                 "sending spilled objects again: {} of {}",
@@ -110,21 +115,44 @@ impl Replaying<'_> {
             let outcome = self.one(object).await.map_err(stopped)?;
             match outcome {
                 ObjectOutcome::Gone => {}
-                ObjectOutcome::Stored => {
-                    self.delete(&object.key).await?;
-                    self.result.objects.push(object.key.clone());
-                }
+                ObjectOutcome::Stored => match self.delete(&object.key).await {
+                    Ok(()) => self.result.objects.push(object.key.clone()),
+                    Err(source) if concerns_all(&source) => {
+                        let (bucket, key) = (self.place.bucket.clone(), object.key.clone());
+                        return Err(ReplayError::NotDeleted { bucket, key, source });
+                    }
+                    Err(error) => {
+                        self.keep_sent(&object.key, &error);
+                        undeleted += 1;
+                        if self.result.objects.is_empty() && undeleted == MOST_UNDELETED {
+                            self.leave("S3 deletes none of them", &spilled[index + 1..]);
+                            break;
+                        }
+                    }
+                },
                 ObjectOutcome::Kept(why) => self.skip(&object.key, why),
                 ObjectOutcome::Hopeless(why) => {
                     self.skip(&object.key, why.clone());
-                    for rest in &spilled[index + 1..] {
-                        self.skip(&rest.key, "not tried: the stream accepts no records".to_owned());
-                    }
+                    self.leave("the stream accepts no records", &spilled[index + 1..]);
                     break;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Names objects that are not tried.
+    fn leave(&mut self, why: &str, rest: &[SpilledObject]) {
+        for object in rest {
+            self.skip(&object.key, format!("not tried: {why}"));
+        }
+    }
+
+    /// Names an object that was sent, and is still there.
+    fn keep_sent(&mut self, key: &str, error: &AwsError) {
+        self.result.hints.extend(error.hints());
+        self.result.hints.push(delete_hint(&self.place.bucket, key));
+        self.skip(key, format!("sent again, but it could not be deleted: {error}"));
     }
 
     fn skip(&mut self, key: &str, why: String) {
@@ -254,7 +282,7 @@ impl Replaying<'_> {
     }
 
     /// Deletes an object that is stored elsewhere, even after an interruption: otherwise it would be sent twice.
-    async fn delete(&self, key: &str) -> Result<(), ReplayError> {
+    async fn delete(&self, key: &str) -> Result<(), AwsError> {
         if self.mode == Mode::DryRun {
             return Ok(());
         }
@@ -263,12 +291,7 @@ impl Replaying<'_> {
             &self.place.bucket,
         );
         let request = || aws.s3.delete_object().bucket(bucket).key(key).send();
-        let deleted = aws.call("s3:DeleteObject", request).await;
-        deleted.map(|_| ()).map_err(|source| ReplayError::NotDeleted {
-            bucket: bucket.clone(),
-            key: key.to_owned(),
-            source,
-        })
+        aws.call("s3:DeleteObject", request).await.map(drop)
     }
 }
 

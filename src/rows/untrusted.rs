@@ -16,11 +16,22 @@ use super::thrift::{Kind, Reader};
 /// The longest metadata at the end of a file: what is made of it takes up to some 25 times as much memory.
 const MAX_FOOTER_BYTES: usize = 8 * 1024 * 1024;
 
+/// The most columns. A pipeline's table has no more than names of fields fit into the 4 KB of a function's environment, and the
+/// library sets up 34 KB for each.
+const MAX_COLUMNS: usize = 1024;
+
 /// The most columns of all row groups together. A pipeline's table has some dozens, and a file a hundred groups at most.
 const MAX_COLUMN_CHUNKS: usize = 64 * 1024;
 
 /// The most rows. Firehose gathers 128 MiB of JSON, and an impression has 20 bytes at least.
 const MAX_ROWS: u64 = 8 * 1024 * 1024;
+
+/// The most cells, which are looked at one by one however few bytes they take: as many as 128 MiB of JSON has names, at least
+/// four bytes each.
+const MAX_CELLS: u64 = 32 * 1024 * 1024;
+
+/// The longest name of a column that Glue takes. The library copies the name for each cell.
+const MAX_NAME_BYTES: u64 = 255;
 
 /// What the library keeps of each value of a dictionary beside its bytes.
 const DICTIONARY_VALUE_BYTES: u64 = 40;
@@ -79,24 +90,27 @@ impl Budget {
     }
 }
 
+fn at_most(what: &'static str, limit: u64, count: u64) -> Result<(), Untrusted> {
+    if count > limit {
+        return Err(Untrusted::TooMany { what, limit });
+    }
+    Ok(())
+}
+
 /// Checks that the metadata at the end of a file is small, flat and all there.
 pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
     let rest = file.strip_suffix(MAGIC).ok_or(Untrusted::Metadata)?;
     let (rest, length) = rest.split_last_chunk::<4>().ok_or(Untrusted::Metadata)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    if length > MAX_FOOTER_BYTES {
-        let limit = MAX_FOOTER_BYTES as u64;
-        return Err(Untrusted::TooMany {
-            what: "bytes of metadata",
-            limit,
-        });
-    }
+    at_most("bytes of metadata", MAX_FOOTER_BYTES as u64, length as u64)?;
     let start = rest.len().checked_sub(length).ok_or(Untrusted::Metadata)?;
-    let (mut elements, mut chunks) = (0, 0);
+    let (mut elements, mut chunks) = (0_u64, 0);
     Reader(&rest[start..]).fields(&mut |number, kind, footer| match number {
         2 => {
             footer.list(kind, &mut |element| {
                 elements += 1;
+                // The first is the table.
+                at_most("columns", MAX_COLUMNS as u64, elements - 1)?;
                 check_element(element, elements == 1)
             })?;
             Ok(true)
@@ -123,16 +137,10 @@ fn check_element(element: &mut Reader<'_>, is_table: bool) -> Result<(), Untrust
 }
 
 /// Counts the columns of a row group, and the group itself.
-fn count_chunks(group: &mut Reader<'_>, chunks: &mut usize) -> Result<(), Untrusted> {
+fn count_chunks(group: &mut Reader<'_>, chunks: &mut u64) -> Result<(), Untrusted> {
     let mut count = || {
         *chunks += 1;
-        let limit = MAX_COLUMN_CHUNKS as u64;
-        (*chunks <= MAX_COLUMN_CHUNKS)
-            .then_some(())
-            .ok_or(Untrusted::TooMany {
-                what: "columns in row groups",
-                limit,
-            })
+        at_most("columns in row groups", MAX_COLUMN_CHUNKS as u64, *chunks)
     };
     count()?;
     group.fields(&mut |number, kind, group| {
@@ -160,16 +168,19 @@ pub(super) fn check_pages(
     {
         return Err(Untrusted::Nested);
     }
+    for column in columns {
+        at_most(
+            "bytes in the name of a column",
+            MAX_NAME_BYTES,
+            column.name().len() as u64,
+        )?;
+    }
     let mut rows = 0_u64;
     for group in metadata.row_groups() {
         let group_rows = u64::try_from(group.num_rows()).map_err(|_| Untrusted::Metadata)?;
         rows = rows.saturating_add(group_rows);
-        if rows > MAX_ROWS {
-            return Err(Untrusted::TooMany {
-                what: "rows",
-                limit: MAX_ROWS,
-            });
-        }
+        at_most("rows", MAX_ROWS, rows)?;
+        at_most("cells", MAX_CELLS, rows.saturating_mul(columns.len() as u64))?;
         for column in group.columns() {
             let range = range(
                 column

@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use crate::objects::content::{Caps, ReadError};
 use crate::objects::lines;
 use crate::results::Smoke;
-use crate::rows::{self, PARQUET_MAGIC, Row, row};
+use crate::rows::{self, JsonRow, PARQUET_MAGIC, Row, json_row};
 use crate::table::{BIGINT, Column};
 
 /// What becomes of impressions on their way.
@@ -101,16 +100,12 @@ impl Sent {
         let Shape::Rows(columns) = &self.shape else {
             return None;
         };
-        let mut row = row(columns, json)?;
-        let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
-            return None;
-        };
+        let JsonRow {
+            mut row,
+            not_strings: mut left_out,
+        } = json_row(columns, json)?;
         let is_number = |name: &str| columns.iter().any(|it| it.name == name && it.kind == BIGINT);
-        let others = fields.iter().filter(|(_, value)| !value.is_string());
-        let others = others.map(|(name, _)| name.to_lowercase());
-        let left_out: LeftOut = others
-            .filter(|name| row.contains_key(name) && !is_number(name))
-            .collect();
+        left_out.retain(|name| !is_number(name));
         row.retain(|name, _| !left_out.contains(name));
         Some((left_out, row))
     }
@@ -200,6 +195,8 @@ impl Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ALLOCATED;
+    use crate::rows::row;
 
     fn columns() -> Vec<Column> {
         let column = |name: &str, kind| Column {
@@ -321,5 +318,29 @@ mod tests {
         let mut sent = sent(Shape::Rows(columns()), &[line]);
         let result = find(&mut sent, line, FoundIn::Spilled);
         assert_eq!(counts(&result), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_line_that_was_not_sent_takes_no_more_memory_than_its_text() {
+        let more = ["0,".repeat(1 << 18), r#""":0,"#.repeat(1 << 18)];
+        let line = format!(r#"{{"more":[{}0],{}"key":"b"}}"#, more[0], more[1]);
+        let mut sent = sent(Shape::Rows(columns()), &[r#"{"key":"a"}"#]);
+        let object = Bytes::from(line.clone());
+        ALLOCATED.reset_peak_usage();
+        let before = ALLOCATED.current_usage();
+        assert_eq!(sent.found_in(&object, Caps::DELIVERED).unwrap(), Found::new());
+        let taken = ALLOCATED.peak_usage() - before;
+        assert!(taken < 3 * line.len(), "{taken} for {}", line.len());
+        let same = line.replace(r#""b"}"#, r#""a"}"#);
+        assert_eq!(counts(&find(&mut sent, same, FoundIn::Spilled)), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_field_without_a_value_says_nothing_of_another_with_its_name() {
+        let mut sent = sent(Shape::Rows(columns()), &[r#"{"Key":null,"key":"a"}"#]);
+        let other = parquet(&[r#"{"key":"b"}"#]);
+        assert_eq!(counts(&find(&mut sent, other, FoundIn::Delivered)), [0, 0, 1, 0]);
+        let same = parquet(&[r#"{"key":"a"}"#]);
+        assert_eq!(counts(&find(&mut sent, same, FoundIn::Delivered)), [1, 0, 0, 0]);
     }
 }

@@ -32,6 +32,25 @@ fn zip(entries: &[&[u8]]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
+/// An archive whose directory names an entry again and again: text that is deflated to these bytes, and empty.
+fn zip_of_one(deflated: &[u8], times: u16) -> Vec<u8> {
+    let size = u32::try_from(deflated.len()).unwrap().to_le_bytes();
+    // Deflated, and of no date; the sum of nothing is nothing.
+    let about = [&[20, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &size, &[0; 4]].concat();
+    let file = [&b"PK\x03\x04"[..], &about, &[1, 0, 0, 0, b'a'], deflated].concat();
+    let entry = [&b"PK\x01\x02\x14\0"[..], &about, &[1], &[0; 17], b"a"].concat();
+    let directory = entry.repeat(times.into());
+    let counts = [times, times].map(u16::to_le_bytes).concat();
+    let places = [directory.len(), file.len()].map(|it| u32::try_from(it).unwrap().to_le_bytes());
+    let end = [&b"PK\x05\x06\0\0\0\0"[..], &counts, &places.concat(), &[0, 0]].concat();
+    [file, directory, end].concat()
+}
+
+/// A deflated text of so many blocks, all of them empty.
+fn empty_blocks(count: usize) -> Vec<u8> {
+    [[0, 0, 0, 0xff, 0xff].repeat(count), vec![1, 0, 0, 0xff, 0xff]].concat()
+}
+
 fn snappy(text: &[u8]) -> Vec<u8> {
     let mut snappy = snap::write::FrameEncoder::new(Vec::new());
     snappy.write_all(text).unwrap();
@@ -160,4 +179,40 @@ fn a_snappy_block_that_claims_to_be_huge_is_not_allocated() {
     // 4 GiB in five bytes.
     let object = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\0\0\0\x05\xff\xff\xff\xff\x0f";
     assert_eq!(why(object), "it inflates to more than 16 MiB");
+}
+
+#[test]
+fn an_archive_is_read_once_however_often_it_names_the_same_bytes() {
+    // 1,000 times 1 MiB that inflate to nothing.
+    let bomb = zip_of_one(&empty_blocks(200 * 1024), 1000);
+    let counted = |object: &[u8]| {
+        let read = Cell::new(0);
+        let ended = zipped(object, Caps::DELIVERED, &read, &mut |_| {});
+        (ended.map_err(|error| error.to_string()), read.get())
+    };
+    let (ended, read) = counted(&bomb);
+    assert_eq!(ended.unwrap_err(), "not valid ZIP: its entries overlap");
+    assert!(read <= 4 * MIB, "{read}");
+    let once = zip_of_one(&empty_blocks(200 * 1024), 1);
+    let (ended, read) = counted(&once);
+    assert_eq!(ended, Ok(()));
+    assert!(read <= once.len() as u64 + MIB / 8, "{read} of {}", once.len());
+}
+
+#[test]
+fn entries_without_text_count_against_the_cap_as_well() {
+    let object = zip_of_one(&empty_blocks(0), 600);
+    assert_eq!(why(&object), "it inflates to more than 2 MiB");
+    let fewer = zip_of_one(&empty_blocks(0), 500);
+    assert_eq!(read(&fewer).unwrap(), [] as [&str; 0]);
+}
+
+#[test]
+fn members_without_text_are_read_once() {
+    let members = [gzip(b"").repeat(10_000), gzip(b"a")].concat();
+    assert_eq!(read(&members).unwrap(), ["a"]);
+    let mut lines = gzipped(&members, CAPS);
+    while lines.next_line().unwrap().is_some() {}
+    assert_eq!(lines.read(), 1);
+    assert!(lines.text.get_ref().inner.0.get_ref().is_empty());
 }

@@ -95,6 +95,28 @@ fn only_what_the_handler_named_is_the_pipelines() {
     }
 }
 
+#[test]
+fn a_request_id_has_no_character_that_the_handler_writes_a_dash_for() {
+    let name = |id: &str| is_handlers_name(&format!("{id}-0123456789abcdef.ndjson.gz"));
+    for id in ["8f1c2d3e-0000-4000-8000-AaZz09", "r", "-", "--b0"] {
+        assert!(name(id), "{id}");
+    }
+    for id in [
+        "",
+        "a/b",
+        "a b",
+        "a'b",
+        "$(x)",
+        "r\u{1b}[2J",
+        "é",
+        "a\n",
+        "a.b",
+        "a_b",
+    ] {
+        assert!(!name(id), "{id}");
+    }
+}
+
 #[tokio::test]
 async fn the_pile_is_of_this_pipeline_alone_and_oldest_first() {
     let rule = bucket(&[

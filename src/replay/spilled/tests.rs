@@ -239,9 +239,46 @@ async fn what_was_stored_when_the_user_interrupted_is_deleted_and_no_more_is_sen
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_deleted_stops_everything() {
-    let bucket = bucket(&["a", "b"]);
+async fn an_object_that_cannot_be_deleted_is_named_and_the_others_are_replayed() {
+    let bucket = bucket(&["a", "b", "c"]);
     bucket.refuse("delete", &key("a"), "AccessDenied");
+    let (stream, calls) = stream(|_| None);
+    let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
+    assert_eq!(result.objects, ["b", "c"].map(key));
+    assert_eq!((result.delivered, *calls.lock().unwrap()), (3, 3));
+    let skipped = skipped(&result);
+    assert!(skipped.len() == 1 && skipped[0].0 == key("a"), "{skipped:?}");
+    let why = "sent again, but it could not be deleted: ";
+    assert!(skipped[0].1.starts_with(why), "{skipped:?}");
+    let command = format!("`aws s3 rm s3://b/{}`", key("a"));
+    assert!(
+        result.hints.iter().any(|hint| hint.starts_with(&command)),
+        "{:?}",
+        result.hints
+    );
+}
+
+#[tokio::test]
+async fn credentials_that_may_not_delete_do_not_send_everything_twice() {
+    let names = ["a", "b", "c", "d", "e"];
+    let bucket = bucket(&names);
+    for name in names {
+        bucket.refuse("delete", &key(name), "AccessDenied");
+    }
+    let (stream, calls) = stream(|_| None);
+    let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
+    let skipped = skipped(&result);
+    let keys: Vec<_> = skipped.iter().map(|(key, _)| *key).collect();
+    assert_eq!(keys, names.map(key));
+    assert!(skipped[2].1.starts_with("sent again, but"), "{skipped:?}");
+    assert_eq!(skipped[3].1, "not tried: S3 deletes none of them");
+    assert_eq!((result.delivered, *calls.lock().unwrap()), (3, 3));
+}
+
+#[tokio::test]
+async fn credentials_that_end_stop_everything() {
+    let bucket = bucket(&["a", "b"]);
+    bucket.refuse("delete", &key("a"), "ExpiredToken");
     let (stream, calls) = stream(|_| None);
     let aws = aws(&bucket, &stream);
     let place = place(BucketOwnership::Pipeline);

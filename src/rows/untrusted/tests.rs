@@ -57,12 +57,13 @@ fn list(kind: u8, elements: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// A file of one column of text.
+/// A file of one column of text, or of several that are all the same.
 struct File {
     /// 0 is uncompressed, 1 Snappy, 2 gzip.
     codec: i64,
     rows: i64,
     schema: Vec<Vec<u8>>,
+    columns: usize,
     pages: Vec<Vec<u8>>,
 }
 
@@ -70,11 +71,11 @@ fn table(children: i64) -> Vec<u8> {
     structure(&[(4, BINARY, binary(b"impression")), (5, I32, int(children))])
 }
 
-fn column() -> Vec<u8> {
+fn column(name: &[u8]) -> Vec<u8> {
     structure(&[
         (1, I32, int(6)),
         (3, I32, int(0)),
-        (4, BINARY, binary(b"key")),
+        (4, BINARY, binary(name)),
         (6, I32, int(0)),
     ])
 }
@@ -114,7 +115,8 @@ impl File {
         Self {
             codec,
             rows: 1,
-            schema: vec![table(1), column()],
+            schema: vec![table(1), column(b"key")],
+            columns: 1,
             pages,
         }
     }
@@ -134,7 +136,7 @@ impl File {
         ];
         let chunk = structure(&[(2, I64, int(4)), (3, STRUCT, structure(&metadata))]);
         let group = structure(&[
-            (1, LIST, list(STRUCT, &[chunk])),
+            (1, LIST, list(STRUCT, &vec![chunk; self.columns])),
             (2, I64, size),
             (3, I64, int(self.rows)),
         ]);
@@ -225,6 +227,26 @@ fn rows_that_are_too_many_or_not_there_are_refused() {
     assert_eq!(why(&file), "not valid Parquet");
     file.rows = -1;
     assert_eq!(why(&file), "not valid Parquet");
+}
+
+#[test]
+fn columns_that_are_too_many_or_have_long_names_are_refused() {
+    let with = |columns: usize, name: &[u8]| {
+        let mut file = File::new(0, vec![data_page(1, 0, 5, &plain(b"a"))]);
+        file.columns = columns;
+        file.schema = vec![column(name); columns + 1];
+        file.schema[0] = table(columns.try_into().unwrap());
+        file
+    };
+    assert_eq!(why(&with(1025, b"key")), "it has more than 1024 columns");
+    let (_, ended) = read_within(&with(1024, b"key").bytes(), MIB);
+    assert_eq!(ended, Ok(()));
+    let long = why(&with(1, &[b'k'; 256]));
+    assert_eq!(long, "it has more than 255 bytes in the name of a column");
+    // No page has a value of it, so it is the first to be refused.
+    let mut many = with(5, b"key");
+    many.rows = 8 << 20;
+    assert_eq!(why(&many), "it has more than 33554432 cells");
 }
 
 #[test]
