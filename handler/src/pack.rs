@@ -6,9 +6,10 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use crate::budget::{Budget, LARGEST_BATCH};
+use crate::characters::characters;
 use crate::decode::DecodeError;
 use crate::elements::Impression;
-use crate::fields::{Unread, for_each_field};
+use crate::fields::{Unread, for_each_field, longest};
 use crate::memory::Memory;
 use crate::settings::MAX_RECORD_KIB;
 
@@ -262,15 +263,16 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 /// No once `budget` has no fields left.
 fn fits(line: &str, number_fields: &[String], budget: &mut Budget) -> bool {
     let mut found = vec![false; number_fields.len()];
-    let read = for_each_field(line, budget, |field| {
-        let name = field.name.as_ref().ok_or(Unread::Unfit)?;
+    let read = for_each_field(line, longest(number_fields), budget, |field| {
+        field.has_text_as_name().then_some(()).ok_or(Unread::Unfit)?;
         let same = number_fields
             .iter()
-            .position(|field| name.eq_ignore_ascii_case(field));
+            .position(|name| field.is_named_in_any_case(name));
         let Some(found) = same.and_then(|field| found.get_mut(field)) else {
             return Ok(());
         };
-        let is_number = serde_json::from_str::<Option<i64>>(field.value).is_ok();
+        // That a string is no number, `serde_json` says with copies of the string.
+        let is_number = !field.is_string() && serde_json::from_str::<Option<i64>>(field.value).is_ok();
         let fits = is_number && !*found;
         *found = true;
         fits.then_some(()).ok_or(Unread::Unfit)
@@ -331,19 +333,19 @@ impl Record<'_> {
     }
 }
 
-/// Returns the partition key for an impression's `key`, given as JSON text.
-fn partition_key(key: &str) -> String {
-    let Ok(mut key) = serde_json::from_str::<String>(key) else {
-        // A lone surrogate is valid JSON and no text.
-        return random_key();
-    };
-    let mut units = 0;
-    let end = key.char_indices().find(|(_, character)| {
+/// Returns the partition key for an impression's `key`, given as JSON text, of which no more is read than the partition key takes.
+fn partition_key(json: &str) -> String {
+    let (mut key, mut units) = (String::with_capacity(json.len().min(MAX_PARTITION_KEY_BYTES)), 0);
+    for character in characters(json) {
+        let Ok(character) = character else {
+            // A lone surrogate is valid JSON and no text.
+            return random_key();
+        };
         units += character.len_utf16();
-        units > MAX_PARTITION_KEY
-    });
-    if let Some((end, _)) = end {
-        key.truncate(end);
+        if units > MAX_PARTITION_KEY {
+            break;
+        }
+        key.push(character);
     }
     if key.is_empty() { random_key() } else { key }
 }

@@ -192,6 +192,17 @@ fn single_records_are_keyed_by_the_impression() {
     assert_eq!(partition_key(&format!("\"{astral}\"")), "\u{1f600}".repeat(128));
     let exact = "x".repeat(256);
     assert_eq!(partition_key(&format!("\"{exact}\"")), exact);
+    let long = [
+        ("a", "a"),
+        (r"\u00e9", "é"),
+        (r"\ud83d\ude00", "\u{1f600}"),
+        ("漢", "漢"),
+    ];
+    for (escaped, character) in long {
+        let have = partition_key(&format!("\"{}\"", escaped.repeat(100_000)));
+        assert_eq!(have, character.repeat(256 / character.encode_utf16().count()));
+        assert_eq!(have.capacity(), MAX_PARTITION_KEY_BYTES);
+    }
     for fallback in [r#""""#, r#""\ud800""#] {
         assert_eq!(partition_key(fallback).len(), 16, "{fallback}");
     }
