@@ -259,7 +259,6 @@ fn log_group(
         state: log_group::State {
             retention_days,
             log_stream,
-            subscriptions: Vec::new(),
             left_alone: Vec::new(),
             age_days: None,
         },

@@ -111,8 +111,8 @@ pub fn shell_word(text: &str) -> String {
         let mut word = String::from("$'");
         for c in text.chars() {
             match c {
-                '\'' | '\\' => word.extend(['\\', c]),
-                _ if is_deceptive(c) => {
+                // In octal digits as well: a shell without this quoting then runs nothing of the text.
+                _ if is_deceptive(c) || matches!(c, '\'' | '\\') => {
                     let mut bytes = [0; 4];
                     // Three octal digits: a digit that follows belongs to the text.
                     word.extend(

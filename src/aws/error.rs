@@ -149,7 +149,9 @@ impl AwsError {
     /// Whether the call does not exist where it was made. It looks like a call that is denied, but whoever made it may be allowed
     /// everything: there is no action that could be.
     pub(super) fn is_unknown_call(&self) -> bool {
-        self.kind == ErrorKind::Denied && self.message.contains(UNKNOWN_CALL)
+        let code = self.code.as_deref().unwrap_or_default();
+        UNKNOWN_CODES.contains(&code)
+            || (self.kind == ErrorKind::Denied && self.message.contains(UNKNOWN_CALL))
     }
 
     /// What the user can do about it.
@@ -239,6 +241,9 @@ fn retry_after(seconds: &str) -> Option<Duration> {
 
 /// What AWS answers in a region whose endpoint does not know a call yet, such as those for URLs of Lambda functions.
 const UNKNOWN_CALL: &str = "Unable to determine service/operation name to be authorized";
+
+/// The codes by which services say the same: those with JSON, with forms, and S3.
+const UNKNOWN_CODES: [&str; 3] = ["UnknownOperationException", "InvalidAction", "NotImplemented"];
 
 /// Whose permissions come on top of IAM's, in accounts that use it.
 const LAKE_FORMATION: &str = "Lake Formation";

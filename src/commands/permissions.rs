@@ -22,6 +22,11 @@ pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Ex
         (session.spec.clone(), session.names.clone())
     };
     let apis = if args.ephemeral {
+        context.ui.note(&format!(
+            "each ephemeral pipeline has a REST API of its own, so the policy names all REST APIs in {}: use an account or region \
+             without others",
+            session.aws.region
+        ));
         RestApis::OfRegion
     } else {
         rest_apis(&session).await?

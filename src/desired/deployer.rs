@@ -84,8 +84,7 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names, apis: &RestApis)
     let needs = needs.iter().filter(|_| looks);
     let mut statements: Vec<_> = needs.filter_map(|needs| needs.statement(purposes)).collect();
     if purposes.contains(&Purpose::Smoke) {
-        let objects = format!("{}/*", names.bucket_arn(&names.bucket(spec)));
-        statements.push(allow("FindImpressions", &["s3:GetObject"], &objects));
+        statements.push(find_impressions(spec, names));
         if let BucketEncryption::Key(key) = &spec.delivery.encryption {
             statements.push(use_key("ReadImpressions", key, "s3", &["kms:Decrypt"], names));
         }
@@ -117,11 +116,7 @@ pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names, apis: &RestApis)
 /// what was spilled.
 fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
     let bucket = names.bucket_arn(&names.bucket(spec));
-    let mut spilled = vec![format!("{bucket}/{}*", spill_prefix(&names.function()))];
-    if !spec.delivery.existing_bucket {
-        // What older handlers spilled names no pipeline.
-        spilled.push(format!("{bucket}/{SPILL_PREFIX}dt=*"));
-    }
+    let spilled = spilled(spec, names);
     let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
     let through_stream = [
         "kinesis:AddTagsToStream",
@@ -142,6 +137,25 @@ fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
     let keys = ["kms:Decrypt", "kms:GenerateDataKey"];
     statements.extend(use_own_keys(spec, names, &keys, &keys));
     statements
+}
+
+/// The objects that the pipeline's handler spilled.
+fn spilled(spec: &Spec, names: &Names) -> Vec<String> {
+    let bucket = names.bucket_arn(&names.bucket(spec));
+    let mut spilled = vec![format!("{bucket}/{}*", spill_prefix(&names.function()))];
+    if !spec.delivery.existing_bucket {
+        // What older handlers spilled names no pipeline.
+        spilled.push(format!("{bucket}/{SPILL_PREFIX}dt=*"));
+    }
+    spilled
+}
+
+/// To find what was sent, delivered or spilled.
+fn find_impressions(spec: &Spec, names: &Names) -> Value {
+    let bucket = names.bucket_arn(&names.bucket(spec));
+    let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
+    let objects: Vec<_> = [delivered].into_iter().chain(spilled(spec, names)).collect();
+    allow_on("FindImpressions", &["s3:GetObject"], &objects)
 }
 
 /// A statement on several resources.
@@ -356,7 +370,6 @@ fn log_groups(names: &Names) -> Needs {
         make: &[
             "logs:CreateLogGroup",
             "logs:CreateLogStream",
-            "logs:DeleteSubscriptionFilter",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
             "logs:UntagResource",

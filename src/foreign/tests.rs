@@ -114,6 +114,9 @@ fn a_shell_hands_on_the_text_and_runs_nothing() {
     let word = shell_word(&hostile);
     assert!(!word.chars().any(is_deceptive), "{word}");
     assert_eq!(through_shell("bash", &word), hostile.as_bytes(), "{word}");
+    // A shell that does not know this quoting shows another word, and runs nothing of it.
+    let word = shell_word("x\u{200b}'; echo run #");
+    assert_eq!(word.matches('\'').count(), 2, "{word}");
 }
 
 /// Texts that have everything that deceives and everything that a format minds.

@@ -12,7 +12,6 @@ use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
 use super::{for_each, written_at};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::foreign::shell_word;
-use crate::moment;
 use crate::spec::Spec;
 
 /// What the names of spilled objects end with: they are gzipped NDJSON.

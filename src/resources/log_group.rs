@@ -31,8 +31,6 @@ pub struct State {
     pub retention_days: Option<i32>,
     /// The log stream that has to be there because its writer does not make it.
     pub log_stream: Option<String>,
-    /// Filters that send its lines elsewhere, maybe to another account: none.
-    pub subscriptions: Vec<String>,
     /// What somebody else makes of its lines; not compared.
     #[serde(skip)]
     pub left_alone: Vec<String>,
@@ -89,8 +87,7 @@ impl Resource for LogGroup {
         let state = State {
             retention_days: group.retention_in_days(),
             log_stream,
-            subscriptions,
-            left_alone: additions(group),
+            left_alone: additions(group, subscriptions),
             age_days: group.creation_time().and_then(days_since),
         };
         Ok(Some(Observed {
@@ -112,7 +109,6 @@ impl Resource for LogGroup {
         let state = State {
             retention_days: None,
             log_stream: None,
-            subscriptions: Vec::new(),
             left_alone: Vec::new(),
             age_days: Some(0),
         };
@@ -126,9 +122,6 @@ impl Resource for LogGroup {
 
     async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
         let aws = step.aws;
-        for filter in &have.state.subscriptions {
-            self.unsubscribe(filter, step).await?;
-        }
         self.retag(&have.tags, aws).await?;
         if have.state.retention_days != self.state.retention_days {
             let request = || {
@@ -189,7 +182,7 @@ impl Resource for LogGroup {
 }
 
 impl LogGroup {
-    /// Lists the filters that send lines elsewhere. A group has two at most.
+    /// Lists the filters that send lines elsewhere, maybe to another account. A group has two at most.
     async fn subscriptions(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
         let request = || {
             let call = aws.logs.describe_subscription_filters();
@@ -199,18 +192,6 @@ impl LogGroup {
         let filters = answer.and_then(|answer| answer.subscription_filters);
         let filters = filters.unwrap_or_default().into_iter();
         Ok(filters.filter_map(|filter| filter.filter_name).collect())
-    }
-
-    async fn unsubscribe(&self, filter: &str, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.logs.delete_subscription_filter();
-            let call = call.log_group_name(&self.name);
-            call.filter_name(filter).send()
-        };
-        let call = "logs:DeleteSubscriptionFilter";
-        step.settle(async || step.aws.call(call, request).await.found())
-            .await
-            .map(drop)
     }
 
     async fn log_stream(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
@@ -253,15 +234,19 @@ impl LogGroup {
     }
 }
 
-/// Says what somebody set up that may well be meant: a company's own key, or metrics made of lines.
-fn additions(group: &Found) -> Vec<String> {
+/// Says what somebody set up that may well be meant: a company's own key, metrics made of lines, or the collection of all logs
+/// of an account. Lines have no impressions in them.
+fn additions(group: &Found, subscriptions: Vec<String>) -> Vec<String> {
     let key = group
         .kms_key_id()
         .map(|key| format!("encrypted with {key}: whoever has this key decides who reads the log"));
     let filters = group.metric_filter_count().filter(|count| *count > 0);
     let filters =
         filters.map(|count| format!("metric filters that make metrics of its lines, billed each: {count}"));
-    key.into_iter().chain(filters).collect()
+    let subscriptions = subscriptions
+        .into_iter()
+        .map(|filter| format!("the subscription filter {filter} sends its lines elsewhere"));
+    key.into_iter().chain(filters).chain(subscriptions).collect()
 }
 
 /// The whole days since a time given in milliseconds since 1970.

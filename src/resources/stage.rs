@@ -146,7 +146,7 @@ impl Resource for Stage {
             .and_then(|settings| settings.get(ALL_METHODS));
         // What is outdated is replaced anyway.
         let (status, deployed_elsewhere) = if api.deployments.contains(&deployment) {
-            let elsewhere = self.deployed_elsewhere(&api.api, &name, aws).await?;
+            let elsewhere = self.deployed_elsewhere(api, &name, aws).await?;
             (Deployment::Current, elsewhere)
         } else {
             (Deployment::Outdated, Vec::new())

@@ -151,7 +151,10 @@ pub(super) fn shapes(text: &str) -> String {
             .unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         let escape = escape_length(before, word);
-        if is_secret(word) {
+        // Ids of other things have a part before: `mrk-` of a KMS key. A secret path follows a slash, a quote or a space.
+        if matches!(before, Some(b'-' | b'.')) {
+            masked.push_str(word);
+        } else if is_secret(word) {
             masked.push_str(MASK);
         } else if is_secret(&word[escape..]) {
             masked.push_str(&word[..escape]);
@@ -226,6 +229,8 @@ mod tests {
             "0123456789abcdef0123456789abcdef0",
             "bf6bd2ce-17e1-4c37-8d4d-15c6a3ad9c6f",
             "0123456789ABCDEF0123456789ABCDEF",
+            // A multi-region key of KMS.
+            "key/mrk-1234abcd12ab34cd56ef1234567890ab",
         ] {
             assert_eq!(shapes(other), other);
         }

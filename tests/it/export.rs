@@ -301,7 +301,11 @@ async fn an_account_that_is_none_is_in_no_text() {
             .says("sts:GetCallerIdentity: the answer has the account")
             .says("which is not 12 digits");
         assert_eq!(refused.stdout, "", "{command:?}");
-        let ours = ["error: ", "{\"error\":", "waiting for another split-pipeline command"];
+        let ours = [
+            "error: ",
+            "{\"error\":",
+            "waiting for another split-pipeline command",
+        ];
         let is_ours = |line: &str| ours.iter().any(|ours| line.starts_with(ours));
         assert!(refused.stderr.lines().all(is_ours), "{}", refused.stderr);
         assert!(!refused.stderr.contains('\u{202e}'), "{}", refused.stderr);

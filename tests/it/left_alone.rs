@@ -56,6 +56,13 @@ async fn add(config: &SdkConfig) {
         .await
         .unwrap();
 
+    let call = logs
+        .put_subscription_filter()
+        .log_group_name("/aws/lambda/it-added");
+    let call = call.filter_name("all").filter_pattern("");
+    let theirs = "arn:aws:logs:us-east-1:111111111111:destination:theirs";
+    call.destination_arn(theirs).send().await.unwrap();
+
     let apigateway = aws_sdk_apigateway::Client::new(config);
     let apis = apigateway.get_rest_apis().send().await.unwrap();
     let operation = PatchOperation::builder().op(Op::Replace).path("/webAclArn");
@@ -102,7 +109,10 @@ async fn what_may_be_meant_is_named_and_stays() {
         ),
         (
             "function_log_group",
-            vec!["metric filters that make metrics of its lines, billed each: 1"],
+            vec![
+                "metric filters that make metrics of its lines, billed each: 1",
+                "the subscription filter all sends its lines elsewhere",
+            ],
         ),
         ("function", vec![published]),
         ("stage", vec![web_acl.as_str()]),

@@ -237,11 +237,10 @@ impl Bucket {
         let answer = aws.call("s3:GetLifecycleConfiguration", request).await.found()?;
         let mut found = Lifecycle::default();
         for rule in answer.and_then(|answer| answer.rules).unwrap_or_default() {
-            // A rule of ours to which somebody added a move to another storage class is not ours any more.
-            let moves = !rule.transitions().is_empty() || !rule.noncurrent_version_transitions().is_empty();
-            let enabled = rule.status == ExpirationStatus::Enabled && !moves;
+            // A rule of ours to which somebody added something is not ours any more.
+            let enabled = rule.status == ExpirationStatus::Enabled;
             match rule.id() {
-                Some(EXPIRE) if enabled => {
+                Some(EXPIRE) if enabled && only_expires(&rule) => {
                     found.expire_days = rule.expiration().and_then(LifecycleExpiration::days);
                     found.expire_versions_days = rule
                         .noncurrent_version_expiration()
@@ -251,7 +250,7 @@ impl Bucket {
                         .and_then(|filter| filter.prefix())
                         .map(str::to_owned);
                 }
-                Some(ABORT) if enabled => {
+                Some(ABORT) if enabled && only_aborts(&rule) => {
                     let abort = rule.abort_incomplete_multipart_upload();
                     found.abort_uploads_days =
                         abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
@@ -290,6 +289,38 @@ impl Bucket {
         };
         aws.call("s3:PutLifecycleConfiguration", request).await.map(drop)
     }
+}
+
+/// Whether a rule does nothing but delete objects under a prefix and the versions that they leave, after so many days.
+fn only_expires(rule: &LifecycleRule) -> bool {
+    let expires = rule.expiration();
+    let by_days =
+        expires.is_none_or(|it| it.date().is_none() && it.expired_object_delete_marker() != Some(true));
+    let versions = rule.noncurrent_version_expiration();
+    let every_version = versions.is_none_or(|it| it.newer_noncurrent_versions().is_none());
+    let aborts = rule.abort_incomplete_multipart_upload().is_some();
+    by_days && every_version && !aborts && !moves(rule) && by_prefix(rule).is_some()
+}
+
+/// Whether a rule does nothing but delete the parts of all unfinished uploads.
+fn only_aborts(rule: &LifecycleRule) -> bool {
+    let expires = rule.expiration().is_some() || rule.noncurrent_version_expiration().is_some();
+    !expires && !moves(rule) && by_prefix(rule) == Some("")
+}
+
+/// Whether a rule moves objects to another storage class.
+fn moves(rule: &LifecycleRule) -> bool {
+    !rule.transitions().is_empty() || !rule.noncurrent_version_transitions().is_empty()
+}
+
+/// The prefix that a rule is for; none if it is for objects of a size or with tags.
+fn by_prefix(rule: &LifecycleRule) -> Option<&str> {
+    let Some(filter) = rule.filter() else {
+        return Some("");
+    };
+    let by_size = filter.object_size_greater_than().is_some() || filter.object_size_less_than().is_some();
+    let is_plain = !by_size && filter.tag().is_none() && filter.and().is_none();
+    is_plain.then(|| filter.prefix().unwrap_or_default())
 }
 
 fn rule(id: &str, prefix: &str) -> aws_sdk_s3::types::builders::LifecycleRuleBuilder {

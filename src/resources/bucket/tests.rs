@@ -193,26 +193,56 @@ async fn an_acl_that_gives_the_bucket_away_goes_before_acls_end() {
     assert_eq!((controls.num_calls(), acl.num_calls()), (2, 1));
 }
 
-#[tokio::test]
-async fn a_rule_of_ours_that_moves_objects_is_ours_no_more() {
-    let lifecycle = mock!(aws_sdk_s3::Client::get_bucket_lifecycle_configuration).then_output(|| {
-        let glacier = types::Transition::builder()
-            .days(1)
-            .storage_class(types::TransitionStorageClass::DeepArchive);
-        let rule = types::LifecycleRule::builder()
-            .id(ABORT)
-            .status(types::ExpirationStatus::Enabled)
-            .transitions(glacier.build());
-        GetBucketLifecycleConfigurationOutput::builder()
-            .rules(rule.build().unwrap())
-            .build()
+/// The lifecycle that is found where a bucket has this rule.
+async fn lifecycle_with(rule: types::builders::LifecycleRuleBuilder) -> Lifecycle {
+    let rule = rule.status(types::ExpirationStatus::Enabled).build().unwrap();
+    let lifecycle = mock!(aws_sdk_s3::Client::get_bucket_lifecycle_configuration).then_output(move || {
+        let answer = GetBucketLifecycleConfigurationOutput::builder();
+        answer.rules(rule.clone()).build()
     });
-    let aws = aws(&[], &[&lifecycle]);
-    let found = desired("name: flags\n").bucket.lifecycle(&aws).await.unwrap();
-    assert_eq!(
-        (found.abort_uploads_days, &found.other_rules[..]),
-        (None, &[ABORT.to_owned()][..])
-    );
+    let bucket = desired("name: flags\n").bucket;
+    bucket.lifecycle(&aws(&[], &[&lifecycle])).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_rule_of_ours_that_does_more_is_ours_no_more() {
+    let aborts = || {
+        let abort = types::AbortIncompleteMultipartUpload::builder().days_after_initiation(7);
+        let rule = types::LifecycleRule::builder().id(ABORT);
+        rule.abort_incomplete_multipart_upload(abort.build())
+    };
+    let expires = || {
+        let filter = types::LifecycleRuleFilter::builder().prefix("impressions/");
+        let rule = types::LifecycleRule::builder().id(EXPIRE).filter(filter.build());
+        rule.expiration(types::LifecycleExpiration::builder().days(30).build())
+    };
+    let found = lifecycle_with(aborts()).await;
+    assert_eq!((found.abort_uploads_days, found.other_rules.len()), (Some(7), 0));
+    let found = lifecycle_with(expires()).await;
+    assert_eq!((found.expire_days, found.other_rules.len()), (Some(30), 0));
+
+    let glacier = types::Transition::builder()
+        .days(1)
+        .storage_class(types::TransitionStorageClass::DeepArchive)
+        .build();
+    let day = types::LifecycleExpiration::builder().days(1).build();
+    let versions = types::NoncurrentVersionExpiration::builder().noncurrent_days(1);
+    let small = types::LifecycleRuleFilter::builder()
+        .object_size_less_than(1)
+        .build();
+    for (id, rule) in [
+        (ABORT, aborts().transitions(glacier.clone())),
+        // The rule is for the whole bucket.
+        (ABORT, aborts().expiration(day)),
+        (ABORT, aborts().noncurrent_version_expiration(versions.build())),
+        (ABORT, aborts().filter(small.clone())),
+        (EXPIRE, expires().transitions(glacier)),
+        (EXPIRE, expires().filter(small)),
+    ] {
+        let found = lifecycle_with(rule).await;
+        assert_eq!(found.other_rules, [id]);
+        assert_eq!((found.abort_uploads_days, found.expire_days), (None, None));
+    }
 }
 
 #[tokio::test]

@@ -12,10 +12,10 @@ use crate::resources::rest_api::{self, create_deployment};
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
 impl Stage {
-    /// Lists what the deployed API calls, but for the function.
+    /// Lists what the deployed API does beside calling the function on the webhook's paths.
     pub(super) async fn deployed_elsewhere(
         &self,
-        api: &str,
+        api: &rest_api::Id,
         name: &str,
         aws: &Aws,
     ) -> Result<Vec<String>, AwsError> {
@@ -24,14 +24,20 @@ impl Stage {
             return Ok(Vec::new());
         }
         let request = || {
-            let call = aws.apigateway.get_export().rest_api_id(api).stage_name(name);
+            let call = aws.apigateway.get_export().rest_api_id(&api.api).stage_name(name);
             let call = call.export_type("oas30").accepts("application/json");
             call.parameters("extensions", "integrations").send()
         };
         let answer = aws.look("apigateway:GetExport", request).await?;
         let body = answer.and_then(|answer| answer.body).unwrap_or_default();
         let exported = serde_json::from_slice(body.as_ref()).unwrap_or_default();
-        Ok(others(&exported, &self.names.integration_uri()))
+        let routes = [&api.route, &api.old];
+        let paths: Vec<_> = routes
+            .into_iter()
+            .flatten()
+            .map(|route| format!("/{}", route.path))
+            .collect();
+        Ok(others(&exported, &paths, &self.names.integration_uri()))
     }
 
     /// Deploys the API as it is now; gives the deployment.
@@ -48,16 +54,26 @@ impl Stage {
     }
 }
 
-/// What the methods of an exported API call besides this.
-fn others(exported: &Value, ours: &str) -> Vec<String> {
-    let paths = exported["paths"].as_object().into_iter().flatten();
-    let methods = paths.filter_map(|(_, methods)| methods.as_object()).flatten();
-    let integrations = methods.map(|(_, method)| &method[INTEGRATION]);
-    let called = integrations.filter_map(|integration| {
-        let uri = integration["uri"].as_str();
-        uri.or(integration["type"].as_str())
-    });
-    let mut others: Vec<_> = called.filter(|it| *it != ours).map(str::to_owned).collect();
+/// What the methods of an exported API do besides calling this on `POST` to one of these paths, whoever sends it.
+fn others(exported: &Value, paths: &[String], ours: &str) -> Vec<String> {
+    let Some(exported) = exported["paths"].as_object() else {
+        return vec!["an API that cannot be read".to_owned()];
+    };
+    let mut others = Vec::new();
+    for (path, methods) in exported {
+        for (method, definition) in methods.as_object().into_iter().flatten() {
+            let integration = &definition[INTEGRATION];
+            let uri = integration["uri"].as_str();
+            match uri.or(integration["type"].as_str()) {
+                Some(called) if called != ours => others.push(called.to_owned()),
+                _ if method != "post" || !paths.contains(path) => {
+                    others.push(format!("{} {path}", method.to_uppercase()));
+                }
+                _ if !definition["security"].is_null() => others.push(format!("an authorizer on {path}")),
+                _ => {}
+            }
+        }
+    }
     others.sort();
     others.dedup();
     others
@@ -94,12 +110,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deployed_calls_the_function_alone() {
-        assert_eq!(others(&exported(&["ours", "ours"]), "ours"), [""; 0]);
-        assert_eq!(others(&exported(&["ours", "b", "a"]), "ours"), ["a", "b"]);
+    fn what_is_deployed_calls_the_function_on_the_webhooks_paths_alone() {
+        let paths = ["/0".to_owned(), "/1".to_owned()];
+        let found = |exported: &Value| others(exported, &paths, "ours");
+        assert_eq!(found(&exported(&["ours", "ours"])), [""; 0]);
+        assert_eq!(found(&exported(&["ours", "b", "a"])), ["a", "b"]);
+        // A path of somebody else's that leads to the function.
+        assert_eq!(found(&exported(&["ours", "ours", "ours"])), ["POST /2"]);
+        let mut get = exported(&["ours"]);
+        get["paths"]["/0"]["get"] = get["paths"]["/0"]["post"].clone();
+        assert_eq!(found(&get), ["GET /0"]);
+        let mut guarded = exported(&["ours"]);
+        guarded["paths"]["/0"]["post"]["security"] = json!([{"theirs": []}]);
+        assert_eq!(found(&guarded), ["an authorizer on /0"]);
         let mock = json!({"paths": {"/": {"get": {INTEGRATION: {"type": "mock"}}}}});
-        assert_eq!(others(&mock, "ours"), ["mock"]);
-        assert_eq!(others(&Value::Null, "ours"), [""; 0]);
+        assert_eq!(found(&mock), ["mock"]);
+        assert_eq!(found(&json!({"paths": {"/": {}}})), [""; 0]);
+        assert_eq!(found(&Value::Null), ["an API that cannot be read"]);
     }
 
     #[tokio::test]
@@ -123,7 +150,8 @@ mod tests {
             .match_requests(|input| input.deployment_id() == Some("theirs"))
             .then_output(|| DeleteDeploymentOutput::builder().build());
         let aws = every_service(&[&export, &create, &update, &delete]);
-        let elsewhere = want.deployed_elsewhere("abc", "prod", &aws).await.unwrap();
+        let id = rest_api::Id::of_new("abc".to_owned(), String::new(), rest_api::Secrets::default());
+        let elsewhere = want.deployed_elsewhere(&id, "prod", &aws).await.unwrap();
         assert_eq!(elsewhere, [THEIRS]);
 
         let mut api = rest_api::Id::of_new("abc".to_owned(), String::new(), rest_api::Secrets::default());

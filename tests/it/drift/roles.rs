@@ -111,17 +111,6 @@ impl Clients {
                 let call = logs.delete_retention_policy().log_group_name(name);
                 call.send().await.unwrap();
             }),
-            Drift::new(
-                kind,
-                ["subscriptions"],
-                ["DeleteSubscriptionFilter"],
-                async move {
-                    let call = logs.put_subscription_filter().log_group_name(name);
-                    let call = call.filter_name("all").filter_pattern("");
-                    let theirs = "arn:aws:logs:us-east-1:111111111111:destination:theirs";
-                    call.destination_arn(theirs).send().await.unwrap();
-                },
-            ),
             Drift::new(kind, ["tags.team"], ["TagResource"], async move {
                 let arn = format!("arn:aws:logs:us-east-1:000000000000:log-group:{name}");
                 let call = logs.untag_resource().resource_arn(arn).tag_keys("team");
