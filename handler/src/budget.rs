@@ -22,6 +22,12 @@ pub const MOST_FIELDS: usize = 16 * LARGEST_BATCH;
 /// The bytes after which the clock is looked at again. They take at most some 10 ms of a processor.
 const BYTES_BETWEEN_LOOKS: usize = 1024 * 1024;
 
+/// How often a byte is looked at before its impression is understood: in the file, in its field and in the element.
+const LOOKS_AT_A_BYTE: usize = 3;
+
+/// The bytes before which the clock is not looked at, so that a body below 1 MiB is taken however late it is.
+const BYTES_BEFORE_LOOKS: usize = LOOKS_AT_A_BYTE * BYTES_BETWEEN_LOOKS;
+
 /// What is left for a batch.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -48,7 +54,7 @@ impl Budget {
             fields: usize::MAX,
             deadline: None,
             looked_at: 0,
-            next_look: BYTES_BETWEEN_LOOKS,
+            next_look: BYTES_BEFORE_LOOKS,
         }
     }
 
@@ -96,17 +102,17 @@ impl Budget {
         self.impressions.min(self.memory.left() / each)
     }
 
-    /// Counts bytes that are looked at, and looks at the clock now and then.
+    /// Counts bytes that are looked at, and looks at the clock now and then. Once it was late, it stays late.
     pub(crate) fn look_at(&mut self, bytes: usize) -> Result<(), DecodeError> {
         self.looked_at = self.looked_at.saturating_add(bytes);
         if self.looked_at < self.next_look {
             return Ok(());
         }
-        self.next_look = self.looked_at.saturating_add(BYTES_BETWEEN_LOOKS);
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(DecodeError::Time),
-            _ => Ok(()),
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(DecodeError::Time);
         }
+        self.next_look = self.looked_at.saturating_add(BYTES_BETWEEN_LOOKS);
+        Ok(())
     }
 }
 
@@ -194,10 +200,14 @@ mod tests {
     #[test]
     fn the_clock_is_looked_at_now_and_then() {
         let mut budget = Budget::of_batch(Memory::unlimited(), 100, Instant::now());
+        assert_eq!(budget.look_at(BYTES_BEFORE_LOOKS - 1), Ok(()));
+        assert_eq!(budget.look_at(1), Err(DecodeError::Time));
+        assert_eq!(budget.look_at(1), Err(DecodeError::Time));
+        let mut budget = of_batch(100);
+        assert_eq!(budget.look_at(BYTES_BEFORE_LOOKS), Ok(()));
+        budget.deadline = Some(Instant::now());
         assert_eq!(budget.look_at(BYTES_BETWEEN_LOOKS - 1), Ok(()));
         assert_eq!(budget.look_at(1), Err(DecodeError::Time));
-        assert_eq!(budget.look_at(BYTES_BETWEEN_LOOKS - 1), Ok(()));
-        assert_eq!(budget.look_at(usize::MAX), Err(DecodeError::Time));
         assert_eq!(of_batch(100).look_at(usize::MAX), Ok(()));
     }
 }

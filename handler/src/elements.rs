@@ -267,7 +267,8 @@ fn object<'a>(
     let most = budget.memory.left();
     let mut kept = Kept::new(fields, most);
     // Of a name that occurs twice the last counts, as with most readers of JSON.
-    let raw = for_each_field(text, budget, |field| {
+    let longest = kept.longest().max("split".len());
+    let raw = for_each_field(text, longest, budget, |field| {
         if field.is_named("key") {
             key = field.is_string().then_some(field.value);
         } else if field.is_named("split") {

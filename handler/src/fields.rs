@@ -10,12 +10,19 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
+use crate::characters::characters;
 use crate::decode::DecodeError;
 use crate::elements::WHITESPACE;
 use crate::settings::Fields;
 
 /// What is kept of an impression is first given so much room: more than most take, so that few are copied as they grow.
 const USUAL_BYTES: usize = 256;
+
+/// The most bytes of JSON that stand for one byte of a string: those of an escape such as `\u0061`.
+const LONGEST_ESCAPE: usize = 6;
+
+/// The bytes that the quotes around a string take.
+const QUOTES: usize = 2;
 
 /// Why the fields of a text were not all read.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +50,7 @@ pub(crate) fn project_within<'a>(
 ) -> Result<Cow<'a, str>, Unread> {
     let mut kept = Kept::new(fields, budget.memory.left());
     if kept.copy.is_some() {
-        let object = for_each_field(impression, budget, |field| kept.push(field))?;
+        let object = for_each_field(impression, kept.longest(), budget, |field| kept.push(field))?;
         let is_all = object.len() == impression.trim_end_matches(WHITESPACE).len();
         is_all.then_some(()).ok_or(Unread::Unfit)?;
     }
@@ -66,6 +73,11 @@ impl<'f> Kept<'f> {
             Fields::Keep(names) => Some((names.as_slice(), String::new())),
         };
         Self { copy, most }
+    }
+
+    /// Returns the length of the longest name to keep.
+    pub(crate) fn longest(&self) -> usize {
+        self.copy.as_ref().map_or(0, |(names, _)| longest(names))
     }
 
     /// Adds the impression's next field, if it is one to keep.
@@ -106,21 +118,30 @@ impl<'f> Kept<'f> {
     }
 }
 
+/// Returns the length of the longest of these names.
+pub(crate) fn longest(names: &[String]) -> usize {
+    names.iter().map(String::len).max().unwrap_or_default()
+}
+
 /// One field of an object.
 #[derive(Debug)]
 pub(crate) struct Field<'a> {
     /// The JSON text of the name, quotes included.
     raw_name: &'a str,
-    /// The name, its escapes resolved; absent where it has a lone surrogate, which no text has.
-    pub(crate) name: Option<Cow<'a, str>>,
+    /// The name, its escapes resolved; absent if it has a lone surrogate, which no text has, or is longer with its escapes than
+    /// any name that is looked for.
+    name: Option<Cow<'a, str>>,
     /// The JSON text of the value.
     pub(crate) value: &'a str,
 }
 
 impl<'a> Field<'a> {
-    fn new(raw_name: &'a str, value: &'a str) -> Self {
+    /// Decodes no name that is longer than those that are looked for can be: what that takes of the memory is not counted.
+    fn new(raw_name: &'a str, value: &'a str, longest: usize) -> Self {
         let name = if raw_name.contains('\\') {
-            serde_json::from_str(raw_name).ok().map(Cow::Owned)
+            let can_match = raw_name.len() <= longest.saturating_mul(LONGEST_ESCAPE).saturating_add(QUOTES);
+            let decoded = can_match.then(|| serde_json::from_str(raw_name).ok());
+            decoded.flatten().map(Cow::Owned)
         } else {
             let unquoted = raw_name.strip_prefix('"');
             unquoted
@@ -139,6 +160,17 @@ impl<'a> Field<'a> {
         self.name.as_deref() == Some(want)
     }
 
+    /// Tells whether this is the name, in any case.
+    pub(crate) fn is_named_in_any_case(&self, want: &str) -> bool {
+        let name = self.name.as_ref();
+        name.is_some_and(|name| name.eq_ignore_ascii_case(want))
+    }
+
+    /// Tells whether the name is text: whether it has no lone surrogate.
+    pub(crate) fn has_text_as_name(&self) -> bool {
+        self.name.is_some() || characters(self.raw_name).all(|character| character.is_ok())
+    }
+
     /// Tells whether the value is a string.
     pub(crate) fn is_string(&self) -> bool {
         self.value.starts_with('"')
@@ -147,14 +179,18 @@ impl<'a> Field<'a> {
 
 /// Calls `visit` for each field of the object that `text` starts with, in order, duplicates included, as long as `budget`
 /// and `visit` allow. Returns the object's text.
+///
+/// `visit` must look for no name of more than `longest` bytes.
 pub(crate) fn for_each_field<'a>(
     text: &'a str,
+    longest: usize,
     budget: &mut Budget,
     visit: impl FnMut(&Field<'a>) -> Result<(), Unread>,
 ) -> Result<&'a str, Unread> {
     let mut why = Unread::Unfit;
     let mut last = &text[..0];
     let visitor = FieldVisitor {
+        longest,
         budget,
         why: &mut why,
         last: &mut last,
@@ -171,6 +207,7 @@ pub(crate) fn for_each_field<'a>(
 }
 
 struct FieldVisitor<'b, 'de, F> {
+    longest: usize,
     budget: &'b mut Budget,
     /// Why the fields are not all read, if it is not for the text.
     why: &'b mut Unread,
@@ -192,7 +229,7 @@ impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVis
             let taken = self.budget.take_field(name.len() + value.len());
             let visited = taken.map_err(Unread::Refused).and_then(|()| {
                 *self.last = value;
-                (self.visit)(&Field::new(name, value))
+                (self.visit)(&Field::new(name, value, self.longest))
             });
             if let Err(unread) = visited {
                 *self.why = unread;
@@ -229,6 +266,38 @@ mod tests {
             let have = project(impression, &keep(&["a", "b", "é"])).unwrap();
             assert_eq!(have, want, "{impression}");
         }
+    }
+
+    #[test]
+    fn a_name_is_decoded_only_if_it_can_be_one_that_is_looked_for() {
+        let escapes = |count| "\\u0061".repeat(count);
+        let surrogate = format!("{}\\ud800", escapes(9));
+        let names = [escapes(3), escapes(4), escapes(1_000), surrogate, "b".repeat(99)];
+        let fields = names.each_ref().map(|name| format!("\"{name}\":1"));
+        let text = format!("{{{}}}", fields.join(","));
+        let mut have = Vec::new();
+        let object = for_each_field(&text, 3, &mut Budget::unlimited(), |field| {
+            let decoded = match &field.name {
+                Some(Cow::Owned(name)) => name.len(),
+                _ => 0,
+            };
+            have.push((
+                decoded,
+                field.is_named_in_any_case("AAA"),
+                field.has_text_as_name(),
+            ));
+            Ok(())
+        });
+        assert_eq!(object, Ok(text.as_str()));
+        let is_text = (0, false, true);
+        assert_eq!(
+            have,
+            [(3, true, true), is_text, is_text, (0, false, false), is_text]
+        );
+        // A long name to keep is still found, and stays as escaped as it was.
+        let kept = keep(&["a".repeat(1_000).as_str()]);
+        let want = format!("{{{}}}", fields[2]);
+        assert_eq!(project(&text, &kept).unwrap(), want);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod webhook;
 pub mod event;
 
 pub mod budget;
+mod characters;
 pub mod decode;
 pub mod elements;
 pub mod fields;

@@ -3,12 +3,13 @@
 //! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
 //! call AWS. Must not list what it makes: a batch can be millions of records, in a function with little memory.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use crate::budget::{Budget, LARGEST_BATCH};
+use crate::characters::characters;
 use crate::decode::DecodeError;
 use crate::elements::Impression;
-use crate::fields::{Unread, for_each_field};
+use crate::fields::{Unread, for_each_field, longest};
 use crate::memory::Memory;
 use crate::settings::MAX_RECORD_KIB;
 
@@ -39,6 +40,9 @@ const MAX_PLAIN_COLONS: usize = 256;
 
 /// The most number fields that are looked for so. An impression of Split has two.
 const MAX_PLAIN_FIELDS: usize = 8;
+
+/// How the escape of a letter or a digit starts.
+const ESCAPE: &[u8] = br"\u";
 
 /// The length of a random partition key.
 const RANDOM_KEY_BYTES: usize = 16;
@@ -103,9 +107,25 @@ pub fn pack<'a, 't>(
 where
     't: 'a,
 {
+    pack_within(impressions, record_kib, number_fields, &mut Budget::of_fields())
+}
+
+/// As [`pack`], but takes from `budget`, of which reading the batch has left so much, what it takes to tell misfits.
+///
+/// An impression for which nothing is left is taken for a misfit.
+#[must_use]
+pub fn pack_within<'a, 't>(
+    impressions: &'a mut [Impression<'t>],
+    record_kib: u32,
+    number_fields: &[String],
+    budget: &mut Budget,
+) -> Packed<'a>
+where
+    't: 'a,
+{
     let fitting = match (record_kib, number_fields) {
         (0, _) | (_, []) => impressions.len(),
-        _ => put_misfits_last(impressions, number_fields),
+        _ => put_misfits_last(impressions, number_fields, budget),
     };
     let impressions = &*impressions;
     let (rest, misfits) = impressions.split_at(fitting);
@@ -126,18 +146,21 @@ where
 
 /// Puts impressions that Firehose may fail to convert behind the others, and returns how many others there are.
 ///
-/// So are those for which there is no time to tell: what does not plainly fit behind more misfits, or fields, than Split's
-/// largest batch has.
-fn put_misfits_last(impressions: &mut [Impression<'_>], number_fields: &[String]) -> usize {
+/// So are those for which there is no time to tell: what does not plainly fit behind more misfits than Split's largest batch
+/// has, or once `budget` is not enough.
+fn put_misfits_last(
+    impressions: &mut [Impression<'_>],
+    number_fields: &[String],
+    budget: &mut Budget,
+) -> usize {
     let (mut fitting, mut end) = (0, impressions.len());
-    let mut budget = Budget::of_fields();
     while fitting < end {
         let impression = &impressions[fitting];
         let line = &impression.line;
         let is_read = impressions.len() - end < LARGEST_BATCH;
         if is_oversized(impression)
             || plainly_fits(line, number_fields)
-            || is_read && fits(line, number_fields, &mut budget)
+            || is_read && fits(line, number_fields, budget)
         {
             fitting += 1;
         } else {
@@ -219,8 +242,8 @@ fn plainly_fits(line: &str, number_fields: &[String]) -> bool {
     let line = line.as_bytes();
     let mut bytes = number_fields.iter().flat_map(|field| field.bytes());
     // Letters and digits can only be escaped as numbers.
-    let is_plain = bytes.all(|byte| byte.is_ascii_alphanumeric())
-        && memchr(b'\\', line).is_none_or(|first| memmem::find(&line[first..], br"\u").is_none());
+    let is_plain = bytes.all(|byte| byte.is_ascii_alphanumeric());
+    let is_escaped = memchr(b'\\', line).is_some_and(|first| memmem::find(&line[first..], ESCAPE).is_some());
     if !is_plain || number_fields.len() > MAX_PLAIN_FIELDS {
         return false;
     }
@@ -229,6 +252,9 @@ fn plainly_fits(line: &str, number_fields: &[String]) -> bool {
     let mut colons = memchr_iter(b':', line);
     for colon in colons.by_ref().take(MAX_PLAIN_COLONS) {
         let (name, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
+        if is_escaped && ends_with_escaped_name(name) {
+            return false;
+        }
         let field = number_fields.iter().position(|field| ends_with_name(name, field));
         let Some(found) = field.and_then(|field| found.get_mut(field)) else {
             continue;
@@ -248,12 +274,27 @@ fn ends_with_name(text: &[u8], name: &str) -> bool {
     parts.is_some_and(|(before, end)| end.eq_ignore_ascii_case(name.as_bytes()) && before.ends_with(b"\""))
 }
 
-/// Whether what starts here is a whole number, and that a small one.
+/// Whether a text ends with a name in quotes in which a letter or a digit may be escaped.
+///
+/// Each byte is looked at for one colon at most: a name goes back to the quote before it.
+fn ends_with_escaped_name(text: &[u8]) -> bool {
+    let Some(text) = text.strip_suffix(b"\"") else {
+        return false;
+    };
+    let start = memrchr(b'"', text).map_or(0, |quote| quote + 1);
+    memmem::find(&text[start..], ESCAPE).is_some()
+}
+
+/// Whether what starts here is a whole number, and that a small one, or nothing.
 fn starts_with_whole_number(value: &[u8]) -> bool {
     let value = value.trim_ascii_start();
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let end = value.get(digits).is_some_and(|end| b",} ".contains(end));
-    end && (1..=18).contains(&digits)
+    let length = match digits {
+        0 if value.starts_with(b"null") => 4,
+        1..=18 => digits,
+        _ => return false,
+    };
+    value.get(length).is_some_and(|end| b",} ".contains(end))
 }
 
 /// Whether an impression has each of these fields once at most, and then a whole number in it, or nothing.
@@ -262,15 +303,16 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 /// No once `budget` has no fields left.
 fn fits(line: &str, number_fields: &[String], budget: &mut Budget) -> bool {
     let mut found = vec![false; number_fields.len()];
-    let read = for_each_field(line, budget, |field| {
-        let name = field.name.as_ref().ok_or(Unread::Unfit)?;
+    let read = for_each_field(line, longest(number_fields), budget, |field| {
+        field.has_text_as_name().then_some(()).ok_or(Unread::Unfit)?;
         let same = number_fields
             .iter()
-            .position(|field| name.eq_ignore_ascii_case(field));
+            .position(|name| field.is_named_in_any_case(name));
         let Some(found) = same.and_then(|field| found.get_mut(field)) else {
             return Ok(());
         };
-        let is_number = serde_json::from_str::<Option<i64>>(field.value).is_ok();
+        // That a string is no number, `serde_json` says with copies of the string.
+        let is_number = !field.is_string() && serde_json::from_str::<Option<i64>>(field.value).is_ok();
         let fits = is_number && !*found;
         *found = true;
         fits.then_some(()).ok_or(Unread::Unfit)
@@ -331,19 +373,19 @@ impl Record<'_> {
     }
 }
 
-/// Returns the partition key for an impression's `key`, given as JSON text.
-fn partition_key(key: &str) -> String {
-    let Ok(mut key) = serde_json::from_str::<String>(key) else {
-        // A lone surrogate is valid JSON and no text.
-        return random_key();
-    };
-    let mut units = 0;
-    let end = key.char_indices().find(|(_, character)| {
+/// Returns the partition key for an impression's `key`, given as JSON text, of which no more is read than the partition key takes.
+fn partition_key(json: &str) -> String {
+    let (mut key, mut units) = (String::with_capacity(json.len().min(MAX_PARTITION_KEY_BYTES)), 0);
+    for character in characters(json) {
+        let Ok(character) = character else {
+            // A lone surrogate is valid JSON and no text.
+            return random_key();
+        };
         units += character.len_utf16();
-        units > MAX_PARTITION_KEY
-    });
-    if let Some((end, _)) = end {
-        key.truncate(end);
+        if units > MAX_PARTITION_KEY {
+            break;
+        }
+        key.push(character);
     }
     if key.is_empty() { random_key() } else { key }
 }

@@ -18,7 +18,7 @@ use crate::elements::{Elements, Impression, parse_within};
 use crate::event::{Counts, Event, Response};
 use crate::log::{Level, Line, milliseconds};
 use crate::memory::Memory;
-use crate::pack::{hold_records, pack, requests};
+use crate::pack::{hold_records, pack_within, requests};
 use crate::request::Bodies;
 use crate::settings::{Function, Settings};
 use crate::spill::{Spill, SpillError};
@@ -138,7 +138,7 @@ impl Webhook {
         let elements = self.split(text, &mut budget)?;
         line.received = elements.impressions.len() + elements.rejected.len();
         // The SDK's futures take some 20 KB, which would be moved with every caller's.
-        Box::pin(self.store(elements, deadline, line)).await
+        Box::pin(self.store(elements, &mut budget, deadline, line)).await
     }
 
     fn split<'a>(&self, text: &'a str, budget: &mut Budget) -> Result<Elements<'a>, DecodeError> {
@@ -153,7 +153,13 @@ impl Webhook {
     }
 
     /// Stores impressions and rejected elements side by side, so that trouble with one does not hold up the other.
-    async fn store(&self, elements: Elements<'_>, deadline: Instant, line: &mut Line) -> Result<(), Failure> {
+    async fn store(
+        &self,
+        elements: Elements<'_>,
+        budget: &mut Budget,
+        deadline: Instant,
+        line: &mut Line,
+    ) -> Result<(), Failure> {
         let request_id = line.request_id.clone();
         let spill = Spill {
             s3: &self.clients.s3,
@@ -168,7 +174,7 @@ impl Webhook {
         } = elements;
         let count = rejected.len();
         let (impressions, rejected) = tokio::join!(
-            self.store_impressions(&mut impressions, spill, line),
+            self.store_impressions(&mut impressions, budget, spill, line),
             spill.store_rejected(rejected),
         );
         if rejected.is_ok() {
@@ -181,15 +187,17 @@ impl Webhook {
     async fn store_impressions(
         &self,
         impressions: &mut [Impression<'_>],
+        budget: &mut Budget,
         spill: Spill<'_>,
         line: &mut Line,
     ) -> Result<(), Failure> {
         let count = impressions.len();
-        let packed = pack(
-            impressions,
-            self.settings.record_kib,
-            &self.settings.number_fields,
-        );
+        let Settings {
+            record_kib,
+            number_fields,
+            ..
+        } = &self.settings;
+        let packed = pack_within(impressions, *record_kib, number_fields, budget);
         let mut records = 0;
         let delivery = deliver(
             &self.clients.kinesis,

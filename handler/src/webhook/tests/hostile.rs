@@ -1,7 +1,7 @@
 //! Tests of bodies that Split never sends: what costs more than a function has is refused, and nothing of it is taken.
 
 use super::*;
-use crate::budget::LARGEST_BATCH;
+use crate::budget::{LARGEST_BATCH, MOST_FIELDS};
 
 pub(super) const TINY: &str = r#"{"key":"","split":""}"#;
 const MISFIT: &str = r#"{"key":"","split":"","time":1.5}"#;
@@ -86,8 +86,8 @@ async fn a_body_that_is_not_read_in_time_is_refused_and_nothing_is_taken() {
     let world = World::default();
     let webhook = world.working(100);
     let impression = format!(r#"{{"key":"SECRET","split":"{}"}}"#, "x".repeat(1_000));
-    let large = array(&impression, 2_000);
-    let members = gzip(b"").repeat(100_000);
+    let large = array(&impression, 5_000);
+    let members = gzip(b"").repeat(300_000);
     for body in [gzip(large.as_bytes()), large.into_bytes(), members] {
         let event = serde_json::value::to_raw_value(&base64(&body)).unwrap();
         let handled = webhook.handle(&event, "id", in_ms(0)).await;
@@ -98,4 +98,69 @@ async fn a_body_that_is_not_read_in_time_is_refused_and_nothing_is_taken() {
     }
     assert!(world.stream.sent.lock().unwrap().is_empty());
     assert!(world.bucket.objects.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_below_a_mebibyte_is_tried_however_late_it_is_and_never_lost() {
+    let random: Vec<_> = (0..900)
+        .map(|_| format!("{:01000}", fastrand::u128(..)))
+        .collect();
+    let lines: Vec<_> = random
+        .iter()
+        .map(|value| format!(r#"{{"key":"a", "split":"b","\u0078":"{value}"}}"#))
+        .collect();
+    let text = format!("[{}]", lines.join(","));
+    let (first, second) = text.split_at(1_000);
+    let members = [gzip(first.as_bytes()), gzip(second.as_bytes())].concat();
+    let settings = Settings {
+        fields: Fields::Keep(vec!["x".to_owned()]),
+        ..parquet()
+    };
+    let event = serde_json::value::to_raw_value(&base64(&members)).unwrap();
+    for kinesis in [true, false] {
+        for s3 in [true, false] {
+            let world = World::default();
+            let clients = Clients {
+                kinesis: if kinesis {
+                    world.stream.client(accept)
+                } else {
+                    hanging_kinesis()
+                },
+                s3: if s3 {
+                    world.bucket.client("")
+                } else {
+                    slow_s3(None)
+                },
+            };
+            let webhook = Webhook::new(settings.clone(), clients, function(256));
+            let handled = webhook.handle(&event, "id", in_ms(0)).await;
+            let want = if kinesis || s3 { 200 } else { 500 };
+            assert_eq!(handled.response.status_code, want, "{}", handled.response.body);
+            assert_eq!(handled.line.received, random.len());
+            let stored = world.stream.text() + &world.bucket.text("spill/function/");
+            let stored = random
+                .iter()
+                .filter(|value| stored.contains(value.as_str()))
+                .count();
+            assert_eq!(stored, if want == 200 { random.len() } else { 0 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn fields_are_read_no_more_often_for_parquet_than_the_largest_batch_allows() {
+    let settings = Settings {
+        fields: Fields::Keep(["key", "split", "time"].map(str::to_owned).to_vec()),
+        ..parquet()
+    };
+    // Leaves 6 fields to tell misfits by, after that the four others are read: enough for two of them.
+    let many = format!(
+        r#"{{"key":"","split":""{}}}"#,
+        r#","":[]"#.repeat(MOST_FIELDS - 20)
+    );
+    let unusual = r#"{"key":"","split":"","time":-1}"#;
+    let body = format!("[{many},{unusual},{unusual},{unusual},{unusual}]");
+    let (_, status, answer, line) = handle_with_memory(256, settings, &body).await;
+    assert_eq!((status, answer), (200, counts(5, 5, 0, 0)));
+    assert_eq!(line.records, 1 + 2);
 }
