@@ -62,7 +62,7 @@ pub mod traffic;
 pub mod ui;
 pub mod undelivered;
 
-/// Counts what unit tests allocate: each runs in a process of its own.
+/// Counts what the unit tests of this process allocate.
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATED: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
