@@ -24,9 +24,12 @@ struct Units<'a> {
 
 impl Units<'_> {
     fn escaped_unit(&mut self) -> Option<u16> {
-        let (digits, rest) = self.rest.as_str().split_at_checked(4)?;
-        self.rest = rest.chars();
-        u16::from_str_radix(digits, 16).ok()
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.rest.next()?.to_digit(16)?;
+            unit = unit << 4 | u16::try_from(digit).ok()?;
+        }
+        Some(unit)
     }
 }
 
