@@ -266,7 +266,7 @@ mod tests {
             source: AwsError::own("s3:DeleteObject", ErrorKind::Denied, "no"),
         };
         let hints = Failure::from(error).hints;
-        let command = r"`aws s3 rm $'s3://b/spill/a\'; rm -rf ~ #\342\200\256'` deletes it";
+        let command = r"`aws s3 rm $'s3://b/spill/a\047; rm -rf ~ #\342\200\256'` deletes it";
         assert!(hints.iter().any(|hint| hint.starts_with(command)), "{hints:?}");
     }
 }

@@ -95,8 +95,11 @@ async fn what_nobody_may_look_at_is_never_taken_for_nothing() {
         // A region that does not know the call has nothing that it could find.
         let unknown = "Unable to determine service/operation name to be authorized";
         assert_eq!(look("AccessDeniedException", unknown, endpoint).await, Ok(false));
+        for code in ["UnknownOperationException", "InvalidAction", "NotImplemented"] {
+            assert_eq!(look(code, "", endpoint).await, Ok(false));
+        }
     }
-    let unknown = "UnknownOperationException";
-    assert_eq!(look(unknown, "", None).await, Err(ErrorKind::Other));
-    assert_eq!(look(unknown, "", emulator).await, Ok(false));
+    let other = "SomethingElseException";
+    assert_eq!(look(other, "", None).await, Err(ErrorKind::Other));
+    assert_eq!(look(other, "", emulator).await, Ok(false));
 }
