@@ -96,7 +96,7 @@ struct Part<'a> {
 /// An impression larger than that has a record of its own, up to [`MAX_RECORD_BYTES`].
 ///
 /// So has a misfit, an impression with something else than a whole number in one of the `number_fields`: Firehose cannot
-/// convert it, and converts a record whole or not at all. Beyond [`MAX_LONE_MISFITS`] of them, misfits share records with each
+/// convert it, and converts a record whole or not at all. Beyond `MAX_LONE_MISFITS` of them, misfits share records with each
 /// other. For that, the misfits become the last of the impressions.
 #[must_use]
 pub fn pack<'a, 't>(
