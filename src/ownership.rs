@@ -126,10 +126,13 @@ impl User {
         owner == self.id || owner == 0 || (self.id == 0 && Some(owner) == self.sudo)
     }
 
-    /// Whether nobody else writes to a file or directory. The user's primary group is their own on Debian and Ubuntu.
+    /// Whether nobody else writes to a file or directory.
+    ///
+    /// The user's group is their own if it has their number, as on Debian, Fedora and Ubuntu; on macOS all users share theirs.
     fn alone_writes(&self, metadata: &Metadata) -> bool {
         let mode = metadata.mode();
-        let is_closed = mode & WRITABLE_BY_GROUP == 0 || metadata.gid() == self.group;
+        let is_own_group = self.group == self.id && metadata.gid() == self.group;
+        let is_closed = mode & WRITABLE_BY_GROUP == 0 || is_own_group;
         self.trusts(metadata.uid()) && is_closed && mode & WRITABLE_BY_ALL == 0
     }
 
@@ -215,10 +218,10 @@ mod tests {
             set_mode(&path, mode);
             path
         };
-        let (own, of_group, shared) = (file("own", 0o644), file("group", 0o664), file("shared", 0o666));
+        let (own, shared) = (file("own", 0o644), file("shared", 0o666));
         let (missing, link) = (directory.path().join("missing"), directory.path().join("link"));
         std::os::unix::fs::symlink(&shared, &link).unwrap();
-        assert_eq!(first_foreign([own.clone(), of_group, missing.clone()]), None);
+        assert_eq!(first_foreign([own.clone(), missing.clone()]), None);
         assert_eq!(
             first_foreign([own.clone(), missing, shared.clone()]),
             Some(shared)
@@ -234,12 +237,12 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         set_mode(file.path(), 0o660);
         let metadata = fs::metadata(file.path()).unwrap();
-        let user = |group| User {
-            id: metadata.uid(),
-            group,
-            sudo: None,
+        let (owner, group) = (metadata.uid(), metadata.gid());
+        let alone_writes = |id, group| {
+            let sudo = Some(owner);
+            User { id, group, sudo }.alone_writes(&metadata)
         };
-        assert!(user(metadata.gid()).alone_writes(&metadata));
-        assert!(!user(metadata.gid() + 1).alone_writes(&metadata));
+        assert_eq!(alone_writes(owner, group), owner == group);
+        assert!(!alone_writes(owner, owner + 1) && !alone_writes(0, group + 1));
     }
 }
