@@ -69,7 +69,7 @@ pub enum LocalError {
     #[error("SPLIT_PIPELINE_LOCAL_PORT is no port number: {0}")]
     Port(String),
     /// The idle time is no duration.
-    #[error("{IDLE_VARIABLE} is not a duration: {0}")]
+    #[error("{IDLE_VARIABLE} is not a duration above zero: {0}")]
     Idle(String),
     /// The system names no directory for the user's cache.
     #[error(
@@ -192,7 +192,10 @@ pub async fn status() -> Result<Option<Emulator>, LocalError> {
 fn idle() -> Result<Duration, LocalError> {
     match std::env::var(IDLE_VARIABLE) {
         Err(_) => Ok(IDLE),
-        Ok(text) => humantime::parse_duration(&text).map_err(|_| LocalError::Idle(text)),
+        Ok(text) => match humantime::parse_duration(&text) {
+            Ok(idle) if !idle.is_zero() => Ok(idle),
+            _ => Err(LocalError::Idle(text)),
+        },
     }
 }
 
@@ -279,12 +282,17 @@ async fn answering(state: &State, leader: &Leader) -> Result<Emulator, LocalErro
     let deadline = Instant::now() + STARTING;
     let mut delay = Duration::from_millis(50);
     loop {
-        if let Some(emulator) = usable(state).await? {
+        // While it starts on a busy machine, it may accept a connection and not answer in time.
+        let looked = usable(state).await;
+        if let Ok(Some(emulator)) = looked {
             return Ok(emulator);
         }
         if !leader.is_running() || Instant::now() > deadline {
             leader.signal(Signal::KILL);
-            return Err(LocalError::Start(state.last_log_lines()));
+            return Err(match looked {
+                Err(error) => error,
+                Ok(_) => LocalError::Start(state.last_log_lines()),
+            });
         }
         tokio::time::sleep(delay).await;
         delay = delay.mul_f64(1.3).min(Duration::from_secs(1));

@@ -122,9 +122,13 @@ class Gate:
 
     def end_when_idle(self, seconds):
         """Ends this process and the functions' after so many seconds without a request."""
-        while self.under_way or time.monotonic() - self.last_used < seconds:
-            time.sleep(min(seconds, 10))
+        while (left := self.idle_left(seconds)) > 0:
+            time.sleep(left)
         os.killpg(0, signal.SIGTERM)
+
+    def idle_left(self, seconds):
+        """The seconds that are left until nothing has asked for so many."""
+        return seconds if self.under_way else self.last_used + seconds - time.monotonic()
 
 
 def refuse_browsers(headers):

@@ -329,6 +329,10 @@ fn an_emulator_that_nobody_uses_ends_by_itself() {
         .exits_with(1)
         .says("SPLIT_PIPELINE_LOCAL_IDLE")
         .says("hint:");
+    let zero = emulator
+        .run(["local", "start"])
+        .env("SPLIT_PIPELINE_LOCAL_IDLE", "0s");
+    zero.exits_with(1).says("above zero").says("hint:");
 }
 
 #[test]
