@@ -3,6 +3,7 @@
 use super::Context;
 use crate::cli;
 use crate::failure::{Exit, Failure};
+use crate::foreign::shell_word;
 use crate::local::{self, Emulator};
 use crate::progress::{Event, Progress as _};
 use crate::results;
@@ -24,8 +25,8 @@ pub(super) async fn run(context: &Context, args: &cli::Local) -> Result<Exit, Fa
     context.ui.result(&result)?;
     if let Some(file) = &result.credentials_file {
         let note = format!(
-            "other tools need its credentials: AWS_SHARED_CREDENTIALS_FILE={}",
-            file.display()
+            "other tools need the emulator's credentials: AWS_SHARED_CREDENTIALS_FILE={}",
+            shell_word(&file.to_string_lossy())
         );
         context.ui.note(&note);
     }

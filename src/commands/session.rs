@@ -133,10 +133,12 @@ impl Session {
     /// The handler to compare with: the given zip, else the embedded one, else the newest that was built. Never builds.
     pub(super) fn code_to_compare(&self, given: Option<&Path>) -> Result<Option<Code>, Failure> {
         let architecture = self.architecture();
-        let artifact = match (self.ready_made(given)?, Sources::find().workspace) {
-            (Some(artifact), _) => Some(artifact),
-            (None, Some(workspace)) => artifact::newest(&workspace, architecture, self.profile())?,
-            (None, None) => None,
+        let artifact = if let Some(artifact) = self.ready_made(given)? {
+            Some(artifact)
+        } else if let Some(workspace) = Sources::find().workspace {
+            artifact::newest(&workspace, architecture, self.profile())?
+        } else {
+            None
         };
         if artifact.is_none() {
             self.context

@@ -62,7 +62,7 @@ impl Masks {
     pub(super) fn known_except(&self, text: &str, urls: &[&str]) -> String {
         let next = |text: &str| {
             let found = urls.iter().filter(|url| !url.is_empty());
-            let found = found.filter_map(|url| Some(text.find(url)?..text.find(url)? + url.len()));
+            let found = found.filter_map(|url| text.find(url).map(|start| start..start + url.len()));
             found.min_by_key(|range: &Range<usize>| range.start)
         };
         let (mut masked, mut rest) = (String::new(), text);
