@@ -162,9 +162,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_another_user_is_read() {
+    fn another_users_manifest_is_named_and_not_read() {
+        let theirs = workspace();
+        // Whoever reads it sees that it has no handler.
+        fs::write(manifest(theirs.path()), "[package]").unwrap();
+        let find = |foreign: Option<PathBuf>| {
+            let places = [theirs.path()];
+            Sources::among(places.into_iter(), |_| foreign.clone())
+        };
+        assert_eq!(find(None), Sources::default());
+        let foreign = theirs.path().to_owned();
+        assert_eq!(find(Some(foreign.clone())).foreign, Some(foreign));
+    }
+
+    #[test]
+    fn a_manifest_that_is_no_regular_file_is_not_read() {
         let workspace = workspace();
-        // A FIFO has no end, and a manifest that is none has no handler.
+        // A FIFO has no end.
         let none = tempfile::tempdir().unwrap();
         fs::create_dir(none.path().join("handler")).unwrap();
         let fifo = std::process::Command::new("mkfifo")
