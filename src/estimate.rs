@@ -2,7 +2,7 @@
 //!
 //! Pure: values in, values out. Owns the limits and the prices, each with its source.
 
-use crate::desired::alarms_wanted;
+use crate::resources::alarm;
 use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
 use crate::spec::{Architecture, Format, Spec, StreamMode};
 
@@ -273,7 +273,7 @@ fn delivery(spec: &Spec, records: Records) -> f64 {
 
 /// Alarms and dashboard; the first ten alarms and three dashboards of an account are free, which others may have used.
 fn watching(spec: &Spec) -> f64 {
-    let alarms = u32::try_from(alarms_wanted(spec)).map_or(0.0, f64::from);
+    let alarms = u32::try_from(alarm::wanted(spec)).map_or(0.0, f64::from);
     let dashboards = if spec.monitoring.dashboard { 1.0 } else { 0.0 };
     alarms * price::ALARM + dashboards * price::DASHBOARD
 }

@@ -6,11 +6,11 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::desired::Desired;
+use crate::names::Tags;
 use crate::names::{Names, alarm_about};
-use crate::resource::Tags;
+use crate::pipeline::Desired;
+use crate::resource::Target;
 use crate::resources::alarm::Alarm;
-use crate::resources::bucket::Ownership;
 use crate::resources::rest_api::Path;
 use crate::spec::Spec;
 
@@ -93,11 +93,11 @@ impl<'a> Pipeline<'a> {
             (want.delivery_log_group.arn.as_str(), Referent::DeliveryLogGroup),
             (want.function.arn.as_str(), Referent::Function),
         ];
-        if want.table.wanted {
+        if want.table.is_wanted() {
             arns.push((want.database.arn.as_str(), Referent::Database));
             arns.push((want.table.arn.as_str(), Referent::Table));
         }
-        if want.alarm_topic.wanted {
+        if want.alarm_topic.is_wanted() {
             arns.push((want.alarm_topic.arn.as_str(), Referent::AlarmTopic));
         }
         Self {
@@ -122,21 +122,21 @@ impl<'a> Pipeline<'a> {
     }
 
     fn makes_bucket(&self) -> bool {
-        self.want.bucket.ownership == Ownership::Pipeline
+        !self.want.bucket.is_users()
     }
 
     /// The secret path is asked for, so that it is in no file.
     fn has_secret_path(&self) -> bool {
-        self.want.rest_api.path == Path::Secret
+        self.want.rest_api.extra.path == Path::Secret
     }
 
     /// The alarms that the spec asks for, with what each is about.
-    fn alarms(&self) -> impl Iterator<Item = &'a Alarm> {
-        self.want.alarms.iter().filter(|alarm| alarm.wanted)
+    fn alarms(&self) -> impl Iterator<Item = &'a Target<Alarm>> {
+        self.want.alarms.iter().filter(|alarm| alarm.is_wanted())
     }
 
     /// What an alarm is about, which is its name without the pipeline's.
-    fn about<'t>(&self, alarm: &'t Alarm) -> &'t str {
+    fn about<'t>(&self, alarm: &'t Target<Alarm>) -> &'t str {
         alarm_about(self.spec.name.as_str(), &alarm.name)
     }
 
@@ -175,7 +175,7 @@ fn find(text: &str, arn: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::{Platform, Transport};
+    use crate::resources::{Blueprint, Platform, Transport};
     use crate::spec::Architecture;
 
     /// What a tool would run, or take for the end of a text.
@@ -189,7 +189,7 @@ mod tests {
             architecture: Architecture::X86_64,
             transport: Transport::Tls,
         };
-        let want = Desired::new(&spec, &names, platform, None);
+        let want = Desired::new(&Blueprint::new(&spec, &names, platform, None));
         Pipeline::new(&spec, &names, &want).text(format)
     }
 
@@ -229,7 +229,7 @@ mod tests {
             architecture: Architecture::X86_64,
             transport: Transport::Tls,
         };
-        let want = Desired::new(&spec, &names, platform, None);
+        let want = Desired::new(&Blueprint::new(&spec, &names, platform, None));
         let pipeline = Pipeline::new(&spec, &names, &want);
         let (function, bucket) = (
             "arn:aws:lambda:eu-west-1:123456789012:function:flags",

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::apply::Report;
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
+use crate::engine::Report;
 use crate::foreign;
 use crate::local::LocalError;
 use crate::replay::{ReplayError, delete_hint};

@@ -2,8 +2,8 @@
 //!
 //! Pure: values in, values out.
 
-use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::names::alarm_about;
+use crate::resources::alarm::{LATE_SECONDS, what_to_do};
 use crate::results::{AlarmState, Problem, Resource, State, Traffic};
 use crate::spec::Spec;
 use crate::undelivered::Undelivered;
@@ -266,7 +266,8 @@ fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Kind;
+    use crate::kind::Kind;
+    use crate::resources::{bucket, function, stage, stream};
     use crate::results::Metrics;
 
     fn spec() -> Spec {
@@ -292,10 +293,10 @@ mod tests {
     #[test]
     fn the_worst_comes_first_and_like_things_together() {
         let resources = [
-            resource(Kind::Bucket, State::Ok),
-            resource(Kind::Stream, State::Drifted),
-            resource(Kind::Function, State::Missing),
-            resource(Kind::Stage, State::Missing),
+            resource(bucket::KIND, State::Ok),
+            resource(stream::KIND, State::Drifted),
+            resource(function::KIND, State::Missing),
+            resource(stage::KIND, State::Missing),
         ];
         let alarm = AlarmState {
             name: "abc-spilled".to_owned(),
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn what_is_late_is_said_only_beyond_what_the_buffer_explains() {
-        let resources = [resource(Kind::Bucket, State::Ok)];
+        let resources = [resource(bucket::KIND, State::Ok)];
         let at = |age: u64, freshness: u64| {
             let metrics = Metrics {
                 iterator_age_ms: Some(age * 1000),
@@ -356,7 +357,7 @@ mod tests {
         let nothing = Traffic::default();
         let one = problems(
             &spec(),
-            &[resource(Kind::Bucket, State::Ok)],
+            &[resource(bucket::KIND, State::Ok)],
             &Watching {
                 unconfirmed: vec!["a@example.com".to_owned()],
                 lost_topic: Some("arn:aws:sns:t".to_owned()),
@@ -376,7 +377,7 @@ mod tests {
         assert_eq!(one.iter().filter(|problem| problem.serious).count(), 1);
         let absent = problems(
             &spec(),
-            &[resource(Kind::Bucket, State::Missing)],
+            &[resource(bucket::KIND, State::Missing)],
             &Watching::default(),
             &Undelivered::default(),
             &nothing,

@@ -2,9 +2,13 @@
 //!
 //! Owns the formats. Must not look anything up.
 
-use crate::resource::Tags;
+use std::collections::BTreeMap;
+
 pub use crate::spec::GAPS_TAG;
 use crate::spec::Spec;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
 
 /// The tags by which `up` and `down` know what is theirs.
 pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];

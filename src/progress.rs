@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::resource::{Action, Kind};
+use crate::kind::{Action, Kind};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]

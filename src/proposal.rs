@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::aws::wait::TAGGING;
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::desired::Desired;
+use crate::engine::observe::observe;
+use crate::engine::plan::{Summary, plan, summaries};
 use crate::failure::Failure;
-use crate::observe::observe;
-use crate::plan::{Plan, Summary};
+use crate::kind::Action;
+use crate::pipeline::{Desired, Plan};
 use crate::progress::Event;
-use crate::resource::{Action, Adoption, Owner};
+use crate::resource::{Adoption, Owner};
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{Format, Spec};
 use crate::undelivered::KnownGaps;
@@ -46,9 +47,9 @@ impl Proposal {
                 .map_err(Failure::of_observation)?;
             let gaps = undelivered::gaps(aws, &want, &have).await?;
             undelivered::keep(&gaps.gaps, &have, &mut want);
-            let mut plan = Plan::new(&want, have, adoption);
+            let mut plan = plan(&want, have, adoption);
             let is_untagged = |one: &Summary| one.action == Action::Refuse && one.owner == Owner::Unknown;
-            let untagged = plan.summaries(&want).into_iter().find(is_untagged);
+            let untagged = summaries(&want, &plan).into_iter().find(is_untagged);
             let Some(Summary { kind, name, .. }) = untagged.filter(|_| Instant::now() <= deadline) else {
                 let mixed = mixed_formats(aws, spec, &want, &plan).await?;
                 plan.delivery_stream.caution = plan.delivery_stream.caution.or(mixed);
@@ -63,7 +64,7 @@ impl Proposal {
 
     /// Every decision, in the order in which data flows.
     pub fn summaries(&self) -> Vec<Summary> {
-        self.plan.summaries(&self.want)
+        summaries(&self.want, &self.plan)
     }
 }
 

@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 use split_pipeline_handler::log::Level;
 
 use crate::export::Format;
+use crate::kind::{Action, Kind};
 use crate::moment;
 use crate::objects::Skipped;
-use crate::resource::{Action, FieldChange, Kind};
+use crate::resource::FieldChange;
 use crate::spec::StreamMode;
 use crate::undelivered::Undelivered;
 

@@ -3,10 +3,11 @@
 //! Changes the secret paths of the REST API and the deployment of its stage. The change is one call, which updates the API's
 //! description; any `up` would finish the rest.
 
-use crate::apply::{Report, Run};
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::desired::Desired;
-use crate::resource::{Action, Adoption, Resource, Step, decide, ensure};
+use crate::engine::{Report, Run};
+use crate::kind::Action;
+use crate::pipeline::Desired;
+use crate::resource::{Adoption, Resource as _, Step, Target, decide, ensure};
 use crate::resources::rest_api::{self, RestApi, SecretChange};
 use crate::resources::stage::{self, Stage};
 
@@ -19,47 +20,32 @@ pub async fn rotate(
     change: SecretChange,
 ) -> (Report, Option<rest_api::Id>) {
     let run = Run::new(aws);
-    let api = run.step(
-        want.rest_api.kind(),
-        want.rest_api.name(),
-        Action::Update,
-        async |step| change_api(&want.rest_api, have, change, step).await,
-        RestApi::display_id,
-    );
-    let api = api.await;
-    let rotated = match &api {
-        None => None,
-        Some(api) => {
-            let needs = stage::Needs {
-                api: api.clone(),
-                function: want.function.arn.clone(),
-                delivery_stream: want.delivery_stream.arn.clone(),
-            };
-            let work = async |step: &Step<'_>| move_stage(&want.stage, &needs, step).await;
-            let (kind, name) = (want.stage.kind(), want.stage.name());
-            run.step(kind, name, Action::Update, work, Stage::display_id)
-                .await
-        }
+    let work = async |step: &Step<'_>| change_api(&want.rest_api, have, change, step).await;
+    let api = run.step(&want.rest_api, Action::Update, work).await;
+    let Some((api, _)) = api else {
+        return (run.take_report(), None);
     };
-    (run.take_report(), rotated.and(api))
+    let work = async |step: &Step<'_>| move_stage(&want.stage, step).await;
+    let moved = run.step(&want.stage, Action::Update, work).await;
+    (run.take_report(), moved.map(|_| api))
 }
 
 async fn change_api(
-    want: &RestApi,
+    want: &Target<RestApi>,
     have: &rest_api::Id,
     change: SecretChange,
     step: &Step<'_>,
 ) -> Result<rest_api::Id, AwsError> {
-    RestApi::change_secrets(have, change, step).await?;
-    let changed = want.observe(step.aws, &()).await?.ok_or_else(gone)?;
+    want.change_secrets(have, change, step).await?;
+    let changed = RestApi::observe(want, step.aws).await?.ok_or_else(gone)?;
     let decision = decide(want, Some(changed), Adoption::Refuse);
-    ensure(want, decision, &(), step).await
+    ensure(want, decision, step).await
 }
 
-async fn move_stage(want: &Stage, needs: &stage::Needs, step: &Step<'_>) -> Result<stage::Id, AwsError> {
-    let have = want.observe(step.aws, &Some(needs.api.clone())).await?;
-    let decision = decide(want, Some(have.ok_or_else(gone)?), Adoption::Refuse);
-    ensure(want, decision, needs, step).await
+async fn move_stage(want: &Target<Stage>, step: &Step<'_>) -> Result<stage::Id, AwsError> {
+    let have = Stage::observe(want, step.aws).await?.ok_or_else(gone)?;
+    let decision = decide(want, Some(have), Adoption::Refuse);
+    ensure(want, decision, step).await
 }
 
 fn gone() -> AwsError {

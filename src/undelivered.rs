@@ -9,6 +9,7 @@
 pub mod drain;
 pub mod gaps;
 pub mod newest;
+mod order;
 mod tail;
 
 use std::time::{Duration, SystemTime};
@@ -18,13 +19,12 @@ use serde::Serialize;
 
 use crate::aws::wait::SETTLING;
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::desired::Desired;
 use crate::moment;
 use crate::names::{GAPS_TAG, Names};
 use crate::objects;
 use crate::objects::{BucketOwnership, SpilledPile};
-use crate::observe::Snapshot;
-use crate::resource::{Kind, Observed, Phase, Resource as _, Step, is_ours};
+use crate::pipeline::{Desired, Snapshot};
+use crate::resource::{Observed, Phase, Resource as _, Step, is_ours};
 use crate::resources::delivery_stream::DeliveryStream;
 use crate::resources::stream::{self, Stream};
 use crate::spec::Spec;
@@ -33,6 +33,7 @@ use crate::traffic::metrics::longest_lag;
 use drain::Unproven;
 use gaps::{Gap, Gaps, write_time};
 use newest::{Newest, newest_delivered};
+pub use order::{Closing, Drained, Draining};
 
 /// Beyond the buffer's time, how long a delivery may take (Firehose reads its source about once a second).
 pub const DELIVERY_SLACK: Duration = Duration::from_mins(1);
@@ -185,7 +186,7 @@ pub async fn forget_copied(
     if left == gaps {
         return Ok(());
     }
-    let step = Step::new(aws, Kind::Stream, &want.stream.name);
+    let step = Step::new(aws, want.stream.kind, &want.stream.name);
     match left.write() {
         Some(tag) => want.stream.keep_gaps(&tag, &step).await,
         None => want.stream.forget_gaps(&step).await,
@@ -241,7 +242,7 @@ async fn proven_until(
     let Newest::At(written) = newest else {
         return Ok(oldest);
     };
-    let lag = match longest_lag(aws, &want.stage.names).await {
+    let lag = match longest_lag(aws, &want.stage.extra.names).await {
         Err(error) if error.kind == ErrorKind::Denied => return Ok(oldest),
         lag => lag?,
     };
@@ -330,7 +331,7 @@ pub fn kept(want: &Desired) -> Gaps {
 fn is_away(want: &Desired, have: Option<&Observed<DeliveryStream>>) -> bool {
     have.is_none_or(|have| {
         matches!(have.phase, Phase::Deleting | Phase::Failed(_))
-            || want.delivery_stream.replacement(&have.state).is_some()
+            || DeliveryStream::replacement(&want.delivery_stream, &have.state).is_some()
     })
 }
 

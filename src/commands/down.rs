@@ -4,18 +4,21 @@ use indicatif::HumanBytes;
 
 use super::Context;
 use super::session::Session;
-use crate::apply::Report;
-use crate::aws::ErrorKind;
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::cli;
-use crate::destroy::{self, Data, Destroyed, Drained, destroy};
+use crate::engine::Report;
+use crate::engine::destroy::{self, Data, Destroyed, destroy};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::objects;
+use crate::pipeline::{Desired, Snapshot};
 use crate::progress::{Event, Progress as _};
 use crate::replay::Place;
 use crate::resource::Resource as _;
+use crate::resources::database::Database;
+use crate::resources::table::Table;
 use crate::results::{self, Deleted, Kept};
 use crate::ui::Answer;
-use crate::undelivered::{self, KnownGaps, Undelivered};
+use crate::undelivered::{self, Drained, Draining, KnownGaps, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
     let session = Session::open_to_delete(context).await?;
@@ -61,7 +64,7 @@ async fn warn_of_spilled(session: &Session) {
 pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::Down, Failure> {
     let want = session.desired(None);
     let have = session.observe(&want).await?;
-    let (have, unseen) = have.with_former_table(&session.aws, &want).await?;
+    let (have, unseen) = with_former_table(&session.aws, &want, have).await?;
     let place = Place::new(&session.spec, &session.names);
     let undelivered = match data {
         Data::Purge => None,
@@ -70,15 +73,9 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
             session.context.unless_interrupted(looking).await??
         }
     };
-    let undelivered = undelivered.map(|unproven| destroy::Undrained {
-        place: &place,
-        unproven,
-    });
-    let Destroyed {
-        report,
-        kept,
-        drained,
-    } = destroy(&session.aws, &want, have, data, undelivered).await;
+    let draining = Draining::new(&want, &place, undelivered);
+    let Destroyed { report, kept } = destroy(&session.aws, &want, have, data, &draining).await;
+    let drained = draining.drained();
     if !report.is_complete() {
         return Err(incomplete(report, drained));
     }
@@ -87,7 +84,7 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
         name: done.name,
     });
     let unseen = unseen.map(|refusal| destroy::Kept {
-        kind: want.table.kind(),
+        kind: want.table.kind,
         name: want.table.name.clone(),
         why: format!("it could not be looked at, nor its database: {refusal}"),
     });
@@ -105,6 +102,32 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
             Drained::NotAsked | Drained::No => 0,
         },
     })
+}
+
+/// Looks also at a table that the spec no longer asks for: it has stayed for what was delivered before. If there is one and it
+/// cannot be looked at, gives why.
+async fn with_former_table(
+    aws: &Aws,
+    want: &Desired,
+    mut have: Snapshot,
+) -> Result<(Snapshot, Option<AwsError>), AwsError> {
+    let delivery = have.delivery_stream.as_ref();
+    let has_table = delivery.map(|found| found.id.knows_a_table());
+    if want.table.is_wanted() || has_table == Some(false) {
+        return Ok((have, None));
+    }
+    let catalog = futures_util::try_join!(
+        Database::observe(&want.database, aws),
+        Table::observe(&want.table, aws)
+    );
+    match (catalog, has_table) {
+        (Ok(found), _) => (have.database, have.table) = found,
+        (Err(error), _) if error.kind == ErrorKind::Interrupted => return Err(error),
+        // Without the delivery stream, an earlier `down` may have got no further; but most likely there was never a table.
+        (Err(_), None) => {}
+        (Err(error), Some(_)) => return Ok((have, Some(error))),
+    }
+    Ok((have, None))
 }
 
 /// The failure of an incomplete `down`, and what to do if the stream was kept because of undelivered impressions.

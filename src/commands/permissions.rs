@@ -3,8 +3,8 @@
 use super::Context;
 use super::session::Session;
 use super::smoke::ephemeral_settings;
+use crate::access::{Purpose, RestApis, policy as deployer_policy};
 use crate::cli;
-use crate::desired::{Purpose, RestApis, deployer_policy};
 use crate::failure::{Exit, Failure};
 use crate::names::Names;
 use crate::results;

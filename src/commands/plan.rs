@@ -4,10 +4,11 @@ use super::Context;
 use super::session::Session;
 use crate::aws::ErrorKind;
 use crate::cli;
+use crate::engine::plan::Summary;
 use crate::failure::{Exit, Failure};
-use crate::plan::Summary;
+use crate::kind::Action;
 use crate::proposal::Proposal;
-use crate::resource::{Action, Adoption};
+use crate::resource::Adoption;
 use crate::results::{self, Change};
 use crate::undelivered::Undelivered;
 

@@ -3,12 +3,12 @@
 use super::Context;
 use super::session::Session;
 use crate::cli;
-use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::observe::webhook;
-use crate::resource::{Action, Adoption, Decision, FieldChange, decide};
+use crate::kind::Action;
+use crate::pipeline::Desired;
+use crate::resource::{Adoption, Decision, FieldChange, decide};
 use crate::resources::rest_api::{self, RestApi, SecretChange};
-use crate::resources::stage::Stage;
+use crate::resources::stage::{Stage, webhook};
 use crate::results;
 use crate::rotate::rotate;
 use crate::smoke::Poster;
@@ -72,7 +72,7 @@ fn urls(session: &Session, api: &rest_api::Id) -> results::Rotate {
 
 /// The pipeline's API, if its stage is open and the secret path is all that a rotation changes.
 async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Failure> {
-    let (Some(api), Some(stage)) = webhook(&session.aws, want).await? else {
+    let (Some(api), Some(stage)) = webhook(&session.aws, &want.rest_api, &want.stage).await? else {
         let message = format!("{} has no webhook here", session.spec.name);
         return Err(Failure::new(FailureKind::Aws, message).hint("run `split-pipeline up` to create it"));
     };

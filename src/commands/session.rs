@@ -11,12 +11,13 @@ use super::Context;
 use super::input::Input;
 use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile, Sources};
 use crate::aws::{Aws, Target};
-use crate::desired::{Code, Desired, Platform, Transport};
+use crate::engine::observe::observe;
 use crate::failure::{Failure, FailureKind};
 use crate::local;
 use crate::names::{Names, webhook_url};
-use crate::observe::{Snapshot, observe};
+use crate::pipeline::{Desired, Snapshot};
 use crate::progress::{Event, Progress as _};
+use crate::resources::{Blueprint, Code, Platform, Transport};
 use crate::spec::{Architecture, MAX_BYTES, Parsed, Spec, SpecError, TopicArn};
 
 /// The region of the emulator, where nothing else names one.
@@ -154,7 +155,7 @@ impl Session {
             architecture: self.architecture(),
             transport: self.transport(),
         };
-        Desired::new(&self.spec, &self.names, platform, code)
+        Desired::new(&Blueprint::new(&self.spec, &self.names, platform, code))
     }
 
     /// Insists that the user's topic is where alarms can reach it, before anything is made; an emulator has no other regions.

@@ -6,12 +6,12 @@ use super::Context;
 use super::session::Session;
 use crate::aws::AwsError;
 use crate::cli;
-use crate::desired::Desired;
+use crate::engine::plan::{Summary, plan, summaries};
 use crate::failure::{Exit, Failure};
 use crate::health::{self, Watching};
-use crate::observe::Snapshot;
-use crate::plan::{Plan, Summary};
-use crate::resource::{Action, Adoption, Phase};
+use crate::kind::Action;
+use crate::pipeline::{Desired, Snapshot};
+use crate::resource::{Adoption, Phase};
 use crate::resources::{alarm, alarm_topic};
 use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
 use crate::spec::TopicArn;
@@ -63,7 +63,8 @@ async fn look(
     undelivered::keep_as_is(&have, &mut want);
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
-    let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
+    let plan = plan(&want, have, Adoption::Refuse);
+    let summaries = summaries(&want, &plan);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
     let problems = health::problems(&session.spec, &resources, &watching, &undelivered, &traffic);
     Ok(results::Status {
@@ -97,7 +98,7 @@ async fn undelivered(session: &Session, want: &Desired, have: &Snapshot) -> Resu
 
 /// What the alarms say that the spec asks for, and whom they do not reach.
 async fn watching(session: &Session, want: &Desired) -> Result<Watching, AwsError> {
-    let wanted = want.alarms.iter().filter(|alarm| alarm.wanted);
+    let wanted = want.alarms.iter().filter(|alarm| alarm.is_wanted());
     let names: Vec<_> = wanted.map(|alarm| alarm.name.clone()).collect();
     if names.is_empty() {
         return Ok(Watching::default());

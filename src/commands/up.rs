@@ -5,19 +5,22 @@ use std::time::Instant;
 
 use super::Context;
 use super::session::Session;
-use crate::apply::{Applied, apply};
 use crate::aws::ErrorKind;
 use crate::cli;
+use crate::engine::Report;
+use crate::engine::converge::converge;
+use crate::engine::plan::Summary;
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::foreign::shell_word;
-use crate::plan::Summary;
-use crate::progress::Event;
+use crate::kind::Action;
+use crate::pipeline::{Desired, Plan};
 use crate::proposal::Proposal;
-use crate::resource::{Action, Adoption, Kind, Phase};
+use crate::resource::{Adoption, Phase};
+use crate::resources::{alarm_topic, rest_api};
 use crate::results::{self, Made};
 use crate::spec::Spec;
 use crate::ui::Answer;
-use crate::undelivered::{self, KnownGaps, Undelivered};
+use crate::undelivered::{self, Closing, KnownGaps, Undelivered};
 
 pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
     let work = async |context: Context| Box::pin(up(&context, args)).await;
@@ -73,8 +76,11 @@ pub(super) async fn bring_up(
         agree(session, &questions.join("\n")).await?;
     }
     let had_gaps = !proposal.gaps.gaps.is_empty();
-    let applied = Box::pin(converge(session, proposal, adoption, consent)).await;
-    let up = outcome(session, applied, started);
+    let Proposal { want, plan, .. } = proposal;
+    let api = want.rest_api.extra.api.clone();
+    let again = async |want| look_again(session, want, adoption, consent).await;
+    let report = Box::pin(converge(&session.aws, want, plan, Closing::of, again)).await;
+    let up = outcome(session, report, api.get(), started);
     warn_of_undelivered(session, had_gaps).await;
     up
 }
@@ -99,32 +105,27 @@ async fn warn_of_undelivered(session: &Session, had_gaps: bool) {
     }
 }
 
-/// Applies the plan, and once more if what it built on was taken away meanwhile: by another `up`, or a `down`.
-async fn converge(session: &Session, proposal: Proposal, adoption: Adoption, consent: Consent) -> Applied {
-    let (aws, Proposal { want, plan, .. }) = (&session.aws, proposal);
-    let first = Box::pin(apply(aws, &want, plan)).await;
-    if !first.report.lost_something() || aws.interrupt.is_cancelled() {
-        return first;
-    }
-    aws.event(Event::Working(
-        "something was taken away meanwhile: looking again".to_owned(),
-    ));
-    let Ok(second) = Proposal::look(aws, &session.spec, want, adoption).await else {
-        return first;
-    };
+/// What is left to do after another hand deleted something meanwhile, unless the user has to see it first.
+async fn look_again(
+    session: &Session,
+    want: Desired,
+    adoption: Adoption,
+    consent: Consent,
+) -> Option<(Desired, Plan)> {
+    let looking = Proposal::look(&session.aws, &session.spec, want, adoption);
+    let second = looking.await.ok()?;
     let summaries = second.summaries();
     let unasked = consent == Consent::Ask && !questions(&summaries).is_empty();
-    if unasked || refuse(&summaries).is_err() {
-        // What the user has to see first is left to the next run.
-        return first;
-    }
-    let mut second = Box::pin(apply(aws, &second.want, second.plan)).await;
-    second.report.remember(&first.report);
-    second
+    (!unasked && refuse(&summaries).is_ok()).then_some((second.want, second.plan))
 }
 
-fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<results::Up, Failure> {
-    let Applied { report, webhook } = applied;
+fn outcome(
+    session: &Session,
+    report: Report,
+    api: Option<rest_api::Id>,
+    started: Instant,
+) -> Result<results::Up, Failure> {
+    let webhook = api.and_then(|api| Some((api.api, api.route?.path)));
     let Some((api, path)) = webhook.filter(|_| report.is_complete()) else {
         return Err(Failure::of_report("up", report));
     };
@@ -198,7 +199,7 @@ async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
 
 /// Whether there are new e-mail subscriptions, which count only once their owners have said so.
 fn to_be_confirmed(spec: &Spec, up: &results::Up) -> bool {
-    let is_new = |made: &Made| made.kind == Kind::AlarmTopic && made.action != Action::Keep.done();
+    let is_new = |made: &Made| made.kind == alarm_topic::KIND && made.action != Action::Keep.done();
     !spec.monitoring.emails.is_empty() && up.resources.iter().any(is_new)
 }
 

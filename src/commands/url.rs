@@ -3,13 +3,15 @@
 use super::Context;
 use super::session::Session;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::observe::webhook;
+use crate::resources::stage::webhook;
 use crate::results;
 
 pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let want = session.desired(None);
-    let (api, stage) = context.unless_interrupted(webhook(&session.aws, &want)).await??;
+    let (api, stage) = context
+        .unless_interrupted(webhook(&session.aws, &want.rest_api, &want.stage))
+        .await??;
     let open = stage.is_some_and(|stage| stage.state.name == want.stage.state.name);
     let api = api.filter(|_| open).map(|api| api.id);
     let url = api.and_then(|api| Some(session.url(&api.api, &api.route?.path)));

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{ExportError, Piece, Pipeline, Referent};
 use crate::artifact::file_name;
 use crate::foreign;
+use crate::names::Tags;
 use crate::names::webhook_url;
-use crate::resource::Tags;
 use crate::resources::rest_api::Path;
 
 mod delivery;
@@ -147,7 +147,7 @@ fn parameters(pipeline: &Pipeline<'_>) -> Value {
 }
 
 fn outputs(pipeline: &Pipeline<'_>) -> Value {
-    let path = match &pipeline.want.rest_api.path {
+    let path = match &pipeline.want.rest_api.extra.path {
         // Whoever may look at the stack may read its outputs, so the secret is in none of them.
         Path::Secret => "",
         Path::Fixed(path) => path,

@@ -149,7 +149,7 @@ fn secret_path() -> Block {
 
 fn output(pipeline: &Pipeline<'_>) -> Section {
     let stage = "${aws_api_gateway_stage.webhook.invoke_url}";
-    let url = match &pipeline.want.rest_api.path {
+    let url = match &pipeline.want.rest_api.extra.path {
         Path::Secret => format!("{stage}/${{var.secret_path}}"),
         Path::Fixed(path) => format!("{stage}/{path}"),
     };

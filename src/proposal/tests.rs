@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::desired::{Desired, testing};
-use crate::resource::Resource;
+use crate::pipeline::{Desired, testing};
 use crate::resources::bucket::Lifecycle;
 use crate::spec::Spec;
 
@@ -302,10 +301,10 @@ fn asked(from: &Desired, to: &Desired, world: World) -> String {
         to.delivery_log_group.caution(&logs),
         to.delivery_stream.caution(&from.delivery_stream.state),
         to.table
-            .wanted
+            .is_wanted()
             .then(|| to.table.caution(&from.table.state))
             .flatten()
-            .filter(|_| from.table.wanted),
+            .filter(|_| from.table.is_wanted()),
     ];
     cautions.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }

@@ -17,7 +17,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use super::testing::{Bucket, place};
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing;
+use crate::pipeline::testing;
 use crate::results::Replay;
 
 const IMPRESSION: &str = r#"{"key":"k","split":"s","time":1700000000000}"#;

@@ -1,7 +1,9 @@
 //! What is to be done about a resource, given what is there and whose it is.
 
 use super::diff::{FieldChange, all_fields, differences};
-use super::{Action, Observed, Phase, Replacement, Resource, Tags};
+use super::{Observed, Phase, Replacement, Resource, Target};
+use crate::kind::Action;
+use crate::names::{OWNERSHIP_TAGS, Tags};
 
 /// What is to be done about one resource, and why.
 pub struct Decision<R: Resource> {
@@ -63,7 +65,7 @@ pub enum Adoption {
 }
 
 /// Decides what to do about `want`, given what is there.
-pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adoption) -> Decision<R> {
+pub fn decide<R: Resource>(want: &Target<R>, have: Option<Observed<R>>, adoption: Adoption) -> Decision<R> {
     let mut decision = Decision {
         have,
         action: Action::Keep,
@@ -72,7 +74,7 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
         caution: None,
         reason: None,
     };
-    if !want.wanted() {
+    if !want.is_wanted() {
         return unwanted(want, decision);
     }
     let Some(have) = decision
@@ -80,12 +82,11 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
         .as_ref()
         .filter(|have| have.phase != Phase::Deleting)
     else {
-        if want.external() {
+        if want.is_users() {
             decision.action = Action::Refuse;
             decision.reason = Some(format!(
                 "the spec says that {} {} exists, but it does not",
-                want.kind(),
-                want.name()
+                want.kind, want.name
             ));
         } else {
             decision.action = Action::Create;
@@ -93,16 +94,16 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
         }
         return decision;
     };
-    if want.external() {
+    if want.is_users() {
         return decision;
     }
-    decision.owner = Owner::of(want.tags(), &have.tags);
+    decision.owner = Owner::of(&want.tags, &have.tags);
     let foreign = decision.owner.is_foreign();
     decision.fields = differences(want, have);
-    decision.caution = want.caution(&have.state);
+    decision.caution = R::caution(want, &have.state);
     let replacement = match &have.phase {
         Phase::Failed(why) => Some(Replacement::Recreate(why.clone())),
-        _ => want.replacement(&have.state),
+        _ => R::replacement(want, &have.state),
     };
     let (action, reason) = match replacement {
         _ if foreign && adoption == Adoption::Refuse => (
@@ -125,12 +126,12 @@ pub fn decide<R: Resource>(want: &R, have: Option<Observed<R>>, adoption: Adopti
 }
 
 /// Decides about what the spec does not ask for: it goes, if it is ours.
-fn unwanted<R: Resource>(want: &R, mut decision: Decision<R>) -> Decision<R> {
+fn unwanted<R: Resource>(want: &Target<R>, mut decision: Decision<R>) -> Decision<R> {
     if let Some(have) = &decision.have
-        && is_ours(want.tags(), &have.tags)
+        && is_ours(&want.tags, &have.tags)
     {
         decision.action = Action::Delete;
-        decision.caution = want.caution(&have.state);
+        decision.caution = R::caution(want, &have.state);
         decision.reason = Some("the spec does not ask for it".to_owned());
     }
     decision
@@ -138,7 +139,5 @@ fn unwanted<R: Resource>(want: &R, mut decision: Decision<R>) -> Decision<R> {
 
 /// Whether `have` carries the tags by which we know our own.
 pub fn is_ours(want: &Tags, have: &Tags) -> bool {
-    crate::names::OWNERSHIP_TAGS
-        .iter()
-        .all(|key| want.get(*key) == have.get(*key))
+    OWNERSHIP_TAGS.iter().all(|key| want.get(*key) == have.get(*key))
 }

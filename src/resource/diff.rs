@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Observed, Resource, Tags};
+use super::{Observed, Resource, Target};
+use crate::names::Tags;
 
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,20 +17,58 @@ pub struct FieldChange {
     pub want: Value,
 }
 
+/// Fields that differ, tags aside: what an update has to change.
+pub struct Changes(Vec<FieldChange>);
+
+impl Changes {
+    pub fn new(fields: Vec<FieldChange>) -> Self {
+        let is_tag = |path: &str| path == TAGS || path.starts_with("tags.");
+        Self(fields.into_iter().filter(|field| !is_tag(&field.path)).collect())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a field differs, or anything below it.
+    pub fn has(&self, field: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        let mut paths = self.0.iter().map(|field| field.path.as_str());
+        paths.any(|path| path.strip_prefix(field).is_some_and(below))
+    }
+
+    /// Whether another field than these differs.
+    pub fn has_others_than(&self, fields: &[&str]) -> bool {
+        let roots = self
+            .0
+            .iter()
+            .map(|field| field.path.split(['.', '[']).next().unwrap_or_default());
+        roots.into_iter().any(|root| !fields.contains(&root))
+    }
+
+    /// Whether any of these differs.
+    pub fn has_any(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|field| self.has(field))
+    }
+}
+
+/// The field that tags are compared as.
+const TAGS: &str = "tags";
+
 /// Lists the fields in which an observed resource differs from the desired one, tags included.
-pub fn differences<R: Resource>(want: &R, have: &Observed<R>) -> Vec<FieldChange> {
-    diff_values(&whole(&have.state, &have.tags), &whole(want.want(), want.tags()))
+pub fn differences<R: Resource>(want: &Target<R>, have: &Observed<R>) -> Vec<FieldChange> {
+    diff_values(&whole(&have.state, &have.tags), &whole(&want.state, &want.tags))
 }
 
 /// Lists every field of a resource that is not there yet.
-pub(super) fn all_fields<R: Resource>(want: &R) -> Vec<FieldChange> {
-    diff_values(&Value::Null, &whole(want.want(), want.tags()))
+pub(super) fn all_fields<R: Resource>(want: &Target<R>) -> Vec<FieldChange> {
+    diff_values(&Value::Null, &whole(&want.state, &want.tags))
 }
 
 fn whole(state: &impl Serialize, tags: &Tags) -> Value {
     let mut value = serde_json::to_value(state).unwrap_or_default();
     if let Value::Object(fields) = &mut value {
-        fields.insert("tags".to_owned(), serde_json::json!(tags));
+        fields.insert(TAGS.to_owned(), serde_json::json!(tags));
     }
     value
 }

@@ -1,14 +1,15 @@
 //! Carrying out a decision about one resource, whichever it is, and waiting for AWS to be done with it.
 
-use super::{Action, Decision, Described, Observed, Phase, Resource, Step, Tags, differences, is_ours};
+use super::{Changes, Decision, Described, Observed, Phase, Resource, Step, Target, differences, is_ours};
 use crate::aws::wait::{SETTLING, TAGGING};
 use crate::aws::{AwsError, ErrorKind, Look};
+use crate::kind::Action;
+use crate::names::Tags;
 
-/// Brings one resource to where it should be, as decided.
+/// Brings one resource to the state that was decided.
 pub async fn ensure<R: Resource>(
-    want: &R,
+    want: &Target<R>,
     decision: Decision<R>,
-    needs: &R::Needs,
     step: &Step<'_>,
 ) -> Result<R::Id, AwsError> {
     let Decision {
@@ -21,34 +22,61 @@ pub async fn ensure<R: Resource>(
         }
         (Some(have), Action::Keep | Action::Update | Action::Adopt) => (have, *step),
         (Some(have), Action::Create | Action::Replace) => {
-            want.delete(&have.id, step).await?;
-            (make(want, needs, step).await?, step.just_created())
+            R::delete(want, &have.id, step).await?;
+            (create(want, step).await?, step.just_created())
         }
-        (None, _) => (make(want, needs, step).await?, step.just_created()),
+        (None, _) => (create(want, step).await?, step.just_created()),
     };
-    let step = &step;
     let have = if matches!(have.phase, Phase::Pending(_)) {
-        again(want, &R::parent(needs), have.tags, step).await?
+        again(want, have.tags, &step).await?
     } else {
         have
     };
-    if want.external() || differences(want, &have).is_empty() {
+    if want.is_users() {
         return Ok(have.id);
     }
-    want.update(&have, needs, step).await
+    change(want, have, &step).await
 }
 
-/// Creates one resource. One that is there by now is ours if its tags say so: the answer to an earlier call may have
+/// Changes the tags and fields in which an existing resource differs.
+pub(super) async fn change<R: Resource>(
+    want: &Target<R>,
+    have: Observed<R>,
+    step: &Step<'_>,
+) -> Result<R::Id, AwsError> {
+    let changes = Changes::new(differences(want, &have));
+    retag(want, &have, step).await?;
+    if changes.is_empty() {
+        return Ok(have.id);
+    }
+    R::update(want, &have, &changes, step).await
+}
+
+/// Sets the tags that differ, and removes those that the resource should not have.
+async fn retag<R: Resource>(want: &Target<R>, have: &Observed<R>, step: &Step<'_>) -> Result<(), AwsError> {
+    let mut differing = want.tags.clone();
+    differing.retain(|key, value| have.tags.get(key) != Some(value));
+    if !differing.is_empty() {
+        R::tag(want, &have.id, &differing, step).await?;
+    }
+    let extra = have.tags.keys().filter(|key| !want.tags.contains_key(*key));
+    let extra: Vec<_> = extra.cloned().collect();
+    if !extra.is_empty() {
+        R::untag(want, &have.id, &extra, step).await?;
+    }
+    Ok(())
+}
+
+/// Creates one resource. If it exists by now, its tags say whether it is the pipeline's: the answer to an earlier call may have
 /// been lost, or another `up` may have been faster.
-async fn make<R: Resource>(want: &R, needs: &R::Needs, step: &Step<'_>) -> Result<Observed<R>, AwsError> {
-    let exists = match want.create(needs, step).await {
+async fn create<R: Resource>(want: &Target<R>, step: &Step<'_>) -> Result<Observed<R>, AwsError> {
+    let exists = match R::create(want, step).await {
         Err(error) if error.kind == ErrorKind::Exists => error,
-        made => return made,
+        created => return created,
     };
-    let parent = R::parent(needs);
     let look = async || {
-        Ok(match want.observe(step.aws, &parent).await? {
-            Some(have) if is_ours(want.tags(), &have.tags) => Look::Ready(Some(have)),
+        Ok(match R::observe(want, step.aws).await? {
+            Some(have) if is_ours(&want.tags, &have.tags) => Look::Ready(Some(have)),
             Some(have) if !have.tags.is_empty() => Look::Ready(None),
             Some(_) => Look::Pending("without tags".to_owned()),
             None => Look::Pending("not to be found".to_owned()),
@@ -65,26 +93,17 @@ async fn make<R: Resource>(want: &R, needs: &R::Needs, step: &Step<'_>) -> Resul
 }
 
 /// Waits until a resource can be used and changed, and looks at the whole of it again: what waiting looks at may be less.
-async fn again<R: Resource>(
-    want: &R,
-    parent: &R::Parent,
-    tags: Tags,
-    step: &Step<'_>,
-) -> Result<Observed<R>, AwsError> {
-    let described = ready(want, parent, step).await?;
-    let whole = want.observe(step.aws, parent).await?;
+async fn again<R: Resource>(want: &Target<R>, tags: Tags, step: &Step<'_>) -> Result<Observed<R>, AwsError> {
+    let described = ready(want, step).await?;
+    let whole = R::observe(want, step.aws).await?;
     let described = whole.map_or(described, Observed::untagged);
     // The tags may have changed while it was waited for, but whose it is was decided before.
     Ok(described.tagged(tags))
 }
 
 /// Waits until a resource can be used and changed.
-pub async fn ready<R: Resource>(
-    want: &R,
-    parent: &R::Parent,
-    step: &Step<'_>,
-) -> Result<Described<R>, AwsError> {
-    look_until(want, parent, step, "ready", |have| match have {
+pub async fn ready<R: Resource>(want: &Target<R>, step: &Step<'_>) -> Result<Described<R>, AwsError> {
+    look_until(want, step, "ready", |have| match have {
         Some(have) if have.phase == Phase::Ready => Ok(Look::Ready(have)),
         other => pending(other.as_ref()),
     })
@@ -92,17 +111,17 @@ pub async fn ready<R: Resource>(
 }
 
 /// Waits until a resource that is being deleted is gone.
-pub async fn gone<R: Resource>(want: &R, parent: &R::Parent, step: &Step<'_>) -> Result<(), AwsError> {
-    look_until(want, parent, step, "gone", |have| match have {
+pub async fn gone<R: Resource>(want: &Target<R>, step: &Step<'_>) -> Result<(), AwsError> {
+    look_until(want, step, "gone", |have| match have {
         None => Ok(Look::Ready(())),
         other => pending(other.as_ref()),
     })
     .await
 }
 
-/// Waits until AWS is done with making or changing a resource, however that ended.
-pub async fn settled<R: Resource>(want: &R, parent: &R::Parent, step: &Step<'_>) -> Result<(), AwsError> {
-    look_until(want, parent, step, "settled", |have| match have {
+/// Waits until AWS is done with creating or changing a resource, however that ended.
+pub async fn settled<R: Resource>(want: &Target<R>, step: &Step<'_>) -> Result<(), AwsError> {
+    look_until(want, step, "settled", |have| match have {
         Some(have) if matches!(have.phase, Phase::Pending(_)) => pending(Some(&have)),
         _ => Ok(Look::Ready(())),
     })
@@ -110,15 +129,14 @@ pub async fn settled<R: Resource>(want: &R, parent: &R::Parent, step: &Step<'_>)
 }
 
 async fn look_until<R: Resource, T>(
-    want: &R,
-    parent: &R::Parent,
+    want: &Target<R>,
     step: &Step<'_>,
     state: &str,
     judge: impl Fn(Option<Described<R>>) -> Result<Look<T>, AwsError>,
 ) -> Result<T, AwsError> {
-    let what = format!("{} {} to be {state}", want.kind(), want.name());
+    let what = format!("{} {} to be {state}", want.kind, want.name);
     let look = async || {
-        let look = judge(want.describe(step.aws, parent).await?)?;
+        let look = judge(R::describe(want, step.aws).await?)?;
         if let Look::Pending(word) = &look {
             step.waiting(&format!("it to be {state}, and it is {word}"));
         }

@@ -1,7 +1,11 @@
 //! One resource being worked on.
 
-use super::Kind;
-use crate::aws::{Aws, AwsError, ErrorKind};
+use std::error::Error;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
+use crate::kind::Kind;
 use crate::progress::Event;
 
 /// One resource being worked on: AWS, and a way to say what is waited for.
@@ -52,7 +56,26 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Repeats a call while something that it depends on has not settled yet.
+    /// Makes one call, and repeats it while something that it depends on has not settled yet.
+    pub async fn call<T, E, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        self.settle(async || self.aws.call(call, &send).await).await
+    }
+
+    /// Makes one call that removes something, as `call` does; what is gone already counts as removed.
+    pub async fn remove<T, E, F>(&self, call: &'static str, send: impl Fn() -> F) -> Result<(), AwsError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let remove = async || self.aws.call(call, &send).await.found();
+        self.settle(remove).await.map(drop)
+    }
+
+    /// Repeats calls while something that it depends on has not settled yet.
     pub async fn settle<T>(&self, mut call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
         let call = async || {
             call().await.map_err(|mut error| {

@@ -7,15 +7,21 @@ use serde::Serialize;
 use super::*;
 use crate::aws::testing::aws;
 use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::kind::Action;
 
 mod steps;
 
+const THING: Kind = Kind::new("thing");
+
 /// A resource that remembers what was done to it.
-struct Thing {
-    state: State,
-    tags: Tags,
-    wanted: bool,
-    external: bool,
+#[derive(Debug)]
+struct Made;
+
+type Thing = Target<Made>;
+
+/// What is known of a made-up resource.
+#[derive(Default)]
+struct World {
     /// What `observe` finds.
     there: RefCell<Option<(State, Tags, Phase)>>,
     /// How many more looks find it pending.
@@ -40,25 +46,39 @@ fn ours() -> Tags {
 
 fn thing() -> Thing {
     Thing {
+        kind: THING,
+        name: "thing".to_owned(),
+        arn: String::new(),
+        existence: Existence::Wanted,
         state: State { size: 2, kind: "a" },
         tags: ours(),
-        wanted: true,
-        external: false,
-        there: RefCell::default(),
-        pending: Cell::new(0),
-        done: RefCell::default(),
-        fails: None,
+        extra: World::default(),
+    }
+}
+
+fn that_is(existence: Existence) -> Thing {
+    Thing { existence, ..thing() }
+}
+
+fn that_fails(fails: ErrorKind) -> Thing {
+    let world = World {
+        fails: Some(fails),
+        ..World::default()
+    };
+    Thing {
+        extra: world,
+        ..thing()
     }
 }
 
 impl Thing {
     fn there(self, size: u32, kind: &'static str, tags: Tags, phase: Phase) -> Self {
-        *self.there.borrow_mut() = Some((State { size, kind }, tags, phase));
+        *self.extra.there.borrow_mut() = Some((State { size, kind }, tags, phase));
         self
     }
 
-    fn found(&self) -> Option<Observed<Self>> {
-        let there = self.there.borrow().clone();
+    fn found(&self) -> Option<Observed<Made>> {
+        let there = self.extra.there.borrow().clone();
         there.map(|(state, tags, phase)| Observed {
             id: "id",
             state,
@@ -67,46 +87,34 @@ impl Thing {
         })
     }
 
-    fn decide(&self, adoption: Adoption) -> Decision<Self> {
+    fn decide(&self, adoption: Adoption) -> Decision<Made> {
         decide(self, self.found(), adoption)
     }
 
     async fn ensure(&self, adoption: Adoption) -> Result<&'static str, AwsError> {
         let aws = aws(&[], &[]);
-        let step = Step::new(&aws, Kind::Bucket, "thing");
-        ensure(self, self.decide(adoption), &(), &step).await
+        let step = Step::new(&aws, THING, "thing");
+        ensure(self, self.decide(adoption), &step).await
     }
 
     fn done(&self) -> Vec<&'static str> {
-        self.done.borrow().clone()
+        self.extra.done.borrow().clone()
+    }
+
+    fn did(&self, what: &'static str) {
+        self.extra.done.borrow_mut().push(what);
     }
 }
 
-impl Resource for Thing {
+impl Resource for Made {
     type State = State;
     type Id = &'static str;
-    type Parent = ();
-    type Needs = ();
+    type Extra = World;
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Bucket,
-            name: "thing",
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &&'static str) -> String {
-        (*id).to_owned()
-    }
-
-    fn parent((): &()) {}
-
-    async fn observe(&self, _: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let mut found = self.found();
-        if let Some(found) = found.as_mut().filter(|_| self.pending.get() > 0) {
-            self.pending.set(self.pending.get() - 1);
+    async fn observe(want: &Thing, _: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let (mut found, pending) = (want.found(), &want.extra.pending);
+        if let Some(found) = found.as_mut().filter(|_| pending.get() > 0) {
+            pending.set(pending.get() - 1);
             found.phase = Phase::Pending("CHANGING".to_owned());
         } else if let Some(found) = &mut found
             && matches!(found.phase, Phase::Pending(_))
@@ -116,51 +124,64 @@ impl Resource for Thing {
         Ok(found)
     }
 
-    async fn create(&self, (): &(), _: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        self.done.borrow_mut().push("create");
-        if let Some(kind) = self.fails {
+    async fn create(want: &Thing, _: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        want.did("create");
+        if let Some(kind) = want.extra.fails {
             return Err(AwsError::own("test:Create", kind, "it cannot be created"));
         }
         let bare = State {
             size: 1,
-            kind: self.state.kind,
+            kind: want.state.kind,
         };
-        *self.there.borrow_mut() = Some((bare, self.tags.clone(), Phase::Ready));
-        self.found()
+        *want.extra.there.borrow_mut() = Some((bare, want.tags.clone(), Phase::Ready));
+        want.found()
             .ok_or_else(|| AwsError::incomplete("test:Create", "thing"))
     }
 
-    async fn update(&self, have: &Observed<Self>, (): &(), _: &Step<'_>) -> Result<&'static str, AwsError> {
-        self.done.borrow_mut().push("update");
+    async fn update(
+        want: &Thing,
+        have: &Observed<Self>,
+        changes: &Changes,
+        _: &Step<'_>,
+    ) -> Result<&'static str, AwsError> {
+        want.did("update");
         assert_eq!(have.phase, Phase::Ready);
+        let differing = ["size", "kind"].map(|field| changes.has(field));
+        let (have, want) = (&have.state, &want.state);
+        assert_eq!(differing, [have.size != want.size, have.kind != want.kind]);
         Ok("id")
     }
 
-    async fn delete(&self, _: &&'static str, _: &Step<'_>) -> Result<(), AwsError> {
-        self.done.borrow_mut().push("delete");
+    async fn delete(want: &Thing, _: &&'static str, _: &Step<'_>) -> Result<(), AwsError> {
+        want.did("delete");
         Ok(())
     }
 
-    fn replacement(&self, have: &State) -> Option<Replacement> {
+    async fn tag(want: &Thing, _: &&'static str, tags: &Tags, _: &Step<'_>) -> Result<(), AwsError> {
+        let expected = tags.iter().all(|(key, value)| want.tags.get(key) == Some(value));
+        assert!(expected && !tags.is_empty(), "{tags:?}");
+        want.did("tag");
+        Ok(())
+    }
+
+    async fn untag(want: &Thing, _: &&'static str, keys: &[String], _: &Step<'_>) -> Result<(), AwsError> {
+        assert_eq!(keys, ["owner"]);
+        want.did("untag");
+        Ok(())
+    }
+
+    fn replacement(want: &Thing, have: &State) -> Option<Replacement> {
         match have.kind {
             "data" => Some(Replacement::Refuse("it holds data".to_owned())),
-            kind if kind != self.state.kind => {
+            kind if kind != want.state.kind => {
                 Some(Replacement::Recreate("it is of another kind".to_owned()))
             }
             _ => None,
         }
     }
 
-    fn caution(&self, have: &State) -> Option<String> {
-        (self.state.size < have.size).then(|| "it shrinks".to_owned())
-    }
-
-    fn wanted(&self) -> bool {
-        self.wanted
-    }
-
-    fn external(&self) -> bool {
-        self.external
+    fn caution(want: &Thing, have: &State) -> Option<String> {
+        (want.state.size < have.size).then(|| "it shrinks".to_owned())
     }
 }
 
@@ -214,10 +235,7 @@ fn what_is_not_the_pipelines_is_refused_or_adopted_and_never_replaced() {
 
 #[test]
 fn the_users_own_resource_is_used_as_it_is_and_never_created() {
-    let external = || Thing {
-        external: true,
-        ..thing()
-    };
+    let external = || that_is(Existence::Users);
     assert_eq!(external().decide(Adoption::Allow).action, Action::Refuse);
     let there = external().there(9, "b", somebodys(), Phase::Ready);
     let decision = there.decide(Adoption::Refuse);
@@ -227,10 +245,7 @@ fn the_users_own_resource_is_used_as_it_is_and_never_created() {
 
 #[test]
 fn what_the_spec_no_longer_asks_for_goes_if_it_is_the_pipelines() {
-    let unwanted = || Thing {
-        wanted: false,
-        ..thing()
-    };
+    let unwanted = || that_is(Existence::Unwanted);
     assert_eq!(unwanted().decide(Adoption::Refuse).action, Action::Keep);
     let ours = unwanted()
         .there(9, "a", ours(), Phase::Ready)
@@ -267,11 +282,7 @@ async fn only_what_was_decided_is_done() {
             &["delete", "create", "update"],
         ),
         (
-            Thing {
-                external: true,
-                ..thing()
-            }
-            .there(9, "a", somebodys(), Phase::Ready),
+            that_is(Existence::Users).there(9, "a", somebodys(), Phase::Ready),
             &[],
         ),
     ];
@@ -293,28 +304,25 @@ async fn what_was_refused_is_not_touched() {
 async fn a_pending_resource_is_waited_for_before_it_is_changed() {
     let pending = Phase::Pending("CREATING".to_owned());
     let thing = thing().there(1, "a", ours(), pending);
-    thing.pending.set(3);
+    thing.extra.pending.set(3);
     thing.ensure(Adoption::Refuse).await.unwrap();
-    assert_eq!((thing.done(), thing.pending.get()), (vec!["update"], 0));
+    assert_eq!((thing.done(), thing.extra.pending.get()), (vec!["update"], 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_appears_while_it_is_created_is_taken_only_if_it_is_ours() {
     let appeared = |tags| {
-        let thing = Thing {
-            fails: Some(ErrorKind::Exists),
-            ..thing()
-        };
+        let thing = that_fails(ErrorKind::Exists);
         let decision = thing.decide(Adoption::Allow);
         (thing.there(2, "a", tags, Phase::Ready), decision)
     };
     let aws = aws(&[], &[]);
-    let step = Step::new(&aws, Kind::Bucket, "thing");
+    let step = Step::new(&aws, THING, "thing");
     let (ours, decision) = appeared(ours());
-    assert_eq!(ensure(&ours, decision, &(), &step).await.unwrap(), "id");
+    assert_eq!(ensure(&ours, decision, &step).await.unwrap(), "id");
     for tags in [somebodys(), Tags::new()] {
         let (theirs, decision) = appeared(tags);
-        let error = ensure(&theirs, decision, &(), &step).await.unwrap_err();
+        let error = ensure(&theirs, decision, &step).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Exists);
         assert_eq!(theirs.done(), ["create"]);
     }
@@ -323,16 +331,32 @@ async fn a_resource_that_appears_while_it_is_created_is_taken_only_if_it_is_ours
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_with_the_last_state_it_saw() {
     let aws = aws(&[], &[]);
-    let step = Step::new(&aws, Kind::Bucket, "thing");
+    let step = Step::new(&aws, THING, "thing");
     let endless = thing().there(2, "a", ours(), Phase::Ready);
-    endless.pending.set(u32::MAX);
-    let error = super::ready(&endless, &(), &step).await.map(drop).unwrap_err();
+    endless.extra.pending.set(u32::MAX);
+    let error = super::ready(&endless, &step).await.map(drop).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
     assert!(error.message.contains("CHANGING"), "{}", error.message);
     let failed = thing().there(2, "a", ours(), Phase::Failed("no disk".to_owned()));
-    let error = super::ready(&failed, &(), &step).await.map(drop).unwrap_err();
+    let error = super::ready(&failed, &step).await.map(drop).unwrap_err();
     assert_eq!(
         (error.kind, error.message.as_str()),
         (ErrorKind::Unusable, "no disk")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_are_set_and_removed_apart_from_the_state_and_only_where_they_differ() {
+    let cases: [(Thing, &[&str]); 3] = [
+        (ready(2, "a", somebodys()), &["tag", "untag"]),
+        (ready(1, "a", Tags::new()), &["tag", "update"]),
+        (
+            ready(2, "a", ours().into_iter().chain(somebodys()).collect()),
+            &["untag"],
+        ),
+    ];
+    for (thing, want) in cases {
+        thing.ensure(Adoption::Allow).await.unwrap();
+        assert_eq!(thing.done(), want);
+    }
 }

@@ -5,27 +5,25 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic, Tag};
 use serde::{Serialize, Serializer};
 
-use super::{retag, tags_from, unless_there};
+use super::{Blueprint, tags_from, unless_there};
 use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::{Names, Tags};
+use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::spec::{Spec, TopicArn};
+
+mod watch;
+
+pub(crate) use watch::{LATE_SECONDS, what_to_do};
 
 /// An alarm as it should be.
-#[derive(Clone, Debug)]
-pub struct Alarm {
-    /// Its name.
-    pub name: String,
-    /// Its ARN, by which it is tagged.
-    pub arn: String,
-    /// Whether the spec asks for it.
-    pub wanted: bool,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("alarm");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Alarm;
 
 /// What is compared.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct State {
     /// What it means, for whoever is told of it.
     pub description: String,
@@ -71,76 +69,103 @@ fn as_text<S: Serializer>(dimensions: &BTreeMap<String, String>, serializer: S) 
     serializer.serialize_str(&pairs.join(", "))
 }
 
+pub(crate) fn wants(blueprint: &Blueprint<'_>) -> Vec<Target<Alarm>> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let topic = spec.monitoring.topic_arn.as_ref();
+    let topic = topic.map_or_else(|| names.alarm_topic_arn(), TopicArn::to_string);
+    let watches = watch::watches(spec, names).into_iter().map(|watch| {
+        let name = names.alarm(watch.about);
+        let arn = names.alarm_arn(&name);
+        Target {
+            existence: Existence::wanted_if(spec.monitoring.alarms && watch.wanted),
+            ..blueprint.target(KIND, (name, arn), watch.state(&topic), ())
+        }
+    });
+    watches.collect()
+}
+
+/// How many alarms the spec asks for.
+pub(crate) fn wanted(spec: &Spec) -> usize {
+    let anywhere = Names::new(spec.name.as_str(), "", "aws", "us-east-1");
+    let watches = watch::watches(spec, &anywhere);
+    let wanted = watches
+        .iter()
+        .filter(|watch| spec.monitoring.alarms && watch.wanted);
+    wanted.count()
+}
+
 impl Resource for Alarm {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Alarm,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    fn wanted(&self) -> bool {
-        self.wanted
-    }
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        match describe(aws, std::slice::from_ref(&self.name)).await?.first() {
-            Some(found) => self.observed(aws, found).await,
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        match describe(aws, std::slice::from_ref(&want.name)).await?.first() {
+            Some(found) => want.observed(aws, found).await,
             None => Ok(None),
         }
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        unless_there(self, step.aws, "cloudwatch:PutMetricAlarm").await?;
-        self.put(step).await?;
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        unless_there(want, step.aws, "cloudwatch:PutMetricAlarm").await?;
+        want.put(step).await?;
         Ok(Observed {
-            id: self.arn.clone(),
-            state: self.state.clone(),
-            tags: self.tags.clone(),
+            id: want.arn.clone(),
+            state: want.state.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        self.retag(&have.tags, step.aws).await?;
-        if have.state != self.state {
-            self.put(step).await?;
-        }
-        Ok(self.arn.clone())
+    async fn update(
+        want: &Target<Self>,
+        _have: &Observed<Self>,
+        _changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        want.put(step).await?;
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || step.aws.cloudwatch.delete_alarms().alarm_names(&self.name).send();
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.cloudwatch.delete_alarms().alarm_names(&want.name).send();
         let deleted = step.aws.call("cloudwatch:DeleteAlarms", request).await;
         deleted.found().map(drop)
     }
-}
 
-/// Looks at all alarms of a pipeline with one call, and one more for the tags of each that is there.
-pub async fn observe_all(aws: &Aws, alarms: &[Alarm]) -> Result<Vec<Option<Observed<Alarm>>>, AwsError> {
-    let names: Vec<_> = alarms.iter().map(|alarm| alarm.name.clone()).collect();
-    let found = describe(aws, &names).await?;
-    let looks = alarms.iter().map(async |alarm| {
-        let named = |found: &&MetricAlarm| found.alarm_name() == Some(alarm.name.as_str());
-        match found.iter().find(named) {
-            Some(found) => alarm.observed(aws, found).await,
-            None => Ok(None),
-        }
-    });
-    futures_util::future::try_join_all(looks).await
+    async fn observe_all(wants: &[Target<Self>], aws: &Aws) -> Result<Vec<Option<Observed<Self>>>, AwsError> {
+        let names: Vec<_> = wants.iter().map(|want| want.name.clone()).collect();
+        let found = describe(aws, &names).await?;
+        let looks = wants.iter().map(async |want| {
+            let named = |found: &&MetricAlarm| found.alarm_name() == Some(want.name.as_str());
+            match found.iter().find(named) {
+                Some(found) => want.observed(aws, found).await,
+                None => Ok(None),
+            }
+        });
+        futures_util::future::try_join_all(looks).await
+    }
+
+    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.cloudwatch.tag_resource().resource_arn(&want.arn);
+            call.set_tags(Some(sdk_tags(tags))).send()
+        };
+        step.call("cloudwatch:TagResource", request).await.map(drop)
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.cloudwatch.untag_resource().resource_arn(&want.arn);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("cloudwatch:UntagResource", request).await.map(drop)
+    }
 }
 
 /// Describes the alarms of these names, as far as they are there.
@@ -154,9 +179,9 @@ pub async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<MetricAlarm>, A
     Ok(answer.and_then(|answer| answer.metric_alarms).unwrap_or_default())
 }
 
-impl Alarm {
+impl Target<Alarm> {
     /// What was found, with its tags; nothing where it went away meanwhile.
-    async fn observed(&self, aws: &Aws, found: &MetricAlarm) -> Result<Option<Observed<Self>>, AwsError> {
+    async fn observed(&self, aws: &Aws, found: &MetricAlarm) -> Result<Option<Observed<Alarm>>, AwsError> {
         let request = || {
             aws.cloudwatch
                 .list_tags_for_resource()
@@ -217,26 +242,7 @@ impl Alarm {
                 .set_tags(Some(sdk_tags(&self.tags)))
                 .send()
         };
-        let put = async || step.aws.call("cloudwatch:PutMetricAlarm", request).await;
-        step.settle(put).await.map(drop)
-    }
-
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let set = async |tags: Tags| {
-            let request = || {
-                let call = aws.cloudwatch.tag_resource().resource_arn(&self.arn);
-                call.set_tags(Some(sdk_tags(&tags))).send()
-            };
-            aws.call("cloudwatch:TagResource", request).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = aws.cloudwatch.untag_resource().resource_arn(&self.arn);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            aws.call("cloudwatch:UntagResource", request).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
+        step.call("cloudwatch:PutMetricAlarm", request).await.map(drop)
     }
 }
 

@@ -6,26 +6,20 @@ use std::collections::HashMap;
 
 use aws_sdk_sns::types::{Subscription, Tag};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{policy_value, retag, tags_from};
+use super::policy::{document, policy_value};
+use super::{Blueprint, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::{Names, Tags};
+use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::spec::Email;
 
-/// A topic as it should be.
-#[derive(Clone, Debug)]
-pub struct AlarmTopic {
-    /// Its name.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Whether the spec asks for it.
-    pub wanted: bool,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("alarm_topic");
+
+#[derive(Clone, Copy, Debug)]
+pub struct AlarmTopic;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -47,106 +41,139 @@ const PENDING: &str = "PendingConfirmation";
 /// What stands for it for some time after its owner took it back.
 const DELETED: &str = "Deleted";
 
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<AlarmTopic> {
+    let (names, monitoring) = (blueprint.names, &blueprint.spec.monitoring);
+    let mut emails: Vec<_> = monitoring.emails.iter().map(Email::to_string).collect();
+    emails.sort();
+    emails.dedup();
+    let state = State {
+        policy: alarms_publish(names),
+        encryption_key: None,
+        emails,
+        others: Vec::new(),
+    };
+    Target {
+        existence: Existence::wanted_if(monitoring.alarms && monitoring.topic_arn.is_none()),
+        ..blueprint.target(KIND, (names.alarm_topic(), names.alarm_topic_arn()), state, ())
+    }
+}
+
+/// The policy of the topic that lets the account's alarms publish, and nobody else.
+fn alarms_publish(names: &Names) -> Value {
+    document(&[json!({
+        "Sid": "Alarms",
+        "Effect": "Allow",
+        "Principal": { "Service": "cloudwatch.amazonaws.com" },
+        "Action": "sns:Publish",
+        "Resource": names.alarm_topic_arn(),
+        "Condition": { "StringEquals": { "aws:SourceAccount": names.account() } },
+    })])
+}
+
 impl Resource for AlarmTopic {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::AlarmTopic,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    fn wanted(&self) -> bool {
-        self.wanted
-    }
-
-    fn caution(&self, _have: &State) -> Option<String> {
+    fn caution(want: &Target<Self>, _have: &State) -> Option<String> {
         // Whether it has others than by e-mail or not, they go with it.
-        (!self.wanted).then(|| {
-            let Self { name, .. } = self;
+        (!want.is_wanted()).then(|| {
+            let name = &want.name;
             format!(
                 "alarm_topic {name} is deleted with its subscriptions: whoever is to be told again has to confirm again"
             )
         })
     }
 
-    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+    fn left_alone(have: &State) -> &[String] {
         &have.others
     }
 
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let request = || aws.sns.get_topic_attributes().topic_arn(&self.arn).send();
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let request = || aws.sns.get_topic_attributes().topic_arn(&want.arn).send();
         let Some(answer) = aws.call("sns:GetTopicAttributes", request).await.found()? else {
             return Ok(None);
         };
-        let tags = || aws.sns.list_tags_for_resource().resource_arn(&self.arn).send();
+        let tags = || aws.sns.list_tags_for_resource().resource_arn(&want.arn).send();
         let (tags, told) =
-            futures_util::join!(aws.call("sns:ListTagsForResource", tags), self.subscriptions(aws));
+            futures_util::join!(aws.call("sns:ListTagsForResource", tags), want.subscriptions(aws));
         let (Some(tags), Some(told)) = (tags.found()?, told.found()?) else {
             return Ok(None);
         };
         let pairs = tags.tags().iter().map(|tag| (tag.key(), tag.value()));
         let attributes = answer.attributes.unwrap_or_default();
         Ok(Some(Observed {
-            id: self.arn.clone(),
-            state: self.state_of(&attributes, &told),
+            id: want.arn.clone(),
+            state: want.state_of(&attributes, &told),
             tags: tags_from(pairs),
             phase: Phase::Ready,
         }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         let request = || {
-            let call = step.aws.sns.create_topic().name(&self.name);
-            call.attributes("Policy", self.state.policy.to_string())
-                .set_tags(Some(sdk_tags(&self.tags)))
+            let call = step.aws.sns.create_topic().name(&want.name);
+            call.attributes("Policy", want.state.policy.to_string())
+                .set_tags(Some(sdk_tags(&want.tags)))
                 .send()
         };
-        let create = async || step.aws.call("sns:CreateTopic", request).await;
-        step.settle(create).await?;
+        step.call("sns:CreateTopic", request).await?;
         let state = State {
             emails: Vec::new(),
-            ..self.state.clone()
+            ..want.state.clone()
         };
         Ok(Observed {
-            id: self.arn.clone(),
+            id: want.arn.clone(),
             state,
-            tags: self.tags.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        self.retag(&have.tags, step).await?;
-        if have.state.policy != self.state.policy {
-            self.set(step, "Policy", self.state.policy.to_string()).await?;
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        if changes.has("policy") {
+            want.set(step, "Policy", want.state.policy.to_string()).await?;
         }
-        if have.state.encryption_key != self.state.encryption_key {
-            let key = self.state.encryption_key.clone().unwrap_or_default();
-            self.set(step, "KmsMasterKeyId", key).await?;
+        if changes.has("encryption_key") {
+            let key = want.state.encryption_key.clone().unwrap_or_default();
+            want.set(step, "KmsMasterKeyId", key).await?;
         }
-        if have.state.emails != self.state.emails {
-            self.subscribe(&have.state.emails, step).await?;
+        if changes.has("emails") {
+            want.subscribe(&have.state.emails, step).await?;
         }
-        Ok(self.arn.clone())
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || step.aws.sns.delete_topic().topic_arn(&self.arn).send();
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.sns.delete_topic().topic_arn(&want.arn).send();
         let deleted = step.aws.call("sns:DeleteTopic", request).await;
         deleted.found().map(drop)
+    }
+
+    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.sns.tag_resource().resource_arn(&want.arn);
+            call.set_tags(Some(sdk_tags(tags))).send()
+        };
+        step.call("sns:TagResource", request).await.map(drop)
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.sns.untag_resource().resource_arn(&want.arn);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("sns:UntagResource", request).await.map(drop)
     }
 }
 
@@ -159,10 +186,10 @@ pub async fn is_there(aws: &Aws, topic: &str) -> Result<bool, AwsError> {
     }
 }
 
-impl AlarmTopic {
+impl Target<AlarmTopic> {
     /// The addresses that alarms do not reach, since nobody has confirmed them; none where there is to be no topic.
     pub async fn unconfirmed(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
-        if !self.wanted {
+        if !self.is_wanted() {
             return Ok(Vec::new());
         }
         let mails = self.mails(aws).await.found()?;
@@ -239,8 +266,7 @@ impl AlarmTopic {
                 let call = step.aws.sns.subscribe().topic_arn(&self.arn);
                 call.protocol("email").endpoint(address).send()
             };
-            step.settle(async || step.aws.call("sns:Subscribe", request).await)
-                .await?;
+            step.call("sns:Subscribe", request).await?;
         }
         if have.iter().all(|address| self.state.emails.contains(address)) {
             return Ok(());
@@ -261,29 +287,7 @@ impl AlarmTopic {
             let call = step.aws.sns.set_topic_attributes().topic_arn(&self.arn);
             call.attribute_name(attribute).attribute_value(&value).send()
         };
-        let set = async || step.aws.call("sns:SetTopicAttributes", request).await;
-        step.settle(set).await.map(drop)
-    }
-
-    async fn retag(&self, have: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let sns = &step.aws.sns;
-        let set = async |tags: Tags| {
-            let request = || {
-                let call = sns.tag_resource().resource_arn(&self.arn);
-                call.set_tags(Some(sdk_tags(&tags))).send()
-            };
-            let tag = async || step.aws.call("sns:TagResource", request).await;
-            step.settle(tag).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = sns.untag_resource().resource_arn(&self.arn);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            let untag = async || step.aws.call("sns:UntagResource", request).await;
-            step.settle(untag).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
+        step.call("sns:SetTopicAttributes", request).await.map(drop)
     }
 }
 
@@ -310,6 +314,7 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::testing::wanted;
 
     fn mail(address: &str, arn: &str) -> Subscription {
         let mail = Subscription::builder().protocol("email");
@@ -317,19 +322,13 @@ mod tests {
     }
 
     /// A topic that mails one address.
-    fn topic() -> AlarmTopic {
-        AlarmTopic {
-            name: "it".to_owned(),
-            arn: "arn:aws:sns:it".to_owned(),
-            wanted: true,
-            state: State {
-                policy: Value::Null,
-                encryption_key: None,
-                others: Vec::new(),
-                emails: vec!["a@example.com".to_owned()],
-            },
-            tags: Tags::new(),
-        }
+    fn topic() -> Target<AlarmTopic> {
+        let topic = wanted(
+            "name: flags\nmonitoring: {alarms: true, emails: [a@example.com]}\n",
+            want,
+        );
+        assert_eq!(topic.state.emails, ["a@example.com"]);
+        topic
     }
 
     #[test]

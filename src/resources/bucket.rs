@@ -4,11 +4,15 @@
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{policy_value, tags_from};
+use super::policy::{document, policy_value};
+use super::{Blueprint, Transport, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::Tags;
+use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::spec::BucketEncryption;
 
 mod additions;
 mod purge;
@@ -16,27 +20,10 @@ mod settings;
 
 pub use settings::{ABORT, EXPIRE, Encryption, Lifecycle, PublicAccess};
 
-/// The bucket as it should be.
-#[derive(Clone, Debug)]
-pub struct Bucket {
-    /// Its name.
-    pub name: String,
-    /// Whose it is.
-    pub ownership: Ownership,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("bucket");
 
-/// Whose a bucket is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ownership {
-    /// The pipeline's: made, changed and deleted by it.
-    Pipeline,
-    /// The user's: only written to.
-    User,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -63,131 +50,200 @@ pub struct State {
     pub holds_expirable: bool,
 }
 
+/// After how many days S3 drops what a deleted object leaves behind in a bucket that keeps, or kept, versions.
+const EXPIRE_VERSIONS_DAYS: i32 = 1;
+
+/// After how many days S3 drops the parts of uploads that were never finished.
+const ABORT_UPLOADS_DAYS: i32 = 7;
+
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Bucket> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let name = names.bucket(spec);
+    let expire_days = spec.delivery.expire_days.map(|days| signed(days.get()));
+    let state = State {
+        public_access: PublicAccess::blocked(),
+        policy: tls_only(&names.bucket_arn(&name), blueprint.platform.transport),
+        encryption: Some(bucket_encryption(&spec.delivery.encryption)),
+        versioning: spec.delivery.versioning,
+        object_ownership: Some("BucketOwnerEnforced".to_owned()),
+        lifecycle: Lifecycle {
+            expire_days,
+            expire_prefix: expire_days.map(|_| spec.delivery.prefix.fixed_part().to_owned()),
+            expire_versions_days: expire_days.map(|_| EXPIRE_VERSIONS_DAYS),
+            abort_uploads_days: Some(ABORT_UPLOADS_DAYS),
+            other_rules: Vec::new(),
+        },
+        copies: Vec::new(),
+        left_alone: Vec::new(),
+        holds_expirable: false,
+    };
+    let existence = if spec.delivery.existing_bucket {
+        Existence::Users
+    } else {
+        Existence::Wanted
+    };
+    let arn = names.bucket_arn(&name);
+    Target {
+        existence,
+        ..blueprint.target(KIND, (name, arn), state, ())
+    }
+}
+
+fn bucket_encryption(encryption: &BucketEncryption) -> Encryption {
+    match encryption {
+        BucketEncryption::S3Managed => Encryption {
+            algorithm: "AES256".to_owned(),
+            key: None,
+            bucket_key: None,
+        },
+        BucketEncryption::Key(key) => Encryption {
+            algorithm: "aws:kms".to_owned(),
+            key: Some(key.clone()),
+            // One call to KMS for many objects instead of one for each.
+            bucket_key: Some(true),
+        },
+    }
+}
+
+/// The addresses that an emulator's clients have, and a client of AWS never.
+const PRIVATE_ADDRESSES: [&str; 4] = ["10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+
+/// The bucket policy that refuses every request without TLS. Where there is no TLS to be had, it lets the machines
+/// nearby in all the same: nothing could reach the bucket otherwise.
+fn tls_only(bucket_arn: &str, transport: Transport) -> Value {
+    let mut statement = json!({
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, format!("{bucket_arn}/*")],
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+    });
+    if transport == Transport::Plain {
+        statement["Condition"]["NotIpAddress"] = json!({ "aws:SourceIp": PRIVATE_ADDRESSES });
+    }
+    document(&[statement])
+}
+
 impl Resource for Bucket {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Bucket,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    fn external(&self) -> bool {
-        self.ownership == Ownership::User
-    }
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        if !self.exists(aws).await? {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        if !want.exists(aws).await? {
             return Ok(None);
         }
-        if self.external() {
+        if want.is_users() {
             // The rest of somebody else's bucket is none of our business, and may not be ours to read.
-            let (state, tags) = (self.state.clone(), self.tags.clone());
+            let (state, tags) = (want.state.clone(), want.tags.clone());
             return Ok(Some(Observed {
-                id: self.name.clone(),
+                id: want.name.clone(),
                 state,
                 tags,
                 phase: Phase::Ready,
             }));
         }
-        self.look(aws).await.map(Some)
+        want.look(aws).await.map(Some)
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let tags = s3_tags(&self.tags)?;
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let tags = s3_tags(&want.tags)?;
         let mut config = CreateBucketConfiguration::builder().set_tags(Some(tags));
         // us-east-1 is the one region that must not be named.
         if step.aws.region != "us-east-1" {
             config = config.location_constraint(BucketLocationConstraint::from(step.aws.region.as_str()));
         }
         let config = config.build();
-        let create = async || {
-            let request = || {
-                let call = step.aws.s3.create_bucket().bucket(&self.name);
-                let call = call.object_ownership(ObjectOwnership::BucketOwnerEnforced);
-                call.create_bucket_configuration(config.clone()).send()
-            };
-            step.aws.call("s3:CreateBucket", request).await
+        let request = || {
+            let call = step.aws.s3.create_bucket().bucket(&want.name);
+            let call = call.object_ownership(ObjectOwnership::BucketOwnerEnforced);
+            call.create_bucket_configuration(config.clone()).send()
         };
-        step.settle(create).await?;
+        step.call("s3:CreateBucket", request).await?;
         // What a new bucket has is up to AWS: today, public access blocked and encryption.
-        self.look(step.aws).await
+        want.look(step.aws).await
     }
 
     /// Changes what differs. One call after the other: S3 aborts concurrent changes of one bucket.
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        let (aws, want, had) = (step.aws, &self.state, &have.state);
-        if have.tags != self.tags {
-            step.settle(async || self.write_tags(aws).await).await?;
-        }
+    async fn update(
+        want: &Target<Self>,
+        _have: &Observed<Self>,
+        changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        let aws = step.aws;
         // Before versioning, which S3 does not suspend while it copies.
-        if had.copies != want.copies {
-            step.settle(async || self.stop_copying(aws).await).await?;
+        if changes.has("copies") {
+            step.settle(async || want.stop_copying(aws).await).await?;
         }
-        if had.public_access != want.public_access {
-            step.settle(async || self.put_public_access(aws).await).await?;
+        if changes.has("public_access") {
+            step.settle(async || want.put_public_access(aws).await).await?;
         }
-        if had.object_ownership != want.object_ownership {
-            step.settle(async || self.put_object_ownership(aws).await).await?;
+        if changes.has("object_ownership") {
+            step.settle(async || want.put_object_ownership(aws).await).await?;
         }
-        if had.policy != want.policy {
-            step.settle(async || self.put_policy(aws).await).await?;
+        if changes.has("policy") {
+            step.settle(async || want.put_policy(aws).await).await?;
         }
-        if had.encryption != want.encryption {
-            step.settle(async || self.put_encryption(aws).await).await?;
+        if changes.has("encryption") {
+            step.settle(async || want.put_encryption(aws).await).await?;
         }
-        if had.versioning != want.versioning {
-            step.settle(async || self.put_versioning(aws).await).await?;
+        if changes.has("versioning") {
+            step.settle(async || want.put_versioning(aws).await).await?;
         }
-        if had.lifecycle != want.lifecycle {
-            step.settle(async || self.put_lifecycle(aws).await).await?;
+        if changes.has("lifecycle") {
+            step.settle(async || want.put_lifecycle(aws).await).await?;
         }
-        Ok(self.name.clone())
+        Ok(want.name.clone())
     }
 
     /// Deletes the bucket and everything in it.
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
         step.waiting("its objects to be deleted");
-        self.purge(step.aws).await?;
-        let delete = async || {
-            let request = || step.aws.s3.delete_bucket().bucket(&self.name).send();
-            step.aws.call("s3:DeleteBucket", request).await.found()
-        };
-        step.settle(delete).await.map(drop)
+        want.purge(step.aws).await?;
+        let request = || step.aws.s3.delete_bucket().bucket(&want.name).send();
+        step.remove("s3:DeleteBucket", request).await
     }
 
-    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+    fn left_alone(have: &State) -> &[String] {
         &have.left_alone
     }
 
-    fn caution(&self, have: &State) -> Option<String> {
-        let want = &self.state.lifecycle;
-        let (days, prefix) = (want.expire_days?, want.expire_prefix.as_deref()?);
+    fn caution(want: &Target<Self>, have: &State) -> Option<String> {
+        let lifecycle = &want.state.lifecycle;
+        let (days, prefix) = (lifecycle.expire_days?, lifecycle.expire_prefix.as_deref()?);
         // A first `up` that was interrupted leaves an empty bucket without any rule.
         let is_new = have.lifecycle == Lifecycle::default() && !have.holds_expirable;
-        (!is_new && want.deletes_more_than(&have.lifecycle)).then(|| {
+        (!is_new && lifecycle.deletes_more_than(&have.lifecycle)).then(|| {
             format!(
                 "bucket {}: S3 deletes objects under {prefix} that are older than {days} days, existing ones included",
-                self.name
+                want.name
             )
         })
     }
+
+    async fn tag(want: &Target<Self>, _id: &String, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        step.settle(async || want.write_tags(step.aws).await).await
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        _keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        // S3 writes all tags of a bucket at once.
+        step.settle(async || want.write_tags(step.aws).await).await
+    }
+
+    fn holds_data() -> Option<&'static str> {
+        Some("it holds the impressions; --purge-data deletes it with them")
+    }
 }
 
-impl Bucket {
-    async fn look(&self, aws: &Aws) -> Result<Observed<Self>, AwsError> {
+impl Target<Bucket> {
+    async fn look(&self, aws: &Aws) -> Result<Observed<Bucket>, AwsError> {
         let (
             public_access,
             policy,
@@ -232,7 +288,7 @@ impl Bucket {
 
     async fn exists(&self, aws: &Aws) -> Result<bool, AwsError> {
         // A bucket of the usual name that somebody else made must not get our impressions, even if it lets us in.
-        let owner = (!self.external()).then(|| aws.account.clone());
+        let owner = (!self.is_users()).then(|| aws.account.clone());
         let request = || {
             let call = aws.s3.head_bucket().bucket(&self.name);
             call.set_expected_bucket_owner(owner.clone()).send()

@@ -7,24 +7,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::alarm::sdk_tags;
-use super::unless_there;
+use super::metric::{Metric, PERIOD_SECONDS};
+use super::{Blueprint, unless_there};
 use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::{Names, Tags};
+use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::spec::Spec;
 
-/// A dashboard as it should be.
-#[derive(Clone, Debug)]
-pub struct Dashboard {
-    /// Its name.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Whether the spec asks for it.
-    pub wanted: bool,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("dashboard");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Dashboard;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -33,38 +27,78 @@ pub struct State {
     pub widgets: Vec<Value>,
 }
 
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Dashboard> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let state = State {
+        widgets: widgets(spec, names),
+    };
+    Target {
+        existence: Existence::wanted_if(spec.monitoring.dashboard),
+        ..blueprint.target(KIND, (names.dashboard(), names.dashboard_arn()), state, ())
+    }
+}
+
+/// How wide and high a graph is, of a dashboard that is 24 wide.
+const GRAPH: (u32, u32) = (12, 6);
+
+/// Where the graphs start, below the text that names the owner.
+const TOP: u32 = 2;
+
+fn widgets(spec: &Spec, names: &Names) -> Vec<Value> {
+    let webhook = |name| Metric::webhook(name, spec, names);
+    let function = |name| Metric::function(name, names);
+    let handler = |name| Metric::handler(name, names);
+    let graphs = [
+        ("Impressions", vec![handler("received"), handler("delivered")]),
+        ("Set aside", vec![handler("spilled"), handler("rejected")]),
+        (
+            "Requests, and those that failed",
+            vec![webhook("Count"), webhook("4XXError"), webhook("5XXError")],
+        ),
+        (
+            "Function errors and throttles",
+            vec![function("Errors"), function("Throttles")],
+        ),
+        ("Behind the stream, ms", vec![Metric::iterator_age(names)]),
+        ("Oldest record not in S3, s", vec![Metric::freshness(names)]),
+    ];
+    let graphs = (0..).zip(graphs).map(|(index, (title, metrics))| {
+        let metrics: Vec<_> = metrics.iter().map(graphed).collect();
+        json!({
+            "type": "metric",
+            "x": (index % 2) * GRAPH.0, "y": TOP + (index / 2) * GRAPH.1,
+            "width": GRAPH.0, "height": GRAPH.1,
+            "properties": {
+                "title": title, "region": names.region(), "view": "timeSeries",
+                "period": PERIOD_SECONDS, "metrics": metrics,
+            },
+        })
+    });
+    graphs.collect()
+}
+
+/// A metric as dashboards have it: namespace, name, each dimension's name and value, then how it is shown.
+fn graphed(metric: &Metric) -> Value {
+    let mut parts = vec![json!(metric.namespace), json!(metric.name)];
+    for (name, value) in &metric.dimensions {
+        parts.extend([json!(name), json!(value)]);
+    }
+    parts.push(json!({ "stat": metric.statistic }));
+    Value::Array(parts)
+}
+
 impl Resource for Dashboard {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Dashboard,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    fn wanted(&self) -> bool {
-        self.wanted
-    }
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let request = || aws.cloudwatch.get_dashboard().dashboard_name(&self.name).send();
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let request = || aws.cloudwatch.get_dashboard().dashboard_name(&want.name).send();
         let answer = aws.call("cloudwatch:GetDashboard", request).await.found()?;
         Ok(answer.map(|answer| {
             let (tags, widgets) = parse(answer.dashboard_body().unwrap_or_default());
             Observed {
-                id: self.arn.clone(),
+                id: want.arn.clone(),
                 state: State { widgets },
                 tags,
                 phase: Phase::Ready,
@@ -72,33 +106,51 @@ impl Resource for Dashboard {
         }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        unless_there(self, step.aws, "cloudwatch:PutDashboard").await?;
-        self.put(step).await?;
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        unless_there(want, step.aws, "cloudwatch:PutDashboard").await?;
+        want.put(step).await?;
         Ok(Observed {
-            id: self.arn.clone(),
-            state: self.state.clone(),
-            tags: self.tags.clone(),
+            id: want.arn.clone(),
+            state: want.state.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, _have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        self.put(step).await?;
-        Ok(self.arn.clone())
+    async fn update(
+        want: &Target<Self>,
+        _have: &Observed<Self>,
+        _changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        want.put(step).await?;
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
         let request = || {
             let call = step.aws.cloudwatch.delete_dashboards();
-            call.dashboard_names(&self.name).send()
+            call.dashboard_names(&want.name).send()
         };
         let deleted = step.aws.call("cloudwatch:DeleteDashboards", request).await;
         deleted.found().map(drop)
     }
+
+    async fn tag(want: &Target<Self>, _id: &String, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        want.put(step).await
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        _keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        want.put(step).await
+    }
 }
 
-impl Dashboard {
+impl Target<Dashboard> {
     async fn put(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let body = body(&self.tags, &self.state.widgets).to_string();
         let request = || {
@@ -107,8 +159,7 @@ impl Dashboard {
                 .set_tags(Some(sdk_tags(&self.tags)))
                 .send()
         };
-        let put = async || step.aws.call("cloudwatch:PutDashboard", request).await;
-        step.settle(put).await.map(drop)
+        step.call("cloudwatch:PutDashboard", request).await.map(drop)
     }
 }
 

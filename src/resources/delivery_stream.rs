@@ -1,5 +1,6 @@
 //! The Firehose delivery stream from the Kinesis stream to the bucket.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use aws_sdk_firehose::types::{
@@ -8,13 +9,17 @@ use aws_sdk_firehose::types::{
 };
 use serde::Serialize;
 
-use super::{retag, tags_from};
+use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::foreign;
+use crate::kind::Kind;
 use crate::moment;
+use crate::names::Tags;
 use crate::resource::{
-    About, Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, gone, ready, settled,
+    Changes, Described, Observed, Phase, Replacement, Resource, Step, Target, gone, ready, settled,
 };
+use crate::rows::PARQUET_EXTENSION;
+use crate::spec::{Compression, Format};
 
 mod conversion;
 mod destination;
@@ -22,18 +27,10 @@ mod destination;
 pub use conversion::{Conversion, OPENX_JSON, PARQUET};
 pub use destination::TIME_ZONE;
 
-/// The delivery stream as it should be.
-#[derive(Clone, Debug)]
-pub struct DeliveryStream {
-    /// Its name.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("delivery_stream");
+
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryStream;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -83,6 +80,12 @@ pub struct Id {
     pub created: Option<SystemTime>,
 }
 
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.arn)
+    }
+}
+
 impl Id {
     /// Whether it converts by a table, or did once: Firehose keeps that in mind.
     pub fn knows_a_table(&self) -> bool {
@@ -91,49 +94,57 @@ impl Id {
     }
 }
 
-/// What must exist first: who reads and writes, from where, and where to.
-#[derive(Clone, Debug)]
-pub struct Needs {
-    /// The role to assume.
-    pub role: String,
-    /// The stream to read.
-    pub stream: String,
-    /// The bucket to write to.
-    pub bucket: String,
-    /// The log group for errors.
-    pub log_group: String,
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<DeliveryStream> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let (compression, extension) = match (spec.delivery.format, spec.delivery.compression) {
+        // Parquet is compressed within.
+        (Format::Parquet, _) => ("UNCOMPRESSED", PARQUET_EXTENSION),
+        (Format::Json, Compression::Gzip) => ("GZIP", ".ndjson.gz"),
+        (Format::Json, Compression::Snappy) => ("Snappy", ".ndjson.snappy"),
+        (Format::Json, Compression::Zip) => ("ZIP", ".ndjson.zip"),
+        (Format::Json, Compression::None) => ("UNCOMPRESSED", ".ndjson"),
+    };
+    let role = names.delivery_role_arn(spec);
+    let state = State {
+        source: names.stream_arn(),
+        source_role: role.clone(),
+        bucket: names.bucket_arn(&names.bucket(spec)),
+        role,
+        prefix: spec.delivery.prefix.as_str().to_owned(),
+        error_prefix: spec.delivery.error_prefix.as_str().to_owned(),
+        compression: compression.to_owned(),
+        file_extension: Some(extension.to_owned()),
+        buffer_mib: signed(spec.delivery.buffer_mib.get()),
+        buffer_seconds: signed(spec.delivery.buffer_seconds.get()),
+        processors: Vec::new(),
+        conversion: conversion::wanted(spec, names),
+        error_log: Some((names.delivery_log_group(), names.delivery_log_stream())),
+        backup: None,
+        encryption_key: None,
+        time_zone: TIME_ZONE.to_owned(),
+    };
+    blueprint.target(
+        KIND,
+        (names.delivery_stream(), names.delivery_stream_arn()),
+        state,
+        (),
+    )
 }
 
 impl Resource for DeliveryStream {
     type State = State;
     type Id = Id;
-    type Parent = ();
-    type Needs = Needs;
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::DeliveryStream,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &Id) -> String {
-        id.arn.clone()
-    }
-
-    fn parent(_: &Needs) {}
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some(described) = self.describe(aws, &()).await? else {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some(described) = Self::describe(want, aws).await? else {
             return Ok(None);
         };
         let call = "firehose:ListTagsForDeliveryStream";
         let request = || {
             aws.firehose
                 .list_tags_for_delivery_stream()
-                .delivery_stream_name(&self.name)
+                .delivery_stream_name(&want.name)
                 .limit(50)
                 .send()
         };
@@ -145,12 +156,12 @@ impl Resource for DeliveryStream {
         Ok(Some(described.tagged(tags)))
     }
 
-    async fn describe(&self, aws: &Aws, (): &()) -> Result<Option<Described<Self>>, AwsError> {
+    async fn describe(want: &Target<Self>, aws: &Aws) -> Result<Option<Described<Self>>, AwsError> {
         let call = "firehose:DescribeDeliveryStream";
         let request = || {
             aws.firehose
                 .describe_delivery_stream()
-                .delivery_stream_name(&self.name)
+                .delivery_stream_name(&want.name)
                 .send()
         };
         let Some(answer) = aws.call(call, request).await.found()? else {
@@ -176,79 +187,67 @@ impl Resource for DeliveryStream {
             }
             other => Phase::Pending(other.as_str().to_owned()),
         };
-        let state = self.state_of(described, aws);
+        let state = want.state_of(described, aws);
         Ok(Some(Described { id, state, phase }))
     }
 
-    async fn create(&self, _needs: &Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let (aws, source, destination) = (step.aws, self.source()?, self.destination()?);
-        let tags = firehose_tags(&self.tags)?;
-        let create = async || {
-            let request = || {
-                let call = aws
-                    .firehose
-                    .create_delivery_stream()
-                    .delivery_stream_name(&self.name);
-                let call = call.delivery_stream_type(DeliveryStreamType::KinesisStreamAsSource);
-                let call = call.kinesis_stream_source_configuration(source.clone());
-                let call = call.extended_s3_destination_configuration(destination.clone());
-                call.set_tags(Some(tags.clone())).send()
-            };
-            aws.call("firehose:CreateDeliveryStream", request).await
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let (aws, source, destination) = (step.aws, want.source()?, want.destination()?);
+        let tags = firehose_tags(&want.tags)?;
+        let request = || {
+            let call = aws
+                .firehose
+                .create_delivery_stream()
+                .delivery_stream_name(&want.name);
+            let call = call.delivery_stream_type(DeliveryStreamType::KinesisStreamAsSource);
+            let call = call.kinesis_stream_source_configuration(source.clone());
+            let call = call.extended_s3_destination_configuration(destination.clone());
+            call.set_tags(Some(tags.clone())).send()
         };
-        step.settle(create).await?;
-        Ok(ready(self, &(), step).await?.tagged(self.tags.clone()))
+        step.call("firehose:CreateDeliveryStream", request).await?;
+        Ok(ready(want, step).await?.tagged(want.tags.clone()))
     }
 
-    async fn update(&self, have: &Observed<Self>, _needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
-        let same = serde_json::to_value(&have.state).ok() == serde_json::to_value(&self.state).ok();
-        self.retag(&have.tags, step.aws).await?;
-        if same {
-            return Ok(have.id.clone());
-        }
-        let update = async || {
-            // Described anew each time: the version changes with every update, whoever made it.
-            let id = ready(self, &(), step).await?.id;
-            let request = || {
-                let call = step
-                    .aws
-                    .firehose
-                    .update_destination()
-                    .delivery_stream_name(&self.name);
-                let call = call
-                    .current_delivery_stream_version_id(&id.version)
-                    .destination_id(&id.destination);
-                call.extended_s3_destination_update(self.destination_update(&id))
-                    .send()
-            };
-            step.aws.call("firehose:UpdateDestination", request).await
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        _changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<Id, AwsError> {
+        // Described anew each time: the version changes with every update, whoever made it.
+        let id = ready(want, step).await?.id;
+        let request = || {
+            let call = step
+                .aws
+                .firehose
+                .update_destination()
+                .delivery_stream_name(&want.name);
+            let call = call
+                .current_delivery_stream_version_id(&id.version)
+                .destination_id(&id.destination);
+            call.extended_s3_destination_update(want.destination_update(&id))
+                .send()
         };
-        step.settle(update).await?;
+        step.call("firehose:UpdateDestination", request).await?;
         Ok(have.id.clone())
     }
 
-    async fn delete(&self, _id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+    async fn delete(want: &Target<Self>, _id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
         // Firehose refuses to delete one that it is still making.
-        settled(self, &(), step).await?;
-        let delete = async || {
-            let request = || {
-                let call = step.aws.firehose.delete_delivery_stream();
-                // Forced, or one whose key is gone could never be deleted.
-                call.delivery_stream_name(&self.name)
-                    .allow_force_delete(true)
-                    .send()
-            };
-            step.aws
-                .call("firehose:DeleteDeliveryStream", request)
-                .await
-                .found()
+        settled(want, step).await?;
+        let request = || {
+            let call = step.aws.firehose.delete_delivery_stream();
+            // Forced, or one whose key is gone could never be deleted.
+            call.delivery_stream_name(&want.name)
+                .allow_force_delete(true)
+                .send()
         };
-        step.settle(delete).await?;
-        gone(self, &(), step).await
+        step.remove("firehose:DeleteDeliveryStream", request).await?;
+        gone(want, step).await
     }
 
-    fn caution(&self, have: &State) -> Option<String> {
-        let (Self { name, .. }, want) = (self, &self.state);
+    fn caution(want: &Target<Self>, have: &State) -> Option<String> {
+        let (name, want) = (&want.name, &want.state);
         if have.bucket != want.bucket {
             return Some(format!(
                 "delivery stream {name}: delivers to {} from now on; {} stays with what is in it, and `down` will not know it",
@@ -268,7 +267,7 @@ impl Resource for DeliveryStream {
         })
     }
 
-    fn replacement(&self, have: &State) -> Option<Replacement> {
+    fn replacement(want: &Target<Self>, have: &State) -> Option<Replacement> {
         // UpdateDestination changes the destination only, and no backup back.
         if let Some(backup) = &have.backup {
             return Some(Replacement::Recreate(format!(
@@ -276,16 +275,45 @@ impl Resource for DeliveryStream {
                  newest record of the stream"
             )));
         }
-        (have.source != self.state.source || have.source_role != self.state.source_role).then(|| {
+        (have.source != want.state.source || have.source_role != want.state.source_role).then(|| {
             Replacement::Recreate(
                 "its source cannot be changed; the new one starts at the newest record of the stream"
                     .to_owned(),
             )
         })
     }
+
+    async fn tag(want: &Target<Self>, _id: &Id, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let tags = firehose_tags(tags)?;
+        let request = || {
+            let call = step
+                .aws
+                .firehose
+                .tag_delivery_stream()
+                .delivery_stream_name(&want.name);
+            call.set_tags(Some(tags.clone())).send()
+        };
+        step.call("firehose:TagDeliveryStream", request).await.map(drop)
+    }
+
+    async fn untag(want: &Target<Self>, _id: &Id, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step
+                .aws
+                .firehose
+                .untag_delivery_stream()
+                .delivery_stream_name(&want.name);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("firehose:UntagDeliveryStream", request).await.map(drop)
+    }
+
+    fn created(id: &Id) -> Option<SystemTime> {
+        id.created
+    }
 }
 
-impl DeliveryStream {
+impl Target<DeliveryStream> {
     fn state_of(&self, described: &DeliveryStreamDescription, aws: &Aws) -> State {
         let source = described
             .source()
@@ -332,31 +360,6 @@ impl DeliveryStream {
                 .unwrap_or(TIME_ZONE)
                 .to_owned(),
         }
-    }
-
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let set = async |tags| {
-            let tags = firehose_tags(&tags)?;
-            let request = || {
-                let call = aws
-                    .firehose
-                    .tag_delivery_stream()
-                    .delivery_stream_name(&self.name);
-                call.set_tags(Some(tags.clone())).send()
-            };
-            aws.call("firehose:TagDeliveryStream", request).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = aws
-                    .firehose
-                    .untag_delivery_stream()
-                    .delivery_stream_name(&self.name);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            aws.call("firehose:UntagDeliveryStream", request).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
     }
 }
 

@@ -10,11 +10,16 @@ use aws_sdk_lambda::types::{
     PackageType, Runtime, State as Lifecycle,
 };
 use serde::Serialize;
+use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
 
-use super::{retag, tags_from};
+use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::foreign;
-use crate::resource::{About, Described, Kind, Observed, Phase, Replacement, Resource, Step, Tags, ready};
+use crate::kind::Kind;
+use crate::names::{Names, Tags};
+use crate::resource::{Changes, Described, Observed, Phase, Replacement, Resource, Step, Target, ready};
+use crate::spec::{Fields, Spec};
+use crate::table::number_fields;
 
 mod access;
 mod change;
@@ -29,20 +34,10 @@ pub const RUNTIME: &str = "provided.al2023";
 /// What such a runtime starts, and so the name of our binary in the zip.
 pub const HANDLER: &str = "bootstrap";
 
-/// The function as it should be.
-#[derive(Clone, Debug)]
-pub struct Function {
-    /// Its name.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// The deployment zip; absent where there is none to compare with or to deploy.
-    pub zip: Option<Arc<Vec<u8>>>,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("function");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Function;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -77,31 +72,59 @@ pub struct State {
     pub published: Vec<String>,
 }
 
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Function> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let (zip, code_sha256) = blueprint.code.clone().map(|code| (code.zip, code.sha256)).unzip();
+    let handler = &spec.handler;
+    let state = State {
+        package: "Zip".to_owned(),
+        runtime: RUNTIME.to_owned(),
+        architecture: blueprint.platform.architecture.as_str().to_owned(),
+        code_sha256,
+        role: names.function_role_arn(spec),
+        memory_mib: signed(handler.memory_mib.get()),
+        timeout_seconds: signed(handler.timeout_seconds.get()),
+        environment: settings(spec, names).to_env(),
+        reserved_concurrency: handler
+            .reserved_concurrency
+            .map(|reserved| signed(reserved.get())),
+        defaults: Defaults::of_function(&names.function()),
+        urls: Vec::new(),
+        failed_update: None,
+        published: Vec::new(),
+    };
+    blueprint.target(KIND, (names.function(), names.function_arn()), state, zip)
+}
+
+/// The handler's settings.
+fn settings(spec: &Spec, names: &Names) -> Settings {
+    Settings {
+        stream: names.stream(),
+        bucket: names.bucket(spec),
+        record_kib: spec.handler.record_kib.get(),
+        number_fields: number_fields(spec),
+        fields: kept_fields(&spec.handler.fields),
+    }
+}
+
+/// The spec's list of fields as the handler has it.
+pub fn kept_fields(fields: &Fields) -> KeptFields {
+    match fields {
+        Fields::All => KeptFields::All,
+        Fields::Keep(fields) => KeptFields::Keep(fields.clone()),
+    }
+}
+
 impl Resource for Function {
     type State = State;
     type Id = String;
-    type Parent = ();
+    /// The deployment zip, if there is a handler to deploy.
+    type Extra = Option<Arc<Vec<u8>>>;
     /// The role to assume, with its policy.
-    type Needs = String;
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Function,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent(_role: &String) {}
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let (found, urls, published) =
-            futures_util::try_join!(self.find(aws), self.urls(aws), self.published(aws))?;
+            futures_util::try_join!(want.find(aws), want.urls(aws), want.published(aws))?;
         Ok(found.map(|mut found| {
             found.state.urls = urls;
             found.state.published = published;
@@ -109,78 +132,93 @@ impl Resource for Function {
         }))
     }
 
-    async fn describe(&self, aws: &Aws, (): &()) -> Result<Option<Described<Self>>, AwsError> {
-        Ok(self.find(aws).await?.map(Observed::untagged))
+    async fn describe(want: &Target<Self>, aws: &Aws) -> Result<Option<Described<Self>>, AwsError> {
+        Ok(want.find(aws).await?.map(Observed::untagged))
     }
 
-    async fn create(&self, _role: &String, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let zip = self.zip()?;
-        let create = async || {
-            let request = || {
-                let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
-                let call = step.aws.lambda.create_function().function_name(&self.name);
-                let call = call
-                    .runtime(Runtime::from(self.state.runtime.as_str()))
-                    .handler(HANDLER);
-                let call = call
-                    .architectures(self.architecture())
-                    .code(code)
-                    .role(&self.state.role);
-                let call = call
-                    .memory_size(self.state.memory_mib)
-                    .timeout(self.state.timeout_seconds);
-                let call = call.description("Puts Split impressions to Kinesis; made by split-pipeline");
-                call.environment(self.environment())
-                    .set_tags(Some(self.tags.clone().into_iter().collect()))
-                    .send()
-            };
-            step.aws.call("lambda:CreateFunction", request).await
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let zip = want.zip()?;
+        let request = || {
+            let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
+            let call = step.aws.lambda.create_function().function_name(&want.name);
+            let call = call
+                .runtime(Runtime::from(want.state.runtime.as_str()))
+                .handler(HANDLER);
+            let call = call
+                .architectures(want.architecture())
+                .code(code)
+                .role(&want.state.role);
+            let call = call
+                .memory_size(want.state.memory_mib)
+                .timeout(want.state.timeout_seconds);
+            let call = call.description("Puts Split impressions to Kinesis; made by split-pipeline");
+            call.environment(want.environment())
+                .set_tags(Some(want.tags.clone().into_iter().collect()))
+                .send()
         };
-        step.settle(create).await?;
-        Ok(ready(self, &(), step).await?.tagged(self.tags.clone()))
+        step.call("lambda:CreateFunction", request).await?;
+        Ok(ready(want, step).await?.tagged(want.tags.clone()))
     }
 
     async fn update(
-        &self,
+        want: &Target<Self>,
         have: &Observed<Self>,
-        _role: &String,
+        changes: &Changes,
         step: &Step<'_>,
     ) -> Result<String, AwsError> {
-        let (had, want) = (&have.state, &self.state);
-        self.delete_urls(&had.urls, step).await?;
-        if self.configuration_differs(had) {
-            self.update_configuration(had, step).await?;
+        want.delete_urls(&have.state.urls, step).await?;
+        if changes.has_others_than(&change::APART) {
+            want.update_configuration(&have.state, step).await?;
         }
-        if had.code_sha256 != want.code_sha256 || had.architecture != want.architecture {
-            self.update_code(step).await?;
+        if changes.has_any(&["code_sha256", "architecture"]) {
+            want.update_code(step).await?;
         }
-        if had.reserved_concurrency != want.reserved_concurrency {
-            self.reserve(step.aws).await?;
+        if changes.has("reserved_concurrency") {
+            want.reserve(step.aws).await?;
         }
-        self.retag(&have.tags, step.aws).await?;
-        Ok(self.arn.clone())
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || step.aws.lambda.delete_function().function_name(&self.name).send();
-        let delete = async || step.aws.call("lambda:DeleteFunction", request).await.found();
-        step.settle(delete).await.map(drop)
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.lambda.delete_function().function_name(&want.name).send();
+        step.remove("lambda:DeleteFunction", request).await
     }
 
-    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+    fn left_alone(have: &State) -> &[String] {
         &have.published
     }
 
-    fn replacement(&self, have: &State) -> Option<Replacement> {
-        (have.package != self.state.package).then(|| {
+    fn replacement(want: &Target<Self>, have: &State) -> Option<Replacement> {
+        (have.package != want.state.package).then(|| {
             Replacement::Recreate("its code is a container image, which cannot become a zip".to_owned())
         })
     }
+
+    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.lambda.tag_resource().resource(&want.arn);
+            call.set_tags(Some(tags.clone().into_iter().collect())).send()
+        };
+        step.call("lambda:TagResource", request).await.map(drop)
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.lambda.untag_resource().resource(&want.arn);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("lambda:UntagResource", request).await.map(drop)
+    }
 }
 
-impl Function {
+impl Target<Function> {
     /// Looks at it, but for ways to it that take calls of their own.
-    async fn find(&self, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+    async fn find(&self, aws: &Aws) -> Result<Option<Observed<Function>>, AwsError> {
         let call = "lambda:GetFunction";
         let request = || aws.lambda.get_function().function_name(&self.name).send();
         let Some(answer) = aws.call(call, request).await.found()? else {
@@ -254,7 +292,7 @@ impl Function {
     }
 
     fn zip(&self) -> Result<&[u8], AwsError> {
-        let zip = self.zip.as_ref().ok_or_else(|| {
+        let zip = self.extra.as_ref().ok_or_else(|| {
             AwsError::own(
                 "lambda:CreateFunction",
                 ErrorKind::Other,
@@ -262,24 +300,6 @@ impl Function {
             )
         })?;
         Ok(zip.as_slice())
-    }
-
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let set = async |tags: Tags| {
-            let request = || {
-                let call = aws.lambda.tag_resource().resource(&self.arn);
-                call.set_tags(Some(tags.clone().into_iter().collect())).send()
-            };
-            aws.call("lambda:TagResource", request).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = aws.lambda.untag_resource().resource(&self.arn);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            aws.call("lambda:UntagResource", request).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
     }
 }
 

@@ -5,24 +5,17 @@ use std::time::SystemTime;
 use aws_sdk_cloudwatchlogs::types::LogGroup as Found;
 use serde::Serialize;
 
-use super::{retag, tags_from};
+use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::Tags;
+use crate::resource::{Changes, Observed, Phase, Resource, Step, Target};
 
-/// A log group as it should be.
-#[derive(Clone, Debug)]
-pub struct LogGroup {
-    /// Whose log group.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
-    /// Its ARN, by which it is tagged.
-    pub arn: String,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const OF_DELIVERY: Kind = Kind::new("delivery_log_group");
+pub const OF_FUNCTION: Kind = Kind::new("function_log_group");
+
+#[derive(Clone, Copy, Debug)]
+pub struct LogGroup;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -39,45 +32,52 @@ pub struct State {
     pub age_days: Option<i64>,
 }
 
+/// The log group that Lambda writes to.
+pub(crate) fn of_function(blueprint: &Blueprint<'_>) -> Target<LogGroup> {
+    want(OF_FUNCTION, blueprint, blueprint.names.function_log_group(), None)
+}
+
+/// The log group that Firehose writes its errors to.
+pub(crate) fn of_delivery(blueprint: &Blueprint<'_>) -> Target<LogGroup> {
+    let names = blueprint.names;
+    let log_stream = Some(names.delivery_log_stream());
+    want(OF_DELIVERY, blueprint, names.delivery_log_group(), log_stream)
+}
+
+fn want(kind: Kind, blueprint: &Blueprint<'_>, name: String, log_stream: Option<String>) -> Target<LogGroup> {
+    let arn = blueprint.names.log_group_arn(&name);
+    let state = State {
+        retention_days: Some(signed(blueprint.spec.handler.log_retention_days.get())),
+        log_stream,
+        left_alone: Vec::new(),
+        age_days: None,
+    };
+    blueprint.target(kind, (name, arn), state, ())
+}
+
 impl Resource for LogGroup {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: self.kind,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let request = || {
             aws.logs
                 .describe_log_groups()
-                .log_group_name_prefix(&self.name)
+                .log_group_name_prefix(&want.name)
                 .send()
         };
         let answer = aws.call("logs:DescribeLogGroups", request).await?;
         let group = answer
             .log_groups()
             .iter()
-            .find(|group| group.log_group_name() == Some(self.name.as_str()));
+            .find(|group| group.log_group_name() == Some(want.name.as_str()));
         let Some(group) = group else { return Ok(None) };
-        let tags = || aws.logs.list_tags_for_resource().resource_arn(&self.arn).send();
+        let tags = || aws.logs.list_tags_for_resource().resource_arn(&want.arn).send();
         let (tags, log_stream, subscriptions) = futures_util::try_join!(
             aws.call("logs:ListTagsForResource", tags),
-            self.log_stream(aws),
-            self.subscriptions(aws)
+            want.log_stream(aws),
+            want.subscriptions(aws)
         )?;
         let tags = tags
             .tags()
@@ -91,21 +91,20 @@ impl Resource for LogGroup {
             age_days: group.creation_time().and_then(days_since),
         };
         Ok(Some(Observed {
-            id: self.arn.clone(),
+            id: want.arn.clone(),
             state,
             tags: tags_from(tags),
             phase: Phase::Ready,
         }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         let request = || {
-            let call = step.aws.logs.create_log_group().log_group_name(&self.name);
-            call.set_tags(Some(self.tags.clone().into_iter().collect()))
+            let call = step.aws.logs.create_log_group().log_group_name(&want.name);
+            call.set_tags(Some(want.tags.clone().into_iter().collect()))
                 .send()
         };
-        let create = async || step.aws.call("logs:CreateLogGroup", request).await;
-        step.settle(create).await?;
+        step.call("logs:CreateLogGroup", request).await?;
         let state = State {
             retention_days: None,
             log_stream: None,
@@ -113,75 +112,90 @@ impl Resource for LogGroup {
             age_days: Some(0),
         };
         Ok(Observed {
-            id: self.arn.clone(),
+            id: want.arn.clone(),
             state,
-            tags: self.tags.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
         let aws = step.aws;
-        self.retag(&have.tags, aws).await?;
-        if have.state.retention_days != self.state.retention_days {
+        if changes.has("retention_days") {
             let request = || {
-                let call = aws.logs.put_retention_policy().log_group_name(&self.name);
-                call.set_retention_in_days(self.state.retention_days).send()
+                let call = aws.logs.put_retention_policy().log_group_name(&want.name);
+                call.set_retention_in_days(want.state.retention_days).send()
             };
-            step.settle(async || aws.call("logs:PutRetentionPolicy", request).await)
-                .await?;
+            step.call("logs:PutRetentionPolicy", request).await?;
         }
-        if let Some(stream) = self
-            .state
-            .log_stream
-            .as_deref()
-            .filter(|_| have.state.log_stream.is_none())
-        {
+        if let (Some(stream), None) = (&want.state.log_stream, &have.state.log_stream) {
             let request = || {
                 aws.logs
                     .create_log_stream()
-                    .log_group_name(&self.name)
+                    .log_group_name(&want.name)
                     .log_stream_name(stream)
                     .send()
             };
-            match step
-                .settle(async || aws.call("logs:CreateLogStream", request).await)
-                .await
-            {
+            match step.call("logs:CreateLogStream", request).await {
                 Err(error) if error.kind != ErrorKind::Exists => return Err(error),
                 _ => {}
             }
         }
-        Ok(self.arn.clone())
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || step.aws.logs.delete_log_group().log_group_name(&self.name).send();
-        let delete = async || step.aws.call("logs:DeleteLogGroup", request).await.found();
-        step.settle(delete).await.map(drop)
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || step.aws.logs.delete_log_group().log_group_name(&want.name).send();
+        step.remove("logs:DeleteLogGroup", request).await
     }
 
-    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+    fn left_alone(have: &State) -> &[String] {
         &have.left_alone
     }
 
-    fn caution(&self, have: &State) -> Option<String> {
-        let want = self.state.retention_days?;
+    fn caution(want: &Target<Self>, have: &State) -> Option<String> {
+        let days = want.state.retention_days?;
         let deletes = match have.retention_days {
-            Some(had) => want < had,
+            Some(had) => days < had,
             // A log group younger than that has no line to delete: `up` may just have created it.
-            None => have.age_days.is_none_or(|age| age >= i64::from(want)),
+            None => have.age_days.is_none_or(|age| age >= i64::from(days)),
         };
         deletes.then(|| {
             format!(
-                "log group {}: CloudWatch Logs deletes lines older than {want} days",
-                self.name
+                "log group {}: CloudWatch Logs deletes lines older than {days} days",
+                want.name
             )
         })
     }
+
+    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.logs.tag_resource().resource_arn(&want.arn);
+            call.set_tags(Some(tags.clone().into_iter().collect())).send()
+        };
+        step.call("logs:TagResource", request).await.map(drop)
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.logs.untag_resource().resource_arn(&want.arn);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("logs:UntagResource", request).await.map(drop)
+    }
 }
 
-impl LogGroup {
+impl Target<LogGroup> {
     /// Lists the filters that send lines elsewhere, maybe to another account. A group has two at most.
     async fn subscriptions(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
         let request = || {
@@ -213,24 +227,6 @@ impl LogGroup {
                 .any(|stream| stream.log_stream_name() == Some(want.as_str()))
         });
         Ok(found.then(|| want.clone()))
-    }
-
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let set = async |tags: Tags| {
-            let request = || {
-                let call = aws.logs.tag_resource().resource_arn(&self.arn);
-                call.set_tags(Some(tags.clone().into_iter().collect())).send()
-            };
-            aws.call("logs:TagResource", request).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = aws.logs.untag_resource().resource_arn(&self.arn);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            aws.call("logs:UntagResource", request).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
     }
 }
 

@@ -4,13 +4,20 @@
 //! Deployed as a part of it: a deployment opens nothing until a stage points to it, which is the stage's business.
 
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, RestApi as Found};
+use std::fmt;
+
 use futures_util::join;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::Blueprint;
+use super::policy::document;
 use crate::aws::answer::api_id;
-use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::kind::Kind;
+use crate::names::Tags;
+use crate::resource::{Changes, Latest, Observed, Phase, Resource, Step, Target};
+use crate::spec::Cidr;
 
 mod deployment;
 mod found;
@@ -25,22 +32,12 @@ pub(super) use patch::replace;
 use route::{Method, Routes};
 pub use route::{Path, Post, Route};
 pub use secrets::{Secrets, is_secret};
-pub(super) use tags::{described_tags, read_tags, retag};
+pub(super) use tags::{described_tags, read_tags, tag, untag};
 
-/// The REST API as it should be.
-#[derive(Clone, Debug)]
-pub struct RestApi {
-    /// Its name.
-    pub name: String,
-    /// What the ARN of a REST API starts with, up to its id.
-    pub arn_prefix: String,
-    /// The path that takes the webhook.
-    pub path: Path,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("rest_api");
+
+#[derive(Clone, Copy, Debug)]
+pub struct RestApi;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -98,6 +95,12 @@ pub struct Id {
     same_but_secrets: Vec<String>,
 }
 
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.api)
+    }
+}
+
 impl Id {
     /// An API that has nothing but its root yet.
     pub(super) fn of_new(api: String, root: String, secrets: Secrets) -> Self {
@@ -136,35 +139,213 @@ pub enum SecretChange {
     Revoke,
 }
 
+/// What the calls need besides the state.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    pub path: Path,
+    /// For the stage, which is within the API.
+    pub api: Latest<Id>,
+}
+
+/// Where the webhook listens when its path is not to be a secret.
+const OPEN_PATH: &str = "impressions";
+
+/// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
+const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
+
+/// The REST API.
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<RestApi> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let path = if spec.webhook.secret_path {
+        Path::Secret
+    } else {
+        Path::Fixed(OPEN_PATH)
+    };
+    let cidrs: Vec<_> = spec.webhook.allow_cidrs.iter().map(Cidr::as_str).collect();
+    let state = State {
+        // Without this, API Gateway reads gzip as text and what reaches the function cannot be inflated.
+        binary_media_types: vec!["*/*".to_owned()],
+        endpoint: "REGIONAL".to_owned(),
+        disable_execute_api_endpoint: false,
+        policy: if cidrs.is_empty() {
+            Value::Null
+        } else {
+            allow_cidrs(&cidrs)
+        },
+        minimum_compression_bytes: None,
+        api_key_source: "HEADER".to_owned(),
+        path: Some(path.display()),
+        post: Some(Post {
+            authorization: "NONE".to_owned(),
+            api_key_required: false,
+            integration: "AWS_PROXY".to_owned(),
+            uri: names.integration_uri(),
+            timeout_ms: INTEGRATION_TIMEOUT_MS,
+            other_settings: Vec::new(),
+        }),
+        other_methods: Vec::new(),
+        other_paths: Vec::new(),
+        path_remembered: true,
+        deployed: true,
+        duplicates: Vec::new(),
+    };
+    let extra = Webhook {
+        path,
+        api: blueprint.api.clone(),
+    };
+    blueprint.target(KIND, (names.rest_api(), names.rest_api_arn("")), state, extra)
+}
+
+/// The resource policy of the REST API that lets only these sources in.
+fn allow_cidrs(cidrs: &[&str]) -> Value {
+    let statement = |effect: &str| {
+        json!({
+            "Effect": effect,
+            "Principal": "*",
+            "Action": "execute-api:Invoke",
+            "Resource": "execute-api:/*",
+        })
+    };
+    let mut deny = statement("Deny");
+    deny["Condition"] = json!({ "NotIpAddress": { "aws:SourceIp": cidrs } });
+    document(&[statement("Allow"), deny])
+}
+
 impl Resource for RestApi {
     type State = State;
     type Id = Id;
-    type Parent = ();
-    type Needs = ();
+    type Extra = Webhook;
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::RestApi,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let found = want.look(aws).await?;
+        want.extra.api.set(found.as_ref().map(|found| found.id.clone()));
+        Ok(found)
+    }
+
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let call = "apigateway:CreateRestApi";
+        let endpoint = EndpointConfiguration::builder()
+            .types(EndpointType::Regional)
+            .build();
+        let policy = (!want.state.policy.is_null()).then(|| want.state.policy.to_string());
+        // Chosen here, and kept with the API, so that every `up` that works on it makes the same path.
+        let secrets = Secrets::generate(step.aws)?;
+        let description = secrets.description();
+        let request = || {
+            let call = step.aws.apigateway.create_rest_api().name(&want.name);
+            let call = call.description(&description).set_policy(policy.clone());
+            let call = call.set_binary_media_types(Some(want.state.binary_media_types.clone()));
+            let call = call.endpoint_configuration(endpoint.clone());
+            call.set_tags(Some(want.tags.clone().into_iter().collect()))
+                .send()
+        };
+        let made = step.call(call, request).await?;
+        let api = api_id(call, made.id())?;
+        // An answer may have got lost and the call been repeated, or another `up` may run: the oldest is the one.
+        if want.find(step.aws).await?.len() > 1 {
+            let oldest = Self::observe(want, step.aws).await?;
+            return oldest.ok_or_else(|| AwsError::incomplete("apigateway:GetRestApis", "REST API"));
         }
+        let root = match made.root_resource_id() {
+            Some(root) => root.to_owned(),
+            None => want.root(&api, step.aws).await?,
+        };
+        let state = State {
+            binary_media_types: made.binary_media_types().to_vec(),
+            path: None,
+            post: None,
+            deployed: false,
+            ..want.state.clone()
+        };
+        let id = Id::of_new(api, root, secrets);
+        Ok(Observed {
+            id,
+            state,
+            tags: want.tags.clone(),
+            phase: Phase::Ready,
+        })
     }
 
-    fn display_id(id: &Id) -> String {
-        id.api.clone()
+    /// Changes what differs. One call after the other: API Gateway refuses concurrent changes of one API.
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        _changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<Id, AwsError> {
+        let mut id = have.id.clone();
+        Target::<Self>::patch(&id.api, want.operations(&have.state), step).await?;
+        let route = match id.route.take() {
+            Some(route) => route,
+            None => want.make_route(&id, step).await?,
+        };
+        let post = want.state.post.as_ref();
+        if let Some(want) = post.filter(|want| have.state.post.as_ref() != Some(want)) {
+            want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
+        }
+        if !have.state.path_remembered {
+            id.secrets = match want.extra.path {
+                Path::Secret => Secrets {
+                    current: Some(route.path.clone()),
+                    old: id.old.as_ref().map(|old| old.path.clone()),
+                },
+                Path::Fixed(_) => Secrets::generate(step.aws)?,
+            };
+            Target::<Self>::remember(&id.secrets, &id.api, step).await?;
+        }
+        for method in id.methods.drain(..) {
+            method.delete(&id.api, step).await?;
+        }
+        for other in id.others.drain(..) {
+            other.delete(&id.api, step).await?;
+        }
+        let old = id.old.as_ref().map(|old| old.path.as_str());
+        let digest = want.state.digest(&route.path, old);
+        if id.deployments.is_empty() {
+            let made = deployment::create(&id.api, &digest, step).await?;
+            id.deployments.push(made);
+        }
+        id.digest = Some(digest);
+        for duplicate in &have.state.duplicates {
+            step.waiting(&format!("the duplicate REST API {duplicate} to be deleted"));
+            delete_api(duplicate, step).await?;
+        }
+        id.route = Some(route);
+        want.extra.api.set(Some(id.clone()));
+        Ok(id)
     }
 
-    fn parent((): &()) {}
+    async fn delete(want: &Target<Self>, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+        delete_api(&id.api, step).await?;
+        for duplicate in want.find(step.aws).await?.iter().filter_map(Found::id) {
+            delete_api(duplicate, step).await?;
+        }
+        Ok(())
+    }
 
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+    fn caution(_want: &Target<Self>, have: &State) -> Option<String> {
+        (have.path.is_none() && !have.other_paths.is_empty())
+            .then(|| "the webhook's path changes: its new URL has to be pasted into Split".to_owned())
+    }
+
+    async fn tag(want: &Target<Self>, id: &Id, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        tag(&want.arn_of(id), &want.tags, step).await
+    }
+
+    async fn untag(want: &Target<Self>, id: &Id, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
+        untag(&want.arn_of(id), keys, step).await
+    }
+}
+
+impl Target<RestApi> {
+    async fn look(&self, aws: &Aws) -> Result<Option<Observed<RestApi>>, AwsError> {
         let mut ours = self.find(aws).await?;
         if ours.is_empty() {
             return Ok(None);
         }
         let oldest = ours.remove(0);
         let api = api_id("apigateway:GetRestApis", oldest.id())?;
-        let arn = format!("{}{api}", self.arn_prefix);
+        let arn = format!("{}{api}", self.arn);
         let (resources, deployments, tags) = join!(
             self.resources(&api, aws),
             deployment::list(&api, aws),
@@ -173,7 +354,7 @@ impl Resource for RestApi {
         let resources = resources?;
         let root = found::root_of(&resources).unwrap_or_default().to_owned();
         let secrets = oldest.description().map(Secrets::read).unwrap_or_default();
-        let routes = self.path.find(&resources, &secrets);
+        let routes = self.extra.path.find(&resources, &secrets);
         let methods = route::other_methods(&resources, &routes);
         let deployments = deployments?;
         let same_but_secrets = self.same_but_secrets(&routes, &secrets, &deployments);
@@ -186,7 +367,7 @@ impl Resource for RestApi {
             minimum_compression_bytes: oldest.minimum_compression_size(),
             api_key_source: found::api_key_source(&oldest),
             policy: found::policy(&oldest),
-            path: routes.route.as_ref().map(|_| self.path.display()),
+            path: routes.route.as_ref().map(|_| self.extra.path.display()),
             post: routes.post,
             other_methods: methods.iter().map(Method::display).collect(),
             other_paths: routes.others.iter().map(Route::display).collect(),
@@ -216,116 +397,15 @@ impl Resource for RestApi {
         }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let call = "apigateway:CreateRestApi";
-        let endpoint = EndpointConfiguration::builder()
-            .types(EndpointType::Regional)
-            .build();
-        let policy = (!self.state.policy.is_null()).then(|| self.state.policy.to_string());
-        // Chosen here, and kept with the API, so that every `up` that works on it makes the same path.
-        let secrets = Secrets::generate(step.aws)?;
-        let description = secrets.description();
-        let request = || {
-            let call = step.aws.apigateway.create_rest_api().name(&self.name);
-            let call = call.description(&description).set_policy(policy.clone());
-            let call = call.set_binary_media_types(Some(self.state.binary_media_types.clone()));
-            let call = call.endpoint_configuration(endpoint.clone());
-            call.set_tags(Some(self.tags.clone().into_iter().collect()))
-                .send()
-        };
-        let made = step.settle(async || step.aws.call(call, request).await).await?;
-        let api = api_id(call, made.id())?;
-        // An answer may have got lost and the call been repeated, or another `up` may run: the oldest is the one.
-        if self.find(step.aws).await?.len() > 1 {
-            let oldest = self.observe(step.aws, &()).await?;
-            return oldest.ok_or_else(|| AwsError::incomplete("apigateway:GetRestApis", "REST API"));
-        }
-        let root = match made.root_resource_id() {
-            Some(root) => root.to_owned(),
-            None => self.root(&api, step.aws).await?,
-        };
-        let state = State {
-            binary_media_types: made.binary_media_types().to_vec(),
-            path: None,
-            post: None,
-            deployed: false,
-            ..self.state.clone()
-        };
-        let id = Id::of_new(api, root, secrets);
-        Ok(Observed {
-            id,
-            state,
-            tags: self.tags.clone(),
-            phase: Phase::Ready,
-        })
+    fn arn_of(&self, id: &Id) -> String {
+        format!("{}{}", self.arn, id.api)
     }
 
-    /// Changes what differs. One call after the other: API Gateway refuses concurrent changes of one API.
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<Id, AwsError> {
-        let (aws, mut id) = (step.aws, have.id.clone());
-        Self::patch(&id.api, self.operations(&have.state), step).await?;
-        let route = match id.route.take() {
-            Some(route) => route,
-            None => self.make_route(&id, step).await?,
-        };
-        let post = self.state.post.as_ref();
-        if let Some(want) = post.filter(|want| have.state.post.as_ref() != Some(want)) {
-            want.put(&id.api, &route, have.state.post.as_ref(), step).await?;
-        }
-        if !have.state.path_remembered {
-            id.secrets = match self.path {
-                Path::Secret => Secrets {
-                    current: Some(route.path.clone()),
-                    old: id.old.as_ref().map(|old| old.path.clone()),
-                },
-                Path::Fixed(_) => Secrets::generate(aws)?,
-            };
-            Self::remember(&id.secrets, &id.api, step).await?;
-        }
-        for method in id.methods.drain(..) {
-            method.delete(&id.api, step).await?;
-        }
-        for other in id.others.drain(..) {
-            other.delete(&id.api, step).await?;
-        }
-        let old = id.old.as_ref().map(|old| old.path.as_str());
-        let digest = self.state.digest(&route.path, old);
-        if id.deployments.is_empty() {
-            let made = deployment::create(&id.api, &digest, step).await?;
-            id.deployments.push(made);
-        }
-        id.digest = Some(digest);
-        self.retag(&id.api, &have.tags, aws).await?;
-        for duplicate in &have.state.duplicates {
-            step.waiting(&format!("the duplicate REST API {duplicate} to be deleted"));
-            delete_api(duplicate, step).await?;
-        }
-        Ok(Id {
-            route: Some(route),
-            ..id
-        })
-    }
-
-    async fn delete(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
-        delete_api(&id.api, step).await?;
-        for duplicate in self.find(step.aws).await?.iter().filter_map(Found::id) {
-            delete_api(duplicate, step).await?;
-        }
-        Ok(())
-    }
-
-    fn caution(&self, have: &State) -> Option<String> {
-        (have.path.is_none() && !have.other_paths.is_empty())
-            .then(|| "the webhook's path changes: its new URL has to be pasted into Split".to_owned())
-    }
-}
-
-impl RestApi {
     /// What is written on a deployment of the API as it should be, where its path is known.
     fn digest(&self, routes: &Routes, secrets: &Secrets) -> Option<String> {
         let path = routes.route.as_ref().map(|route| route.path.as_str());
         let old = routes.old.as_ref().map(|old| old.path.as_str());
-        let path = path.or_else(|| self.path.known(secrets));
+        let path = path.or_else(|| self.extra.path.known(secrets));
         path.map(|path| self.state.digest(path, old))
     }
 
@@ -353,7 +433,12 @@ impl RestApi {
     }
 
     /// Gives the API a new secret path beside the valid one, or takes the one before away; `up` then makes it so.
-    pub async fn change_secrets(have: &Id, change: SecretChange, step: &Step<'_>) -> Result<(), AwsError> {
+    pub async fn change_secrets(
+        &self,
+        have: &Id,
+        change: SecretChange,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
         let valid = have.route.as_ref().map(|route| route.path.as_str());
         let secrets = match (change, valid) {
             (SecretChange::Rotate, Some(valid)) if have.old.is_none() => Secrets::rotated(valid, step.aws)?,
@@ -380,23 +465,18 @@ impl RestApi {
     }
 
     async fn make_route(&self, id: &Id, step: &Step<'_>) -> Result<Route, AwsError> {
-        match self.path.create(&id.api, &id.root, &id.secrets, step).await {
+        match self.extra.path.create(&id.api, &id.root, &id.secrets, step).await {
             // Another `up` may have made it a moment ago.
             Err(error) if error.kind == ErrorKind::Exists => {
                 let resources = self.resources(&id.api, step.aws).await?;
-                self.path.find(&resources, &id.secrets).route.ok_or(error)
+                self.extra.path.find(&resources, &id.secrets).route.ok_or(error)
             }
             made => made,
         }
-    }
-
-    async fn retag(&self, api: &str, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        retag(&format!("{}{api}", self.arn_prefix), &self.tags, have, aws).await
     }
 }
 
 async fn delete_api(api: &str, step: &Step<'_>) -> Result<(), AwsError> {
     let request = || step.aws.apigateway.delete_rest_api().rest_api_id(api).send();
-    let delete = async || step.aws.call("apigateway:DeleteRestApi", request).await.found();
-    step.settle(delete).await.map(drop)
+    step.remove("apigateway:DeleteRestApi", request).await
 }

@@ -3,27 +3,25 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{policy_value, retag, tags_from};
+use super::policy::policy_value;
+use super::tags_from;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::Tags;
+use crate::resource::{Changes, Observed, Phase, Replacement, Resource, Step, Target};
+
+mod powers;
+
+pub(crate) use powers::{of_delivery, of_function};
 
 /// The name of the one inline policy.
 pub const POLICY: &str = "split-pipeline";
 
-/// A role as it should be.
-#[derive(Clone, Debug)]
-pub struct Role {
-    /// Whose role.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const OF_DELIVERY: Kind = Kind::new("delivery_role");
+pub const OF_FUNCTION: Kind = Kind::new("function_role");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Role;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -43,32 +41,16 @@ pub struct State {
 impl Resource for Role {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: self.kind,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let call = "iam:GetRole";
-        let request = || aws.iam.get_role().role_name(&self.name).send();
+        let request = || aws.iam.get_role().role_name(&want.name).send();
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
         let role = answer.role().ok_or_else(|| AwsError::incomplete(call, "role"))?;
-        let (policy, other_policies) = futures_util::try_join!(self.policy(aws), self.other_policies(aws))?;
+        let (policy, other_policies) = futures_util::try_join!(want.policy(aws), want.other_policies(aws))?;
         let boundary = role.permissions_boundary();
         let state = State {
             path: role.path().to_owned(),
@@ -88,86 +70,88 @@ impl Resource for Role {
         }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let tags = iam_tags(&self.tags)?;
-        let trust = self.state.trust.to_string();
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let tags = iam_tags(&want.tags)?;
+        let trust = want.state.trust.to_string();
         let request = || {
             let call = step
                 .aws
                 .iam
                 .create_role()
-                .role_name(&self.name)
+                .role_name(&want.name)
                 .assume_role_policy_document(&trust);
             let call = call
-                .path(&self.state.path)
-                .set_permissions_boundary(self.state.permissions_boundary.clone());
+                .path(&want.state.path)
+                .set_permissions_boundary(want.state.permissions_boundary.clone());
             call.set_tags(Some(tags.clone())).send()
         };
         step.aws.call("iam:CreateRole", request).await?;
         let state = State {
-            path: self.state.path.clone(),
-            permissions_boundary: self.state.permissions_boundary.clone(),
-            trust: self.state.trust.clone(),
+            path: want.state.path.clone(),
+            permissions_boundary: want.state.permissions_boundary.clone(),
+            trust: want.state.trust.clone(),
             policy: Value::Null,
             other_policies: Vec::new(),
         };
         Ok(Observed {
-            id: self.arn.clone(),
+            id: want.arn.clone(),
             state,
-            tags: self.tags.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
         let aws = step.aws;
-        if have.state.permissions_boundary != self.state.permissions_boundary {
-            self.bound(step).await?;
+        if changes.has("permissions_boundary") {
+            want.bound(step).await?;
         }
-        if have.state.trust != self.state.trust {
-            let trust = self.state.trust.to_string();
+        if changes.has("trust") {
+            let trust = want.state.trust.to_string();
             let request = || {
                 aws.iam
                     .update_assume_role_policy()
-                    .role_name(&self.name)
+                    .role_name(&want.name)
                     .policy_document(&trust)
                     .send()
             };
-            step.settle(async || aws.call("iam:UpdateAssumeRolePolicy", request).await)
-                .await?;
+            step.call("iam:UpdateAssumeRolePolicy", request).await?;
         }
-        if have.state.policy != self.state.policy {
-            let policy = self.state.policy.to_string();
+        if changes.has("policy") {
+            let policy = want.state.policy.to_string();
             let request = || {
                 let call = aws
                     .iam
                     .put_role_policy()
-                    .role_name(&self.name)
+                    .role_name(&want.name)
                     .policy_name(POLICY);
                 call.policy_document(&policy).send()
             };
-            step.settle(async || aws.call("iam:PutRolePolicy", request).await)
-                .await?;
+            step.call("iam:PutRolePolicy", request).await?;
         }
         for policy in &have.state.other_policies {
-            self.remove_policy(policy, aws).await?;
+            want.remove_policy(policy, aws).await?;
         }
-        self.retag(&have.tags, aws).await?;
-        Ok(self.arn.clone())
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
         let aws = step.aws;
-        self.remove_policy(POLICY, aws).await?;
-        for policy in self.other_policies(aws).await.found()?.unwrap_or_default() {
-            self.remove_policy(&policy, aws).await?;
+        want.remove_policy(POLICY, aws).await?;
+        for policy in want.other_policies(aws).await.found()?.unwrap_or_default() {
+            want.remove_policy(&policy, aws).await?;
         }
-        let request = || aws.iam.delete_role().role_name(&self.name).send();
+        let request = || aws.iam.delete_role().role_name(&want.name).send();
         aws.call("iam:DeleteRole", request).await.found().map(drop)
     }
 
-    fn replacement(&self, have: &State) -> Option<Replacement> {
-        let (have, want) = (&have.path, &self.state.path);
+    fn replacement(want: &Target<Self>, have: &State) -> Option<Replacement> {
+        let (have, want) = (&have.path, &want.state.path);
         (have != want).then(|| {
             Replacement::Refuse(format!(
                 "a role cannot be moved from {have} to {want}, and what uses it would stop without it: \
@@ -176,9 +160,31 @@ impl Resource for Role {
             ))
         })
     }
+
+    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let tags = iam_tags(tags)?;
+        let request = || {
+            let call = step.aws.iam.tag_role().role_name(&want.name);
+            call.set_tags(Some(tags.clone())).send()
+        };
+        step.call("iam:TagRole", request).await.map(drop)
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.iam.untag_role().role_name(&want.name);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("iam:UntagRole", request).await.map(drop)
+    }
 }
 
-impl Role {
+impl Target<Role> {
     async fn bound(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let iam = &step.aws.iam;
         let Some(boundary) = &self.state.permissions_boundary else {
@@ -194,8 +200,9 @@ impl Role {
             let call = iam.put_role_permissions_boundary().role_name(&self.name);
             call.permissions_boundary(boundary).send()
         };
-        let put = async || step.aws.call("iam:PutRolePermissionsBoundary", request).await;
-        step.settle(put).await.map(drop)
+        step.call("iam:PutRolePermissionsBoundary", request)
+            .await
+            .map(drop)
     }
 
     async fn policy(&self, aws: &Aws) -> Result<Value, AwsError> {
@@ -249,25 +256,6 @@ impl Role {
                 .send()
         };
         aws.call("iam:DeleteRolePolicy", request).await.found().map(drop)
-    }
-
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let set = async |tags| {
-            let tags = iam_tags(&tags)?;
-            let request = || {
-                let call = aws.iam.tag_role().role_name(&self.name);
-                call.set_tags(Some(tags.clone())).send()
-            };
-            aws.call("iam:TagRole", request).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = aws.iam.untag_role().role_name(&self.name);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            aws.call("iam:UntagRole", request).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
     }
 }
 

@@ -5,10 +5,14 @@ use aws_sdk_apigateway::types::{AccessLogSettings, MethodSetting, Op, PatchOpera
 use futures_util::{join, try_join};
 use serde::Serialize;
 
-use super::rest_api::{self, delete_deployment, described_tags, read_tags, replace, retag};
+use super::rest_api::{self, RestApi, delete_deployment, described_tags, read_tags, replace};
+use super::{Blueprint, function, signed};
+use std::fmt;
+
 use crate::aws::{Aws, AwsError, Outcome};
-use crate::names::Names;
-use crate::resource::{About, Kind, Observed, Phase, Replacement, Resource, Step, Tags, is_ours};
+use crate::kind::Kind;
+use crate::names::{Names, Tags};
+use crate::resource::{Changes, Latest, Observed, Phase, Replacement, Resource, Step, Target, is_ours};
 
 mod defaults;
 mod deployed;
@@ -19,16 +23,10 @@ pub use defaults::Defaults;
 use permission::NAMELESS;
 pub use permission::{ACTION, PRINCIPAL, Permission, STATEMENT};
 
-/// The stage as it should be.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    /// The names of the pipeline, for ARNs that hold the API's id.
-    pub names: Names,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("stage");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Stage;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -86,6 +84,12 @@ pub struct Id {
     deployment: String,
 }
 
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.api, self.name)
+    }
+}
+
 impl Id {
     /// The deployment that the stage points to.
     pub fn deployment(&self) -> &str {
@@ -93,60 +97,71 @@ impl Id {
     }
 }
 
-/// What must exist first.
+/// What the calls need besides the state.
 #[derive(Clone, Debug)]
-pub struct Needs {
-    /// The API with its path.
-    pub api: rest_api::Id,
-    /// The function that it invokes.
-    pub function: String,
-    /// The delivery stream, ACTIVE: what reaches the stream before that never reaches S3.
-    pub delivery_stream: String,
+pub struct InApi {
+    pub names: Names,
+    /// The API that the stage is within.
+    pub api: Latest<rest_api::Id>,
+}
+
+/// What the access log has of a request: neither path nor URL, since they are secret.
+const ACCESS_LOG: &str = concat!(
+    r#"{"access":"webhook","time":"$context.requestTime","source":"$context.identity.sourceIp","#,
+    r#""method":"$context.httpMethod","status":"$context.status","latency_ms":"$context.responseLatency","#,
+    r#""bytes":"$context.responseLength","request":"$context.requestId"}"#
+);
+
+/// The stage.
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Stage> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let state = State {
+        name: spec.webhook.stage.as_str().to_owned(),
+        deployment: Deployment::Current,
+        invoke_permission: Permission::Granted,
+        other_permissions: Vec::new(),
+        rate_limit: f64::from(spec.webhook.rate_limit.get()),
+        burst_limit: signed(spec.webhook.burst_limit.get()),
+        access_log: spec.webhook.access_log.then(|| AccessLog {
+            log_group: names.log_group_arn(&names.function_log_group()),
+            format: ACCESS_LOG.to_owned(),
+        }),
+        defaults: Defaults::default(),
+        deployed_elsewhere: Vec::new(),
+        other_stages: Vec::new(),
+        left_alone: Vec::new(),
+    };
+    let extra = InApi {
+        names: (*names).clone(),
+        api: blueprint.api.clone(),
+    };
+    let name = (state.name.clone(), names.stage_arn("", &state.name));
+    blueprint.target(KIND, name, state, extra)
 }
 
 impl Resource for Stage {
     type State = State;
     type Id = Id;
+    type Extra = InApi;
     /// The API, if there is one: without it there is no stage.
-    type Parent = Option<rest_api::Id>;
-    type Needs = Needs;
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Stage,
-            name: &self.state.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &Id) -> String {
-        format!("{}/{}", id.api, id.name)
-    }
-
-    fn parent(needs: &Needs) -> Option<rest_api::Id> {
-        Some(needs.api.clone())
-    }
-
-    async fn observe(
-        &self,
-        aws: &Aws,
-        api: &Option<rest_api::Id>,
-    ) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some(api) = api else { return Ok(None) };
-        let (stage, permissions) = try_join!(self.find(&api.api, aws), self.permissions(api, aws))?;
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some(api) = &want.extra.api.get() else {
+            return Ok(None);
+        };
+        let (stage, permissions) = try_join!(want.find(&api.api, aws), want.permissions(api, aws))?;
         let Some((stage, others)) = stage else {
             return Ok(None);
         };
         let name = stage.stage_name().unwrap_or_default().to_owned();
         let deployment = stage.deployment_id().unwrap_or_default().to_owned();
-        let tags = read_tags(&self.names.stage_arn(&api.api, &name), stage.tags(), aws).await;
+        let tags = read_tags(&want.extra.names.stage_arn(&api.api, &name), stage.tags(), aws).await;
         let throttling = stage
             .method_settings()
             .and_then(|settings| settings.get(ALL_METHODS));
         // What is outdated is replaced anyway.
         let (status, deployed_elsewhere) = if api.deployments.contains(&deployment) {
-            let elsewhere = self.deployed_elsewhere(api, &name, aws).await?;
+            let elsewhere = want.deployed_elsewhere(api, &name, aws).await?;
             (Deployment::Current, elsewhere)
         } else {
             (Deployment::Outdated, Vec::new())
@@ -180,59 +195,58 @@ impl Resource for Stage {
         }))
     }
 
-    async fn create(&self, needs: &Needs, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let (api, name) = (&needs.api.api, &self.state.name);
-        let deployment = deployment_of(&needs.api)?;
-        let create = async || {
-            let request = || {
-                let call = step
-                    .aws
-                    .apigateway
-                    .create_stage()
-                    .rest_api_id(api)
-                    .stage_name(name);
-                let call = call.deployment_id(deployment);
-                call.set_tags(Some(self.tags.clone().into_iter().collect()))
-                    .send()
-            };
-            step.aws.call("apigateway:CreateStage", request).await
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let (api, name) = (&want.api()?, &want.state.name);
+        let deployment = deployment_of(api)?;
+        let request = || {
+            let call = step.aws.apigateway.create_stage().rest_api_id(&api.api);
+            call.stage_name(name)
+                .deployment_id(deployment)
+                .set_tags(Some(want.tags.clone().into_iter().collect()))
+                .send()
         };
+        let create = step.call("apigateway:CreateStage", request);
         // Nobody knows a new stage's URL yet, so it does not matter which of the two is there first.
-        let (permitted, created) = join!(self.permit(needs, step), step.settle(create));
+        let (permitted, created) = join!(want.permit(api, step), create);
         permitted?;
         created?;
         let state = State {
             rate_limit: 0.0,
             burst_limit: 0,
             access_log: None,
-            ..self.state.clone()
+            ..want.state.clone()
         };
         let id = Id {
-            api: api.clone(),
+            api: api.api.clone(),
             name: name.clone(),
             deployment: deployment.to_owned(),
         };
         Ok(Observed {
             id,
             state,
-            tags: self.tags.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, have: &Observed<Self>, needs: &Needs, step: &Step<'_>) -> Result<Id, AwsError> {
-        let mut id = have.id.clone();
-        self.repair_permissions(&have.state, needs, step).await?;
-        let mut patch = self.state.defaults.restore(&have.state.defaults);
-        patch.extend(self.throttling(&have.state));
-        if !have.state.deployed_elsewhere.is_empty() {
-            id.deployment = self.deploy_anew(&id, &needs.api, step).await?;
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<Id, AwsError> {
+        let (mut id, api) = (have.id.clone(), want.api()?);
+        want.repair_permissions(&have.state, &api, step).await?;
+        let mut patch = want.state.defaults.restore(&have.state.defaults);
+        patch.extend(want.throttling(&have.state));
+        if changes.has("deployed_elsewhere") {
+            id.deployment = want.deploy_anew(&id, &api, step).await?;
             patch.push(replace("/deploymentId", &id.deployment));
-        } else if have.state.deployment != self.state.deployment {
-            deployment_of(&needs.api)?.clone_into(&mut id.deployment);
+        } else if changes.has("deployment") {
+            deployment_of(&api)?.clone_into(&mut id.deployment);
             patch.push(replace("/deploymentId", &id.deployment));
         }
-        self.patch(&id, patch, step).await?;
+        want.patch(&id, patch, step).await?;
         // Before the deployment, which may be theirs.
         for other in &have.state.other_stages {
             delete_stage(&id.api, other, step).await?;
@@ -241,40 +255,73 @@ impl Resource for Stage {
             delete_deployment(&id.api, &have.id.deployment, step).await?;
         }
         // Last, and by itself: AWS refuses it where the account has no role for logs, and the rest must not wait for that.
-        self.patch(&id, self.log(&have.state), step).await?;
-        retag(
-            &self.names.stage_arn(&id.api, &id.name),
-            &self.tags,
-            &have.tags,
-            step.aws,
-        )
-        .await?;
+        want.patch(&id, want.log(&have.state), step).await?;
         Ok(id)
     }
 
-    async fn delete(&self, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
+    async fn delete(_want: &Target<Self>, id: &Id, step: &Step<'_>) -> Result<(), AwsError> {
         delete_stage(&id.api, &id.name, step).await
     }
 
-    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+    fn left_alone(have: &State) -> &[String] {
         &have.left_alone
     }
 
-    fn replacement(&self, have: &State) -> Option<Replacement> {
-        (have.name != self.state.name).then(|| {
-            let (have, want) = (&have.name, &self.state.name);
+    fn replacement(want: &Target<Self>, have: &State) -> Option<Replacement> {
+        (have.name != want.state.name).then(|| {
+            let (have, want) = (&have.name, &want.state.name);
             Replacement::Recreate(format!(
                 "a stage cannot be renamed from {have} to {want}; the webhook's URL changes with it"
             ))
         })
     }
+
+    async fn tag(want: &Target<Self>, id: &Id, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        rest_api::tag(&want.arn_of(id), &want.tags, step).await
+    }
+
+    async fn untag(want: &Target<Self>, id: &Id, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
+        rest_api::untag(&want.arn_of(id), keys, step).await
+    }
+
+    fn without(have: &mut State, replaced: Kind) {
+        // The permission to invoke a function goes with the function.
+        if replaced == function::KIND {
+            have.invoke_permission = Permission::Missing;
+            have.other_permissions.clear();
+        }
+    }
 }
 
-impl Stage {
+/// Looks at a REST API and its stage alone.
+pub async fn webhook(
+    aws: &Aws,
+    api: &Target<RestApi>,
+    stage: &Target<Stage>,
+) -> Result<(Option<Observed<RestApi>>, Option<Observed<Stage>>), AwsError> {
+    let api = RestApi::observe(api, aws).await?;
+    Ok((api, Stage::observe(stage, aws).await?))
+}
+
+impl Target<Stage> {
+    fn api(&self) -> Result<rest_api::Id, AwsError> {
+        let api = self.extra.api.get();
+        api.ok_or_else(|| AwsError::incomplete("apigateway:GetRestApis", "REST API of the stage"))
+    }
+
+    fn arn_of(&self, id: &Id) -> String {
+        self.extra.names.stage_arn(&id.api, &id.name)
+    }
+
     /// Lets the webhook invoke the function, and nobody else.
-    async fn repair_permissions(&self, had: &State, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
+    async fn repair_permissions(
+        &self,
+        had: &State,
+        api: &rest_api::Id,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
         if had.other_permissions.iter().any(|other| other == NAMELESS) {
-            return self.permit_alone(needs, step).await;
+            return self.permit_alone(api, step).await;
         }
         if had.invoke_permission == Permission::Different {
             self.remove_permission(STATEMENT, step).await?;
@@ -283,7 +330,7 @@ impl Stage {
             self.remove_permission(other, step).await?;
         }
         if had.invoke_permission != self.state.invoke_permission {
-            self.permit(needs, step).await?;
+            self.permit(api, step).await?;
         }
         Ok(())
     }
@@ -315,8 +362,7 @@ impl Stage {
             let call = call.stage_name(&id.name);
             call.set_patch_operations(Some(operations.clone())).send()
         };
-        let patch = async || step.aws.call("apigateway:UpdateStage", request).await;
-        step.settle(patch).await.map(drop)
+        step.call("apigateway:UpdateStage", request).await.map(drop)
     }
 
     fn throttling(&self, had: &State) -> Vec<PatchOperation> {
@@ -365,8 +411,7 @@ async fn delete_stage(api: &str, name: &str, step: &Step<'_>) -> Result<(), AwsE
         let call = step.aws.apigateway.delete_stage().rest_api_id(api);
         call.stage_name(name).send()
     };
-    let delete = async || step.aws.call("apigateway:DeleteStage", request).await.found();
-    step.settle(delete).await.map(drop)
+    step.remove("apigateway:DeleteStage", request).await
 }
 
 /// The deployment that the stage is to point to.

@@ -7,27 +7,21 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{retag, tags_from};
+use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, Outcome};
+use crate::kind::Kind;
 use crate::moment;
-use crate::names::GAPS_TAG;
-use crate::resource::{About, Described, Kind, Observed, Phase, Resource, Step, Tags, gone, ready};
+use crate::names::{GAPS_TAG, Tags};
+use crate::resource::{Changes, Described, Observed, Phase, Resource, Step, Target, gone, ready};
+use crate::spec;
 
 mod access;
 mod change;
 
-/// The stream as it should be.
-#[derive(Clone, Debug)]
-pub struct Stream {
-    /// Its name.
-    pub name: String,
-    /// Its ARN, by which its mode is changed.
-    pub arn: String,
-    /// What is compared.
-    pub state: State,
-    /// Its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("stream");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Stream;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -52,42 +46,52 @@ pub struct State {
     pub created: Option<SystemTime>,
 }
 
+/// The alias of the KMS key that AWS manages for Kinesis.
+const AWS_MANAGED_KEY: &str = "alias/aws/kinesis";
+
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Stream> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let (mode, shards) = match spec.stream.mode {
+        spec::StreamMode::Provisioned => ("PROVISIONED", Some(signed(spec.stream.shards()))),
+        spec::StreamMode::OnDemand => ("ON_DEMAND", None),
+    };
+    let state = State {
+        mode: mode.to_owned(),
+        shards,
+        retention_hours: signed(spec.stream.retention_hours.get()),
+        encryption_key: match &spec.stream.encryption {
+            spec::Encryption::AwsManaged => Some(AWS_MANAGED_KEY.to_owned()),
+            spec::Encryption::Key(key) => Some(key.clone()),
+            spec::Encryption::None => None,
+        },
+        policy: Value::Null,
+        shard_metrics: Vec::new(),
+        readers: Vec::new(),
+        created: None,
+    };
+    blueprint.target(KIND, (names.stream(), names.stream_arn()), state, ())
+}
+
 impl Resource for Stream {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = ();
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Stream,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some(mut described) = self.describe(aws, &()).await? else {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some(mut described) = Self::describe(want, aws).await? else {
             return Ok(None);
         };
-        let (tags, policy) = futures_util::try_join!(self.read_tags(aws), self.policy(aws))?;
+        let (tags, policy) = futures_util::try_join!(want.read_tags(aws), want.policy(aws))?;
         described.state.policy = policy;
         Ok(tags.map(|tags| described.tagged(tags)))
     }
 
-    async fn describe(&self, aws: &Aws, (): &()) -> Result<Option<Described<Self>>, AwsError> {
+    async fn describe(want: &Target<Self>, aws: &Aws) -> Result<Option<Described<Self>>, AwsError> {
         let call = "kinesis:DescribeStreamSummary";
         let request = || {
             aws.kinesis
                 .describe_stream_summary()
-                .stream_name(&self.name)
+                .stream_name(&want.name)
                 .send()
         };
         let Some(answer) = aws.call(call, request).await.found()? else {
@@ -108,7 +112,7 @@ impl Resource for Stream {
             // It takes a call of its own.
             policy: Value::Null,
             shard_metrics: access::shard_metrics(summary),
-            readers: access::readers(summary, &self.arn),
+            readers: access::readers(summary, &want.arn),
             created: Some(moment::from_aws(*summary.stream_creation_timestamp())),
         };
         let phase = match summary.stream_status() {
@@ -116,77 +120,76 @@ impl Resource for Stream {
             StreamStatus::Deleting => Phase::Deleting,
             other => Phase::Pending(other.as_str().to_owned()),
         };
-        let id = self.arn.clone();
+        let id = want.arn.clone();
         Ok(Some(Described { id, state, phase }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let mode = StreamModeDetails::builder().stream_mode(self.mode()).build()?;
-        let create = async || {
-            let request = || {
-                let call = step
-                    .aws
-                    .kinesis
-                    .create_stream()
-                    .stream_name(&self.name)
-                    .stream_mode_details(mode.clone());
-                let call = call.set_shard_count(self.state.shards);
-                call.set_tags(Some(self.tags.clone().into_iter().collect()))
-                    .send()
-            };
-            step.aws.call("kinesis:CreateStream", request).await
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let mode = StreamModeDetails::builder().stream_mode(want.mode()).build()?;
+        let request = || {
+            let call = step
+                .aws
+                .kinesis
+                .create_stream()
+                .stream_name(&want.name)
+                .stream_mode_details(mode.clone());
+            let call = call.set_shard_count(want.state.shards);
+            call.set_tags(Some(want.tags.clone().into_iter().collect()))
+                .send()
         };
-        step.settle(create).await?;
+        step.call("kinesis:CreateStream", request).await?;
         // The tags went with the call, but not every endpoint keeps those. Without tags nobody would know whose the
         // stream is, so they belong to its creation, which an interruption lets finish.
         if step.aws.is_emulator() {
             let aws = step.aws.with_interrupt(CancellationToken::new());
-            self.retag(&Tags::new(), &aws).await?;
+            let step = Step::new(&aws, want.kind, &want.name);
+            Self::tag(want, &want.arn, &want.tags, &step).await?;
         }
-        Ok(ready(self, &(), step).await?.tagged(self.tags.clone()))
+        Ok(ready(want, step).await?.tagged(want.tags.clone()))
     }
 
-    async fn update(&self, have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
-        if have.state.policy != self.state.policy {
-            self.delete_policy(step).await?;
+    async fn update(
+        want: &Target<Self>,
+        have: &Observed<Self>,
+        changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        if changes.has("policy") {
+            want.delete_policy(step).await?;
         }
-        self.retag(&have.tags, step.aws).await?;
-        if have.state.mode != self.state.mode {
-            self.switch_mode(step).await?;
+        if changes.has("mode") {
+            want.switch_mode(step).await?;
         }
-        if have.state.shards != self.state.shards {
-            self.reshard(step).await?;
+        if changes.has("shards") {
+            want.reshard(step).await?;
         }
-        self.retain(have.state.retention_hours, step).await?;
-        self.encrypt(have.state.encryption_key.as_deref(), step).await?;
-        if have.state.shard_metrics != self.state.shard_metrics {
-            self.measure_no_shards(&have.state.shard_metrics, step).await?;
+        want.retain(have.state.retention_hours, step).await?;
+        want.encrypt(have.state.encryption_key.as_deref(), step).await?;
+        if changes.has("shard_metrics") {
+            want.measure_no_shards(&have.state.shard_metrics, step).await?;
         }
-        Ok(self.arn.clone())
+        Ok(want.arn.clone())
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
-        let delete = async || {
-            let request = || {
-                step.aws
-                    .kinesis
-                    .delete_stream()
-                    .stream_name(&self.name)
-                    .enforce_consumer_deletion(true)
-                    .send()
-            };
-            step.aws.call("kinesis:DeleteStream", request).await.found()
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            step.aws
+                .kinesis
+                .delete_stream()
+                .stream_name(&want.name)
+                .enforce_consumer_deletion(true)
+                .send()
         };
-        step.settle(delete).await?;
-        gone(self, &(), step).await
+        step.remove("kinesis:DeleteStream", request).await?;
+        gone(want, step).await
     }
 
-    fn left_alone<'a>(&self, have: &'a State) -> &'a [String] {
+    fn left_alone(have: &State) -> &[String] {
         &have.readers
     }
 
-    fn caution(&self, have: &State) -> Option<String> {
-        let (name, want) = (&self.name, &self.state);
+    fn caution(want: &Target<Self>, have: &State) -> Option<String> {
+        let (name, want) = (&want.name, &want.state);
         let mut cautions = Vec::new();
         if want.retention_hours < have.retention_hours {
             cautions.push(format!(
@@ -215,9 +218,30 @@ impl Resource for Stream {
         }
         (!cautions.is_empty()).then(|| cautions.join("\n"))
     }
+
+    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.kinesis.add_tags_to_stream().stream_name(&want.name);
+            call.set_tags(Some(tags.clone().into_iter().collect())).send()
+        };
+        step.call("kinesis:AddTagsToStream", request).await.map(drop)
+    }
+
+    async fn untag(
+        want: &Target<Self>,
+        _id: &String,
+        keys: &[String],
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.kinesis.remove_tags_from_stream().stream_name(&want.name);
+            call.set_tag_keys(Some(keys.to_vec())).send()
+        };
+        step.call("kinesis:RemoveTagsFromStream", request).await.map(drop)
+    }
 }
 
-impl Stream {
+impl Target<Stream> {
     /// Writes the tag that keeps the stream's gaps.
     pub async fn keep_gaps(&self, tag: &str, step: &Step<'_>) -> Result<(), AwsError> {
         let request = || {
@@ -225,9 +249,7 @@ impl Stream {
             call.tags(GAPS_TAG, tag).send()
         };
         let call = "kinesis:AddTagsToStream";
-        step.settle(async || step.aws.call(call, request).await)
-            .await
-            .map(drop)
+        step.call(call, request).await.map(drop)
     }
 
     /// Removes the tag that keeps the stream's gaps.
@@ -237,9 +259,7 @@ impl Stream {
             call.tag_keys(GAPS_TAG).send()
         };
         let call = "kinesis:RemoveTagsFromStream";
-        step.settle(async || step.aws.call(call, request).await)
-            .await
-            .map(drop)
+        step.call(call, request).await.map(drop)
     }
 
     fn mode(&self) -> StreamMode {
@@ -260,24 +280,6 @@ impl Stream {
             let tags = answer.tags().iter();
             tags_from(tags.map(|tag| (tag.key(), tag.value().unwrap_or_default())))
         }))
-    }
-
-    async fn retag(&self, have: &Tags, aws: &Aws) -> Result<(), AwsError> {
-        let set = async |tags: Tags| {
-            let request = || {
-                let call = aws.kinesis.add_tags_to_stream().stream_name(&self.name);
-                call.set_tags(Some(tags.clone().into_iter().collect())).send()
-            };
-            aws.call("kinesis:AddTagsToStream", request).await.map(drop)
-        };
-        let remove = async |keys: Vec<String>| {
-            let request = || {
-                let call = aws.kinesis.remove_tags_from_stream().stream_name(&self.name);
-                call.set_tag_keys(Some(keys.clone())).send()
-            };
-            aws.call("kinesis:RemoveTagsFromStream", request).await.map(drop)
-        };
-        retag(&self.tags, have, set, remove).await
     }
 }
 

@@ -7,31 +7,21 @@ use std::collections::BTreeMap;
 use aws_sdk_glue::types::{self, SerDeInfo, StorageDescriptor, TableInput};
 use serde::Serialize;
 
+use super::Blueprint;
 use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::names::OWNERSHIP_TAGS;
-use crate::resource::{About, Kind, Observed, Phase, Resource, Step, Tags};
+use crate::kind::Kind;
+use crate::names::{OWNERSHIP_TAGS, Tags};
+use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::spec::Format;
+use crate::table::{Column as DeliveredColumn, Table as Delivered};
 
 /// What makes a table one of objects that are there whether it is or not.
 pub const TABLE_TYPE: &str = "EXTERNAL_TABLE";
 
-/// A table as it should be.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// Its name, with its database's.
-    pub name: String,
-    /// The database that it is in.
-    pub database: String,
-    /// Its name within the database.
-    pub name_in_database: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Whether the spec asks for it.
-    pub wanted: bool,
-    /// What is compared.
-    pub state: State,
-    /// What stands for its tags.
-    pub tags: Tags,
-}
+pub const KIND: Kind = Kind::new("table");
+
+#[derive(Clone, Copy, Debug)]
+pub struct Table;
 
 /// What is compared.
 #[derive(Clone, Debug, Serialize)]
@@ -92,33 +82,58 @@ impl Storage {
     }
 }
 
+/// A table's name, apart from its database's.
+#[derive(Clone, Debug)]
+pub struct InDatabase {
+    pub database: String,
+    pub table: String,
+}
+
+pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Table> {
+    let Blueprint { spec, names, .. } = blueprint;
+    let bucket = names.bucket(spec);
+    // Without Parquet, a partition may be one that no table has; the table is only looked for then, to be deleted.
+    let delivered = Delivered::new(spec).ok();
+    let column = |column: &DeliveredColumn| Column {
+        name: column.name.clone(),
+        kind: column.kind.to_owned(),
+    };
+    let columns = delivered.iter().flat_map(|table| &table.columns);
+    let partitions = delivered.iter().flat_map(|table| &table.partitions);
+    let mut parameters: BTreeMap<_, _> = delivered
+        .iter()
+        .flat_map(|table| table.projection(&bucket))
+        .collect();
+    for (parameter, value) in [("classification", "parquet"), ("EXTERNAL", "TRUE")] {
+        parameters.insert(parameter.to_owned(), value.to_owned());
+    }
+    let location = delivered.as_ref().map(|table| table.location(&bucket));
+    let state = State {
+        columns: columns.map(column).collect(),
+        partitions: partitions.map(|it| column(&it.column)).collect(),
+        location: location.unwrap_or_default(),
+        storage: Storage::parquet(),
+        table_type: TABLE_TYPE.to_owned(),
+        parameters,
+    };
+    let extra = InDatabase {
+        database: names.database(),
+        table: names.table_in_database(),
+    };
+    Target {
+        existence: Existence::wanted_if(spec.delivery.format == Format::Parquet),
+        tags: names.tags(&Tags::new()),
+        ..blueprint.target(KIND, (names.table(), names.table_arn()), state, extra)
+    }
+}
+
 impl Resource for Table {
     type State = State;
     type Id = String;
-    type Parent = ();
-    type Needs = ();
+    type Extra = InDatabase;
 
-    fn about(&self) -> About<'_, State> {
-        About {
-            kind: Kind::Table,
-            name: &self.name,
-            state: &self.state,
-            tags: &self.tags,
-        }
-    }
-
-    fn display_id(id: &String) -> String {
-        id.clone()
-    }
-
-    fn parent((): &()) {}
-
-    fn wanted(&self) -> bool {
-        self.wanted
-    }
-
-    fn caution(&self, have: &State) -> Option<String> {
-        let Self { name, state, .. } = self;
+    fn caution(want: &Target<Self>, have: &State) -> Option<String> {
+        let Target { name, state, .. } = want;
         if have.location != state.location {
             return Some(format!(
                 "table {name}: reads {} from now on; objects under {} stay, but the table no longer reads them",
@@ -140,65 +155,90 @@ impl Resource for Table {
         })
     }
 
-    async fn observe(&self, aws: &Aws, (): &()) -> Result<Option<Observed<Self>>, AwsError> {
-        let Some(table) = self.get(aws).await.found()? else {
+    async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
+        let Some(table) = want.get(aws).await.found()? else {
             return Ok(None);
         };
         let parameters = table.parameters().into_iter().flatten();
         let tags = parameters.filter(|(key, _)| OWNERSHIP_TAGS.contains(&key.as_str()));
         Ok(Some(Observed {
-            id: self.arn.clone(),
-            state: self.state_of(&table),
+            id: want.arn.clone(),
+            state: want.state_of(&table),
             tags: tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
             phase: Phase::Ready,
         }))
     }
 
-    async fn create(&self, (): &(), step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
-        let input = self.input(&types::Table::builder().name(&self.name_in_database).build()?)?;
+    async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
+        let input = want.input(&types::Table::builder().name(&want.extra.table).build()?)?;
         let request = || {
-            let call = step.aws.glue.create_table().database_name(&self.database);
+            let call = step.aws.glue.create_table().database_name(&want.extra.database);
             call.table_input(input.clone()).send()
         };
-        let create = async || step.aws.call("glue:CreateTable", request).await;
-        step.settle(create).await?;
+        step.call("glue:CreateTable", request).await?;
         Ok(Observed {
-            id: self.arn.clone(),
-            state: self.state.clone(),
-            tags: self.tags.clone(),
+            id: want.arn.clone(),
+            state: want.state.clone(),
+            tags: want.tags.clone(),
             phase: Phase::Ready,
         })
     }
 
-    async fn update(&self, _have: &Observed<Self>, (): &(), step: &Step<'_>) -> Result<String, AwsError> {
+    async fn update(
+        want: &Target<Self>,
+        _have: &Observed<Self>,
+        _changes: &Changes,
+        step: &Step<'_>,
+    ) -> Result<String, AwsError> {
+        want.write(step).await?;
+        Ok(want.arn.clone())
+    }
+
+    async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
+        let request = || {
+            let call = step.aws.glue.delete_table().database_name(&want.extra.database);
+            call.name(&want.extra.table).send()
+        };
+        step.remove("glue:DeleteTable", request).await
+    }
+
+    async fn tag(want: &Target<Self>, _id: &String, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+        want.write(step).await
+    }
+
+    async fn untag(
+        _want: &Target<Self>,
+        _id: &String,
+        _keys: &[String],
+        _step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        // Only the pipeline's own tags are read, so there are no others to remove.
+        Ok(())
+    }
+
+    fn is_looked_for(want: &Target<Self>) -> bool {
+        want.is_wanted()
+    }
+}
+
+impl Target<Table> {
+    async fn write(&self, step: &Step<'_>) -> Result<(), AwsError> {
         // An update takes away what it does not say, so it says what others have noted there too.
         let update = async || {
             let input = self.input(&self.get(step.aws).await?)?;
             let request = || {
-                let call = step.aws.glue.update_table().database_name(&self.database);
+                let call = step.aws.glue.update_table().database_name(&self.extra.database);
                 call.table_input(input.clone()).send()
             };
             step.aws.call("glue:UpdateTable", request).await
         };
-        step.settle(update).await?;
-        Ok(self.arn.clone())
+        step.settle(update).await.map(drop)
     }
 
-    async fn delete(&self, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.glue.delete_table().database_name(&self.database);
-            call.name(&self.name_in_database).send()
-        };
-        let delete = async || step.aws.call("glue:DeleteTable", request).await.found();
-        step.settle(delete).await.map(drop)
-    }
-}
-
-impl Table {
     async fn get(&self, aws: &Aws) -> Result<types::Table, AwsError> {
         let request = || {
-            let call = aws.glue.get_table().database_name(&self.database);
-            call.name(&self.name_in_database).send()
+            let call = aws.glue.get_table().database_name(&self.extra.database);
+            call.name(&self.extra.table).send()
         };
         let answer = aws.call("glue:GetTable", request).await?;
         answer
@@ -263,7 +303,7 @@ impl Table {
         let parameters = others.chain(&state.parameters).chain(&self.tags);
         let parameters = parameters.map(|(key, value)| (key.clone(), value.clone()));
         TableInput::builder()
-            .name(&self.name_in_database)
+            .name(&self.extra.table)
             .set_description(have.description.clone())
             .set_owner(have.owner.clone())
             .set_last_access_time(have.last_access_time)

@@ -1,4 +1,5 @@
-//! A REST API with its stages in memory, for unit tests: API Gateway as it answers, and the function's policy.
+//! For unit tests: what a spec asks for, and a REST API with its stages in memory, as API Gateway answers, with the function's
+//! policy.
 
 use std::sync::{Arc, Mutex};
 
@@ -28,10 +29,32 @@ use aws_sdk_lambda::operation::get_policy::GetPolicyOutput;
 use aws_smithy_mocks::{Rule, mock};
 use serde_json::{Value, json};
 
-use super::{rest_api, stage};
+use super::{Blueprint, Platform, Transport, rest_api, stage};
 use crate::aws::testing::every_service;
-use crate::desired::Desired;
-use crate::resource::{Adoption, Kind, Step, decide, ensure};
+use crate::names::Names;
+use crate::resource::{Adoption, Step, Target, decide, ensure};
+use crate::spec::{Architecture, Spec};
+
+/// The spec in this text.
+pub(crate) fn spec(text: &str) -> Spec {
+    let parsed = Spec::parse(text, "test").unwrap_or_else(|error| panic!("{text}: {error}"));
+    parsed.spec
+}
+
+/// The names of its pipeline's resources.
+pub(crate) fn names(spec: &Spec) -> Names {
+    Names::new(spec.name.as_str(), "123456789012", "aws", "us-east-1")
+}
+
+/// What the spec in this text asks for.
+pub(crate) fn wanted<T>(text: &str, want: impl FnOnce(&Blueprint<'_>) -> T) -> T {
+    let spec = spec(text);
+    let platform = Platform {
+        architecture: Architecture::X86_64,
+        transport: Transport::Tls,
+    };
+    want(&Blueprint::new(&spec, &names(&spec), platform, None))
+}
 
 /// A REST API with its stages in memory.
 #[derive(Clone, Default)]
@@ -149,20 +172,19 @@ impl World {
 
 impl Gateway {
     /// An API that is as it should be, with its stage.
-    pub(crate) async fn open(want: &Desired) -> (Self, rest_api::Id) {
+    pub(crate) async fn open(
+        api: &Target<rest_api::RestApi>,
+        stage: &Target<stage::Stage>,
+    ) -> (Self, rest_api::Id) {
         let gateway = Self::default();
         let aws = every_service(&gateway.rules().iter().collect::<Vec<_>>());
-        let step = Step::new(&aws, Kind::RestApi, "flags");
-        let decision = decide(&want.rest_api, None, Adoption::Refuse);
-        let api = ensure(&want.rest_api, decision, &(), &step).await.unwrap();
-        let needs = stage::Needs {
-            api: api.clone(),
-            function: want.function.arn.clone(),
-            delivery_stream: want.delivery_stream.arn.clone(),
-        };
-        let decision = decide(&want.stage, None, Adoption::Refuse);
-        ensure(&want.stage, decision, &needs, &step).await.unwrap();
-        (gateway, api)
+        let step = Step::new(&aws, api.kind, "flags");
+        let id = ensure(api, decide(api, None, Adoption::Refuse), &step)
+            .await
+            .unwrap();
+        let decision = decide(stage, None, Adoption::Refuse);
+        ensure(stage, decision, &step).await.unwrap();
+        (gateway, id)
     }
 
     pub(crate) fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {

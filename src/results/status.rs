@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::resource::{FieldChange, Kind};
+use crate::kind::Kind;
+use crate::resource::FieldChange;
 use crate::undelivered::Undelivered;
 
 /// What `status` gives.

@@ -8,10 +8,11 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::every_service;
-use crate::desired::testing::desired;
-use crate::observe;
-use crate::resource::Kind;
+use crate::kind::Kind;
+use crate::pipeline::testing::desired;
+use crate::resources::stage::webhook;
 use crate::resources::testing::Gateway;
+use crate::resources::{rest_api, stage};
 
 /// Clients of the API, some of whose calls are answered otherwise.
 fn aws(gateway: &Gateway, first: &[Rule]) -> Aws {
@@ -36,10 +37,10 @@ fn denied() -> ErrorMetadata {
 #[tokio::test(start_paused = true)]
 async fn a_rotation_adds_a_path_and_a_revocation_takes_the_one_before_away() {
     let want = desired("name: flags\n");
-    let (gateway, before) = Gateway::open(&want).await;
+    let (gateway, before) = Gateway::open(&want.rest_api, &want.stage).await;
     let aws = aws(&gateway, &[]);
     let (report, rotated) = rotate(&aws, &want, &before, SecretChange::Rotate).await;
-    assert_eq!(outcome(&report), (vec![Kind::RestApi, Kind::Stage], Vec::new()));
+    assert_eq!(outcome(&report), (vec![rest_api::KIND, stage::KIND], Vec::new()));
     let rotated = rotated.unwrap();
     let (old, new) = (path(&before), path(&rotated));
     assert_eq!(rotated.old.as_ref().map(|old| &old.path), Some(&old));
@@ -54,11 +55,11 @@ async fn a_rotation_adds_a_path_and_a_revocation_takes_the_one_before_away() {
     assert_eq!(deployments, rotated.deployments);
 
     let (report, revoked) = rotate(&aws, &want, &rotated, SecretChange::Revoke).await;
-    assert_eq!(outcome(&report), (vec![Kind::RestApi, Kind::Stage], Vec::new()));
+    assert_eq!(outcome(&report), (vec![rest_api::KIND, stage::KIND], Vec::new()));
     let revoked = revoked.unwrap();
     assert_eq!((path(&revoked), revoked.old.is_none()), (new.clone(), true));
     assert_eq!(gateway.paths(), [new]);
-    let (api, stage) = observe::webhook(&aws, &want).await.unwrap();
+    let (api, stage) = webhook(&aws, &want.rest_api, &want.stage).await.unwrap();
     for action in [
         decide(&want.rest_api, api, Adoption::Refuse).action,
         decide(&want.stage, stage, Adoption::Refuse).action,
@@ -70,12 +71,12 @@ async fn a_rotation_adds_a_path_and_a_revocation_takes_the_one_before_away() {
 #[tokio::test(start_paused = true)]
 async fn a_change_that_fails_leaves_the_webhook_as_it_was() {
     let want = desired("name: flags\n");
-    let (gateway, before) = Gateway::open(&want).await;
+    let (gateway, before) = Gateway::open(&want.rest_api, &want.stage).await;
     let (paths, deployed) = (gateway.paths(), gateway.deployed());
     let refuses = mock!(Client::update_rest_api).then_error(|| UpdateRestApiError::generic(denied()));
     let aws = aws(&gateway, &[refuses]);
     let (report, rotated) = rotate(&aws, &want, &before, SecretChange::Rotate).await;
-    assert_eq!(outcome(&report), (Vec::new(), vec![Kind::RestApi]));
+    assert_eq!(outcome(&report), (Vec::new(), vec![rest_api::KIND]));
     assert!(rotated.is_none());
     assert_eq!((gateway.paths(), gateway.deployed()), (paths, deployed));
 }
@@ -83,12 +84,12 @@ async fn a_change_that_fails_leaves_the_webhook_as_it_was() {
 #[tokio::test(start_paused = true)]
 async fn a_rotation_whose_stage_does_not_move_gives_no_new_path_and_keeps_the_old_one() {
     let want = desired("name: flags\n");
-    let (gateway, before) = Gateway::open(&want).await;
+    let (gateway, before) = Gateway::open(&want.rest_api, &want.stage).await;
     let (_, deployed) = gateway.deployed();
     let refuses = mock!(Client::update_stage).then_error(|| UpdateStageError::generic(denied()));
     let aws = aws(&gateway, &[refuses]);
     let (report, rotated) = rotate(&aws, &want, &before, SecretChange::Rotate).await;
-    assert_eq!(outcome(&report), (vec![Kind::RestApi], vec![Kind::Stage]));
+    assert_eq!(outcome(&report), (vec![rest_api::KIND], vec![stage::KIND]));
     assert!(rotated.is_none());
     assert_eq!(gateway.deployed().1, deployed);
     assert!(gateway.paths().contains(&path(&before)));
@@ -97,10 +98,10 @@ async fn a_rotation_whose_stage_does_not_move_gives_no_new_path_and_keeps_the_ol
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_meanwhile_is_an_error() {
     let want = desired("name: flags\n");
-    let (gateway, before) = Gateway::open(&want).await;
+    let (gateway, before) = Gateway::open(&want.rest_api, &want.stage).await;
     gateway.world(|world| world.stages.clear());
     let aws = aws(&gateway, &[]);
     let (report, rotated) = rotate(&aws, &want, &before, SecretChange::Rotate).await;
-    assert_eq!(outcome(&report), (vec![Kind::RestApi], vec![Kind::Stage]));
+    assert_eq!(outcome(&report), (vec![rest_api::KIND], vec![stage::KIND]));
     assert!(report.lost_something() && rotated.is_none());
 }

@@ -8,9 +8,9 @@ use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataRe
 use aws_smithy_types::DateTime;
 
 use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::desired;
 use crate::moment;
 use crate::names::Names;
+use crate::resources::metric;
 use crate::results::Metrics;
 
 /// For how long CloudWatch keeps values, and how far apart they are then at least ("Metrics retention" in its guide).
@@ -26,9 +26,9 @@ const CURRENT: Duration = Duration::from_mins(75);
 /// Reads what was measured since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, AwsError> {
     let (throttles, age, freshness) = (
-        desired::Metric::function("Throttles", names),
-        desired::Metric::iterator_age(names),
-        desired::Metric::freshness(names),
+        metric::Metric::function("Throttles", names),
+        metric::Metric::iterator_age(names),
+        metric::Metric::freshness(names),
     );
     let period = period(since);
     let queries = [
@@ -46,8 +46,8 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, 
 pub async fn longest_lag(aws: &Aws, names: &Names) -> Result<Duration, AwsError> {
     const SPAN: Duration = Duration::from_hours(1);
     let (age, freshness) = (
-        desired::Metric::iterator_age(names),
-        desired::Metric::freshness(names),
+        metric::Metric::iterator_age(names),
+        metric::Metric::freshness(names),
     );
     let queries = [
         query("age", &age, period(SPAN)),
@@ -107,7 +107,7 @@ fn period(since: Duration) -> i32 {
     kept.map_or(RETENTION[2].1, |(_, seconds)| *seconds)
 }
 
-fn query(id: &str, metric: &desired::Metric, period: i32) -> MetricDataQuery {
+fn query(id: &str, metric: &metric::Metric, period: i32) -> MetricDataQuery {
     let dimensions = metric.dimensions.iter();
     let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
     let what = Metric::builder()

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::kind::{Action, Kind};
 use crate::progress::Event;
-use crate::resource::{Action, Kind};
 
 /// How often a live line moves.
 const TICK: Duration = Duration::from_millis(100);
@@ -161,12 +161,13 @@ fn prefix(kind: Kind, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::stream;
 
     #[test]
     fn plain_lines_do_not_repeat_themselves() {
         let plain = Plain::default();
         let waiting = |what: &str| Event::Waiting {
-            kind: Kind::Stream,
+            kind: stream::KIND,
             name: "flags".into(),
             what: what.into(),
         };

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::clean::{clean, clean_block};
 use super::text::{ADD, BOLD, CHANGE, REMOVE, Show, show_fields};
 use super::{DIM, HINT};
-use crate::resource::Kind;
+use crate::resources::alarm;
 use crate::results::{Detail, NewestObject, Resource, State, Status, Traffic};
 
 /// How the course of a count over time is told.
@@ -163,7 +163,7 @@ fn row(text: &mut String, name: &str, rest: &str) {
 
 /// Every resource on a line, but for alarms that are as they should be: those are many, and alike.
 fn resources(text: &mut String, resources: &[Resource]) {
-    let is_fine_alarm = |resource: &Resource| resource.kind == Kind::Alarm && resource.state == State::Ok;
+    let is_fine_alarm = |resource: &Resource| resource.kind == alarm::KIND && resource.state == State::Ok;
     for resource in resources.iter().filter(|resource| !is_fine_alarm(resource)) {
         let (style, word) = match resource.state {
             State::Ok => (ADD, "ok"),

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::clean::{clean, clean_block};
 use crate::foreign;
-use crate::resource::{Action, FieldChange};
+use crate::kind::Action;
+use crate::resource::FieldChange;
 use crate::results::{
     Athena, Build, Change, Down, Estimate, Export, Init, Local, Permissions, Plan, Prices, Replay, Rotate,
     Sizing, Smoke, Text, Up, Url, Validate,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_sdk_s3::types::Object;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::desired::Desired;
+use crate::pipeline::Desired;
 use crate::{objects, prefixes};
 
 /// How many prefixes are searched for the newest object, an hour each by default: two days.

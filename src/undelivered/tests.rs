@@ -14,9 +14,9 @@ use aws_smithy_mocks::{Rule, mock};
 
 use super::*;
 use crate::aws::testing::{Seen, every_service};
-use crate::desired::testing::{desired, names, spec};
-use crate::observe::testing::pipeline;
-use crate::resource::Tags;
+use crate::names::Tags;
+use crate::pipeline::testing::pipeline;
+use crate::pipeline::testing::{desired, names, spec};
 
 mod since;
 

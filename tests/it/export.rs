@@ -10,9 +10,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use split_pipeline::artifact::{self, Profile};
-use split_pipeline::desired::{Desired, Platform, Transport};
 use split_pipeline::export::{Format, Pipeline};
 use split_pipeline::names::Names;
+use split_pipeline::pipeline::Desired;
+use split_pipeline::resources::{Blueprint, Platform, Transport};
 use split_pipeline::spec::{Architecture, Spec};
 
 use crate::every_key::{OTHERS, changes, set};
@@ -263,7 +264,7 @@ fn exported(text: &str, format: Format) -> String {
         architecture: spec.handler.architecture,
         transport: Transport::Tls,
     };
-    let want = Desired::new(&spec, &names, platform, None);
+    let want = Desired::new(&Blueprint::new(&spec, &names, platform, None));
     Pipeline::new(&spec, &names, &want).text(format).unwrap()
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::desired::testing::desired;
+use crate::pipeline::testing::desired;
 use crate::spec::RUN_BYTES;
 
 const ALL: [Purpose; 5] = [

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::Pipeline;
 use super::{Resources, after, resource, retained};
 use crate::names::Names;
+use crate::resource::Target;
 use crate::resources::delivery_stream::{Conversion, OPENX_JSON, PARQUET};
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{POLICY, Role};
@@ -99,7 +100,7 @@ fn conversion(pipeline: &Pipeline<'_>, want: &Conversion) -> Value {
 /// The table of what is delivered and its database, where it has one.
 fn catalog(pipeline: &Pipeline<'_>) -> Resources {
     let (database, table) = (&pipeline.want.database, &pipeline.want.table);
-    if !table.wanted {
+    if !table.is_wanted() {
         return Resources::new();
     }
     let state = &table.state;
@@ -119,7 +120,7 @@ fn catalog(pipeline: &Pipeline<'_>) -> Resources {
         "CatalogId": catalog,
         "DatabaseName": { "Ref": "Database" },
         "TableInput": {
-            "Name": table.name_in_database,
+            "Name": table.extra.table,
             "TableType": state.table_type,
             "Parameters": parameters,
             "PartitionKeys": columns(&state.partitions),
@@ -140,7 +141,7 @@ fn catalog(pipeline: &Pipeline<'_>) -> Resources {
 }
 
 /// A role with its policy.
-pub(super) fn role(pipeline: &Pipeline<'_>, want: &Role) -> Value {
+pub(super) fn role(pipeline: &Pipeline<'_>, want: &Target<Role>) -> Value {
     let state = &want.state;
     let properties = json!({
         "RoleName": want.name,
@@ -154,7 +155,7 @@ pub(super) fn role(pipeline: &Pipeline<'_>, want: &Role) -> Value {
 }
 
 /// A log group.
-pub(super) fn log_group(pipeline: &Pipeline<'_>, want: &LogGroup) -> Value {
+pub(super) fn log_group(pipeline: &Pipeline<'_>, want: &Target<LogGroup>) -> Value {
     let properties = json!({
         "LogGroupName": want.name,
         "RetentionInDays": want.state.retention_days,

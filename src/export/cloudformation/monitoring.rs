@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::Pipeline;
 use super::{Resources, resource};
+use crate::resource::Target;
 use crate::resources::alarm::Alarm;
 
 /// What watches over the pipeline, if anything.
@@ -19,7 +20,7 @@ pub(super) fn monitoring(pipeline: &Pipeline<'_>) -> Resources {
 
 fn topic(pipeline: &Pipeline<'_>) -> Resources {
     let want = &pipeline.want.alarm_topic;
-    if !want.wanted {
+    if !want.is_wanted() {
         return Resources::new();
     }
     let topic = json!({
@@ -50,7 +51,7 @@ fn topic(pipeline: &Pipeline<'_>) -> Resources {
     resources
 }
 
-fn alarm(pipeline: &Pipeline<'_>, want: &Alarm) -> Value {
+fn alarm(pipeline: &Pipeline<'_>, want: &Target<Alarm>) -> Value {
     let state = &want.state;
     let dimensions = state.dimensions.iter();
     let dimensions = dimensions.map(|(name, value)| json!({ "Name": name, "Value": value }));
@@ -83,7 +84,7 @@ fn alarm(pipeline: &Pipeline<'_>, want: &Alarm) -> Value {
 
 fn dashboard(pipeline: &Pipeline<'_>) -> Option<(String, Value)> {
     let want = &pipeline.want.dashboard;
-    want.wanted.then(|| {
+    want.is_wanted().then(|| {
         let body = json!({ "widgets": want.state.widgets }).to_string();
         let properties = json!({ "DashboardName": want.name, "DashboardBody": body });
         (

@@ -51,7 +51,7 @@ pub(super) fn function(pipeline: &Pipeline<'_>) -> Resources {
 pub(super) fn api(pipeline: &Pipeline<'_>) -> Resources {
     let definition = vec![
         ("WebhookApi".to_owned(), rest_api(pipeline)),
-        ("WebhookPath".to_owned(), path(&pipeline.want.rest_api.path)),
+        ("WebhookPath".to_owned(), path(&pipeline.want.rest_api.extra.path)),
         ("WebhookMethod".to_owned(), method(pipeline)),
     ];
     let properties = json!({ "RestApiId": { "Ref": "WebhookApi" } });
@@ -68,7 +68,7 @@ pub(super) fn api(pipeline: &Pipeline<'_>) -> Resources {
 fn deployment_name(pipeline: &Pipeline<'_>) -> String {
     let definition = json!([
         rest_api(pipeline),
-        path(&pipeline.want.rest_api.path),
+        path(&pipeline.want.rest_api.extra.path),
         method(pipeline)
     ]);
     let digest = hex::encode(Sha256::digest(definition.to_string()));

@@ -4,11 +4,12 @@ use hcl::Block;
 
 use super::super::Pipeline;
 use super::writing::{call, local, reference, resource};
+use crate::resource::Target;
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{POLICY, Role};
 
 /// A role with its policy.
-pub(super) fn role(pipeline: &Pipeline<'_>, name: &str, want: &Role) -> Vec<Block> {
+pub(super) fn role(pipeline: &Pipeline<'_>, name: &str, want: &Target<Role>) -> Vec<Block> {
     let state = &want.state;
     let (trust, policy) = (format!("{name}_trust"), format!("{name}_policy"));
     let encoded = |local: &str| call("jsonencode", reference(format!("local.{local}")));
@@ -32,7 +33,7 @@ pub(super) fn role(pipeline: &Pipeline<'_>, name: &str, want: &Role) -> Vec<Bloc
 }
 
 /// A log group, with its log stream where its writer does not make it.
-pub(super) fn log_group(name: &str, want: &LogGroup) -> Vec<Block> {
+pub(super) fn log_group(name: &str, want: &Target<LogGroup>) -> Vec<Block> {
     let retention = want.state.retention_days.map(|days| ("retention_in_days", days));
     let group = resource("aws_cloudwatch_log_group", name)
         .add_attribute(("name", want.name.as_str()))

@@ -13,7 +13,7 @@ pub(super) fn catalog(pipeline: &Pipeline<'_>) -> Option<Section> {
     let database = resource("aws_glue_catalog_database", "impressions")
         .add_attribute(("name", want.database.name.as_str()))
         .add_attribute(("tags", reference("local.tags")));
-    want.table.wanted.then(|| {
+    want.table.is_wanted().then(|| {
         Section::new(
             "The table of what is delivered: what the delivery stream converts by, and what queries are about.",
             [database.build(), table(pipeline)],
@@ -38,7 +38,7 @@ fn table(pipeline: &Pipeline<'_>) -> Block {
         .add_block(serde)
         .add_blocks(state.columns.iter().map(|it| column("columns", it)));
     resource("aws_glue_catalog_table", "impressions")
-        .add_attribute(("name", want.name_in_database.as_str()))
+        .add_attribute(("name", want.extra.table.as_str()))
         .add_attribute((
             "database_name",
             reference("aws_glue_catalog_database.impressions.name"),

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::super::Pipeline;
 use super::writing::{Section, call, local, reference, resource};
+use crate::resource::Target;
 use crate::resources::alarm::Alarm;
 
 /// What watches over the pipeline, if anything.
@@ -17,7 +18,7 @@ pub(super) fn monitoring(pipeline: &Pipeline<'_>) -> Option<Section> {
 
 fn topic(pipeline: &Pipeline<'_>) -> Vec<Block> {
     let want = &pipeline.want.alarm_topic;
-    if !want.wanted {
+    if !want.is_wanted() {
         return Vec::new();
     }
     let arn = || reference("aws_sns_topic.alarms.arn");
@@ -52,7 +53,7 @@ fn topic(pipeline: &Pipeline<'_>) -> Vec<Block> {
     blocks
 }
 
-fn alarm(pipeline: &Pipeline<'_>, want: &Alarm) -> Block {
+fn alarm(pipeline: &Pipeline<'_>, want: &Target<Alarm>) -> Block {
     let state = &want.state;
     let dimensions = state
         .dimensions
@@ -95,7 +96,7 @@ fn alarm(pipeline: &Pipeline<'_>, want: &Alarm) -> Block {
 
 fn dashboard(pipeline: &Pipeline<'_>) -> Option<[Block; 2]> {
     let want = &pipeline.want.dashboard;
-    want.wanted.then(|| {
+    want.is_wanted().then(|| {
         let body = pipeline.hcl_value(&json!({ "widgets": want.state.widgets }));
         let dashboard = resource("aws_cloudwatch_dashboard", "impressions")
             .add_attribute(("dashboard_name", want.name.as_str()))
@@ -106,7 +107,7 @@ fn dashboard(pipeline: &Pipeline<'_>) -> Option<[Block; 2]> {
 
 impl Pipeline<'_> {
     /// What an alarm is called within the text.
-    fn label(&self, alarm: &Alarm) -> String {
+    fn label(&self, alarm: &Target<Alarm>) -> String {
         self.about(alarm).replace('-', "_")
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn api(pipeline: &Pipeline<'_>) -> Section {
             "parent_id",
             reference("aws_api_gateway_rest_api.webhook.root_resource_id"),
         ))
-        .add_attribute(("path_part", path_part(&want.path)));
+        .add_attribute(("path_part", path_part(&want.extra.path)));
     let mut blocks = vec![api.build()];
     blocks.extend(policy(pipeline).into_iter().flatten());
     blocks.push(path.build());

@@ -21,7 +21,7 @@ fn a_decision_says_whose_it_is_and_what_differs() {
     assert_eq!(owner(Tags::new()), Owner::Unknown);
     assert_eq!(owner(somebodys()), Owner::Other);
 
-    let fields = |decision: Decision<Thing>| {
+    let fields = |decision: Decision<Made>| {
         let fields = decision.fields.into_iter();
         fields.map(|it| (it.path, it.have, it.want)).collect::<Vec<_>>()
     };
@@ -66,11 +66,8 @@ fn a_refusal_says_why() {
     let why = "adopting it would need a replacement: it is of another kind";
     assert_eq!(reason(theirs("b"), allow), why);
     assert_eq!(reason(theirs("data"), allow), "it holds data");
-    let external = Thing {
-        external: true,
-        ..thing()
-    };
-    let why = "the spec says that bucket thing exists, but it does not";
+    let external = that_is(Existence::Users);
+    let why = "the spec says that thing thing exists, but it does not";
     assert_eq!(reason(external, refuse), why);
     let failed = thing().there(2, "a", ours(), Phase::Failed("no disk".to_owned()));
     assert_eq!(reason(failed, refuse), "no disk");
@@ -86,15 +83,12 @@ async fn created(
     if interrupted {
         aws.interrupt.cancel();
     }
-    let step = Step::new(&aws, Kind::Bucket, "thing");
-    let thing = Thing {
-        fails: Some(fails),
-        ..thing()
-    };
+    let step = Step::new(&aws, THING, "thing");
+    let thing = that_fails(fails);
     let decision = thing.decide(Adoption::Refuse);
     let thing = thing.there(2, "a", tags, Phase::Ready);
     let started = Instant::now();
-    let made = ensure(&thing, decision, &(), &step).await;
+    let made = ensure(&thing, decision, &step).await;
     (made.map_err(|error| error.kind), started.elapsed())
 }
 
@@ -122,11 +116,11 @@ async fn what_appeared_while_it_was_created_is_waited_for_only_until_its_owner_i
 #[tokio::test(start_paused = true)]
 async fn a_resource_is_settled_once_nothing_happens_to_it() {
     let (aws, seen) = Seen::by(aws(&[], &[]));
-    let step = Step::new(&aws, Kind::Bucket, "thing");
+    let step = Step::new(&aws, THING, "thing");
     let changing = thing().there(2, "a", ours(), Phase::Ready);
-    changing.pending.set(2);
-    super::settled(&changing, &(), &step).await.unwrap();
-    assert_eq!(changing.pending.get(), 0);
+    changing.extra.pending.set(2);
+    super::settled(&changing, &step).await.unwrap();
+    assert_eq!(changing.extra.pending.get(), 0);
     let waits = seen.events();
     assert_eq!(waits.len(), 2);
     for wait in waits {
@@ -134,23 +128,20 @@ async fn a_resource_is_settled_once_nothing_happens_to_it() {
             panic!("{wait:?} is no wait");
         };
         let said = (kind, name.as_str(), what.as_str());
-        assert_eq!(
-            said,
-            (Kind::Bucket, "thing", "it to be settled, and it is CHANGING")
-        );
+        assert_eq!(said, (THING, "thing", "it to be settled, and it is CHANGING"));
     }
     for phase in [Phase::Deleting, Phase::Failed("no disk".to_owned())] {
         let ended = thing().there(2, "a", ours(), phase);
-        super::settled(&ended, &(), &step).await.unwrap();
+        super::settled(&ended, &step).await.unwrap();
     }
-    super::settled(&thing(), &(), &step).await.unwrap();
+    super::settled(&thing(), &step).await.unwrap();
     assert_eq!(seen.events().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_is_repeated_if_aws_does_not_know_what_it_just_created() {
     let aws = aws(&[], &[]);
-    let old = Step::new(&aws, Kind::Bucket, "thing");
+    let old = Step::new(&aws, THING, "thing");
     // Two answers of this kind, then success; gives the outcome and how many calls there were.
     let settle = async |step: Step<'_>, kind| {
         let calls = Cell::new(0);

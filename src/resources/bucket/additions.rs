@@ -9,8 +9,9 @@ use futures_util::try_join;
 
 use super::Bucket;
 use crate::aws::{Aws, AwsError, Outcome as _};
+use crate::resource::Target;
 
-impl Bucket {
+impl Target<Bucket> {
     /// Lists the buckets to which S3 copies every new object, each with the account that then owns the copies, if it is another.
     pub(super) async fn copies(&self, aws: &Aws) -> Result<Vec<String>, AwsError> {
         let request = || aws.s3.get_bucket_replication().bucket(&self.name).send();

@@ -6,6 +6,7 @@ use aws_sdk_s3::types::{self, Delete, ObjectIdentifier};
 
 use super::Bucket;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::resource::Target;
 
 /// Errors of single objects in an answer of 200 that may pass by themselves (S3 API reference, `DeleteObjects`).
 const PASSING: [&str; 3] = ["InternalError", "ServiceUnavailable", "SlowDown"];
@@ -16,7 +17,7 @@ const DELETE_ATTEMPTS: usize = 6;
 /// How long to wait before objects are deleted again.
 const DELETE_AGAIN: Duration = Duration::from_secs(1);
 
-impl Bucket {
+impl Target<Bucket> {
     /// Deletes every object, version and unfinished upload.
     pub(super) async fn purge(&self, aws: &Aws) -> Result<(), AwsError> {
         let mut failures = 0;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Bucket;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::resource::Target;
 
 /// The id of the lifecycle rule that deletes delivered objects.
 pub const EXPIRE: &str = "split-pipeline-expire";
@@ -86,7 +87,7 @@ impl Lifecycle {
     }
 }
 
-impl Bucket {
+impl Target<Bucket> {
     /// Tells whether objects exist that the desired lifecycle may expire.
     pub(super) async fn holds_expirable(&self, aws: &Aws) -> Result<bool, AwsError> {
         let Some(prefix) = &self.state.lifecycle.expire_prefix else {

@@ -24,7 +24,8 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing::desired;
+use crate::resources::bucket;
+use crate::resources::testing::wanted;
 
 /// The most that S3 lists and deletes with one call.
 const PAGE: usize = 1000;
@@ -121,8 +122,8 @@ impl World {
     async fn purge(&self) -> Result<(), AwsError> {
         let rules = self.rules();
         let aws = aws(&[], &rules.each_ref());
-        let want = desired("name: flags\n").bucket;
-        let step = Step::new(&aws, Kind::Bucket, &want.name);
+        let want = wanted("name: flags\n", bucket::want);
+        let step = Step::new(&aws, bucket::KIND, &want.name);
         want.delete(&want.name, &step).await
     }
 
@@ -185,8 +186,7 @@ async fn an_acl_that_gives_the_bucket_away_goes_before_acls_end() {
         .match_requests(|input| input.acl() == Some(&types::BucketCannedAcl::Private))
         .then_output(|| PutBucketAclOutput::builder().build());
     let aws = aws(&[], &[&controls, &acl]);
-    desired("name: flags\n")
-        .bucket
+    wanted("name: flags\n", bucket::want)
         .put_object_ownership(&aws)
         .await
         .unwrap();
@@ -200,7 +200,7 @@ async fn lifecycle_with(rule: types::builders::LifecycleRuleBuilder) -> Lifecycl
         let answer = GetBucketLifecycleConfigurationOutput::builder();
         answer.rules(rule.clone()).build()
     });
-    let bucket = desired("name: flags\n").bucket;
+    let bucket = wanted("name: flags\n", bucket::want);
     bucket.lifecycle(&aws(&[], &[&lifecycle])).await.unwrap()
 }
 
@@ -276,8 +276,7 @@ async fn lists_of_objects_for_others_and_a_lock_are_named() {
             .build()
     });
     let aws = aws(&[], &[&notified, &inventories, &log, &lock]);
-    let named = desired("name: flags\n")
-        .bucket
+    let named = wanted("name: flags\n", bucket::want)
         .left_by_others(&aws)
         .await
         .unwrap();

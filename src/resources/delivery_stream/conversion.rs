@@ -6,6 +6,9 @@ use aws_sdk_firehose::types::{
 };
 use serde::Serialize;
 
+use crate::names::Names;
+use crate::spec::{Compression, Format, Spec};
+
 /// A conversion of JSON to Parquet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Conversion {
@@ -76,4 +79,24 @@ impl Conversion {
             .output_format_configuration(output.build())
             .build()
     }
+}
+
+/// What the delivery stream is to convert to.
+pub(super) fn wanted(spec: &Spec, names: &Names) -> Option<Conversion> {
+    let compression = match (spec.delivery.format, spec.delivery.compression) {
+        (Format::Json, _) => return None,
+        (Format::Parquet, Compression::Gzip) => "GZIP",
+        (Format::Parquet, Compression::Snappy) => "SNAPPY",
+        // The spec lets nobody ask for a zip archive here.
+        (Format::Parquet, Compression::None | Compression::Zip) => "UNCOMPRESSED",
+    };
+    Some(Conversion {
+        database: names.database(),
+        table: names.table_in_database(),
+        region: names.region().to_owned(),
+        role: names.delivery_role_arn(spec),
+        deserializer: OPENX_JSON.to_owned(),
+        serializer: PARQUET.to_owned(),
+        compression: compression.to_owned(),
+    })
 }

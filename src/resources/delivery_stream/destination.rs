@@ -9,6 +9,7 @@ use aws_sdk_firehose::types::{
 
 use super::{Conversion, DeliveryStream, Id};
 use crate::aws::AwsError;
+use crate::resource::Target;
 
 /// The time zone of the times in prefixes: Firehose's default, and what everything counts on that looks for objects.
 pub const TIME_ZONE: &str = "UTC";
@@ -28,7 +29,7 @@ pub(super) fn encryption_key(s3: &ExtendedS3DestinationDescription) -> Option<St
     Some(by_kms.awskms_key_arn().to_owned())
 }
 
-impl DeliveryStream {
+impl Target<DeliveryStream> {
     pub(super) fn source(&self) -> Result<KinesisStreamSourceConfiguration, AwsError> {
         KinesisStreamSourceConfiguration::builder()
             .kinesis_stream_arn(&self.state.source)

@@ -22,6 +22,7 @@ use aws_smithy_mocks::{MockResponse, Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
+use crate::resource::Target;
 
 /// The destination of every delivery stream.
 const DESTINATION: &str = "destinationId-000000000001";
@@ -53,7 +54,7 @@ pub(crate) struct Existing {
 
 impl Firehose {
     /// The delivery stream as it should be.
-    pub(crate) fn with(want: &DeliveryStream) -> Self {
+    pub(crate) fn with(want: &Target<DeliveryStream>) -> Self {
         let firehose = Self::default();
         firehose.world(|world| {
             let (source, destination) = (want.source().unwrap(), want.destination().unwrap());

@@ -8,12 +8,17 @@ use aws_sdk_firehose::types::{
 use super::testing::Firehose;
 use super::*;
 use crate::aws::testing::every_service;
-use crate::desired::testing::desired;
+use crate::resource::Target;
+use crate::resources::delivery_stream;
+use crate::resources::testing::wanted;
 
 mod exposure;
 
-fn want(delivery: &str) -> DeliveryStream {
-    desired(&format!("name: flags\ndelivery: {delivery}\n")).delivery_stream
+fn want(delivery: &str) -> Target<DeliveryStream> {
+    wanted(
+        &format!("name: flags\ndelivery: {delivery}\n"),
+        delivery_stream::want,
+    )
 }
 
 fn json(state: &State) -> serde_json::Value {
@@ -24,17 +29,8 @@ fn aws(firehose: &Firehose) -> Aws {
     every_service(&firehose.rules().iter().collect::<Vec<_>>())
 }
 
-async fn observed(want: &DeliveryStream, aws: &Aws) -> Observed<DeliveryStream> {
-    want.observe(aws, &()).await.unwrap().unwrap()
-}
-
-fn needs() -> Needs {
-    Needs {
-        role: String::new(),
-        stream: String::new(),
-        bucket: String::new(),
-        log_group: String::new(),
-    }
+async fn observed(want: &Target<DeliveryStream>, aws: &Aws) -> Observed<DeliveryStream> {
+    want.observe(aws).await.unwrap().unwrap()
 }
 
 const SPECS: [&str; 4] = [
@@ -49,13 +45,13 @@ async fn a_new_delivery_stream_is_active_and_as_it_should_be() {
     for text in SPECS {
         let (firehose, want) = (Firehose::default(), want(text));
         let aws = aws(&firehose);
-        assert!(want.observe(&aws, &()).await.unwrap().is_none());
-        let step = Step::new(&aws, Kind::DeliveryStream, &want.name);
-        let made = want.create(&needs(), &step).await.unwrap();
+        assert!(want.observe(&aws).await.unwrap().is_none());
+        let step = Step::new(&aws, delivery_stream::KIND, &want.name);
+        let made = want.create(&step).await.unwrap();
         assert_eq!((made.phase, json(&made.state)), (Phase::Ready, json(&want.state)));
         let found = observed(&want, &aws).await;
         assert_eq!((json(&found.state), &found.tags), (json(&want.state), &want.tags));
-        assert_eq!(DeliveryStream::display_id(&found.id), want.arn);
+        assert_eq!(found.id.to_string(), want.arn);
         assert_eq!(found.id.knows_a_table(), text.contains("parquet"), "{text}");
     }
 }
@@ -66,9 +62,9 @@ async fn an_update_gets_from_any_destination_to_any_other() {
         for to in SPECS {
             let (firehose, want) = (Firehose::with(&want(from)), want(to));
             let aws = aws(&firehose);
-            let step = Step::new(&aws, Kind::DeliveryStream, &want.name);
+            let step = Step::new(&aws, delivery_stream::KIND, &want.name);
             let have = observed(&want, &aws).await;
-            want.update(&have, &needs(), &step).await.unwrap();
+            want.update(have, &step).await.unwrap();
             let found = observed(&want, &aws).await;
             assert_eq!(json(&found.state), json(&want.state), "{from} to {to}");
             let updates: &[&str] = if from == to { &[] } else { &["update"] };
@@ -89,9 +85,9 @@ async fn tags_alone_are_no_reason_to_update_the_destination() {
         world.tags.clear();
         world.tags.insert("owner".to_owned(), "somebody".to_owned());
     });
-    let step = Step::new(&aws, Kind::DeliveryStream, &want.name);
+    let step = Step::new(&aws, delivery_stream::KIND, &want.name);
     let have = observed(&want, &aws).await;
-    want.update(&have, &needs(), &step).await.unwrap();
+    want.update(have, &step).await.unwrap();
     let (tags, done) = firehose.world(|world| (world.tags.clone(), world.done.clone()));
     assert_eq!((tags, done), (want.tags, Vec::new()));
 }
@@ -102,7 +98,7 @@ async fn a_delivery_stream_is_deleted_once_firehose_is_done_with_it_and_gone_aft
     let firehose = Firehose::with(&want);
     let aws = aws(&firehose);
     firehose.world(|world| world.next = vec![DeliveryStreamStatus::Creating; 3]);
-    let step = Step::new(&aws, Kind::DeliveryStream, &want.name);
+    let step = Step::new(&aws, delivery_stream::KIND, &want.name);
     let id = observed(&want, &aws).await.id;
     want.delete(&id, &step).await.unwrap();
     let (gone, done) = firehose.world(|world| (world.stream.is_none(), world.done.clone()));
@@ -134,7 +130,7 @@ async fn a_look_tells_the_phase_and_why_it_failed() {
             let failure = |why| FailureDescription::builder().r#type(kind).details(why).build();
             world.failure = said.map(|why| failure(why).unwrap());
         });
-        let described = want.describe(&aws, &()).await.unwrap().unwrap();
+        let described = want.describe(&aws).await.unwrap().unwrap();
         assert_eq!(described.phase, phase);
     }
 }

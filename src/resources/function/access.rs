@@ -5,8 +5,8 @@ use futures_util::try_join;
 use serde::Serialize;
 
 use super::Function;
-use crate::aws::{Aws, AwsError, Outcome};
-use crate::resource::Step;
+use crate::aws::{Aws, AwsError};
+use crate::resource::{Step, Target};
 
 /// A URL that invokes the function past API Gateway: without the secret path, the throttling and the allowed sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,7 +20,7 @@ pub struct Url {
     pub alias: Option<String>,
 }
 
-impl Function {
+impl Target<Function> {
     /// Lists the function's URLs. One page is enough: `up` deletes these, and the next look finds more if there are any.
     pub(super) async fn urls(&self, aws: &Aws) -> Result<Vec<Url>, AwsError> {
         let call = "lambda:ListFunctionUrlConfigs";
@@ -50,8 +50,7 @@ impl Function {
                 call.set_qualifier(url.alias.clone()).send()
             };
             let call = "lambda:DeleteFunctionUrlConfig";
-            step.settle(async || step.aws.call(call, request).await.found())
-                .await?;
+            step.remove(call, request).await?;
         }
         Ok(())
     }

@@ -5,24 +5,15 @@ use aws_sdk_lambda::types::Runtime;
 
 use super::{Function, State};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::{Step, ready};
+use crate::resource::{Step, Target, ready};
 
-impl Function {
-    /// Whether one call has to change the configuration.
-    pub(super) fn configuration_differs(&self, had: &State) -> bool {
-        let want = &self.state;
-        had.runtime != want.runtime
-            || had.role != want.role
-            || had.memory_mib != want.memory_mib
-            || had.timeout_seconds != want.timeout_seconds
-            || had.environment != want.environment
-            || had.defaults != want.defaults
-            || had.failed_update != want.failed_update
-    }
+/// The fields that other calls than the one for the configuration change.
+pub(super) const APART: [&str; 4] = ["architecture", "code_sha256", "reserved_concurrency", "urls"];
 
+impl Target<Function> {
     /// Waits until a change is made; one that AWS gave up is an error.
     async fn changed(&self, step: &Step<'_>) -> Result<(), AwsError> {
-        let have = ready(self, &(), step).await?;
+        let have = ready(self, step).await?;
         match have.state.failed_update {
             None => Ok(()),
             Some(why) => Err(AwsError::own("lambda", ErrorKind::Unusable, why)),
@@ -30,40 +21,34 @@ impl Function {
     }
 
     pub(super) async fn update_configuration(&self, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
-        let update = async || {
-            let request = || {
-                let call = step
-                    .aws
-                    .lambda
-                    .update_function_configuration()
-                    .function_name(&self.name);
-                let call = call
-                    .runtime(Runtime::from(self.state.runtime.as_str()))
-                    .role(&self.state.role);
-                let call = call
-                    .memory_size(self.state.memory_mib)
-                    .timeout(self.state.timeout_seconds);
-                let call = call.environment(self.environment());
-                self.state.defaults.restore(&had.defaults, call).send()
-            };
-            step.aws.call("lambda:UpdateFunctionConfiguration", request).await
+        let request = || {
+            let call = step
+                .aws
+                .lambda
+                .update_function_configuration()
+                .function_name(&self.name);
+            let call = call
+                .runtime(Runtime::from(self.state.runtime.as_str()))
+                .role(&self.state.role);
+            let call = call
+                .memory_size(self.state.memory_mib)
+                .timeout(self.state.timeout_seconds);
+            let call = call.environment(self.environment());
+            self.state.defaults.restore(&had.defaults, call).send()
         };
-        step.settle(update).await?;
+        step.call("lambda:UpdateFunctionConfiguration", request).await?;
         self.changed(step).await
     }
 
     pub(super) async fn update_code(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let zip = self.zip()?;
-        let update = async || {
-            let request = || {
-                let call = step.aws.lambda.update_function_code().function_name(&self.name);
-                call.architectures(self.architecture())
-                    .zip_file(Blob::new(zip))
-                    .send()
-            };
-            step.aws.call("lambda:UpdateFunctionCode", request).await
+        let request = || {
+            let call = step.aws.lambda.update_function_code().function_name(&self.name);
+            call.architectures(self.architecture())
+                .zip_file(Blob::new(zip))
+                .send()
         };
-        step.settle(update).await?;
+        step.call("lambda:UpdateFunctionCode", request).await?;
         self.changed(step).await
     }
 

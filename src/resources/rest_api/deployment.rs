@@ -64,7 +64,7 @@ pub(in crate::resources) async fn create(
         call.description(digest).send()
     };
     let call = "apigateway:CreateDeployment";
-    let made = step.settle(async || step.aws.call(call, request).await).await?;
+    let made = step.call(call, request).await?;
     made.id.ok_or_else(|| AwsError::incomplete(call, "deployment id"))
 }
 
@@ -78,22 +78,20 @@ pub(in crate::resources) async fn delete(
         let call = step.aws.apigateway.delete_deployment().rest_api_id(api);
         call.deployment_id(deployment).send()
     };
-    let delete = async || {
-        let call = "apigateway:DeleteDeployment";
-        step.aws.call(call, request).await.found()
-    };
-    step.settle(delete).await.map(drop)
+    let call = "apigateway:DeleteDeployment";
+    step.remove(call, request).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::testing::desired;
+    use crate::resources::rest_api;
+    use crate::resources::testing::wanted;
 
     /// Another digest would be another deployment of every pipeline that exists.
     #[test]
     fn what_is_compared_besides_the_definition_is_in_no_digest() {
-        let mut state = desired("name: flags\n").rest_api.state;
+        let mut state = wanted("name: flags\n", rest_api::want).state;
         let post = state.post.clone().unwrap();
         let definition = json!({
             "authorization": "NONE",

@@ -7,10 +7,10 @@ use super::secrets::Secrets;
 use super::{RestApi, described_tags, route};
 use crate::aws::answer::api_id;
 use crate::aws::{Aws, AwsError, Outcome};
-use crate::resource::is_ours;
-use crate::resources::policy_value;
+use crate::resource::{Target, is_ours};
+use crate::resources::policy::policy_value;
 
-impl RestApi {
+impl Target<RestApi> {
     /// Lists the REST APIs that carry our tags, oldest first.
     pub(super) async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
         let (mut ours, mut position) = (Vec::new(), None);

@@ -4,9 +4,9 @@ use aws_sdk_apigateway::types::{Op, PatchOperation};
 
 use super::{RestApi, State};
 use crate::aws::AwsError;
-use crate::resource::Step;
+use crate::resource::{Step, Target};
 
-impl RestApi {
+impl Target<RestApi> {
     pub(super) async fn patch(
         api: &str,
         operations: Vec<PatchOperation>,
@@ -19,9 +19,7 @@ impl RestApi {
             let call = step.aws.apigateway.update_rest_api().rest_api_id(api);
             call.set_patch_operations(Some(operations.clone())).send()
         };
-        step.settle(async || step.aws.call("apigateway:UpdateRestApi", request).await)
-            .await
-            .map(drop)
+        step.call("apigateway:UpdateRestApi", request).await.map(drop)
     }
 
     /// What brings the API's own settings to where they should be.
@@ -90,8 +88,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::resource::Tags;
-    use crate::resources::rest_api::Path;
+    use crate::resources::rest_api;
+    use crate::resources::testing::wanted;
 
     fn state(
         media_types: &[&str],
@@ -118,13 +116,8 @@ mod tests {
 
     #[test]
     fn one_patch_repairs_every_setting() {
-        let api = RestApi {
-            name: String::new(),
-            arn_prefix: String::new(),
-            path: Path::Secret,
-            state: state(&["*/*"], "REGIONAL", false, Value::Null),
-            tags: Tags::new(),
-        };
+        let mut api = wanted("name: flags\n", rest_api::want);
+        api.state = state(&["*/*"], "REGIONAL", false, Value::Null);
         assert_eq!(api.operations(&api.state), []);
         let had = State {
             minimum_compression_bytes: Some(0),

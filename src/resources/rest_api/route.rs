@@ -6,7 +6,7 @@ use aws_sdk_apigateway::types::{Integration, IntegrationType, Method as FoundMet
 use serde::Serialize;
 
 use super::secrets::{Secrets, hide, is_secret};
-use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::resource::Step;
 
 /// How a secret path is spelled wherever it would be seen by more than its owner.
@@ -173,8 +173,7 @@ impl Route {
                 .resource_id(&self.id)
                 .send()
         };
-        let delete = async || step.aws.call("apigateway:DeleteResource", request).await.found();
-        step.settle(delete).await.map(drop)
+        step.remove("apigateway:DeleteResource", request).await
     }
 }
 
@@ -188,8 +187,7 @@ impl Method {
             let call = step.aws.apigateway.delete_method().rest_api_id(api);
             call.resource_id(&self.route.id).http_method(&self.name).send()
         };
-        let delete = async || step.aws.call("apigateway:DeleteMethod", request).await.found();
-        step.settle(delete).await.map(drop)
+        step.remove("apigateway:DeleteMethod", request).await
     }
 }
 
@@ -252,10 +250,7 @@ impl Post {
                     .api_key_required(self.api_key_required)
                     .send()
             };
-            match step
-                .settle(async || step.aws.call("apigateway:PutMethod", request).await)
-                .await
-            {
+            match step.call("apigateway:PutMethod", request).await {
                 Err(error) if error.kind != ErrorKind::Exists => return Err(error),
                 _ => {}
             }
@@ -270,9 +265,7 @@ impl Post {
             let call = call.integration_http_method("POST").uri(&self.uri);
             call.timeout_in_millis(self.timeout_ms).send()
         };
-        step.settle(async || step.aws.call("apigateway:PutIntegration", request).await)
-            .await
-            .map(drop)
+        step.call("apigateway:PutIntegration", request).await.map(drop)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::aws::{Aws, AwsError};
-use crate::resource::Tags;
+use crate::names::Tags;
+use crate::resource::Step;
 use crate::resources::tags_from;
 
 /// The tags that come with the description of an API Gateway resource.
@@ -33,28 +34,20 @@ pub(in crate::resources) async fn read_tags(
     }
 }
 
-/// Brings the tags of an API Gateway resource from `have` to `want`.
-pub(in crate::resources) async fn retag(
-    arn: &str,
-    want: &Tags,
-    have: &Tags,
-    aws: &Aws,
-) -> Result<(), AwsError> {
-    // All of them, not only those that differ: some endpoints keep these tags apart from the first ones.
-    let set = async |_differing| {
-        let tags = || want.clone().into_iter().collect();
-        let request = || {
-            let call = aws.apigateway.tag_resource().resource_arn(arn);
-            call.set_tags(Some(tags())).send()
-        };
-        aws.call("apigateway:TagResource", request).await.map(drop)
+/// Sets the tags of what has this ARN. Give all of them, not only those that differ: some endpoints keep these tags apart
+/// from the first ones.
+pub(in crate::resources) async fn tag(arn: &str, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
+    let request = || {
+        let call = step.aws.apigateway.tag_resource().resource_arn(arn);
+        call.set_tags(Some(tags.clone().into_iter().collect())).send()
     };
-    let remove = async |keys: Vec<String>| {
-        let request = || {
-            let call = aws.apigateway.untag_resource().resource_arn(arn);
-            call.set_tag_keys(Some(keys.clone())).send()
-        };
-        aws.call("apigateway:UntagResource", request).await.map(drop)
+    step.call("apigateway:TagResource", request).await.map(drop)
+}
+
+pub(in crate::resources) async fn untag(arn: &str, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
+    let request = || {
+        let call = step.aws.apigateway.untag_resource().resource_arn(arn);
+        call.set_tag_keys(Some(keys.to_vec())).send()
     };
-    crate::resources::retag(want, have, set, remove).await
+    step.call("apigateway:UntagResource", request).await.map(drop)
 }

@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use super::{Id, Stage};
 use crate::aws::{Aws, AwsError};
-use crate::resource::Step;
+use crate::resource::{Step, Target};
 use crate::resources::rest_api::{self, create_deployment};
 
 /// Where an exported API has what a method calls.
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
-impl Stage {
+impl Target<Stage> {
     /// Lists what the deployed API does beside calling the function on the webhook's paths.
     pub(super) async fn deployed_elsewhere(
         &self,
@@ -37,7 +37,7 @@ impl Stage {
             .flatten()
             .map(|route| format!("/{}", route.path))
             .collect();
-        Ok(others(&exported, &paths, &self.names.integration_uri()))
+        Ok(others(&exported, &paths, &self.extra.names.integration_uri()))
     }
 
     /// Deploys the API as it is now; gives the deployment.
@@ -91,9 +91,10 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::every_service;
-    use crate::desired::testing::desired;
-    use crate::resource::{Kind, Observed, Phase, Resource as _};
-    use crate::resources::stage::{Needs, State};
+    use crate::resource::{Observed, Phase};
+    use crate::resources::stage;
+    use crate::resources::stage::State;
+    use crate::resources::testing::wanted;
 
     const THEIRS: &str = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/theirs/invocations";
 
@@ -131,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deployment_that_calls_something_else_is_found_whatever_is_written_on_it_and_replaced() {
-        let want = desired("name: flags\n").stage;
+        let want = wanted("name: flags\n", stage::want);
         let body = exported(&[THEIRS]).to_string();
         let export = mock!(aws_sdk_apigateway::Client::get_export)
             .then_output(move || GetExportOutput::builder().body(Blob::new(body.clone())).build());
@@ -157,11 +158,7 @@ mod tests {
         let mut api = rest_api::Id::of_new("abc".to_owned(), String::new(), rest_api::Secrets::default());
         api.digest = Some("digest".to_owned());
         api.deployments.push("theirs".to_owned());
-        let needs = Needs {
-            api,
-            function: String::new(),
-            delivery_stream: String::new(),
-        };
+        want.extra.api.set(Some(api));
         let have = Observed {
             id: Id {
                 api: "abc".to_owned(),
@@ -175,8 +172,8 @@ mod tests {
             tags: want.tags.clone(),
             phase: Phase::Ready,
         };
-        let step = Step::new(&aws, Kind::Stage, "prod");
-        let id = want.update(&have, &needs, &step).await.unwrap();
+        let step = Step::new(&aws, stage::KIND, "prod");
+        let id = want.update(have, &step).await.unwrap();
         assert_eq!(id.deployment(), "new");
         let calls = [&create, &update, &delete].map(Rule::num_calls);
         assert_eq!(calls, [1, 1, 1]);

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Needs, Stage};
+use super::Stage;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
-use crate::resource::Step;
-use crate::resources::{canonical, rest_api};
+use crate::resource::{Step, Target};
+use crate::resources::policy::canonical;
+use crate::resources::rest_api;
 
 /// The id of our statement in the function's policy.
 pub const STATEMENT: &str = "split-pipeline-webhook";
@@ -32,14 +33,14 @@ pub enum Permission {
     Different,
 }
 
-impl Stage {
+impl Target<Stage> {
     /// Looks at the function's policy: what our statement grants, and the ids of all others.
     pub(super) async fn permissions(
         &self,
         api: &rest_api::Id,
         aws: &Aws,
     ) -> Result<(Permission, Vec<String>), AwsError> {
-        let function = self.names.function();
+        let function = self.extra.names.function();
         let request = || aws.lambda.get_policy().function_name(&function).send();
         let answer = aws.call("lambda:GetPolicy", request).await.found()?;
         let policy = answer.and_then(|answer| answer.policy).unwrap_or_default();
@@ -58,46 +59,44 @@ impl Stage {
     }
 
     /// Lets `POST` on the API's paths invoke the function, and nothing else.
-    pub(super) async fn permit(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
-        let exists = match self.add_permission(needs, step).await {
+    pub(super) async fn permit(&self, api: &rest_api::Id, step: &Step<'_>) -> Result<(), AwsError> {
+        let exists = match self.add_permission(api, step).await {
             Err(error) if error.kind == ErrorKind::Exists => error,
             added => return added,
         };
-        match self.permissions(&needs.api, step.aws).await?.0 {
+        match self.permissions(api, step.aws).await?.0 {
             Permission::Granted => Ok(()),
             Permission::Missing => Err(exists),
             // A statement cannot be changed, only made anew.
             Permission::Different => {
                 self.remove_permission(STATEMENT, step).await?;
-                self.add_permission(needs, step).await
+                self.add_permission(api, step).await
             }
         }
     }
 
-    async fn add_permission(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
-        let source = self.source(&needs.api);
-        let function = self.names.function();
+    async fn add_permission(&self, api: &rest_api::Id, step: &Step<'_>) -> Result<(), AwsError> {
+        let source = self.source(api);
+        let function = self.extra.names.function();
         let request = || {
             let call = step.aws.lambda.add_permission().function_name(&function);
             let call = call.statement_id(STATEMENT).action(ACTION).principal(PRINCIPAL);
             call.source_arn(&source).send()
         };
-        step.settle(async || step.aws.call("lambda:AddPermission", request).await)
-            .await
-            .map(drop)
+        step.call("lambda:AddPermission", request).await.map(drop)
     }
 
     /// Writes the whole policy anew, with our statement alone: one without an id cannot be removed, and at no moment must the
     /// webhook not be allowed to invoke the function.
-    pub(super) async fn permit_alone(&self, needs: &Needs, step: &Step<'_>) -> Result<(), AwsError> {
-        let arn = self.names.function_arn();
+    pub(super) async fn permit_alone(&self, api: &rest_api::Id, step: &Step<'_>) -> Result<(), AwsError> {
+        let arn = self.extra.names.function_arn();
         let statement = json!({
             "Sid": STATEMENT,
             "Effect": "Allow",
             "Principal": { "Service": PRINCIPAL },
             "Action": ACTION,
             "Resource": arn,
-            "Condition": { "ArnLike": { "AWS:SourceArn": self.source(&needs.api) } },
+            "Condition": { "ArnLike": { "AWS:SourceArn": self.source(api) } },
         });
         let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": [statement] });
         let policy = policy.to_string();
@@ -105,23 +104,21 @@ impl Stage {
             let call = step.aws.lambda.put_resource_policy().resource_arn(&arn);
             call.policy(&policy).send()
         };
-        let put = async || step.aws.call("lambda:PutResourcePolicy", request).await;
-        step.settle(put).await.map(drop)
+        step.call("lambda:PutResourcePolicy", request).await.map(drop)
     }
 
     pub(super) async fn remove_permission(&self, statement: &str, step: &Step<'_>) -> Result<(), AwsError> {
-        let function = self.names.function();
+        let function = self.extra.names.function();
         let request = || {
             let call = step.aws.lambda.remove_permission().function_name(&function);
             call.statement_id(statement).send()
         };
-        let remove = async || step.aws.call("lambda:RemovePermission", request).await.found();
-        step.settle(remove).await.map(drop)
+        step.remove("lambda:RemovePermission", request).await
     }
 
     /// Any path, since API Gateway itself knows none but ours, and a function's policy is no place for a secret.
     fn source(&self, api: &rest_api::Id) -> String {
-        self.names.invoke_source(&api.api, &self.state.name)
+        self.extra.names.invoke_source(&api.api, &self.state.name)
     }
 }
 
@@ -154,8 +151,8 @@ mod tests {
     use super::super::State;
     use super::*;
     use crate::aws::testing::every_service;
-    use crate::desired::testing::desired;
-    use crate::resource::Kind;
+    use crate::resources::stage;
+    use crate::resources::testing::wanted;
 
     #[test]
     fn only_the_webhook_may_invoke_the_function() {
@@ -187,12 +184,12 @@ mod tests {
     /// A statement that somebody wrote into the function's policy, without an id beside ours.
     #[tokio::test]
     async fn a_statement_without_an_id_is_found_and_goes_with_one_call() {
-        let want = desired("name: flags\n").stage;
+        let want = wanted("name: flags\n", stage::want);
         let api = rest_api::Id::of_new("abc".to_owned(), String::new(), rest_api::Secrets::default());
         let source = want.source(&api);
         let ours = json!({
             "Sid": STATEMENT, "Effect": "Allow", "Action": ACTION, "Principal": {"Service": PRINCIPAL},
-            "Resource": want.names.function_arn(), "Condition": {"ArnLike": {"AWS:SourceArn": source}},
+            "Resource": want.extra.names.function_arn(), "Condition": {"ArnLike": {"AWS:SourceArn": source}},
         });
         let theirs = json!({"Effect": "Allow", "Principal": "*", "Action": ACTION, "Resource": "*"});
         let found = json!({ "Statement": [theirs, ours.clone()] }).to_string();
@@ -214,13 +211,8 @@ mod tests {
             other_permissions: others,
             ..want.state.clone()
         };
-        let needs = Needs {
-            api,
-            function: String::new(),
-            delivery_stream: String::new(),
-        };
-        let step = Step::new(&aws, Kind::Stage, "prod");
-        want.repair_permissions(&had, &needs, &step).await.unwrap();
+        let step = Step::new(&aws, stage::KIND, "prod");
+        want.repair_permissions(&had, &api, &step).await.unwrap();
         assert_eq!(put.num_calls(), 1);
     }
 }

@@ -4,9 +4,9 @@ use aws_sdk_kinesis::types::{EnhancedMetrics, MetricsName, StreamDescriptionSumm
 use serde_json::{Value, json};
 
 use super::Stream;
-use crate::aws::{Aws, AwsError, Outcome as _};
-use crate::resource::Step;
-use crate::resources::policy_value;
+use crate::aws::{Aws, AwsError};
+use crate::resource::{Step, Target};
+use crate::resources::policy::policy_value;
 
 /// Lists the shard-level metrics of a stream, which cost by the shard.
 pub(super) fn shard_metrics(summary: &StreamDescriptionSummary) -> Vec<String> {
@@ -36,7 +36,7 @@ pub(super) fn readers(summary: &StreamDescriptionSummary, arn: &str) -> Vec<Stri
     readers
 }
 
-impl Stream {
+impl Target<Stream> {
     /// Reads the policy that lets others use the stream, if it has one.
     pub(super) async fn policy(&self, aws: &Aws) -> Result<Value, AwsError> {
         let request = || {
@@ -57,9 +57,7 @@ impl Stream {
             call.resource_arn(&self.arn).send()
         };
         let call = "kinesis:DeleteResourcePolicy";
-        step.settle(async || step.aws.call(call, request).await.found())
-            .await
-            .map(drop)
+        step.remove(call, request).await
     }
 
     /// Switches shard-level metrics off.
@@ -76,8 +74,6 @@ impl Stream {
                 .send()
         };
         let call = "kinesis:DisableEnhancedMonitoring";
-        step.settle(async || step.aws.call(call, request).await)
-            .await
-            .map(drop)
+        step.call(call, request).await.map(drop)
     }
 }

@@ -6,26 +6,23 @@ use aws_sdk_kinesis::types::{EncryptionType, ScalingType, StreamModeDetails};
 
 use super::Stream;
 use crate::aws::AwsError;
-use crate::resource::{Step, ready};
+use crate::resource::{Step, Target, ready};
 
-impl Stream {
+impl Target<Stream> {
     /// Switches between provisioned and on-demand.
     pub(super) async fn switch_mode(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let mode = StreamModeDetails::builder().stream_mode(self.mode()).build()?;
         step.waiting("the stream's mode");
-        let switch = async || {
-            let request = || {
-                step.aws
-                    .kinesis
-                    .update_stream_mode()
-                    .stream_arn(&self.arn)
-                    .stream_mode_details(mode.clone())
-                    .send()
-            };
-            step.aws.call("kinesis:UpdateStreamMode", request).await
+        let request = || {
+            step.aws
+                .kinesis
+                .update_stream_mode()
+                .stream_arn(&self.arn)
+                .stream_mode_details(mode.clone())
+                .send()
         };
-        step.settle(switch).await?;
-        ready(self, &(), step).await.map(drop)
+        step.call("kinesis:UpdateStreamMode", request).await?;
+        ready(self, step).await.map(drop)
     }
 
     /// Changes the number of shards by steps that AWS allows: at most double, at least half.
@@ -34,22 +31,19 @@ impl Stream {
             return Ok(());
         };
         loop {
-            let have = ready(self, &(), step).await?.state.shards.unwrap_or(want);
+            let have = ready(self, step).await?.state.shards.unwrap_or(want);
             if have == want {
                 return Ok(());
             }
             let next = want.clamp((have + 1) / 2, have * 2);
             step.waiting(&format!("{have} shards to become {next}"));
-            let reshard = async || {
-                let request = || {
-                    let call = step.aws.kinesis.update_shard_count().stream_name(&self.name);
-                    call.target_shard_count(next)
-                        .scaling_type(ScalingType::UniformScaling)
-                        .send()
-                };
-                step.aws.call("kinesis:UpdateShardCount", request).await
+            let request = || {
+                let call = step.aws.kinesis.update_shard_count().stream_name(&self.name);
+                call.target_shard_count(next)
+                    .scaling_type(ScalingType::UniformScaling)
+                    .send()
             };
-            step.settle(reshard).await?;
+            step.call("kinesis:UpdateShardCount", request).await?;
         }
     }
 
@@ -66,7 +60,7 @@ impl Stream {
                         .stream_name(&self.name);
                     call.retention_period_hours(want).send()
                 };
-                step.settle(async || aws.call("kinesis:IncreaseStreamRetentionPeriod", request).await)
+                step.call("kinesis:IncreaseStreamRetentionPeriod", request)
                     .await?;
             }
             Ordering::Less => {
@@ -77,11 +71,11 @@ impl Stream {
                         .stream_name(&self.name);
                     call.retention_period_hours(want).send()
                 };
-                step.settle(async || aws.call("kinesis:DecreaseStreamRetentionPeriod", request).await)
+                step.call("kinesis:DecreaseStreamRetentionPeriod", request)
                     .await?;
             }
         }
-        ready(self, &(), step).await.map(drop)
+        ready(self, step).await.map(drop)
     }
 
     /// Changes what encrypts the records.
@@ -96,8 +90,7 @@ impl Stream {
                 let call = aws.kinesis.start_stream_encryption().stream_name(&self.name);
                 call.encryption_type(kms.clone()).key_id(key).send()
             };
-            step.settle(async || aws.call("kinesis:StartStreamEncryption", request).await)
-                .await?;
+            step.call("kinesis:StartStreamEncryption", request).await?;
         } else {
             let request = || {
                 let call = aws.kinesis.stop_stream_encryption().stream_name(&self.name);
@@ -105,9 +98,8 @@ impl Stream {
                     .key_id(have.unwrap_or_default())
                     .send()
             };
-            step.settle(async || aws.call("kinesis:StopStreamEncryption", request).await)
-                .await?;
+            step.call("kinesis:StopStreamEncryption", request).await?;
         }
-        ready(self, &(), step).await.map(drop)
+        ready(self, step).await.map(drop)
     }
 }

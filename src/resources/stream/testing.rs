@@ -25,7 +25,8 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing::desired;
+use crate::resources::stream;
+use crate::resources::testing::wanted;
 
 /// When the stream was created, in seconds since 1970.
 pub(super) const CREATED: i64 = 1_700_000_000;
@@ -63,7 +64,7 @@ impl Kinesis {
 
     /// A stream as the spec in this text asks for it.
     pub(super) fn as_in(text: &str) -> Self {
-        let want = desired(text).stream;
+        let want = wanted(text, stream::want);
         Self::with(Some(want.state), want.tags)
     }
 
@@ -151,7 +152,7 @@ impl Kinesis {
                 world.done.push("create".to_owned());
                 world.busy = (BUSY, StreamStatus::Creating);
                 // Emulators leave out the tags.
-                let mut state = desired("name: flags\nstream: {encryption: none}\n").stream.state;
+                let mut state = wanted("name: flags\nstream: {encryption: none}\n", stream::want).state;
                 mode.as_str().clone_into(&mut state.mode);
                 state.shards = input.shard_count();
                 world.stream = Some(state);

@@ -9,7 +9,8 @@ use super::testing::{CREATED, Kinesis};
 use super::*;
 use crate::aws::ErrorKind;
 use crate::aws::testing::{Seen, aws};
-use crate::desired::testing::desired;
+use crate::resources::stream;
+use crate::resources::testing::wanted;
 
 mod exposure;
 
@@ -52,26 +53,26 @@ async fn an_update_changes_what_differs_by_steps_that_aws_allows() {
     for (from, to, steps) in cases {
         let spec = |stream| format!("name: flags\nstream: {stream}\n");
         let kinesis = Kinesis::as_in(&spec(from));
-        let (aws, want) = (kinesis.aws(), desired(&spec(to)).stream);
-        let have = want.observe(&aws, &()).await.unwrap().unwrap();
-        let step = Step::new(&aws, Kind::Stream, &want.name);
-        assert_eq!(want.update(&have, &(), &step).await.unwrap(), want.arn);
+        let (aws, want) = (kinesis.aws(), wanted(&spec(to), stream::want));
+        let have = want.observe(&aws).await.unwrap().unwrap();
+        let step = Step::new(&aws, stream::KIND, &want.name);
+        assert_eq!(want.update(have, &step).await.unwrap(), want.arn);
         assert_eq!(kinesis.done(), steps, "{from} to {to}");
-        let have = want.observe(&aws, &()).await.unwrap().unwrap();
+        let have = want.observe(&aws).await.unwrap().unwrap();
         assert_eq!((json(&have.state), have.phase), (json(&want.state), Phase::Ready));
     }
 }
 
 #[tokio::test]
 async fn an_update_sets_tags_and_removes_those_of_others() {
-    let want = desired("name: flags\n").stream;
+    let want = wanted("name: flags\n", stream::want);
     let somebodys = [("owner".to_owned(), "somebody".to_owned())].into();
     let kinesis = Kinesis::with(Some(want.state.clone()), somebodys);
     let aws = kinesis.aws();
-    let have = want.observe(&aws, &()).await.unwrap().unwrap();
+    let have = want.observe(&aws).await.unwrap().unwrap();
     assert_eq!(have.tags.get("owner").map(String::as_str), Some("somebody"));
-    let step = Step::new(&aws, Kind::Stream, &want.name);
-    want.update(&have, &(), &step).await.unwrap();
+    let step = Step::new(&aws, stream::KIND, &want.name);
+    want.update(have, &step).await.unwrap();
     assert_eq!((kinesis.tags(), kinesis.done()), (want.tags, Vec::new()));
 }
 
@@ -83,36 +84,36 @@ async fn a_look_tells_what_is_there() {
         "{encryption: none}",
     ] {
         let spec = format!("name: flags\nstream: {text}\n");
-        let (kinesis, want) = (Kinesis::as_in(&spec), desired(&spec).stream);
+        let (kinesis, want) = (Kinesis::as_in(&spec), wanted(&spec, stream::want));
         let aws = kinesis.aws();
-        let have = want.observe(&aws, &()).await.unwrap().unwrap();
+        let have = want.observe(&aws).await.unwrap().unwrap();
         assert_eq!(json(&have.state), json(&want.state), "{text}");
         let created = SystemTime::try_from(DateTime::from_secs(CREATED)).unwrap();
         assert_eq!((have.phase, have.state.created), (Phase::Ready, Some(created)));
-        assert_eq!(Stream::display_id(&have.id), want.arn);
+        assert_eq!(have.id.to_string(), want.arn);
         for (status, phase) in [
             (StreamStatus::Creating, Phase::Pending("CREATING".to_owned())),
             (StreamStatus::Deleting, Phase::Deleting),
         ] {
             kinesis.0.lock().unwrap().busy = (1, status);
-            let described = want.describe(&aws, &()).await.unwrap().unwrap();
+            let described = want.describe(&aws).await.unwrap().unwrap();
             assert_eq!(described.phase, phase);
         }
         kinesis.0.lock().unwrap().stream = None;
-        assert!(want.observe(&aws, &()).await.unwrap().is_none());
+        assert!(want.observe(&aws).await.unwrap().is_none());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_stream_is_ready_and_only_an_emulator_gets_its_tags_apart() {
-    let want = desired("name: flags\nstream: {shards: 2}\n").stream;
+    let want = wanted("name: flags\nstream: {shards: 2}\n", stream::want);
     for endpoint in [None, Some("http://127.0.0.1:4566".to_owned())] {
         let kinesis = Kinesis::with(None, Tags::new());
         let is_emulator = endpoint.is_some();
         let (mut aws, seen) = Seen::by(kinesis.aws());
         aws.endpoint = endpoint;
-        let step = Step::new(&aws, Kind::Stream, &want.name);
-        let made = want.create(&(), &step).await.unwrap();
+        let step = Step::new(&aws, stream::KIND, &want.name);
+        let made = want.create(&step).await.unwrap();
         assert_eq!((made.phase, made.state.shards), (Phase::Ready, Some(2)));
         assert_eq!(made.tags, want.tags);
         let tagged = seen.calls().contains(&"kinesis:AddTagsToStream");
@@ -123,8 +124,8 @@ async fn a_new_stream_is_ready_and_only_an_emulator_gets_its_tags_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_deleted_stream_is_gone_when_the_call_returns() {
     let kinesis = Kinesis::as_in("name: flags\n");
-    let (aws, want) = (kinesis.aws(), desired("name: flags\n").stream);
-    let step = Step::new(&aws, Kind::Stream, &want.name);
+    let (aws, want) = (kinesis.aws(), wanted("name: flags\n", stream::want));
+    let step = Step::new(&aws, stream::KIND, &want.name);
     for _ in 0..2 {
         // The second time, there is none to delete.
         want.delete(&want.arn, &step).await.unwrap();
@@ -136,8 +137,8 @@ async fn a_deleted_stream_is_gone_when_the_call_returns() {
 #[tokio::test]
 async fn the_tag_of_the_gaps_is_written_and_removed_by_itself() {
     let kinesis = Kinesis::as_in("name: flags\n");
-    let (aws, want) = (kinesis.aws(), desired("name: flags\n").stream);
-    let step = Step::new(&aws, Kind::Stream, &want.name);
+    let (aws, want) = (kinesis.aws(), wanted("name: flags\n", stream::want));
+    let step = Step::new(&aws, stream::KIND, &want.name);
     want.keep_gaps("1-2", &step).await.unwrap();
     let mut with_gaps = want.tags.clone();
     with_gaps.insert(GAPS_TAG.to_owned(), "1-2".to_owned());
@@ -154,8 +155,8 @@ async fn what_aws_refuses_is_an_error() {
     let denied = || ErrorMetadata::builder().code("AccessDeniedException").build();
     let rule = mock!(aws_sdk_kinesis::Client::describe_stream_summary)
         .then_error(move || DescribeStreamSummaryError::generic(denied()));
-    let (aws, want) = (aws(&[&rule], &[]), desired("name: flags\n").stream);
-    let error = want.observe(&aws, &()).await.map(drop).unwrap_err();
+    let (aws, want) = (aws(&[&rule], &[]), wanted("name: flags\n", stream::want));
+    let error = want.observe(&aws).await.map(drop).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Denied);
 }
 
@@ -201,7 +202,7 @@ fn only_what_shrinks_or_hides_data_is_asked_about() {
         ),
     ];
     for (from, to, caution) in cases {
-        let stream = |text| desired(&format!("name: flags\nstream: {text}\n")).stream;
+        let stream = |text| wanted(&format!("name: flags\nstream: {text}\n"), stream::want);
         let caution = (!caution.is_empty()).then(|| caution.to_owned());
         assert_eq!(stream(to).caution(&stream(from).state), caution, "{from} to {to}");
     }

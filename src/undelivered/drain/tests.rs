@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing::place;
+use crate::pipeline::testing::place;
 
 mod errors;
 

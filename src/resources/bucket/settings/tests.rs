@@ -24,7 +24,9 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing::desired;
+use crate::resource::Target;
+use crate::resources::bucket;
+use crate::resources::testing::wanted;
 
 /// The settings of a bucket in memory, each absent until it is written.
 #[derive(Clone, Default)]
@@ -158,8 +160,8 @@ impl World {
     }
 }
 
-fn bucket(delivery: &str) -> Bucket {
-    desired(&format!("name: flags\ndelivery: {delivery}\n")).bucket
+fn bucket(delivery: &str) -> Target<Bucket> {
+    wanted(&format!("name: flags\ndelivery: {delivery}\n"), bucket::want)
 }
 
 #[tokio::test]

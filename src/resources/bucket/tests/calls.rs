@@ -19,13 +19,19 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::Seen;
+use crate::resource::Target;
+use crate::resources::bucket;
+use crate::resources::testing::wanted;
 
-fn own() -> Bucket {
-    desired("name: flags\n").bucket
+fn own() -> Target<Bucket> {
+    wanted("name: flags\n", bucket::want)
 }
 
-fn users() -> Bucket {
-    desired("name: flags\ndelivery: {bucket: shared, existing_bucket: true}\n").bucket
+fn users() -> Target<Bucket> {
+    wanted(
+        "name: flags\ndelivery: {bucket: shared, existing_bucket: true}\n",
+        bucket::want,
+    )
 }
 
 fn head(code: Option<&'static str>) -> Rule {
@@ -41,8 +47,8 @@ fn head(code: Option<&'static str>) -> Rule {
 
 #[tokio::test]
 async fn a_bucket_is_absent_or_out_of_reach() {
-    let look = async |bucket: &Bucket, code| {
-        let found = bucket.observe(&aws(&[], &[&head(code)]), &()).await;
+    let look = async |bucket: &Target<Bucket>, code| {
+        let found = bucket.observe(&aws(&[], &[&head(code)])).await;
         found.map(|found| found.map(|found| (found.id, found.phase)))
     };
     let there = Some(("shared".to_owned(), Phase::Ready));
@@ -73,7 +79,7 @@ async fn only_a_bucket_of_the_users_own_may_belong_to_another_account() {
             HeadBucketOutput::builder().build()
         });
         assert!(bucket.exists(&aws(&[], &[&rule])).await.unwrap());
-        assert_eq!(bucket.external(), owner.is_none());
+        assert_eq!(bucket.is_users(), owner.is_none());
     }
 }
 
@@ -138,10 +144,10 @@ async fn an_update_makes_one_call_for_what_differs_and_none_for_the_rest() {
             phase: Phase::Ready,
         };
         change(&mut have);
-        let step = Step::new(&aws, Kind::Bucket, &want.name);
-        assert_eq!(want.update(&have, &(), &step).await.unwrap(), want.name);
+        let step = Step::new(&aws, bucket::KIND, &want.name);
+        assert_eq!(have.id, want.name);
+        assert_eq!(want.update(have, &step).await.unwrap(), want.name);
         assert_eq!(seen.calls(), calls);
-        assert_eq!(Bucket::display_id(&have.id), want.name);
     }
 }
 
@@ -158,8 +164,8 @@ async fn only_us_east_1_is_not_named_when_a_bucket_is_created() {
         let mut aws = aws(&[], &[&rule]);
         region.clone_into(&mut aws.region);
         let want = own();
-        let step = Step::new(&aws, Kind::Bucket, &want.name);
-        let error = want.create(&(), &step).await.map(drop).unwrap_err();
+        let step = Step::new(&aws, bucket::KIND, &want.name);
+        let error = want.create(&step).await.map(drop).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Denied);
     }
 }
@@ -191,7 +197,7 @@ async fn tags_and_policy_are_read_as_they_are() {
 
 #[test]
 fn only_what_starts_to_delete_existing_objects_is_asked_about() {
-    let bucket = |delivery: &str| desired(&format!("name: flags\ndelivery: {delivery}\n")).bucket;
+    let bucket = |delivery: &str| wanted(&format!("name: flags\ndelivery: {delivery}\n"), bucket::want);
     let says = |days| {
         Some(format!(
             "bucket flags-123456789012-us-east-1: S3 deletes objects under impressions/dt= that are older than {days} days, existing \

@@ -14,18 +14,19 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::testing::every_service;
-use crate::desired::testing::desired;
 use crate::resource::differences;
+use crate::resources::delivery_stream;
+use crate::resources::testing::wanted;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/theirs";
 
-fn wanted() -> DeliveryStream {
-    desired("name: flags\n").delivery_stream
+fn plain() -> Target<DeliveryStream> {
+    wanted("name: flags\n", delivery_stream::want)
 }
 
 /// What Firehose describes: the delivery stream as it should be, but for the time zone and the key.
 fn described() -> DescribeDeliveryStreamOutput {
-    let want = wanted().state;
+    let want = plain().state;
     let buffer = BufferingHints::builder()
         .size_in_mbs(want.buffer_mib)
         .interval_in_seconds(want.buffer_seconds);
@@ -73,7 +74,7 @@ fn described() -> DescribeDeliveryStreamOutput {
 
 fn tags() -> Rule {
     mock!(aws_sdk_firehose::Client::list_tags_for_delivery_stream).then_output(|| {
-        let tags = firehose_tags(&wanted().tags).unwrap();
+        let tags = firehose_tags(&plain().tags).unwrap();
         ListTagsForDeliveryStreamOutput::builder()
             .set_tags(Some(tags))
             .has_more_tags(false)
@@ -95,8 +96,8 @@ async fn a_time_zone_and_a_key_that_somebody_sets_are_drift_and_go_with_one_upda
     );
     let tags = tags();
     let aws = every_service(&[&describe, &tags, &update]);
-    let want = wanted();
-    let have = want.observe(&aws, &()).await.unwrap().unwrap();
+    let want = plain();
+    let have = want.observe(&aws).await.unwrap().unwrap();
     let drift = serde_json::to_value(differences(&want, &have)).unwrap();
     assert_eq!(
         drift,
@@ -105,14 +106,8 @@ async fn a_time_zone_and_a_key_that_somebody_sets_are_drift_and_go_with_one_upda
             {"path": "time_zone", "have": "America/New_York", "want": "UTC"},
         ])
     );
-    let needs = Needs {
-        role: String::new(),
-        stream: String::new(),
-        bucket: String::new(),
-        log_group: String::new(),
-    };
-    let step = Step::new(&aws, Kind::DeliveryStream, "flags");
-    want.update(&have, &needs, &step).await.unwrap();
+    let step = Step::new(&aws, delivery_stream::KIND, "flags");
+    want.update(have, &step).await.unwrap();
     let sent = sent.lock().unwrap().take().unwrap();
     assert_eq!(sent.custom_time_zone(), Some("UTC"));
     let encryption = sent.encryption_configuration().unwrap();

@@ -15,11 +15,13 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing::desired;
+use crate::resource::Target;
 use crate::resource::differences;
+use crate::resources::stream;
+use crate::resources::testing::wanted;
 
-fn stream() -> Stream {
-    desired("name: flags\nstream: {encryption: none}\n").stream
+fn stream() -> Target<Stream> {
+    wanted("name: flags\nstream: {encryption: none}\n", stream::want)
 }
 
 /// What Kinesis describes: the stream as it should be, with these shard-level metrics and so many readers.
@@ -80,7 +82,7 @@ async fn a_policy_and_shard_metrics_are_drift_and_go() {
     );
     let aws = aws(&[&describe, &tags(), &policy, &delete, &disable], &[]);
     let want = stream();
-    let have = want.observe(&aws, &()).await.unwrap().unwrap();
+    let have = want.observe(&aws).await.unwrap().unwrap();
     let drift = serde_json::to_value(differences(&want, &have)).unwrap();
     assert_eq!(
         drift,
@@ -89,8 +91,8 @@ async fn a_policy_and_shard_metrics_are_drift_and_go() {
             {"path": "shard_metrics", "have": ["IncomingBytes", "OutgoingBytes"], "want": []},
         ])
     );
-    let step = Step::new(&aws, Kind::Stream, "flags");
-    want.update(&have, &(), &step).await.unwrap();
+    let step = Step::new(&aws, stream::KIND, "flags");
+    want.update(have, &step).await.unwrap();
     assert_eq!(delete.num_calls(), 1);
     assert_eq!(*disabled.lock().unwrap(), ["IncomingBytes", "OutgoingBytes"]);
 }
@@ -102,8 +104,8 @@ async fn whoever_else_reads_the_stream_is_named_and_no_drift() {
             .then_output(move || described(&[], consumers, channels));
         let aws = aws(&[&describe, &tags(), &policy("{}")], &[]);
         let want = stream();
-        let have = want.observe(&aws, &()).await.unwrap().unwrap();
+        let have = want.observe(&aws).await.unwrap().unwrap();
         assert_eq!(differences(&want, &have), []);
-        assert_eq!(want.left_alone(&have.state).len(), named);
+        assert_eq!(Stream::left_alone(&have.state).len(), named);
     }
 }

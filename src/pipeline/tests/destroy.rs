@@ -1,7 +1,8 @@
 //! Unit tests of what `down` deletes, and in which order: a stream after what it holds is in the bucket, a bucket or a database
 //! only if nothing of value goes with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use aws_sdk_glue::operation::delete_database::DeleteDatabaseOutput;
 use aws_sdk_glue::operation::delete_table::{DeleteTableError, DeleteTableOutput};
@@ -15,12 +16,19 @@ use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_smithy_mocks::{Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::*;
 use crate::aws::testing::{Seen, aws, every_service};
-use crate::desired::testing::{desired, place};
-use crate::observe::testing::{as_wanted, nothing as nothing_there};
-use crate::resource::{Phase, Tags};
+use crate::aws::{Aws, ErrorKind};
+use crate::engine::destroy::{Data, Destroyed, destroy};
+use crate::kind::Kind;
+use crate::names::Tags;
+use crate::pipeline::testing::{as_wanted, desired, nothing as nothing_there, place};
+use crate::pipeline::{Desired, Snapshot};
+use crate::resource::Observed;
+use crate::resource::Phase;
+use crate::resources::{database, stream, table};
+use crate::undelivered::drain::Unproven;
 use crate::undelivered::gaps::Gaps;
+use crate::undelivered::{Drained, Draining};
 
 const SPEC: &str = "name: flags\n";
 
@@ -66,46 +74,44 @@ fn denied() -> Rule {
 }
 
 /// Destroys a pipeline that has nothing left but its stream; gives how that went, and how often the stream was deleted.
-async fn destroy_stream(shards: Rule, tags: impl Fn(&Desired) -> Tags) -> (Destroyed, usize) {
+async fn destroy_stream(shards: Rule, tags: impl Fn(&Desired) -> Tags) -> (Destroyed, Drained, usize) {
     let deleted = Arc::default();
     let rules = kinesis(shards, &deleted);
     let aws = aws(&rules.each_ref(), &[]);
     let (want, place) = (desired(SPEC), place(SPEC));
     let have = only_a_stream(&want, tags(&want));
-    let undelivered = Undrained {
-        place: &place,
-        unproven: Unproven {
-            gaps: Gaps::default(),
-            since: std::time::SystemTime::UNIX_EPOCH,
-            prefix: place.prefix.clone(),
-            delivers_within: None,
-        },
+    let unproven = Unproven {
+        gaps: Gaps::default(),
+        since: SystemTime::UNIX_EPOCH,
+        prefix: place.prefix.clone(),
+        delivers_within: None,
     };
-    let destroyed = destroy(&aws, &want, have, Data::Keep, Some(undelivered)).await;
+    let draining = Draining::new(&want, &place, Some(unproven));
+    let destroyed = destroy(&aws, &want, have, Data::Keep, &draining).await;
     let deleted = *deleted.lock().unwrap();
-    (destroyed, deleted)
+    (destroyed, draining.drained(), deleted)
 }
 
 #[tokio::test]
 async fn a_stream_that_holds_nothing_is_deleted() {
-    let (destroyed, deleted) = destroy_stream(no_shards(), |want| want.stream.tags.clone()).await;
+    let (destroyed, drained, deleted) = destroy_stream(no_shards(), |want| want.stream.tags.clone()).await;
     assert!(destroyed.report.is_complete(), "{:?}", destroyed.report);
-    assert_eq!((destroyed.drained, deleted), (Drained::Yes { copied: 0 }, 1));
+    assert_eq!((drained, deleted), (Drained::Yes { copied: 0 }, 1));
 }
 
 #[tokio::test]
 async fn a_stream_that_cannot_be_looked_into_stays() {
-    let (destroyed, deleted) = destroy_stream(denied(), |want| want.stream.tags.clone()).await;
-    assert_eq!((destroyed.drained, deleted), (Drained::No, 0));
+    let (destroyed, drained, deleted) = destroy_stream(denied(), |want| want.stream.tags.clone()).await;
+    assert_eq!((drained, deleted), (Drained::No, 0));
     let (kind, _, error) = &destroyed.report.failed[0];
-    assert_eq!((*kind, error.kind), (Kind::Stream, ErrorKind::Denied));
+    assert_eq!((*kind, error.kind), (stream::KIND, ErrorKind::Denied));
     assert!(error.message.contains("the stream is kept"), "{}", error.message);
 }
 
 #[tokio::test]
 async fn a_stream_that_is_not_the_pipelines_stays_whatever_it_holds() {
-    let (destroyed, deleted) = destroy_stream(no_shards(), |_| Tags::new()).await;
-    assert_eq!((destroyed.kept[0].kind, deleted), (Kind::Stream, 0));
+    let (destroyed, _, deleted) = destroy_stream(no_shards(), |_| Tags::new()).await;
+    assert_eq!((destroyed.kept[0].kind, deleted), (stream::KIND, 0));
 }
 
 #[tokio::test]
@@ -115,27 +121,17 @@ async fn a_stream_that_is_not_looked_into_because_the_user_interrupted_stays_and
     aws.interrupt.cancel();
     let (want, place) = (desired(SPEC), place(SPEC));
     let have = only_a_stream(&want, want.stream.tags.clone());
-    let undelivered = Undrained {
-        place: &place,
-        unproven: Unproven {
-            gaps: Gaps::default(),
-            since: SystemTime::UNIX_EPOCH,
-            prefix: place.prefix.clone(),
-            delivers_within: None,
-        },
+    let unproven = Unproven {
+        gaps: Gaps::default(),
+        since: SystemTime::UNIX_EPOCH,
+        prefix: place.prefix.clone(),
+        delivers_within: None,
     };
-    let destroyed = destroy(&aws, &want, have, Data::Keep, Some(undelivered)).await;
+    let draining = Draining::new(&want, &place, Some(unproven));
+    let destroyed = destroy(&aws, &want, have, Data::Keep, &draining).await;
     assert!(destroyed.report.failed.is_empty() && destroyed.report.done.is_empty());
     assert!(!destroyed.report.not_started.is_empty());
-    assert_eq!(destroyed.drained, Drained::No);
-}
-
-#[test]
-fn what_was_copied_adds_up() {
-    let yes = |copied| Drained::Yes { copied };
-    assert_eq!(Drained::NotAsked.and(3), yes(3));
-    assert_eq!(yes(5).and(3), yes(8));
-    assert_eq!(yes(5).and(0), yes(5));
+    assert_eq!(draining.drained(), Drained::No);
 }
 
 /// What became of a resource: why it was kept, and the calls that changed something.
@@ -143,7 +139,7 @@ type Fate = (Vec<String>, Vec<&'static str>);
 
 async fn destroy_of(aws: Aws, want: &Desired, have: Snapshot, data: Data) -> (Destroyed, Fate) {
     let (aws, seen) = Seen::by(aws);
-    let destroyed = destroy(&aws, want, have, data, None).await;
+    let destroyed = destroy(&aws, want, have, data, &()).await;
     let kept = destroyed.kept.iter().map(|kept| kept.why.clone()).collect();
     (destroyed, (kept, seen.changes()))
 }
@@ -258,7 +254,7 @@ async fn a_database_goes_only_if_it_is_the_pipelines_and_nobody_keeps_tables_in_
         .collect();
     assert_eq!(
         (kinds(failed), kinds(not_started)),
-        (vec![Kind::Table], vec![Kind::Database])
+        (vec![table::KIND], vec![database::KIND])
     );
     assert_eq!(kept, [""; 0]);
 }

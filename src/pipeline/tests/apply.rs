@@ -1,24 +1,39 @@
 //! Unit tests of applying a plan: what depends on what, what is reported, and when a gap ends.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::operation::delete_alarms::{DeleteAlarmsError, DeleteAlarmsOutput};
+use aws_sdk_cloudwatchlogs::operation::put_retention_policy::PutRetentionPolicyError;
+use aws_sdk_iam::operation::update_assume_role_policy::UpdateAssumeRolePolicyError;
 use aws_sdk_kinesis::operation::add_tags_to_stream::{
     AddTagsToStreamError, AddTagsToStreamInput, AddTagsToStreamOutput,
 };
+use aws_sdk_lambda::operation::create_function::CreateFunctionError;
 use aws_sdk_s3::operation::put_bucket_policy::PutBucketPolicyError;
 use aws_sdk_sns::operation::delete_topic::DeleteTopicOutput;
 use aws_smithy_mocks::{Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 use serde_json::Value;
 
-use super::*;
 use crate::aws::testing::{Seen, aws};
-use crate::desired::testing::desired;
+use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::engine::apply::{Follow as _, apply};
+use crate::engine::plan::plan;
+use crate::engine::{Done, Report, Run};
+use crate::kind::{Action, Kind};
 use crate::names::GAPS_TAG;
-use crate::observe::Snapshot;
-use crate::observe::testing::{Services, pipeline};
-use crate::resource::{Adoption, Tags};
+use crate::names::Tags;
+use crate::pipeline::testing::{Services, desired, pipeline};
+use crate::pipeline::{Desired, Snapshot};
+use crate::progress::Event;
+use crate::resource::{Adoption, Resource as _, Target};
+use crate::resources::alarm::Alarm;
+use crate::resources::alarm_topic::AlarmTopic;
+use crate::resources::{
+    alarm, alarm_topic, bucket, delivery_stream, function, log_group, role, stage, stream,
+};
+use crate::undelivered::Closing;
 use crate::undelivered::gaps::{Gap, Gaps};
 
 /// A pipeline with everything that there can be.
@@ -32,8 +47,22 @@ fn kinds<T>(all: &[(Kind, String, T)]) -> Vec<Kind> {
     all.iter().map(|(kind, ..)| *kind).collect()
 }
 
+/// How an apply went, and the webhook's path.
+struct Applied {
+    report: Report,
+    webhook: Option<String>,
+}
+
 async fn applied(aws: &Aws, want: &Desired, have: Snapshot) -> Applied {
-    apply(aws, want, Plan::new(want, have, Adoption::Refuse)).await
+    let plan = plan(want, have, Adoption::Refuse);
+    let report = apply(aws, want, plan, &Closing::of(want)).await;
+    let api = want.rest_api.extra.api.get();
+    let is_open = |kind: &Done| kind.kind == stage::KIND;
+    let open = report.done.iter().any(is_open);
+    Applied {
+        webhook: api.filter(|_| open).and_then(|api| Some(api.route?.path)),
+        report,
+    }
 }
 
 /// Applies to a pipeline that is as it should be but for a change; some calls are answered by these rules.
@@ -59,7 +88,7 @@ async fn a_pipeline_that_is_as_it_should_be_is_left_alone_and_gives_its_webhook(
     assert!(report.done.iter().all(|done| done.action == Action::Keep));
     // Each of the others is there once.
     assert_eq!(report.done.len(), 14 + want.alarms.len());
-    assert_eq!(webhook.unwrap().1, services.gateway.paths()[0]);
+    assert_eq!(webhook.unwrap(), services.gateway.paths()[0]);
     assert_eq!(seen.calls(), [""; 0]);
     let is_finished = |event: &Event| matches!(event, Event::Finished { .. });
     assert!(seen.events().iter().all(is_finished), "{:?}", seen.events());
@@ -75,8 +104,8 @@ async fn a_failure_stops_what_depends_on_it_and_nothing_else() {
     })
     .await;
     assert!(!report.is_complete() && !report.lost_something());
-    assert_eq!(kinds(&report.failed), [Kind::Bucket]);
-    let waiting = [Kind::Function, Kind::DeliveryStream, Kind::Stage];
+    assert_eq!(kinds(&report.failed), [bucket::KIND]);
+    let waiting = [function::KIND, delivery_stream::KIND, stage::KIND];
     let not_started = kinds(&report.not_started);
     assert_eq!(not_started.len(), waiting.len(), "{not_started:?}");
     assert!(waiting.iter().all(|kind| not_started.contains(kind)));
@@ -84,39 +113,65 @@ async fn a_failure_stops_what_depends_on_it_and_nothing_else() {
     assert_eq!(webhook, None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_function_waits_for_its_role_its_log_group_and_a_bucket_that_it_is_called_for() {
-    let made = |name: Option<&str>| {
-        let name = name.map(str::to_owned);
-        std::future::ready(name).boxed_local().shared()
+    let want = desired("name: flags\n");
+    let needed: [(Kind, fn(&mut Snapshot)); 3] = [
+        (role::OF_FUNCTION, |have| {
+            have.function_role.as_mut().unwrap().state.trust = Value::Null
+        }),
+        (log_group::OF_FUNCTION, |have| {
+            have.function_log_group.as_mut().unwrap().state.retention_days = None
+        }),
+        (bucket::KIND, |have| {
+            have.bucket.as_mut().unwrap().state.policy = Value::Null
+        }),
+    ];
+    let refuses = || {
+        [
+            mock!(aws_sdk_iam::Client::update_assume_role_policy)
+                .then_error(|| UpdateAssumeRolePolicyError::generic(denied())),
+            mock!(aws_sdk_cloudwatchlogs::Client::put_retention_policy)
+                .then_error(|| PutRetentionPolicyError::generic(denied())),
+            mock!(aws_sdk_s3::Client::put_bucket_policy)
+                .then_error(|| PutBucketPolicyError::generic(denied())),
+        ]
     };
-    let (role, other) = (made(Some("role")), made(Some("other")));
-    let needs = async |role: &Making<'_>, logs: &Making<'_>, bucket| {
-        function_needs(role.clone(), logs.clone(), bucket).await
-    };
-    let missing = made(None);
-    assert_eq!(needs(&role, &other, None).await.as_deref(), Some("role"));
-    assert_eq!(
-        needs(&role, &other, Some(other.clone())).await.as_deref(),
-        Some("role")
-    );
-    assert_eq!(needs(&missing, &other, None).await, None);
-    assert_eq!(needs(&role, &missing, None).await, None);
-    assert_eq!(needs(&role, &other, Some(missing)).await, None);
+    for (kind, drift) in needed {
+        let (applied, _) = applied_after(&want, &refuses(), drift).await;
+        assert_eq!(kinds(&applied.report.failed), [kind]);
+        assert!(
+            kinds(&applied.report.not_started).contains(&function::KIND),
+            "{kind}"
+        );
+    }
+    // A function that nobody calls yet does not wait for the bucket.
+    let code =
+        mock!(aws_sdk_lambda::Client::create_function).then_error(|| CreateFunctionError::generic(denied()));
+    let rules = [refuses().to_vec(), vec![code]].concat();
+    let mut want = want;
+    want.function.extra = Some(std::sync::Arc::new(Vec::new()));
+    let (applied, changes) = applied_after(&want, &rules, |have| {
+        have.function = None;
+        have.bucket.as_mut().unwrap().state.policy = Value::Null;
+    })
+    .await;
+    assert!(changes.contains(&"lambda:CreateFunction"), "{changes:?}");
+    assert!(kinds(&applied.report.failed).contains(&bucket::KIND));
 }
 
 /// What a look found of everything that the spec once asked for.
 fn once_watched(have: &mut Snapshot, tags: Option<&Tags>) {
     let had = desired(ALL);
     let tags = |ours: &Tags| tags.unwrap_or(ours).clone();
-    let found = |want: &AlarmTopic| crate::resource::Observed {
+    let found = |want: &Target<AlarmTopic>| crate::resource::Observed {
         id: want.arn.clone(),
         state: want.state.clone(),
         tags: tags(&want.tags),
         phase: crate::resource::Phase::Ready,
     };
     have.alarm_topic = Some(found(&had.alarm_topic));
-    let found = |want: &Alarm| crate::resource::Observed {
+    let found = |want: &Target<Alarm>| crate::resource::Observed {
         id: want.arn.clone(),
         state: want.state.clone(),
         tags: tags(&want.tags),
@@ -154,9 +209,9 @@ async fn a_topic_goes_after_the_alarms_that_told_it_and_stays_if_one_of_them_doe
     let (applied, _) = applied_after(&want, &rules, |have| once_watched(have, None)).await;
     assert_eq!(
         kinds(&applied.report.failed),
-        vec![Kind::Alarm; want.alarms.len()]
+        vec![alarm::KIND; want.alarms.len()]
     );
-    assert_eq!(kinds(&applied.report.not_started), [Kind::AlarmTopic]);
+    assert_eq!(kinds(&applied.report.not_started), [alarm_topic::KIND]);
     // Nothing of that is in the way of impressions.
     assert!(applied.webhook.is_some());
 }
@@ -185,9 +240,9 @@ async fn nothing_starts_after_an_interruption() {
 /// Does a step that ends like this; gives what was reported, and the events after the first.
 async fn step_that(action: Action, ends: Result<(), AwsError>) -> (Report, Vec<Event>) {
     let (aws, seen) = Seen::by(aws(&[], &[]));
-    let run = Run::new(&aws);
-    let id = |(): &()| "id".to_owned();
-    run.step(Kind::Stream, "flags", action, async |_| ends, id).await;
+    let (run, want) = (Run::new(&aws), desired("name: flags\n").stream);
+    run.step(&want, action, async |_| ends.map(|()| "id".to_owned()))
+        .await;
     (run.take_report(), seen.events())
 }
 
@@ -198,7 +253,7 @@ async fn a_step_is_reported_by_how_it_ended() {
     let done = &report.done[0];
     assert_eq!(
         (done.kind, done.id.as_str(), done.action),
-        (Kind::Stream, "id", Action::Update)
+        (stream::KIND, "id", Action::Update)
     );
     assert!(matches!(
         events[..],
@@ -209,7 +264,7 @@ async fn a_step_is_reported_by_how_it_ended() {
     let (report, events) = step_that(Action::Create, error(ErrorKind::Denied)).await;
     assert_eq!(
         (kinds(&report.failed), report.not_started.len()),
-        (vec![Kind::Stream], 0)
+        (vec![stream::KIND], 0)
     );
     assert!(matches!(
         events[..],
@@ -218,7 +273,7 @@ async fn a_step_is_reported_by_how_it_ended() {
     let (report, events) = step_that(Action::Create, error(ErrorKind::Interrupted)).await;
     assert_eq!(
         (report.failed.len(), kinds(&report.not_started)),
-        (0, vec![Kind::Stream])
+        (0, vec![stream::KIND])
     );
     assert!(matches!(
         events[..],
@@ -238,7 +293,7 @@ async fn with_gap(gap: Gap, created: SystemTime) -> (Desired, Services, Snapshot
         .world(|world| world.created = i64::try_from(since_1970.as_secs()).unwrap());
     let (_, mut have) = pipeline(&want).await;
     let aws = services.aws(&[]);
-    have.delivery_stream = want.delivery_stream.observe(&aws, &()).await.unwrap();
+    have.delivery_stream = want.delivery_stream.observe(&aws).await.unwrap();
     (want, services, have)
 }
 
@@ -294,13 +349,16 @@ async fn a_gap_that_cannot_be_written_is_a_failure_unless_the_user_interrupted()
     let refuses = mock!(aws_sdk_kinesis::Client::add_tags_to_stream)
         .then_error(|| AddTagsToStreamError::generic(denied()));
     let aws = services.aws(&[refuses]);
-    let done = have.delivery_stream.as_ref().unwrap().id.clone();
+    let id = &have.delivery_stream.as_ref().unwrap().id;
+    let done = Done {
+        created: crate::resources::delivery_stream::DeliveryStream::created(id),
+        ..done(delivery_stream::KIND, "id", Action::Keep)
+    };
     let report = applied(&aws, &want, have).await.report;
-    assert_eq!(kinds(&report.failed), [Kind::Stream]);
+    assert_eq!(kinds(&report.failed), [stream::KIND]);
     aws.interrupt.cancel();
     let run = Run::new(&aws);
-    let made = std::future::ready(Some(done)).boxed_local().shared();
-    close_gap(&run, &want, made).await;
+    Closing::of(&want).follow(&done, &run).await;
     assert!(run.take_report().is_complete());
 }
 
@@ -310,6 +368,7 @@ fn done(kind: Kind, id: &str, action: Action) -> Done {
         name: "flags".to_owned(),
         id: id.to_owned(),
         action,
+        created: None,
     }
 }
 
@@ -323,27 +382,27 @@ fn report_of(done: &[Done]) -> Report {
 #[test]
 fn a_second_round_remembers_what_the_first_one_did_to_the_same_resource() {
     let first = report_of(&[
-        done(Kind::Stream, "a", Action::Create),
-        done(Kind::Bucket, "a", Action::Update),
-        done(Kind::Function, "a", Action::Replace),
-        done(Kind::Alarm, "gone", Action::Delete),
+        done(stream::KIND, "a", Action::Create),
+        done(bucket::KIND, "a", Action::Update),
+        done(function::KIND, "a", Action::Replace),
+        done(alarm::KIND, "gone", Action::Delete),
     ]);
     let mut second = report_of(&[
-        done(Kind::Stream, "a", Action::Keep),
-        done(Kind::Bucket, "a", Action::Adopt),
-        done(Kind::Function, "b", Action::Keep),
-        done(Kind::Stage, "a", Action::Keep),
+        done(stream::KIND, "a", Action::Keep),
+        done(bucket::KIND, "a", Action::Adopt),
+        done(function::KIND, "b", Action::Keep),
+        done(stage::KIND, "a", Action::Keep),
     ]);
     second.remember(&first);
     let actions: Vec<_> = second.done.iter().map(|done| (done.kind, done.action)).collect();
     assert_eq!(
         actions,
         [
-            (Kind::Stream, Action::Create),
-            (Kind::Bucket, Action::Adopt),
-            (Kind::Function, Action::Keep),
-            (Kind::Stage, Action::Keep),
-            (Kind::Alarm, Action::Delete),
+            (stream::KIND, Action::Create),
+            (bucket::KIND, Action::Adopt),
+            (function::KIND, Action::Keep),
+            (stage::KIND, Action::Keep),
+            (alarm::KIND, Action::Delete),
         ]
     );
 }
@@ -352,14 +411,14 @@ fn a_second_round_remembers_what_the_first_one_did_to_the_same_resource() {
 fn a_report_is_complete_without_failures_and_tells_what_was_lost() {
     let failed = |kind| {
         let error = AwsError::own("test:Call", kind, "why");
-        vec![(Kind::Stream, "flags".to_owned(), error)]
+        vec![(stream::KIND, "flags".to_owned(), error)]
     };
     let of = |failed, not_started: Vec<_>| Report {
         done: Vec::new(),
         failed,
         not_started,
     };
-    let waiting = || vec![(Kind::Stage, "prod".to_owned(), "why".to_owned())];
+    let waiting = || vec![(stage::KIND, "prod".to_owned(), "why".to_owned())];
     let cases = [
         (of(Vec::new(), Vec::new()), true, false),
         (of(Vec::new(), waiting()), false, false),

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
 
-use super::policies::{allow, document, use_key, use_own_keys};
 use crate::names::Names;
+use crate::resources::policy::{allow, document, use_key, use_own_keys};
 use crate::spec::{BucketEncryption, Format, Spec};
 
 /// A command that needs permissions.

@@ -1,0 +1,196 @@
+//! Brings a list of resources to their desired states, whatever they are: looks, plans, applies, destroys.
+//!
+//! Owns the order of steps, which follows from the list's ties. Must not name a kind, retry or print.
+
+pub mod apply;
+pub mod converge;
+pub mod destroy;
+mod gate;
+pub mod observe;
+pub mod plan;
+mod run;
+use crate::aws::AwsError;
+use crate::kind::Kind;
+use crate::resource::{Decision, Observed, Resource, Target};
+
+pub use run::{Done, Report, Run};
+
+/// A place for a value about each resource: what is wanted, what was seen, what was decided.
+pub trait Slot {
+    type Of<R: Resource>;
+}
+
+/// What the spec asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted;
+
+impl Slot for Wanted {
+    type Of<R: Resource> = Target<R>;
+}
+
+/// What exists.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen;
+
+impl Slot for Seen {
+    type Of<R: Resource> = Option<Observed<R>>;
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided;
+
+impl Slot for Decided {
+    type Of<R: Resource> = Decision<R>;
+}
+
+/// Nothing: for a visit that only has effects.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl Slot for Nothing {
+    type Of<R: Resource> = ();
+}
+
+/// A list of desired resources, and how they depend on each other.
+#[expect(
+    async_fn_in_trait,
+    reason = "the engine joins these futures on one task, so they need no Send bound"
+)]
+pub trait Resources {
+    /// The same list with other values.
+    type Each<S: Slot>;
+
+    /// What the resources of this list need.
+    const TIES: &'static [Tie];
+
+    /// Makes a value of each resource and another value about it, in the order of the list.
+    fn map<'a, A: Slot, B: Slot>(
+        &'a self,
+        from: Self::Each<A>,
+        map: &mut impl Map<'a, A, B>,
+    ) -> Self::Each<B>;
+
+    /// Visits each resource and a value about it, in the order of the list.
+    fn visit<S: Slot>(&self, values: &Self::Each<S>, visit: &mut impl Visit<S>);
+
+    /// Looks at all resources at once, and reports every failure, not only the first.
+    async fn look(&self, look: &impl Look) -> Result<Self::Each<Seen>, Vec<AwsError>>;
+}
+
+/// Makes a value of type `B` of a desired resource and a value of type `A`.
+pub trait Map<'a, A: Slot, B: Slot> {
+    fn map<R: Resource>(&mut self, want: &'a Target<R>, from: A::Of<R>) -> B::Of<R>;
+}
+
+/// Reads a desired resource and a value about it.
+pub trait Visit<S: Slot> {
+    fn visit<R: Resource>(&mut self, want: &Target<R>, value: &S::Of<R>);
+}
+
+/// Looks at resources of one kind.
+#[expect(
+    async_fn_in_trait,
+    reason = "the engine joins these futures on one task, so they need no Send bound"
+)]
+pub trait Look {
+    async fn look<R: Resource>(&self, wants: &[Target<R>]) -> Result<Vec<Option<Observed<R>>>, AwsError>;
+}
+
+/// One resource needs another one: it is created after it and deleted before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tie {
+    pub kind: Kind,
+    pub needs: Kind,
+    pub when: When,
+}
+
+/// When a tie counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// And the resource is inside the other one, so it is looked at after it.
+    Inside,
+    /// And the resource does not work with a successor of the other one; holds why. It is deleted before the successor is
+    /// created: then its absence tells the next run to create it, should this run stop in between.
+    Bound(&'static str),
+    /// If the resource exists before the run; a new one does not wait.
+    Existing,
+    /// On the way down: the other one is deleted first.
+    Deleting,
+}
+
+impl Tie {
+    pub const fn new(kind: Kind, needs: Kind) -> Self {
+        Self::when(kind, needs, When::Always)
+    }
+
+    pub const fn when(kind: Kind, needs: Kind, when: When) -> Self {
+        Self { kind, needs, when }
+    }
+}
+
+/// Writes a list of resources: the type `Each`, its values for a blueprint, and how the engine walks it.
+///
+/// An entry in brackets is a list of resources of one kind. The invoking module has `Blueprint` and the ties, `TIES`.
+macro_rules! resources {
+    ($(#[$doc:meta])* $($field:ident: $resource:tt $(:: $name:ident)? = $want:path,)*) => {
+        $(#[$doc])*
+        pub struct Each<S: Slot> {
+            $(pub $field: crate::engine::resources!(@of S, $resource $(:: $name)?),)*
+        }
+
+        impl Each<Wanted> {
+            pub fn new(blueprint: &Blueprint<'_>) -> Self {
+                Self { $($field: $want(blueprint),)* }
+            }
+        }
+
+        impl Resources for Each<Wanted> {
+            type Each<S: Slot> = Each<S>;
+
+            const TIES: &'static [Tie] = TIES;
+
+            fn map<'a, A: Slot, B: Slot>(&'a self, from: Each<A>, map: &mut impl Map<'a, A, B>) -> Each<B> {
+                Each {
+                    $($field: crate::engine::resources!(@map $resource, &self.$field, from.$field, map),)*
+                }
+            }
+
+            fn visit<S: Slot>(&self, values: &Each<S>, visit: &mut impl Visit<S>) {
+                $(crate::engine::resources!(@visit $resource, &self.$field, &values.$field, visit);)*
+            }
+
+            async fn look(&self, look: &impl Look) -> Result<Each<Seen>, Vec<AwsError>> {
+                // On the heap: the futures are large, and all of them are joined.
+                let ($($field,)*) = futures_util::join!(
+                    $(Box::pin(crate::engine::resources!(@look $resource, &self.$field, look)),)*
+                );
+                let mut errors = Vec::new();
+                $(let $field = $field.map_err(|error| errors.push(error));)*
+                match ($($field,)*) {
+                    ($(Ok($field),)*) => Ok(Each {
+                        $($field: crate::engine::resources!(@seen $resource, $field),)*
+                    }),
+                    _ => Err(errors),
+                }
+            }
+        }
+    };
+    (@of $slot:ident, [$($resource:tt)*]) => { Vec<$slot::Of<$($resource)*>> };
+    (@of $slot:ident, $($resource:tt)*) => { $slot::Of<$($resource)*> };
+    (@map [$($resource:tt)*], $want:expr, $from:expr, $map:ident) => {
+        $want.iter().zip($from).map(|(want, from)| $map.map(want, from)).collect()
+    };
+    (@map $resource:tt, $want:expr, $from:expr, $map:ident) => { $map.map($want, $from) };
+    (@visit [$($resource:tt)*], $want:expr, $value:expr, $visit:ident) => {
+        $want.iter().zip($value).for_each(|(want, value)| $visit.visit(want, value))
+    };
+    (@visit $resource:tt, $want:expr, $value:expr, $visit:ident) => { $visit.visit($want, $value) };
+    (@look [$($resource:tt)*], $want:expr, $look:ident) => { $look.look($want) };
+    (@look $resource:tt, $want:expr, $look:ident) => { $look.look(std::slice::from_ref($want)) };
+    (@seen [$($resource:tt)*], $seen:ident) => { $seen };
+    (@seen $resource:tt, $seen:ident) => { $seen.into_iter().next().flatten() };
+}
+
+pub(crate) use resources;

@@ -1,0 +1,72 @@
+//! The resources of a pipeline: the one list, and the one graph of what needs what.
+//!
+//! Must not know how any of them works. A kind of resource is its folder under `resources`, its entry here, and docs.
+
+use crate::aws::AwsError;
+use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wanted, When};
+use crate::resources::{
+    Blueprint, alarm, alarm_topic, bucket, dashboard, database, delivery_stream, function, log_group,
+    rest_api, role, stage, stream, table,
+};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+crate::engine::resources! {
+    /// A value about each resource, in the order in which data flows; what watches over them comes last.
+    bucket: bucket::Bucket = bucket::want,
+    stream: stream::Stream = stream::want,
+    delivery_role: role::Role = role::of_delivery,
+    function_role: role::Role = role::of_function,
+    delivery_log_group: log_group::LogGroup = log_group::of_delivery,
+    function_log_group: log_group::LogGroup = log_group::of_function,
+    database: database::Database = database::want,
+    table: table::Table = table::want,
+    delivery_stream: delivery_stream::DeliveryStream = delivery_stream::want,
+    function: function::Function = function::want,
+    rest_api: rest_api::RestApi = rest_api::want,
+    stage: stage::Stage = stage::want,
+    alarms: [alarm::Alarm] = alarm::wants,
+    alarm_topic: alarm_topic::AlarmTopic = alarm_topic::want,
+    dashboard: dashboard::Dashboard = dashboard::want,
+}
+
+/// Every resource as the spec asks for it.
+pub type Desired = Each<Wanted>;
+/// Every resource as it exists.
+pub type Snapshot = Each<Seen>;
+/// What is to be done about every resource.
+pub type Plan = Each<Decided>;
+
+/// What each kind needs: `up` creates in this order, `down` deletes in the opposite one, and `up` deletes what the spec no
+/// longer asks for only after what used it (alarms let go of a topic first).
+const TIES: &[Tie] = &[
+    Tie::new(table::KIND, database::KIND),
+    Tie::new(delivery_stream::KIND, role::OF_DELIVERY),
+    Tie::new(delivery_stream::KIND, stream::KIND),
+    Tie::new(delivery_stream::KIND, bucket::KIND),
+    Tie::new(delivery_stream::KIND, log_group::OF_DELIVERY),
+    Tie::new(delivery_stream::KIND, table::KIND),
+    // Lambda creates a log group without retention on the first line, and again on a late one.
+    Tie::new(function::KIND, log_group::OF_FUNCTION),
+    // A new role has a new id, to which the key that encrypts the function's settings was not granted.
+    Tie::when(
+        function::KIND,
+        role::OF_FUNCTION,
+        When::Bound(
+            "its role is gone, and the key that encrypts its settings was granted to that one, not to its successor",
+        ),
+    ),
+    // A function that is called must not be told to spill into a bucket that does not exist yet.
+    Tie::when(function::KIND, bucket::KIND, When::Existing),
+    // The delivery stream is needed until all impressions of the stream are in the bucket, so their writer goes first.
+    Tie::when(function::KIND, delivery_stream::KIND, When::Deleting),
+    Tie::when(stage::KIND, rest_api::KIND, When::Inside),
+    Tie::new(stage::KIND, function::KIND),
+    // What the stream takes before the delivery stream is ACTIVE never reaches S3, so the stage opens last, and on the way
+    // down it closes first.
+    Tie::new(stage::KIND, delivery_stream::KIND),
+    Tie::new(alarm::KIND, alarm_topic::KIND),
+];

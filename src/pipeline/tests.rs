@@ -1,0 +1,5 @@
+//! Unit tests of the list and its graph, and of what the engine does with it.
+
+mod apply;
+mod destroy;
+mod order;
