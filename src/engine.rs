@@ -9,6 +9,8 @@ mod gate;
 pub mod observe;
 pub mod plan;
 mod run;
+#[cfg(test)]
+mod simulation;
 use crate::aws::AwsError;
 use crate::kind::Kind;
 use crate::resource::{Decision, Observed, Resource, Target};
@@ -130,20 +132,15 @@ impl Tie {
     }
 }
 
-/// Writes a list of resources: the type `Each`, its values for a blueprint, and how the engine walks it.
+/// Writes a list of resources: the type `Each`, and how the engine walks it.
 ///
-/// An entry in brackets is a list of resources of one kind. The invoking module has `Blueprint` and the ties, `TIES`.
+/// An entry is a field, its kind, and what makes its value of a blueprint, for the invoking module's own use. A kind in
+/// brackets has several resources. The invoking module has the ties, `TIES`.
 macro_rules! resources {
     ($(#[$doc:meta])* $($field:ident: $resource:tt $(:: $name:ident)? = $want:path,)*) => {
         $(#[$doc])*
         pub struct Each<S: Slot> {
             $(pub $field: crate::engine::resources!(@of S, $resource $(:: $name)?),)*
-        }
-
-        impl Each<Wanted> {
-            pub fn new(blueprint: &Blueprint<'_>) -> Self {
-                Self { $($field: $want(blueprint),)* }
-            }
         }
 
         impl Resources for Each<Wanted> {

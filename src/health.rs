@@ -267,7 +267,8 @@ fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
 mod tests {
     use super::*;
     use crate::kind::Kind;
-    use crate::resources::{bucket, function, stage, stream};
+    use crate::resources::webhook::stage;
+    use crate::resources::{bucket, function, stream};
     use crate::results::Metrics;
 
     fn spec() -> Spec {

@@ -4,33 +4,87 @@
 
 use crate::aws::AwsError;
 use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wanted, When};
+use crate::resource::Target;
+use crate::resources::catalog::{database, table};
+use crate::resources::webhook::{rest_api, stage};
 use crate::resources::{
-    Blueprint, alarm, alarm_topic, bucket, dashboard, database, delivery_stream, function, log_group,
-    rest_api, role, stage, stream, table,
+    Blueprint, Exported, Permitted, alarm, alarm_topic, bucket, dashboard, delivery_stream, function,
+    log_group, role, stream,
 };
 
+pub mod access;
+pub mod export;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-crate::engine::resources! {
-    /// A value about each resource, in the order in which data flows; what watches over them comes last.
-    bucket: bucket::Bucket = bucket::want,
-    stream: stream::Stream = stream::want,
-    delivery_role: role::Role = role::of_delivery,
-    function_role: role::Role = role::of_function,
-    delivery_log_group: log_group::LogGroup = log_group::of_delivery,
-    function_log_group: log_group::LogGroup = log_group::of_function,
-    database: database::Database = database::want,
-    table: table::Table = table::want,
-    delivery_stream: delivery_stream::DeliveryStream = delivery_stream::want,
-    function: function::Function = function::want,
-    rest_api: rest_api::RestApi = rest_api::want,
-    stage: stage::Stage = stage::want,
-    alarms: [alarm::Alarm] = alarm::wants,
-    alarm_topic: alarm_topic::AlarmTopic = alarm_topic::want,
-    dashboard: dashboard::Dashboard = dashboard::want,
+/// Hands the list to a macro: an entry is a field, its kind, and what the spec asks of it. A kind in brackets has several
+/// resources. The order is that in which data flows; what watches over the pipeline comes last.
+macro_rules! list {
+    ($($then:tt)*) => {
+        $($then)*! {
+            bucket: bucket::Bucket = bucket::want,
+            stream: stream::Stream = stream::want,
+            delivery_role: role::Role = role::of_delivery,
+            function_role: role::Role = role::of_function,
+            delivery_log_group: log_group::LogGroup = log_group::of_delivery,
+            function_log_group: log_group::LogGroup = log_group::of_function,
+            database: database::Database = database::want,
+            table: table::Table = table::want,
+            delivery_stream: delivery_stream::DeliveryStream = delivery_stream::want,
+            function: function::Function = function::want,
+            rest_api: rest_api::RestApi = rest_api::want,
+            stage: stage::Stage = stage::want,
+            alarms: [alarm::Alarm] = alarm::wants,
+            alarm_topic: alarm_topic::AlarmTopic = alarm_topic::want,
+            dashboard: dashboard::Dashboard = dashboard::want,
+        }
+    };
+}
+
+/// Writes what a blueprint makes of the list, and how permissions and other tools walk it.
+macro_rules! rooms {
+    ($($field:ident: $resource:tt $(:: $name:ident)? = $want:path,)*) => {
+        /// Visits each kind, those with two resources twice.
+        fn visit_kinds(visit: &mut impl VisitKind) {
+            $(rooms!(@kind visit, $resource $(:: $name)?);)*
+        }
+
+        impl Desired {
+            pub fn new(blueprint: &Blueprint<'_>) -> Self {
+                Self { $($field: $want(blueprint),)* }
+            }
+
+            /// Visits each resource that the spec asks for.
+            fn visit_wanted(&self, visit: &mut impl VisitWanted) {
+                $(rooms!(@wanted visit, &self.$field, $resource);)*
+            }
+        }
+    };
+    (@kind $visit:ident, [$($resource:tt)*]) => { $visit.visit::<$($resource)*>() };
+    (@kind $visit:ident, $($resource:tt)*) => { $visit.visit::<$($resource)*>() };
+    (@wanted $visit:ident, $want:expr, [$($resource:tt)*]) => {
+        $want.iter().filter(|want| want.is_wanted()).for_each(|want| $visit.visit(want))
+    };
+    (@wanted $visit:ident, $want:expr, $resource:tt) => {
+        if $want.is_wanted() {
+            $visit.visit($want);
+        }
+    };
+}
+
+list!(crate::engine::resources);
+list!(rooms);
+
+/// Reads what a kind is to IAM.
+trait VisitKind {
+    fn visit<R: Permitted>(&mut self);
+}
+
+/// Reads what a desired resource is to other tools.
+trait VisitWanted {
+    fn visit<R: Exported>(&mut self, want: &Target<R>);
 }
 
 /// Every resource as the spec asks for it.

@@ -19,6 +19,7 @@ use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
 use crate::table::{Column, delivered_columns, number_fields};
 
+pub mod access;
 mod chunks;
 mod interruptible;
 pub(crate) mod shard;

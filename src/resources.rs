@@ -7,26 +7,52 @@ pub mod alarm;
 pub mod alarm_topic;
 mod blueprint;
 pub mod bucket;
+pub mod catalog;
 pub mod dashboard;
-pub mod database;
 pub mod delivery_stream;
 pub mod function;
 pub mod log_group;
 pub(crate) mod metric;
 pub mod policy;
-pub mod rest_api;
 pub mod role;
-pub mod stage;
 pub mod stream;
-pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod webhook;
 
 pub use blueprint::{Blueprint, Code, Platform, Transport};
 
+use hcl::Block;
+use serde_json::Value;
+
+use crate::access::{Grant, RestApis};
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::names::Tags;
+use crate::export::cloudformation::Templates;
+use crate::export::terraform::Chapter;
+use crate::export::{Page, Reference};
+use crate::names::{Names, Tags};
 use crate::resource::{Resource, Target};
+use crate::spec::Spec;
+
+/// What commands have to be allowed on resources of this kind.
+pub trait Permitted: Resource {
+    fn grants(spec: &Spec, names: &Names, apis: &RestApis) -> Vec<Grant>;
+
+    /// Statements under conditions, for `up`.
+    fn powers(_spec: &Spec, _names: &Names) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// What a resource is in other tools.
+pub trait Exported: Resource {
+    /// Where others find its ARN, if any refers to it.
+    fn reference(want: &Target<Self>) -> Option<Reference>;
+    /// The blocks of a Terraform module, and the part of it that they belong to.
+    fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>);
+    /// The resources of a CloudFormation template.
+    fn cloudformation(want: &Target<Self>, blueprint: &Blueprint<'_>, page: &Page<'_>) -> Templates;
+}
 
 /// Tags as they come from AWS, without those that AWS sets itself and nobody else may change.
 fn tags_from<K: Into<String>, V: Into<String>>(tags: impl IntoIterator<Item = (K, V)>) -> Tags {

@@ -8,8 +8,8 @@ use crate::engine::{Report, Run};
 use crate::kind::Action;
 use crate::pipeline::Desired;
 use crate::resource::{Adoption, Resource as _, Step, Target, decide, ensure};
-use crate::resources::rest_api::{self, RestApi, SecretChange};
-use crate::resources::stage::{self, Stage};
+use crate::resources::webhook::rest_api::{self, RestApi, SecretChange};
+use crate::resources::webhook::stage::{self, Stage};
 
 /// Changes the secret paths of the API `have`, deploys it, and points the stage to that; gives the API as it is then,
 /// if everything went well.

@@ -2,6 +2,7 @@
 //!
 //! Owns what is sent, how, and how a delivered object is read. Must not know how the pipeline is made.
 
+pub mod access;
 pub mod batch;
 pub mod delivered;
 pub mod known;

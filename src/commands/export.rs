@@ -3,17 +3,14 @@
 use super::Context;
 use super::session::Session;
 use crate::cli;
-use crate::export::Pipeline;
 use crate::failure::{Exit, Failure, FailureKind};
+use crate::pipeline::export;
 use crate::results;
 
 pub(super) async fn run(context: &Context, args: &cli::Export) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     session.topic_is_near()?;
-    let want = session.desired(None);
-    let pipeline = Pipeline::new(&session.spec, &session.names, &want);
-    let text = pipeline
-        .text(args.format)
+    let text = export::text(&session.desired(None), &session.blueprint(None), args.format)
         .map_err(|error| Failure::new(FailureKind::Io, error.to_string()))?;
     if session.aws.is_emulator() {
         let warning =

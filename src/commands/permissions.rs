@@ -3,10 +3,11 @@
 use super::Context;
 use super::session::Session;
 use super::smoke::ephemeral_settings;
-use crate::access::{Purpose, RestApis, policy as deployer_policy};
+use crate::access::{Purpose, RestApis};
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::names::Names;
+use crate::pipeline::access::policy;
 use crate::results;
 use crate::spec::Spec;
 
@@ -31,7 +32,7 @@ pub(super) async fn run(context: &Context, args: &cli::Permissions) -> Result<Ex
     } else {
         rest_apis(&session).await?
     };
-    let policy = deployer_policy(&purposes, &spec, &names, &apis);
+    let policy = policy(&purposes, &spec, &names, &apis);
     let characters = policy.to_string().chars().count();
     if characters > MANAGED_POLICY_CHARACTERS {
         context.ui.warn(&format!(

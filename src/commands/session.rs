@@ -151,11 +151,15 @@ impl Session {
 
     /// What the spec asks for, with this code.
     pub(super) fn desired(&self, code: Option<Code>) -> Desired {
+        Desired::new(&self.blueprint(code))
+    }
+
+    pub(super) fn blueprint(&self, code: Option<Code>) -> Blueprint<'_> {
         let platform = Platform {
             architecture: self.architecture(),
             transport: self.transport(),
         };
-        Desired::new(&Blueprint::new(&self.spec, &self.names, platform, code))
+        Blueprint::new(&self.spec, &self.names, platform, code)
     }
 
     /// Insists that the user's topic is where alarms can reach it, before anything is made; an emulator has no other regions.

@@ -3,7 +3,7 @@
 use super::Context;
 use super::session::Session;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::resources::stage::webhook;
+use crate::resources::webhook::stage::webhook;
 use crate::results;
 
 pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {

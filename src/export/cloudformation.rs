@@ -1,44 +1,28 @@
 //! A pipeline as a template of AWS CloudFormation, in JSON, which has no comments: what is to be said is in its metadata.
-//!
-//! One function a resource, which writes down the state that `desired` has.
 
 use serde_json::{Map, Value, json};
 
-use super::{ExportError, Piece, Pipeline, Referent};
-use crate::artifact::file_name;
+use super::{ExportError, Page, Piece};
 use crate::foreign;
-use crate::names::Tags;
 use crate::names::webhook_url;
-use crate::resources::rest_api::Path;
-
-mod delivery;
-mod monitoring;
-mod storage;
-mod webhook;
 
 /// The resources of a template, by the name that it has for them.
-type Resources = Vec<(String, Value)>;
+pub type Templates = Vec<(String, Value)>;
 
-/// The whole text.
-pub(super) fn text(pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
-    let mut resources = storage::bucket(pipeline);
-    resources.extend(delivery::delivery(pipeline));
-    resources.extend(webhook::function(pipeline));
-    resources.extend(webhook::api(pipeline));
-    resources.extend(webhook::stage(pipeline));
-    resources.extend(monitoring::monitoring(pipeline));
+/// The whole text, with these resources.
+pub fn text(page: &Page<'_>, resources: Templates) -> Result<String, ExportError> {
     let template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!(
             "The pipeline {}, as split-pipeline makes it in {} of the account {}.",
-            pipeline.spec.name,
-            pipeline.names.region(),
-            pipeline.names.account()
+            page.spec.name,
+            page.names.region(),
+            page.names.account()
         ),
-        "Metadata": { "HowToUse": how_to_use(pipeline) },
-        "Parameters": parameters(pipeline),
+        "Metadata": { "HowToUse": how_to_use(page) },
+        "Parameters": parameters(page),
         "Resources": resources.into_iter().collect::<Map<_, _>>(),
-        "Outputs": outputs(pipeline),
+        "Outputs": outputs(page),
     });
     let text = serde_json::to_string_pretty(&template)?;
     if text.contains("{{resolve:") {
@@ -48,16 +32,16 @@ pub(super) fn text(pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
 }
 
 /// What whoever opens the file has to know, line by line.
-fn how_to_use(pipeline: &Pipeline<'_>) -> Vec<String> {
-    let zip = file_name(&pipeline.want.function.state.architecture);
-    let name = &pipeline.spec.name;
-    let secret = if pipeline.has_secret_path() {
+fn how_to_use(page: &Page<'_>) -> Vec<String> {
+    let zip = &page.zip;
+    let name = &page.spec.name;
+    let secret = if page.path.is_none() {
         " SecretPath=$SECRET"
     } else {
         ""
     };
     let mut lines = vec!["split-pipeline build".to_owned()];
-    if pipeline.has_secret_path() {
+    if page.path.is_none() {
         let secret = "SECRET=$(openssl rand -hex 16)   # keep it: it is the end of the webhook's URL";
         lines.push(secret.to_owned());
     }
@@ -73,18 +57,18 @@ fn how_to_use(pipeline: &Pipeline<'_>) -> Vec<String> {
          leave it alone."
             .to_owned(),
     ]);
-    lines.extend(about_data(pipeline));
-    if pipeline.has_secret_path() {
+    lines.extend(about_data(page));
+    if page.path.is_none() {
         let path = "Another SecretPath is served once there is a new deployment: give the resource WebhookDeployment... \
                     another name in the template, everywhere.";
         lines.push(path.to_owned());
     }
-    if pipeline.want.stage.state.access_log.is_some() {
+    if page.spec.webhook.access_log {
         let log = "The access log needs a role that API Gateway has once for the account and region, and that is not in here: \
                    see AWS::ApiGateway::Account.";
         lines.push(log.to_owned());
     }
-    if pipeline.spec.protect {
+    if page.spec.protect {
         lines.push(format!(
             "The spec protects this pipeline: aws cloudformation update-termination-protection --stack-name {name} \
              --enable-termination-protection"
@@ -94,8 +78,8 @@ fn how_to_use(pipeline: &Pipeline<'_>) -> Vec<String> {
 }
 
 /// What becomes of impressions when a pipeline moves, or its stack is deleted.
-fn about_data(pipeline: &Pipeline<'_>) -> [String; 2] {
-    let (kept, import) = if pipeline.makes_bucket() {
+fn about_data(page: &Page<'_>) -> [String; 2] {
+    let (kept, import) = if !page.spec.delivery.existing_bucket {
         (
             "the bucket with every impression in it",
             "create the stack with a change set of the type IMPORT that has the resource Bucket alone, with nothing but its \
@@ -106,7 +90,7 @@ fn about_data(pipeline: &Pipeline<'_>) -> [String; 2] {
     } else {
         ("your bucket", "create the stack")
     };
-    let bucket = if pipeline.makes_bucket() {
+    let bucket = if !page.spec.delivery.existing_bucket {
         "The bucket and the stream"
     } else {
         "The stream"
@@ -123,7 +107,7 @@ fn about_data(pipeline: &Pipeline<'_>) -> [String; 2] {
     ]
 }
 
-fn parameters(pipeline: &Pipeline<'_>) -> Value {
+fn parameters(page: &Page<'_>) -> Value {
     let mut parameters = json!({
         "HandlerBucket": {
             "Type": "String",
@@ -134,7 +118,7 @@ fn parameters(pipeline: &Pipeline<'_>) -> Value {
             "Description": "The key of the deployment zip that `split-pipeline build` writes.",
         },
     });
-    if pipeline.has_secret_path() {
+    if page.path.is_none() {
         parameters["SecretPath"] = json!({
             "Type": "String",
             "NoEcho": true,
@@ -146,13 +130,10 @@ fn parameters(pipeline: &Pipeline<'_>) -> Value {
     parameters
 }
 
-fn outputs(pipeline: &Pipeline<'_>) -> Value {
-    let path = match &pipeline.want.rest_api.extra.path {
-        // Whoever may look at the stack may read its outputs, so the secret is in none of them.
-        Path::Secret => "",
-        Path::Fixed(path) => path,
-    };
-    let (names, stage) = (pipeline.names, pipeline.want.stage.state.name.as_str());
+fn outputs(page: &Page<'_>) -> Value {
+    // Whoever may look at the stack may read its outputs, so the secret is in none of them.
+    let path = page.path.unwrap_or_default();
+    let (names, stage) = (page.names, page.spec.webhook.stage.as_str());
     let url = webhook_url(
         None,
         names.region(),
@@ -161,7 +142,7 @@ fn outputs(pipeline: &Pipeline<'_>) -> Value {
         stage,
         path,
     );
-    let description = if pipeline.has_secret_path() {
+    let description = if page.path.is_none() {
         "The URL to paste into Split, once the SecretPath is put behind it."
     } else {
         "The URL to paste into Split."
@@ -172,18 +153,18 @@ fn outputs(pipeline: &Pipeline<'_>) -> Value {
 }
 
 /// A resource of a template.
-fn resource(kind: &str, properties: &Value) -> Value {
+pub(crate) fn resource(kind: &str, properties: &Value) -> Value {
     json!({ "Type": kind, "Properties": without_nulls(properties) })
 }
 
 /// A resource that needs others which its properties do not name.
-fn after(others: &[&str], mut resource: Value) -> Value {
+pub(crate) fn after(others: &[&str], mut resource: Value) -> Value {
     resource["DependsOn"] = json!(others);
     resource
 }
 
 /// A resource that holds data: it stays when the stack goes.
-fn retained(mut resource: Value) -> Value {
+pub(crate) fn retained(mut resource: Value) -> Value {
     resource["DeletionPolicy"] = json!("Retain");
     resource["UpdateReplacePolicy"] = json!("Retain");
     resource
@@ -202,20 +183,20 @@ fn without_nulls(value: &Value) -> Value {
     }
 }
 
-impl Pipeline<'_> {
+impl Page<'_> {
     /// The tags of everything, as CloudFormation has them.
-    fn template_tags(&self) -> Value {
-        let tags: Tags = self.tags("cloudformation");
+    pub(crate) fn template_tags(&self) -> Value {
+        let tags = self.tags_of("cloudformation");
         tags.iter()
             .map(|(key, value)| json!({ "Key": key, "Value": value }))
             .collect()
     }
 
     /// A text, with references in place of the pipeline's own ARNs.
-    fn template_text(&self, text: &str) -> Value {
+    pub(crate) fn template_text(&self, text: &str) -> Value {
         let pieces = self.pieces(text);
         let found = |piece: &Piece<'_>| match piece {
-            Piece::Arn(referent, _) => attribute(self, *referent),
+            Piece::Arn(arn) => arn.cloudformation,
             Piece::Text(_) => None,
         };
         match pieces.as_slice() {
@@ -224,7 +205,8 @@ impl Pipeline<'_> {
                 let parts = pieces.iter().map(|piece| match (piece, found(piece)) {
                     (_, Some(attribute)) => format!("${{{attribute}}}"),
                     // `${!` is how a template writes `${`.
-                    (Piece::Text(text) | Piece::Arn(_, text), None) => text.replace("${", "${!"),
+                    (Piece::Text(text), None) => text.replace("${", "${!"),
+                    (Piece::Arn(reference), None) => reference.arn.replace("${", "${!"),
                 });
                 json!({ "Fn::Sub": parts.collect::<String>() })
             }
@@ -233,7 +215,7 @@ impl Pipeline<'_> {
     }
 
     /// A value, with references in place of the pipeline's own ARNs.
-    fn template_value(&self, value: &Value) -> Value {
+    pub(crate) fn template_value(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => self.template_text(text),
             Value::Array(list) => list.iter().map(|value| self.template_value(value)).collect(),
@@ -252,24 +234,5 @@ fn arn(attribute: &str) -> Value {
     match attribute.split_once('.') {
         Some((resource, attribute)) => json!({ "Fn::GetAtt": [resource, attribute] }),
         None => json!({ "Ref": attribute }),
-    }
-}
-
-/// What a template has for the ARN of a resource, if anything.
-fn attribute(pipeline: &Pipeline<'_>, referent: Referent) -> Option<&'static str> {
-    match referent {
-        Referent::Bucket => pipeline.makes_bucket().then_some("Bucket.Arn"),
-        Referent::Stream => Some("Stream.Arn"),
-        Referent::DeliveryRole => Some("DeliveryRole.Arn"),
-        Referent::FunctionRole => Some("HandlerRole.Arn"),
-        Referent::Function => Some("Handler.Arn"),
-        Referent::AlarmTopic => Some("AlarmTopic"),
-        // CloudFormation's ARN of a log group ends with `:*`, a policy within an API cannot refer to that API, and Glue's resources
-        // have no ARN there.
-        Referent::FunctionLogGroup
-        | Referent::DeliveryLogGroup
-        | Referent::RestApi
-        | Referent::Database
-        | Referent::Table => None,
     }
 }

@@ -1,51 +1,78 @@
 //! A pipeline in Terraform's language: a whole root module, in one file.
-//!
-//! One function a resource, which writes down the state that `desired` has.
 
 use hcl::{Block, Expression};
 
-use self::writing::{Section, block, reference, template};
-use super::{ExportError, Pipeline, Referent};
-use crate::artifact::file_name;
+use self::writing::Section;
+use super::{ExportError, Page};
 use crate::foreign;
-use crate::resources::rest_api::Path;
+use crate::spec::Spec;
 
-mod access;
-mod catalog;
-mod delivery;
-mod monitoring;
-mod storage;
-mod webhook;
 mod writing;
 
-/// The whole text.
-pub(super) fn text(pipeline: &Pipeline<'_>) -> Result<String, ExportError> {
-    let sections = [
-        settings(pipeline),
-        storage::bucket(pipeline),
-        delivery::stream(pipeline),
-    ];
-    let others = [
-        delivery::delivery(pipeline),
-        webhook::function(pipeline),
-        webhook::api(pipeline),
-        webhook::stage(pipeline),
-    ];
-    let catalog = catalog::catalog(pipeline);
-    let monitoring = monitoring::monitoring(pipeline);
-    let sections = sections.into_iter().chain(catalog).chain(others);
-    let mut text = head(pipeline);
-    for section in sections.chain(monitoring).chain([output(pipeline)]) {
+pub(crate) use writing::{block, call, local, reference, references, resource, template};
+
+/// A part of the module, by which its text is ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chapter {
+    Bucket,
+    UsersBucket,
+    Stream,
+    Catalog,
+    Delivery,
+    Function,
+    RestApi,
+    Stage,
+    Monitoring,
+}
+
+impl Chapter {
+    fn about(self) -> &'static str {
+        match self {
+            Self::Bucket => "The bucket that impressions end in.",
+            Self::UsersBucket => "The bucket that impressions end in. It is yours, and only written to.",
+            Self::Stream => "The stream that carries impressions from the function to the delivery stream.",
+            Self::Catalog => {
+                "The table of what is delivered: what the delivery stream converts by, and what queries are about."
+            }
+            Self::Delivery => "The delivery into the bucket, its role, and where it logs its errors.",
+            Self::Function => "The function that takes Split's batches, its role, and where it logs.",
+            Self::RestApi => "The REST API: one path, one method, everything else is refused.",
+            Self::Stage => {
+                "The stage opens the webhook. It waits for the delivery stream: what the stream takes before that is active, it \
+                 never\n# delivers."
+            }
+            Self::Monitoring => "What watches over the pipeline.",
+        }
+    }
+}
+
+/// The whole text, with the blocks of all resources.
+pub fn text(page: &Page<'_>, resources: Vec<(Chapter, Vec<Block>)>) -> Result<String, ExportError> {
+    let mut text = head(page);
+    let mut write = |section: Section| -> Result<(), ExportError> {
         text.push('\n');
         text += &section.text()?;
+        Ok(())
+    };
+    write(settings(page))?;
+    let mut chapters: Vec<_> = resources.iter().map(|(chapter, _)| *chapter).collect();
+    chapters.sort_unstable();
+    chapters.dedup();
+    for chapter in chapters {
+        let blocks = resources.iter().filter(|(of, _)| *of == chapter);
+        let blocks: Vec<_> = blocks.flat_map(|(_, blocks)| blocks.clone()).collect();
+        if !blocks.is_empty() {
+            write(Section::new(chapter.about(), blocks))?;
+        }
     }
+    write(output(page))?;
     Ok(foreign::hcl(&text))
 }
 
 /// What whoever opens the file has to know.
-fn head(pipeline: &Pipeline<'_>) -> String {
-    let zip = file_name(&pipeline.want.function.state.architecture);
-    let (secret, kept) = if pipeline.has_secret_path() {
+fn head(page: &Page<'_>) -> String {
+    let zip = &page.zip;
+    let (secret, kept) = if page.path.is_none() {
         (
             "#   export TF_VAR_secret_path=$(openssl rand -hex 16)   # keep it: with another one, the URL is another one\n",
             " Terraform's state holds the secret path.",
@@ -60,12 +87,12 @@ fn head(pipeline: &Pipeline<'_>) -> String {
          #   terraform output -raw webhook_url                   # paste it into Split\n#\n\
          # Everything is tagged managed-by=terraform, so `split-pipeline up` and `down` take it for somebody else's and leave\n\
          # it alone.{kept}\n",
-        name = pipeline.spec.name,
-        region = pipeline.names.region(),
-        account = pipeline.names.account(),
+        name = page.spec.name,
+        region = page.names.region(),
+        account = page.names.account(),
     );
-    head += &moving(pipeline);
-    if pipeline.want.stage.state.access_log.is_some() {
+    head += &moving(page);
+    if page.spec.webhook.access_log {
         head += "#\n# The access log needs a role that API Gateway has once for the account and region, and that is not in here: see\n\
                  # aws_api_gateway_account.\n";
     }
@@ -73,14 +100,14 @@ fn head(pipeline: &Pipeline<'_>) -> String {
 }
 
 /// How a pipeline that is there gets into Terraform's hands.
-fn moving(pipeline: &Pipeline<'_>) -> String {
-    let data = if pipeline.makes_bucket() {
+fn moving(page: &Page<'_>) -> String {
+    let data = if !page.spec.delivery.existing_bucket {
         format!(
             " the bucket, with every impression in it. Then let\n\
              # Terraform take the bucket over, and apply:\n#\n\
              #   import {{\n#     to = aws_s3_bucket.impressions\n#     id = \"{}\"\n#   }}\n#\n\
              # `terraform destroy` deletes the bucket only if it is empty.",
-            pipeline.want.bucket.name
+            page.names.bucket(page.spec)
         )
     } else {
         " your bucket. Then apply.".to_owned()
@@ -92,15 +119,15 @@ fn moving(pipeline: &Pipeline<'_>) -> String {
     )
 }
 
-fn settings(pipeline: &Pipeline<'_>) -> Section {
+fn settings(page: &Page<'_>) -> Section {
     let aws = [("source", "hashicorp/aws"), ("version", ">= 5.100.0")];
     let providers = block("required_providers", [("aws", Expression::from_iter(aws))]);
     let terraform = Block::builder("terraform")
         .add_attribute(("required_version", ">= 1.5.0"))
         .add_block(providers);
     let provider = Block::builder("provider").add_label("aws");
-    let provider = provider.add_attribute(("region", pipeline.names.region()));
-    let zip = file_name(&pipeline.want.function.state.architecture);
+    let provider = provider.add_attribute(("region", page.names.region()));
+    let zip = &page.zip;
     let mut blocks = vec![
         terraform.build(),
         provider.build(),
@@ -108,11 +135,11 @@ fn settings(pipeline: &Pipeline<'_>) -> Section {
             "handler_zip",
             "The deployment zip of the handler, which `split-pipeline build` writes.",
         )
-        .add_attribute(("default", zip))
+        .add_attribute(("default", zip.as_str()))
         .build(),
     ];
-    blocks.extend(pipeline.has_secret_path().then(secret_path));
-    let tags = pipeline.tags("terraform");
+    blocks.extend(page.path.is_none().then(secret_path));
+    let tags = page.tags_of("terraform");
     blocks.push(block("locals", [("tags", Expression::from_iter(tags))]));
     Section::new("Settings.", blocks)
 }
@@ -147,40 +174,22 @@ fn secret_path() -> Block {
     .build()
 }
 
-fn output(pipeline: &Pipeline<'_>) -> Section {
+fn output(page: &Page<'_>) -> Section {
     let stage = "${aws_api_gateway_stage.webhook.invoke_url}";
-    let url = match &pipeline.want.rest_api.extra.path {
-        Path::Secret => format!("{stage}/${{var.secret_path}}"),
-        Path::Fixed(path) => format!("{stage}/{path}"),
+    let url = match page.path {
+        None => format!("{stage}/${{var.secret_path}}"),
+        Some(path) => format!("{stage}/{path}"),
     };
     let output = Block::builder("output")
         .add_label("webhook_url")
         .add_attribute(("description", "The URL to paste into Split."))
         .add_attribute(("value", template(url)))
-        .add_attributes(pipeline.has_secret_path().then_some(("sensitive", true)));
+        .add_attributes(page.path.is_none().then_some(("sensitive", true)));
     Section::new("The result.", [output.build()])
 }
 
 /// What keeps data from being deleted, where the spec protects the pipeline.
-fn kept(pipeline: &Pipeline<'_>) -> Option<Block> {
-    let protect = pipeline.spec.protect;
-    protect.then(|| block("lifecycle", [("prevent_destroy", true.into())]))
-}
-
-/// Where the ARN of a resource is found.
-fn address(pipeline: &Pipeline<'_>, referent: Referent) -> &'static str {
-    match referent {
-        Referent::Bucket if pipeline.makes_bucket() => "aws_s3_bucket.impressions.arn",
-        Referent::Bucket => "data.aws_s3_bucket.impressions.arn",
-        Referent::Stream => "aws_kinesis_stream.impressions.arn",
-        Referent::DeliveryRole => "aws_iam_role.delivery.arn",
-        Referent::FunctionRole => "aws_iam_role.handler.arn",
-        Referent::FunctionLogGroup => "aws_cloudwatch_log_group.handler.arn",
-        Referent::DeliveryLogGroup => "aws_cloudwatch_log_group.delivery.arn",
-        Referent::Function => "aws_lambda_function.handler.arn",
-        Referent::Database => "aws_glue_catalog_database.impressions.arn",
-        Referent::Table => "aws_glue_catalog_table.impressions.arn",
-        Referent::RestApi => "aws_api_gateway_rest_api.webhook.execution_arn",
-        Referent::AlarmTopic => "aws_sns_topic.alarms.arn",
-    }
+pub(crate) fn kept(spec: &Spec) -> Option<Block> {
+    spec.protect
+        .then(|| block("lifecycle", [("prevent_destroy", true.into())]))
 }

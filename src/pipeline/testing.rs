@@ -9,8 +9,8 @@ use crate::engine::{Map, Resources, Seen, Slot};
 use crate::replay::Place;
 use crate::resource::{Observed, Resource, Target};
 use crate::resources::delivery_stream::testing::Firehose;
-use crate::resources::stage::webhook;
 use crate::resources::testing::{Gateway, wanted};
+use crate::resources::webhook::stage::webhook;
 
 pub(crate) use crate::resources::testing::{names, spec};
 

@@ -12,6 +12,8 @@ use crate::names::{Names, Tags};
 use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
 use crate::spec::{Spec, TopicArn};
 
+mod export;
+mod grants;
 mod watch;
 
 pub(crate) use watch::{LATE_SECONDS, what_to_do};

@@ -16,6 +16,9 @@ use crate::names::{Names, Tags};
 use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
 use crate::spec::Email;
 
+mod export;
+mod grants;
+
 pub const KIND: Kind = Kind::new("alarm_topic");
 
 #[derive(Clone, Copy, Debug)]

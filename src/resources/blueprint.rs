@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::rest_api;
+use super::webhook::rest_api;
 use crate::kind::Kind;
 use crate::names::{Names, Tags};
 use crate::resource::{Existence, Latest, Resource, Target};

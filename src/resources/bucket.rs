@@ -15,8 +15,11 @@ use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Targe
 use crate::spec::BucketEncryption;
 
 mod additions;
+mod export;
+mod grants;
 mod purge;
 mod settings;
+mod terraform;
 
 pub use settings::{ABORT, EXPIRE, Encryption, Lifecycle, PublicAccess};
 

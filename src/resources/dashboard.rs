@@ -15,6 +15,9 @@ use crate::names::{Names, Tags};
 use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
 use crate::spec::Spec;
 
+mod export;
+mod grants;
+
 pub const KIND: Kind = Kind::new("dashboard");
 
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,8 @@ use crate::spec::{Compression, Format};
 
 mod conversion;
 mod destination;
+mod export;
+mod grants;
 
 pub use conversion::{Conversion, OPENX_JSON, PARQUET};
 pub use destination::TIME_ZONE;

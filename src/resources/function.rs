@@ -24,6 +24,8 @@ use crate::table::number_fields;
 mod access;
 mod change;
 mod defaults;
+mod export;
+mod grants;
 
 pub use access::Url;
 pub use defaults::Defaults;

@@ -11,6 +11,9 @@ use crate::kind::Kind;
 use crate::names::Tags;
 use crate::resource::{Changes, Observed, Phase, Resource, Step, Target};
 
+mod export;
+mod grants;
+
 pub const OF_DELIVERY: Kind = Kind::new("delivery_log_group");
 pub const OF_FUNCTION: Kind = Kind::new("function_log_group");
 

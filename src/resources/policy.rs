@@ -2,12 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::access::allow;
 use crate::names::Names;
 use crate::spec::{BucketEncryption, Encryption, Spec};
-
-pub(crate) fn allow(sid: &str, actions: &[&str], resource: &str) -> Value {
-    json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
-}
 
 pub(crate) fn document(statements: &[Value]) -> Value {
     canonical(json!({ "Version": "2012-10-17", "Statement": statements }))

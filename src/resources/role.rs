@@ -10,6 +10,8 @@ use crate::kind::Kind;
 use crate::names::Tags;
 use crate::resource::{Changes, Observed, Phase, Replacement, Resource, Step, Target};
 
+mod export;
+mod grants;
 mod powers;
 
 pub(crate) use powers::{of_delivery, of_function};

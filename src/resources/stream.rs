@@ -17,6 +17,8 @@ use crate::spec;
 
 mod access;
 mod change;
+mod export;
+mod grants;
 
 pub const KIND: Kind = Kind::new("stream");
 

@@ -29,7 +29,8 @@ use aws_sdk_lambda::operation::get_policy::GetPolicyOutput;
 use aws_smithy_mocks::{Rule, mock};
 use serde_json::{Value, json};
 
-use super::{Blueprint, Platform, Transport, rest_api, stage};
+use super::webhook::{rest_api, stage};
+use super::{Blueprint, Platform, Transport};
 use crate::aws::testing::every_service;
 use crate::names::Names;
 use crate::resource::{Adoption, Step, Target, decide, ensure};

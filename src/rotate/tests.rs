@@ -10,9 +10,9 @@ use super::*;
 use crate::aws::testing::every_service;
 use crate::kind::Kind;
 use crate::pipeline::testing::desired;
-use crate::resources::stage::webhook;
 use crate::resources::testing::Gateway;
-use crate::resources::{rest_api, stage};
+use crate::resources::webhook::stage::webhook;
+use crate::resources::webhook::{rest_api, stage};
 
 /// Clients of the API, some of whose calls are answered otherwise.
 fn aws(gateway: &Gateway, first: &[Rule]) -> Aws {

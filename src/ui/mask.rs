@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::resources::rest_api::is_secret;
+use crate::resources::webhook::rest_api::is_secret;
 
 /// What is shown in place of a secret.
 const MASK: &str = "(secret)";

@@ -10,9 +10,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use split_pipeline::artifact::{self, Profile};
-use split_pipeline::export::{Format, Pipeline};
+use split_pipeline::export::Format;
 use split_pipeline::names::Names;
-use split_pipeline::pipeline::Desired;
+use split_pipeline::pipeline::{Desired, export as exported};
 use split_pipeline::resources::{Blueprint, Platform, Transport};
 use split_pipeline::spec::{Architecture, Spec};
 
@@ -264,8 +264,8 @@ fn exported(text: &str, format: Format) -> String {
         architecture: spec.handler.architecture,
         transport: Transport::Tls,
     };
-    let want = Desired::new(&Blueprint::new(&spec, &names, platform, None));
-    Pipeline::new(&spec, &names, &want).text(format).unwrap()
+    let blueprint = Blueprint::new(&spec, &names, platform, None);
+    exported::text(&Desired::new(&blueprint), &blueprint, format).unwrap()
 }
 
 /// An answer about who calls that would be a provisioner in a text for Terraform, and a line of its own anywhere.

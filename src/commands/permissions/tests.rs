@@ -33,7 +33,7 @@ fn names(name: &str) -> Names {
 }
 
 fn resources(spec: &Spec, names: &Names) -> BTreeSet<String> {
-    let policy = deployer_policy(&ALL, spec, names, &RestApis::OfRegion);
+    let policy = policy(&ALL, spec, names, &RestApis::OfRegion);
     let statements = policy["Statement"].as_array().unwrap().iter();
     let resources = statements.flat_map(|statement| match &statement["Resource"] {
         Value::Array(several) => several.clone(),
@@ -151,7 +151,7 @@ fn a_pipeline_whose_name_starts_with_anothers_is_not_matched() {
 fn a_policy_that_knows_the_api_reaches_no_other() {
     let (spec, names) = (spec("flags").unwrap(), names("flags"));
     let apis = RestApis::WithIds(vec!["abcde12345".to_owned()]);
-    let policy = deployer_policy(&[Purpose::Up, Purpose::Down], &spec, &names, &apis);
+    let policy = policy(&[Purpose::Up, Purpose::Down], &spec, &names, &apis);
     let patterns = |verb: &str| -> Vec<String> {
         let statements = policy["Statement"].as_array().unwrap().iter();
         let action = Value::from(format!("apigateway:{verb}"));

@@ -8,8 +8,7 @@ use hcl::structure::{Attribute, BlockBuilder, Structure};
 use hcl::{Block, Body, Expression};
 use serde_json::Value;
 
-use super::super::{ExportError, Piece, Pipeline};
-use super::address;
+use super::super::{ExportError, Page, Piece};
 
 /// A part of the text, with a line above that says what it is.
 pub(super) struct Section {
@@ -37,48 +36,48 @@ impl Section {
 }
 
 /// A resource, to be filled in.
-pub(super) fn resource(kind: &str, name: &str) -> BlockBuilder {
+pub(crate) fn resource(kind: &str, name: &str) -> BlockBuilder {
     Block::builder("resource").add_label(kind).add_label(name)
 }
 
 /// A block without labels.
-pub(super) fn block<const N: usize>(name: &str, attributes: [(&str, Expression); N]) -> Block {
+pub(crate) fn block<const N: usize>(name: &str, attributes: [(&str, Expression); N]) -> Block {
     Block::builder(name).add_attributes(attributes).build()
 }
 
 /// A value with a name, for what would not be readable in its place.
-pub(super) fn local(name: &str, value: Expression) -> Block {
+pub(crate) fn local(name: &str, value: Expression) -> Block {
     block("locals", [(name, value)])
 }
 
 /// The address of something, such as `var.secret_path`.
-pub(super) fn reference(address: impl Into<String>) -> Expression {
+pub(crate) fn reference(address: impl Into<String>) -> Expression {
     Variable::unchecked(address.into()).into()
 }
 
 /// A list of addresses.
-pub(super) fn references<const N: usize>(addresses: [&str; N]) -> Expression {
+pub(crate) fn references<const N: usize>(addresses: [&str; N]) -> Expression {
     addresses.into_iter().map(reference).collect()
 }
 
 /// The call of a function with one argument.
-pub(super) fn call(function: &str, argument: Expression) -> Expression {
+pub(crate) fn call(function: &str, argument: Expression) -> Expression {
     FuncCall::builder(function).arg(argument).build().into()
 }
 
 /// A text that already has references in it; the rest of it must need no escaping.
-pub(super) fn template(text: impl Into<String>) -> Expression {
+pub(crate) fn template(text: impl Into<String>) -> Expression {
     TemplateExpr::QuotedString(text.into()).into()
 }
 
-impl Pipeline<'_> {
+impl Page<'_> {
     /// A text, with references in place of the pipeline's own ARNs.
-    pub(super) fn hcl_text(&self, text: &str) -> Expression {
+    pub(crate) fn hcl_text(&self, text: &str) -> Expression {
         match self.pieces(text).as_slice() {
-            [Piece::Arn(referent, _)] => reference(address(self, *referent)),
-            pieces if pieces.iter().any(|piece| matches!(piece, Piece::Arn(..))) => {
+            [Piece::Arn(arn)] => reference(arn.terraform),
+            pieces if pieces.iter().any(|piece| matches!(piece, Piece::Arn(_))) => {
                 let part = |piece: &Piece<'_>| match piece {
-                    Piece::Arn(referent, _) => format!("${{{}}}", address(self, *referent)),
+                    Piece::Arn(arn) => format!("${{{}}}", arn.terraform),
                     Piece::Text(text) => literal(text),
                 };
                 template(pieces.iter().map(part).collect::<Vec<_>>().concat())
@@ -88,7 +87,7 @@ impl Pipeline<'_> {
     }
 
     /// A value, with references in place of the pipeline's own ARNs.
-    pub(super) fn hcl_value(&self, value: &Value) -> Expression {
+    pub(crate) fn hcl_value(&self, value: &Value) -> Expression {
         match value {
             Value::String(text) => self.hcl_text(text),
             Value::Array(list) => list.iter().map(|value| self.hcl_value(value)).collect(),

@@ -30,9 +30,8 @@ use crate::progress::Event;
 use crate::resource::{Adoption, Resource as _, Target};
 use crate::resources::alarm::Alarm;
 use crate::resources::alarm_topic::AlarmTopic;
-use crate::resources::{
-    alarm, alarm_topic, bucket, delivery_stream, function, log_group, role, stage, stream,
-};
+use crate::resources::webhook::stage;
+use crate::resources::{alarm, alarm_topic, bucket, delivery_stream, function, log_group, role, stream};
 use crate::undelivered::Closing;
 use crate::undelivered::gaps::{Gap, Gaps};
 

@@ -25,7 +25,8 @@ use crate::pipeline::testing::{as_wanted, desired, nothing as nothing_there, pla
 use crate::pipeline::{Desired, Snapshot};
 use crate::resource::Observed;
 use crate::resource::Phase;
-use crate::resources::{database, stream, table};
+use crate::resources::catalog::{database, table};
+use crate::resources::stream;
 use crate::undelivered::drain::Unproven;
 use crate::undelivered::gaps::Gaps;
 use crate::undelivered::{Drained, Draining};

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use split_pipeline_handler::spill::{rejected_prefix, spill_prefix};
 
 use super::{OF_DELIVERY, OF_FUNCTION, Role, State};
+use crate::access::{allow, allow_on};
 use crate::names::Names;
 use crate::resource::Target;
 use crate::resources::Blueprint;
-use crate::resources::policy::{allow, document, use_own_keys};
+use crate::resources::policy::{document, use_own_keys};
 use crate::spec::{PolicyArn, Spec};
 
 pub(crate) fn of_delivery(blueprint: &Blueprint<'_>) -> Target<Role> {
@@ -72,13 +73,11 @@ fn delivery_role(spec: &Spec, names: &Names) -> State {
 
 /// What a conversion takes. Firehose may go on with one for minutes after it was told not to, so this is not taken away with it.
 fn read_table(names: &Names) -> Value {
-    let mut statement = allow(
+    allow_on(
         "ReadTable",
         &["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
-        "",
-    );
-    statement["Resource"] = json!([names.catalog_arn(), names.database_arn(), names.table_arn()]);
-    statement
+        &[names.catalog_arn(), names.database_arn(), names.table_arn()],
+    )
 }
 
 /// The role of the function: put records, spill what the stream refuses, log.

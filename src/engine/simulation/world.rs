@@ -1,0 +1,363 @@
+//! A model of AWS with a seed: resources that take time, are seen late, and calls that fail before or after they took effect.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::SdkBody;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::kind::Kind;
+use crate::names::Tags;
+
+/// What a resource of the model is.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// Unlike any other, also of the same name: what is bound to a resource knows it by this.
+    pub(super) id: u64,
+    /// The id of the resource within which this one is.
+    pub(super) inside: Option<u64>,
+    /// The id of the resource that this one is bound to, as it was when this one was created.
+    pub(super) bound: Option<u64>,
+    pub(super) size: u32,
+    pub(super) tags: Tags,
+    /// Not the pipeline's.
+    pub(super) is_foreign: bool,
+    visible: Instant,
+    ready: Instant,
+    deleted: Option<Instant>,
+}
+
+/// A look at an item.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) item: Item,
+    pub(super) is_pending: bool,
+    pub(super) is_deleting: bool,
+    /// Others of the same kind with these tags, where names are not unique.
+    pub(super) duplicates: Vec<u64>,
+}
+
+type Key = (Kind, String);
+
+/// Why a call fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refusal {
+    Exists,
+    NotFound,
+    NotYet,
+    Denied,
+    Throttled,
+    Failed,
+    Lost,
+}
+
+impl Refusal {
+    fn error(self) -> SdkError<ErrorMetadata, HttpResponse> {
+        let (code, message) = match self {
+            Self::Exists => ("EntityAlreadyExists", "it exists"),
+            Self::NotFound => ("ResourceNotFoundException", "it does not exist"),
+            Self::NotYet => ("ResourceInUseException", "it is being changed"),
+            Self::Denied => ("AccessDeniedException", "no"),
+            Self::Throttled => ("ThrottlingException", "slower"),
+            Self::Failed => ("InternalFailure", "sorry"),
+            Self::Lost => return SdkError::timeout_error("the answer was lost"),
+        };
+        let metadata = ErrorMetadata::builder().code(code).message(message).build();
+        let response = HttpResponse::new(400_u16.try_into().unwrap(), SdkBody::empty());
+        SdkError::service_error(metadata, response)
+    }
+}
+
+/// What disturbs runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disturbance {
+    /// Of a hundred calls, how many fail.
+    pub(super) faults: u32,
+    /// Of a hundred calls, during how many another hand does something.
+    pub(super) hands: u32,
+    /// At which call the user interrupts.
+    pub(super) interrupt: Option<(usize, CancellationToken)>,
+    /// A call that is denied all the time.
+    pub(super) denied: Option<&'static str>,
+}
+
+pub(super) struct World {
+    pub(super) items: RefCell<BTreeMap<(&'static str, String), Vec<Item>>>,
+    pub(super) rng: RefCell<fastrand::Rng>,
+    pub(super) disturbance: RefCell<Disturbance>,
+    pub(super) calls: Cell<usize>,
+    pub(super) changes: Cell<usize>,
+    pub(super) faults: Cell<usize>,
+    pub(super) hands: Cell<usize>,
+    pub(super) log: RefCell<Vec<String>>,
+    /// What must never happen, and did.
+    pub(super) violations: RefCell<Vec<String>>,
+    /// Whether data may be deleted.
+    pub(super) purges: Cell<bool>,
+    next_id: Cell<u64>,
+}
+
+pub(super) type Answer<T> = Result<T, SdkError<ErrorMetadata, HttpResponse>>;
+
+impl World {
+    pub(super) fn new(seed: u64) -> Rc<Self> {
+        Rc::new(Self {
+            items: RefCell::default(),
+            rng: RefCell::new(fastrand::Rng::with_seed(seed)),
+            disturbance: RefCell::default(),
+            calls: Cell::default(),
+            changes: Cell::default(),
+            faults: Cell::default(),
+            hands: Cell::default(),
+            log: RefCell::default(),
+            violations: RefCell::default(),
+            purges: Cell::default(),
+            next_id: Cell::new(1),
+        })
+    }
+
+    pub(super) fn random(&self, below: u32) -> u32 {
+        self.rng.borrow_mut().u32(0..below)
+    }
+
+    pub(super) fn chance(&self, of_hundred: u32) -> bool {
+        self.random(100) < of_hundred
+    }
+
+    fn millis(&self, most: u64) -> Duration {
+        Duration::from_millis(self.rng.borrow_mut().u64(0..=most))
+    }
+
+    pub(super) fn say(&self, what: String) {
+        self.log.borrow_mut().push(what);
+    }
+
+    fn id(&self) -> u64 {
+        self.next_id.set(self.next_id.get() + 1);
+        self.next_id.get()
+    }
+
+    /// One call: it takes time, may fail before or after it took effect, and others do things meanwhile.
+    pub(super) async fn call<T>(
+        &self,
+        call: &'static str,
+        on: &str,
+        effect: impl FnOnce(&Self) -> Result<T, Refusal>,
+    ) -> Answer<T> {
+        sleep(self.millis(40)).await;
+        self.calls.set(self.calls.get() + 1);
+        self.meanwhile();
+        let disturbance = self.disturbance.borrow().clone();
+        let fault = self.chance(disturbance.faults).then(|| {
+            self.faults.set(self.faults.get() + 1);
+            self.random(4)
+        });
+        let outcome = match fault {
+            _ if disturbance.denied == Some(call) => Err(Refusal::Denied),
+            Some(0) => Err(Refusal::Throttled),
+            Some(1) => Err(Refusal::Failed),
+            Some(2) => Err(Refusal::Lost),
+            // It took effect, and nobody hears of it.
+            Some(_) => effect(self).and(Err(Refusal::Lost)),
+            None => effect(self),
+        };
+        if call != "sim:Describe" {
+            let said = outcome.as_ref().map(drop);
+            self.say(format!("{:?} {call} {on}: {said:?}", Instant::now()));
+        }
+        sleep(self.millis(40)).await;
+        outcome.map_err(Refusal::error)
+    }
+
+    fn meanwhile(&self) {
+        let disturbance = self.disturbance.borrow().clone();
+        if let Some((at, interrupt)) = disturbance.interrupt
+            && self.calls.get() == at
+        {
+            self.say("interrupted".to_owned());
+            interrupt.cancel();
+        }
+        if self.chance(disturbance.hands) {
+            self.other_hand();
+        }
+    }
+
+    /// Another hand deletes or changes something of the pipeline's.
+    fn other_hand(&self) {
+        let keys: Vec<_> = self.items.borrow().keys().cloned().collect();
+        if keys.is_empty() {
+            return;
+        }
+        let key = &keys[self.random(u32::try_from(keys.len()).unwrap()) as usize];
+        let deletes = self.chance(60);
+        let mut items = self.items.borrow_mut();
+        let Some(item) = items.get_mut(key).and_then(|of_name| of_name.first_mut()) else {
+            return;
+        };
+        if item.is_foreign {
+            return;
+        }
+        self.hands.set(self.hands.get() + 1);
+        if deletes {
+            let id = item.id;
+            items.remove(key);
+            for of_name in items.values_mut() {
+                of_name.retain(|other| other.inside != Some(id));
+            }
+        } else {
+            item.size += 100;
+        }
+        self.say(format!(
+            "another hand {} {key:?}",
+            if deletes { "deletes" } else { "changes" }
+        ));
+    }
+
+    /// The items of this name that exist, oldest first.
+    fn of_name(&self, key: &Key) -> Vec<Item> {
+        let now = Instant::now();
+        let mut items = self.items.borrow_mut();
+        let of_name = items.entry((key.0.as_str(), key.1.clone())).or_default();
+        of_name.retain(|item| item.deleted.is_none_or(|deleted| deleted > now));
+        of_name.clone()
+    }
+
+    pub(super) fn existing(&self, kind: Kind, name: &str) -> Vec<Item> {
+        self.of_name(&(kind, name.to_owned()))
+    }
+
+    /// Looks for an item; where names are not unique, the oldest with these tags counts.
+    pub(super) fn look(
+        &self,
+        kind: Kind,
+        name: &str,
+        inside: Option<u64>,
+        by_tags: Option<&Tags>,
+    ) -> Option<Found> {
+        let now = Instant::now();
+        let mut found: Vec<_> = self.existing(kind, name);
+        found.retain(|item| item.visible <= now && item.inside == inside);
+        if let Some(tags) = by_tags {
+            found.retain(|item| tags.iter().all(|(key, value)| item.tags.get(key) == Some(value)));
+        }
+        let duplicates = found.iter().skip(1).map(|item| item.id).collect();
+        let item = found.into_iter().next()?;
+        Some(Found {
+            is_pending: item.ready > now,
+            is_deleting: item.deleted.is_some(),
+            item,
+            duplicates,
+        })
+    }
+
+    pub(super) fn create(&self, kind: Kind, name: &str, new: Item, is_unique: bool) -> Result<Item, Refusal> {
+        let existing = self.existing(kind, name);
+        let same_place = existing.iter().filter(|item| item.inside == new.inside);
+        for item in same_place.filter(|_| is_unique) {
+            return Err(if item.deleted.is_some() {
+                Refusal::NotYet
+            } else {
+                Refusal::Exists
+            });
+        }
+        if let Some(outer) = new.inside
+            && !self.exists(outer)
+        {
+            return Err(Refusal::NotFound);
+        }
+        let now = Instant::now();
+        let (visible, ready) = (self.millis(1_500), self.millis(8_000));
+        let item = Item {
+            id: self.id(),
+            visible: now + if self.chance(30) { visible } else { Duration::ZERO },
+            ready: now + if self.chance(40) { ready } else { Duration::ZERO },
+            deleted: None,
+            ..new
+        };
+        self.items
+            .borrow_mut()
+            .entry((kind.as_str(), name.to_owned()))
+            .or_default()
+            .push(item.clone());
+        self.changes.set(self.changes.get() + 1);
+        Ok(item)
+    }
+
+    pub(super) fn item(size: u32, tags: Tags) -> Item {
+        let now = Instant::now();
+        Item {
+            id: 0,
+            inside: None,
+            bound: None,
+            size,
+            tags,
+            is_foreign: false,
+            visible: now,
+            ready: now,
+            deleted: None,
+        }
+    }
+
+    pub(super) fn exists(&self, id: u64) -> bool {
+        let items = self.items.borrow();
+        items
+            .values()
+            .flatten()
+            .any(|item| item.id == id && item.deleted.is_none())
+    }
+
+    /// Changes the item with this id.
+    pub(super) fn change(&self, id: u64, what: &str, change: impl FnOnce(&mut Item)) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let ready = self.millis(8_000);
+        let takes_time = self.chance(30);
+        let mut items = self.items.borrow_mut();
+        let found = items.values_mut().flatten().find(|item| item.id == id);
+        let Some(item) = found.filter(|item| item.deleted.is_none()) else {
+            return Err(Refusal::NotFound);
+        };
+        if item.visible > now {
+            return Err(Refusal::NotFound);
+        }
+        if item.ready > now {
+            return Err(Refusal::NotYet);
+        }
+        if item.is_foreign {
+            self.violations
+                .borrow_mut()
+                .push(format!("{what} of a foreign {item:?}"));
+        }
+        change(item);
+        if takes_time {
+            item.ready = now + ready;
+        }
+        self.changes.set(self.changes.get() + 1);
+        Ok(())
+    }
+
+    /// Deletes the item with this id, which may take time, and what is inside it.
+    pub(super) fn delete(&self, id: u64, holds_data: bool) -> Result<(), Refusal> {
+        let takes = if self.chance(40) {
+            self.millis(5_000)
+        } else {
+            Duration::ZERO
+        };
+        let gone = Instant::now() + takes;
+        if holds_data && !self.purges.get() {
+            self.violations
+                .borrow_mut()
+                .push("deleted what holds data".to_owned());
+        }
+        self.change(id, "deletion", |item| item.deleted = Some(gone))?;
+        let mut items = self.items.borrow_mut();
+        for of_name in items.values_mut() {
+            of_name.retain(|item| item.inside != Some(id));
+        }
+        Ok(())
+    }
+}
