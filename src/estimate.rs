@@ -2,9 +2,12 @@
 //!
 //! Pure: values in, values out. Owns the limits and the prices, each with its source.
 
+use serde::Serialize;
+
 use crate::desired::alarms_wanted;
-use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
 use crate::spec::{Architecture, Format, Spec, StreamMode};
+
+mod price;
 
 /// An impression as Split sends it, with the end of its line.
 pub const IMPRESSION_BYTES: f64 = 371.0;
@@ -51,45 +54,85 @@ const WEEK_HOURS: f64 = 168.0;
 const KIB: f64 = 1024.0;
 const GB: f64 = 1e9;
 
-/// List prices, in dollars.
-mod price {
-    pub(super) const REGION: &str = "us-east-1";
-    pub(super) const AS_OF: &str = "2025";
-    pub(super) const SOURCE: &str = "AWS's public price pages of Kinesis Data Streams, Data Firehose, Lambda, API Gateway, S3 and CloudWatch";
-
-    pub(super) const SHARD_HOUR: f64 = 0.015;
-    /// A million records of up to 25 KB.
-    pub(super) const PUT_UNITS: f64 = 0.014;
-    pub(super) const ON_DEMAND_HOUR: f64 = 0.04;
-    pub(super) const ON_DEMAND_IN_GB: f64 = 0.08;
-    pub(super) const ON_DEMAND_OUT_GB: f64 = 0.04;
-    /// What a shard keeps beyond a day, up to a week.
-    pub(super) const EXTENDED_SHARD_HOUR: f64 = 0.020;
-    /// The same on demand, a month.
-    pub(super) const EXTENDED_GB_MONTH: f64 = 0.10;
-    /// What is kept beyond a week.
-    pub(super) const LONG_TERM_GB_MONTH: f64 = 0.023;
-    pub(super) const FIREHOSE_GB: f64 = 0.029;
-    /// What is converted to Parquet, besides.
-    pub(super) const CONVERSION_GB: f64 = 0.018;
-    /// An alarm on one metric, a month.
-    pub(super) const ALARM: f64 = 0.10;
-    /// A month.
-    pub(super) const DASHBOARD: f64 = 3.0;
-    pub(super) const LAMBDA_REQUESTS: f64 = 0.20;
-    pub(super) const LAMBDA_X86_GB_SECOND: f64 = 0.000_016_666_7;
-    pub(super) const LAMBDA_ARM_GB_SECOND: f64 = 0.000_013_333_4;
-    /// A million requests.
-    pub(super) const API_REQUESTS: f64 = 3.50;
-    /// A thousand objects written.
-    pub(super) const S3_PUTS: f64 = 0.005;
-    pub(super) const S3_GB_MONTH: f64 = 0.023;
-    pub(super) const LOGS_GB: f64 = 0.50;
-    pub(super) const METRIC: f64 = 0.30;
-}
-
 /// Metrics of the function's log (the handler's, by function).
 const METRICS: f64 = 10.0;
+
+/// What a rate of impressions needs and costs.
+#[derive(Debug, Serialize)]
+pub struct Estimate {
+    /// Impressions a second.
+    pub per_second: f64,
+    /// Impressions in a month of 730 hours.
+    pub impressions_a_month: f64,
+    /// Impressions in each post: every 10 seconds for each environment, or as the pipeline receives them.
+    pub impressions_a_post: f64,
+    /// What the stream needs.
+    pub sizing: Sizing,
+    /// Objects that are written to S3 in a day.
+    pub objects_per_day: f64,
+    /// How near every limit is.
+    pub limits: Vec<Headroom>,
+    /// What does not fit, and what to do about it.
+    pub problems: Vec<String>,
+    /// Dollars a month, by service.
+    pub monthly: Vec<Cost>,
+    /// Dollars a month, with impressions packed into records.
+    pub total_packed: f64,
+    /// Dollars a month, with a record for each impression.
+    pub total_unpacked: f64,
+    /// What was reckoned with.
+    pub prices: Prices,
+}
+
+/// What the stream needs.
+#[derive(Debug, Serialize)]
+pub struct Sizing {
+    /// Shards that the rate needs.
+    pub shards_needed: f64,
+    /// Shards that the spec has; absent where AWS sees to them.
+    pub shards: Option<u32>,
+    /// How the spec sets the capacity.
+    pub mode: StreamMode,
+    /// Whether the same in `on_demand` mode costs less than so many shards.
+    pub on_demand_is_cheaper: bool,
+}
+
+/// How near a limit is.
+#[derive(Debug, Serialize)]
+pub struct Headroom {
+    /// Which limit.
+    pub limit: String,
+    /// What is used of it.
+    pub used: f64,
+    /// What there is.
+    pub allowed: f64,
+    /// The part that is used.
+    pub share: f64,
+    /// What helps if it is too little.
+    pub remedy: &'static str,
+}
+
+/// Dollars a month for one service.
+#[derive(Debug, Serialize)]
+pub struct Cost {
+    /// The service.
+    pub service: &'static str,
+    /// With impressions packed into records.
+    pub packed: f64,
+    /// With a record for each impression.
+    pub unpacked: f64,
+}
+
+/// Which prices were reckoned with.
+#[derive(Debug, Serialize)]
+pub struct Prices {
+    /// The region that they are of.
+    pub region: &'static str,
+    /// When they were looked up.
+    pub as_of: &'static str,
+    /// Where.
+    pub source: &'static str,
+}
 
 /// How impressions become records.
 #[derive(Clone, Copy, Debug)]

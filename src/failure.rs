@@ -2,7 +2,6 @@
 //!
 //! The edge of the CLI: every module's error ends here and nowhere else.
 
-use std::error::Error;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,9 +9,10 @@ use serde::Serialize;
 use crate::apply::Report;
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
-use crate::foreign;
+use crate::foreign::whole_chain;
 use crate::local::LocalError;
 use crate::replay::{ReplayError, delete_hint};
+use crate::smoke::SmokeError;
 use crate::spec::SpecError;
 
 /// How a command that did not fail ends.
@@ -204,6 +204,22 @@ impl From<ReplayError> for Failure {
     }
 }
 
+impl From<SmokeError> for Failure {
+    fn from(error: SmokeError) -> Self {
+        let failure = Self::new(FailureKind::Smoke, whole_chain(&error));
+        match error {
+            SmokeError::Search(source) => Self::from(source).context("looking for the impressions in S3"),
+            SmokeError::Refused { status: 403, .. } => {
+                failure.hint("this machine's address may not be in `webhook.allow_cidrs`")
+            }
+            SmokeError::Rejected { bucket, .. } => failure.hint(format!(
+                "they are below `rejected/` in {bucket}, each with the reason"
+            )),
+            _ => failure,
+        }
+    }
+}
+
 impl From<SpecError> for Failure {
     fn from(error: SpecError) -> Self {
         let hints = error.problems.iter().filter_map(|problem| problem.hint.clone());
@@ -229,34 +245,9 @@ impl From<LocalError> for Failure {
     }
 }
 
-/// An error and everything that caused it, without saying anything twice.
-pub fn whole_chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // A cause is not worded here, so it stays on the line that says what it caused.
-        let part = foreign::line(&error.to_string());
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("it failed")]
-    struct Outer(#[source] std::io::Error);
-
-    #[test]
-    fn a_cause_stays_on_the_line_of_what_it_caused() {
-        let outer = Outer(std::io::Error::other("gone\nhint: run `x`\u{1b}[2J"));
-        assert_eq!(whole_chain(&outer), "it failed: gone\\nhint: run `x`\\u{1b}[2J");
-    }
 
     #[test]
     fn a_command_to_paste_has_its_values_quoted() {

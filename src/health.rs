@@ -2,11 +2,75 @@
 //!
 //! Pure: values in, values out.
 
+use serde::Serialize;
+
 use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::names::alarm_about;
-use crate::results::{AlarmState, Problem, Resource, State, Traffic};
+use crate::resource::{FieldChange, Kind};
 use crate::spec::Spec;
+use crate::traffic::Traffic;
 use crate::undelivered::Undelivered;
+
+/// Something that is wrong or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Whether the pipeline is not healthy for it.
+    pub serious: bool,
+    /// What it is.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// What one alarm says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlarmState {
+    /// The alarm.
+    pub name: String,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub state: String,
+    /// Why, in CloudWatch's words.
+    pub why: String,
+}
+
+/// One resource as it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResourceHealth {
+    /// Which resource.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What AWS calls it; absent where it is missing.
+    pub id: Option<String>,
+    /// How it is.
+    pub state: Health,
+    /// Why it is so, where there is more to say: what AWS gives for a failure, what it is doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The fields that differ.
+    pub drift: Vec<FieldChange>,
+    /// What somebody added that `up` does not change; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
+}
+
+/// How a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As the spec says.
+    Ok,
+    /// Not there.
+    Missing,
+    /// There, but different.
+    Drifted,
+    /// Being made or changed.
+    Pending,
+    /// AWS could not make it.
+    Failed,
+    /// Somebody else's.
+    Foreign,
+}
 
 /// What is known of the alarms that the spec asks for, and of whom they reach.
 #[derive(Clone, Debug, Default)]
@@ -22,12 +86,12 @@ pub struct Watching {
 /// Lists the problems, the worst first.
 pub fn problems(
     spec: &Spec,
-    resources: &[Resource],
+    resources: &[ResourceHealth],
     watching: &Watching,
     undelivered: &Undelivered,
     traffic: &Traffic,
-) -> Vec<Problem> {
-    let all_missing = resources.iter().all(|it| it.state == State::Missing);
+) -> Vec<Finding> {
+    let all_missing = resources.iter().all(|it| it.state == Health::Missing);
     if all_missing {
         return vec![serious(
             "it is not there".to_owned(),
@@ -57,41 +121,41 @@ pub fn problems(
     problems
 }
 
-fn serious(message: String, hint: &str) -> Problem {
-    Problem {
+fn serious(message: String, hint: &str) -> Finding {
+    Finding {
         serious: true,
         message,
         hint: hint.to_owned(),
     }
 }
 
-fn notable(message: String, hint: &str) -> Problem {
-    Problem {
+fn notable(message: String, hint: &str) -> Finding {
+    Finding {
         serious: false,
         ..serious(message, hint)
     }
 }
 
-fn of_resources(resources: &[Resource]) -> Vec<Problem> {
+fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
     let states = [
         (
-            State::Failed,
+            Health::Failed,
             "could not be made",
             "`split-pipeline up` makes it anew",
         ),
-        (State::Missing, "is missing", "`split-pipeline up` makes it"),
+        (Health::Missing, "is missing", "`split-pipeline up` makes it"),
         (
-            State::Foreign,
+            Health::Foreign,
             "is not tagged as this pipeline's",
             "`split-pipeline up --adopt` takes it over; or choose another `name`",
         ),
         (
-            State::Drifted,
+            Health::Drifted,
             "is not as the spec says",
             "see below what differs; `split-pipeline up` repairs it",
         ),
         (
-            State::Pending,
+            Health::Pending,
             "is being changed by AWS",
             "look again in a minute",
         ),
@@ -118,7 +182,7 @@ fn of_resources(resources: &[Resource]) -> Vec<Problem> {
 }
 
 /// What somebody added to a resource of ours, for whoever reads this to judge.
-fn of_additions(resources: &[Resource]) -> impl Iterator<Item = Problem> {
+fn of_additions(resources: &[ResourceHealth]) -> impl Iterator<Item = Finding> {
     let additions = resources
         .iter()
         .flat_map(|resource| resource.left_alone.iter().map(move |what| (resource, what)));
@@ -134,7 +198,7 @@ fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
-fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Problem> {
+fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Finding> {
     let going_off = alarms.iter().filter(|alarm| alarm.state == "ALARM");
     let problems = going_off.map(|alarm| {
         let about = alarm_about(spec.name.as_str(), &alarm.name);
@@ -152,13 +216,13 @@ fn some(count: u64, one: &str, many: &str) -> String {
 }
 
 /// Of counts, those that are more than nothing.
-fn of_traffic(traffic: &Traffic) -> Vec<Problem> {
+fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
     let counted = failures(traffic).into_iter().chain(set_aside(traffic));
     let problems = counted.filter(|(count, _)| *count > 0);
     problems.map(|(_, problem)| problem).collect()
 }
 
-fn failures(traffic: &Traffic) -> [(u64, Problem); 2] {
+fn failures(traffic: &Traffic) -> [(u64, Finding); 2] {
     let (failed, errors) = (traffic.failed_batches, traffic.delivery_errors);
     [
         (
@@ -185,7 +249,7 @@ fn failures(traffic: &Traffic) -> [(u64, Problem); 2] {
 }
 
 /// What was not taken, or not where it belongs.
-fn set_aside(traffic: &Traffic) -> [(u64, Problem); 4] {
+fn set_aside(traffic: &Traffic) -> [(u64, Finding); 4] {
     let throttles = traffic.metrics.throttles.unwrap_or_default();
     let (spilled, refused, rejected) = (traffic.spilled, traffic.refused_batches, traffic.rejected);
     [
@@ -233,7 +297,7 @@ fn set_aside(traffic: &Traffic) -> [(u64, Problem); 4] {
     ]
 }
 
-fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
+fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Finding> {
     let mut problems = Vec::new();
     let late = u64::from(LATE_SECONDS);
     let metrics = &traffic.metrics;
@@ -266,15 +330,14 @@ fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Kind;
-    use crate::results::Metrics;
+    use crate::traffic::metrics::Metrics;
 
     fn spec() -> Spec {
         Spec::parse("name: abc\n", "test").unwrap().spec
     }
 
-    fn resource(kind: Kind, state: State) -> Resource {
-        Resource {
+    fn resource(kind: Kind, state: Health) -> ResourceHealth {
+        ResourceHealth {
             kind,
             name: "it".to_owned(),
             id: None,
@@ -285,17 +348,17 @@ mod tests {
         }
     }
 
-    fn messages(problems: &[Problem]) -> Vec<&str> {
+    fn messages(problems: &[Finding]) -> Vec<&str> {
         problems.iter().map(|problem| problem.message.as_str()).collect()
     }
 
     #[test]
     fn the_worst_comes_first_and_like_things_together() {
         let resources = [
-            resource(Kind::Bucket, State::Ok),
-            resource(Kind::Stream, State::Drifted),
-            resource(Kind::Function, State::Missing),
-            resource(Kind::Stage, State::Missing),
+            resource(Kind::Bucket, Health::Ok),
+            resource(Kind::Stream, Health::Drifted),
+            resource(Kind::Function, Health::Missing),
+            resource(Kind::Stage, Health::Missing),
         ];
         let alarm = AlarmState {
             name: "abc-spilled".to_owned(),
@@ -327,7 +390,7 @@ mod tests {
 
     #[test]
     fn what_is_late_is_said_only_beyond_what_the_buffer_explains() {
-        let resources = [resource(Kind::Bucket, State::Ok)];
+        let resources = [resource(Kind::Bucket, Health::Ok)];
         let at = |age: u64, freshness: u64| {
             let metrics = Metrics {
                 iterator_age_ms: Some(age * 1000),
@@ -356,7 +419,7 @@ mod tests {
         let nothing = Traffic::default();
         let one = problems(
             &spec(),
-            &[resource(Kind::Bucket, State::Ok)],
+            &[resource(Kind::Bucket, Health::Ok)],
             &Watching {
                 unconfirmed: vec!["a@example.com".to_owned()],
                 lost_topic: Some("arn:aws:sns:t".to_owned()),
@@ -376,7 +439,7 @@ mod tests {
         assert_eq!(one.iter().filter(|problem| problem.serious).count(), 1);
         let absent = problems(
             &spec(),
-            &[resource(Kind::Bucket, State::Missing)],
+            &[resource(Kind::Bucket, Health::Missing)],
             &Watching::default(),
             &Undelivered::default(),
             &nothing,

@@ -9,11 +9,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde::Serialize;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::foreign::shell_word;
 use crate::names::Names;
-use crate::objects::{BucketOwnership, SPILLED_EXTENSION};
+use crate::objects::{BucketOwnership, SPILLED_EXTENSION, Skipped};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
@@ -66,6 +67,30 @@ pub struct Span {
     pub since: SystemTime,
     /// The first moment after it.
     pub until: SystemTime,
+}
+
+/// What became of impressions that were not delivered.
+#[derive(Debug, Default, Serialize)]
+pub struct ReplayReport {
+    /// The pipeline.
+    pub name: String,
+    /// Whether this only says what would be done.
+    pub dry_run: bool,
+    /// Where it was done.
+    pub bucket: String,
+    /// Spilled objects that were sent again and deleted, or objects that were written.
+    pub objects: Vec<String>,
+    /// Impressions that went into the stream again.
+    pub delivered: usize,
+    /// Impressions that were written to S3 directly.
+    pub copied: usize,
+    /// Impressions that do not fit into the table, and were put where Firehose puts what it cannot convert.
+    pub misfits: usize,
+    /// Objects that were left alone, and why. The command then fails.
+    pub skipped: Vec<Skipped>,
+    /// What to do about them.
+    #[serde(skip)]
+    pub hints: Vec<String>,
 }
 
 /// What ends a replay.

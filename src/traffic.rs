@@ -4,18 +4,82 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 
 use crate::aws::{Aws, AwsError};
 use crate::log_events;
 use crate::moment;
 use crate::names::Names;
-use crate::results::{Series, Traffic};
 
 pub mod metrics;
 
+use metrics::Metrics;
+
 /// In how many parts a span is shown.
 const PARTS: u64 = 30;
+
+/// What went through the webhook in a span of time, and how it is delivered.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Traffic {
+    /// The span.
+    pub since_seconds: u64,
+    /// Batches that Split posted.
+    pub batches: u64,
+    /// Batches that could not be stored, or whose invocation died, so that Split had to send them again.
+    pub failed_batches: u64,
+    /// Bodies that were no batch: not JSON, or too large.
+    pub refused_batches: u64,
+    /// Elements that came in.
+    pub received: u64,
+    /// Impressions that went into the stream.
+    pub delivered: u64,
+    /// Impressions that were set aside in the bucket because the stream refused them.
+    pub spilled: u64,
+    /// Elements that were no impressions.
+    pub rejected: u64,
+    /// Records that were sent again.
+    pub retried: u64,
+    /// Errors that Firehose reported when it delivered.
+    pub delivery_errors: u64,
+    /// What CloudWatch has measured.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    /// The newest object that was delivered in the span; absent where there is none, or the prefix does not say where to look.
+    pub newest_object: Option<NewestObject>,
+    /// How it went over the span.
+    pub series: Series,
+}
+
+/// An object in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewestObject {
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub bytes: u64,
+    /// How long ago it was written, in seconds.
+    pub age_seconds: u64,
+}
+
+/// Counts of equal parts of the span, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Series {
+    /// How long each part is.
+    pub step_seconds: u64,
+    /// Batches that Split posted.
+    pub batches: Vec<u64>,
+    /// Batches that could not be stored.
+    pub failed_batches: Vec<u64>,
+    /// Elements that came in.
+    pub received: Vec<u64>,
+    /// Impressions that went into the stream.
+    pub delivered: Vec<u64>,
+    /// Impressions that were set aside.
+    pub spilled: Vec<u64>,
+    /// Elements that were no impressions.
+    pub rejected: Vec<u64>,
+}
 
 /// Reads what happened since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, AwsError> {

@@ -7,7 +7,6 @@ use std::io::{BufRead, ErrorKind, IsTerminal, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
-use serde::Serialize;
 
 use crate::cli::{Global, Output};
 use crate::failure::{Failure, FailureKind};
@@ -16,19 +15,17 @@ use crate::progress::{Event, Progress};
 
 mod clean;
 mod live;
-mod logs;
 mod mask;
-mod status;
 mod text;
 
+pub(crate) use clean::{clean, clean_block};
 use live::Live;
 use mask::{Masks, shapes};
 pub use text::Show;
+pub(crate) use text::{ADD, BOLD, CHANGE, DIM, HINT, REMOVE, Verbatim, show_fields, value};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default().bold();
-const DIM: Style = Style::new().dimmed();
 
 /// How much is said beside the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +126,7 @@ impl Ui {
     /// # Errors
     ///
     /// When it cannot be written; that its reader has gone away is the reader's wish.
-    pub fn result<T: Serialize + Show>(&self, result: &T) -> Result<(), Failure> {
+    pub fn result<T: Show>(&self, result: &T) -> Result<(), Failure> {
         self.finish_progress();
         let text = match self.output {
             Output::Json => foreign::json(&serde_json::to_string(result).unwrap_or_default()) + "\n",

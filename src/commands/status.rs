@@ -1,23 +1,30 @@
 //! `status`: what is wrong, what went through, how every resource is, and the webhook URL.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::Context;
+use clap::ValueHint;
+use serde::Serialize;
+
 use super::session::Session;
+use super::{Context, Run};
 use crate::aws::AwsError;
-use crate::cli;
+use crate::cli::span;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
-use crate::health::{self, Watching};
+use crate::health::{self, AlarmState, Finding, Health, ResourceHealth, Watching};
 use crate::observe::Snapshot;
 use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Adoption, Phase};
 use crate::resources::{alarm, alarm_topic};
-use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
 use crate::spec::TopicArn;
+use crate::traffic::metrics::Metrics;
+use crate::traffic::{self, NewestObject, Traffic};
 use crate::undelivered::newest::NEWEST_PREFIXES;
 use crate::undelivered::{self, Undelivered};
-use crate::{objects, prefixes, traffic};
+use crate::{objects, prefixes};
+
+mod text;
 
 /// How often `--watch` looks again.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
@@ -25,30 +32,89 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// CloudWatch has a value a minute, and asking costs money.
 const MEASURE_EVERY: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
-    let session = Session::open(context).await?;
-    session.mind_log_retention(args.since);
-    let mut measured = None;
-    loop {
-        let status = look(&session, args, &mut measured).await?;
-        if args.watch {
-            context.ui.clear_screen();
-        }
-        context.ui.result(&status)?;
-        if !args.watch {
-            return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
-        }
-        context
-            .unless_interrupted(tokio::time::sleep(WATCH_EVERY))
-            .await?;
+/// Show what is wrong and what to do, traffic, each resource's state and the webhook URL; exits with 3 if something is wrong
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  split-pipeline status --since 24h
+  split-pipeline status --watch")]
+pub struct Args {
+    /// Look again every few seconds, until interrupted
+    #[arg(long)]
+    watch: bool,
+    /// Compare with this deployment zip of the handler
+    #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
+    handler: Option<PathBuf>,
+    /// The span to report traffic for
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = span)]
+    since: Duration,
+}
+
+impl Run for Args {
+    fn is_endless(&self) -> bool {
+        self.watch
     }
+
+    async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let session = Session::open(context).await?;
+        session.mind_log_retention(self.since);
+        let mut measured = None;
+        loop {
+            let status = look(&session, self, &mut measured).await?;
+            if self.watch {
+                context.ui.clear_screen();
+            }
+            context.ui.result(&status)?;
+            if !self.watch {
+                return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
+            }
+            context
+                .unless_interrupted(tokio::time::sleep(WATCH_EVERY))
+                .await?;
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct StatusResult {
+    name: String,
+    region: String,
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
+    time: SystemTime,
+    /// How much people are told of it.
+    #[serde(skip)]
+    detail: Detail,
+    /// Whether every resource is as it should be, every batch was stored, Firehose reports no errors, and no alarm goes off.
+    healthy: bool,
+    /// What is wrong or worth knowing, the worst first.
+    problems: Vec<Finding>,
+    /// The URL to paste into Split; absent where there is none.
+    webhook_url: Option<String>,
+    /// Whether the URL before works too, until `rotate --revoke`.
+    rotating: bool,
+    resources: Vec<ResourceHealth>,
+    /// What the alarms say, where there are any.
+    alarms: Vec<AlarmState>,
+    /// What was answered 200 and is not delivered.
+    undelivered: Undelivered,
+    /// What went through.
+    traffic: Traffic,
+}
+
+/// How much people are told of the resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// Each of them.
+    Every,
+    /// Those that are not as they should be.
+    Differing,
 }
 
 async fn look(
     session: &Session,
-    args: &cli::Status,
+    args: &Args,
     measured: &mut Option<(Instant, Metrics)>,
-) -> Result<results::Status, Failure> {
+) -> Result<StatusResult, Failure> {
     let mut want = session.desired(session.code_to_compare(args.handler.as_deref())?);
     let (have, watching, traffic) = futures_util::join!(
         session.observe(&want),
@@ -66,7 +132,7 @@ async fn look(
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
     let resources: Vec<_> = summaries.into_iter().map(resource).collect();
     let problems = health::problems(&session.spec, &resources, &watching, &undelivered, &traffic);
-    Ok(results::Status {
+    Ok(StatusResult {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
         time: SystemTime::now(),
@@ -176,26 +242,26 @@ async fn newest(session: &Session, since: Duration) -> Result<Option<NewestObjec
     Ok(None)
 }
 
-fn resource(summary: Summary) -> results::Resource {
+fn resource(summary: Summary) -> ResourceHealth {
     let state = match (&summary.phase, summary.action) {
-        (None, _) => State::Missing,
-        _ if summary.owner.is_foreign() => State::Foreign,
-        (Some(Phase::Failed(_)), _) => State::Failed,
-        (Some(Phase::Pending(_) | Phase::Deleting), _) => State::Pending,
-        (Some(Phase::Ready), Action::Keep) => State::Ok,
-        (Some(Phase::Ready), _) => State::Drifted,
+        (None, _) => Health::Missing,
+        _ if summary.owner.is_foreign() => Health::Foreign,
+        (Some(Phase::Failed(_)), _) => Health::Failed,
+        (Some(Phase::Pending(_) | Phase::Deleting), _) => Health::Pending,
+        (Some(Phase::Ready), Action::Keep) => Health::Ok,
+        (Some(Phase::Ready), _) => Health::Drifted,
     };
     let why = match &summary.phase {
         Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
         Some(_) => summary.reason,
         None => None,
     };
-    let drift = if state == State::Missing {
+    let drift = if state == Health::Missing {
         Vec::new()
     } else {
         summary.fields
     };
-    results::Resource {
+    ResourceHealth {
         kind: summary.kind,
         name: summary.name,
         id: summary.id,

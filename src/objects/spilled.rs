@@ -95,10 +95,10 @@ pub struct SpilledPile {
     /// Their bytes, compressed.
     pub bytes: u64,
     /// When S3 stored the oldest.
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub oldest: SystemTime,
     /// When S3 stored the newest.
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub newest: SystemTime,
 }
 

@@ -18,7 +18,6 @@ use super::testing::{Bucket, place};
 use super::*;
 use crate::aws::testing::aws;
 use crate::desired::testing;
-use crate::results::Replay;
 
 const IMPRESSION: &str = r#"{"key":"k","split":"s","time":1700000000000}"#;
 
@@ -91,7 +90,7 @@ async fn replayed(
     record_kib: u32,
     mode: Mode,
     answer: impl Fn(&PutRecordsInput) -> PutRecordsOutput + Send + Sync + 'static,
-) -> Result<Replay, ReplayError> {
+) -> Result<ReplayReport, ReplayError> {
     let stream = mock!(aws_sdk_kinesis::Client::put_records).then_compute_output(answer);
     let rules = bucket.rules();
     let aws = aws(&[&stream], &rules.each_ref());
@@ -133,7 +132,7 @@ async fn a_result_names_the_pipeline_the_bucket_and_whether_anything_was_done() 
     for mode in [Mode::Do, Mode::DryRun] {
         let bucket = spilled(&format!("{IMPRESSION}\n"));
         let result = replayed(&bucket, 100, mode, |_| answer(&[None])).await.unwrap();
-        let of = |result: &Replay| (result.name.clone(), result.bucket.clone(), result.dry_run);
+        let of = |result: &ReplayReport| (result.name.clone(), result.bucket.clone(), result.dry_run);
         let want = ("flags".to_owned(), "b".to_owned(), mode == Mode::DryRun);
         assert_eq!((of(&result), result.delivered), (want.clone(), 1));
         assert_eq!(bucket.keys().is_empty(), mode == Mode::Do);

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
+use super::SmokeReport;
 use super::known::{FoundIn, Sent, Shape};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, BucketOwnership, Skipped};
 use crate::prefixes;
-use crate::results::Smoke;
 
 /// How many objects are read at once.
 const CONCURRENT_READS: usize = 16;
@@ -169,7 +169,7 @@ impl Search {
     }
 
     /// Writes what was found into a result.
-    pub fn report(self, result: &mut Smoke) {
+    pub fn report(self, result: &mut SmokeReport) {
         self.sent.report(result);
         result.bucket = self.area.bucket;
         result.objects = self.objects;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 
+use super::SmokeReport;
 use crate::objects::content::{Caps, ReadError};
 use crate::objects::lines;
-use crate::results::Smoke;
 use crate::rows::{self, JsonRow, PARQUET_MAGIC, Row, json_row};
 use crate::table::{BIGINT, Column};
 
@@ -180,7 +180,7 @@ impl Sent {
     }
 
     /// Writes the counts into a result. What was delivered and spilled as well is delivered.
-    pub(super) fn report(&self, result: &mut Smoke) {
+    pub(super) fn report(&self, result: &mut SmokeReport) {
         for it in &self.tallies {
             let delivered = it.delivered.min(it.sent);
             let spilled = it.spilled.min(it.sent - delivered);
@@ -221,15 +221,15 @@ mod tests {
     }
 
     /// Counts what an object holds.
-    fn find(sent: &mut Sent, object: impl Into<Bytes>, place: FoundIn) -> Smoke {
+    fn find(sent: &mut Sent, object: impl Into<Bytes>, place: FoundIn) -> SmokeReport {
         let found = sent.found_in(&object.into(), Caps::DELIVERED).unwrap();
         sent.count(&found, place);
-        let mut result = Smoke::default();
+        let mut result = SmokeReport::default();
         sent.report(&mut result);
         result
     }
 
-    fn counts(result: &Smoke) -> [usize; 4] {
+    fn counts(result: &SmokeReport) -> [usize; 4] {
         [
             result.delivered,
             result.spilled,

@@ -215,7 +215,7 @@ proptest! {
             return Ok(());
         };
         let ephemeral = spec.name.ephemeral(&hex::encode(run)).unwrap();
-        let settings = ephemeral_settings(&spec);
+        let settings = smoke::ephemeral::settings(&spec);
         let patterns = ephemeral_resources(&spec);
         for resource in own_resources(&settings, &names(ephemeral.as_str())) {
             let is_matched = patterns.iter().any(|pattern| overlap(pattern.as_bytes(), resource.as_bytes()));

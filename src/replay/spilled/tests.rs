@@ -55,12 +55,12 @@ fn aws(bucket: &Bucket, stream: &Rule) -> Aws {
     testing::aws(&[stream], &rules.each_ref())
 }
 
-async fn replayed(bucket: &Bucket, stream: &Rule, ownership: BucketOwnership) -> Replay {
+async fn replayed(bucket: &Bucket, stream: &Rule, ownership: BucketOwnership) -> ReplayReport {
     let place = place(ownership);
     replay(&aws(bucket, stream), &place, Mode::Do).await.unwrap()
 }
 
-fn skipped(result: &Replay) -> Vec<(&str, &str)> {
+fn skipped(result: &ReplayReport) -> Vec<(&str, &str)> {
     let skipped = result.skipped.iter();
     skipped.map(|it| (&*it.key, &*it.why)).collect()
 }

@@ -78,7 +78,7 @@ async fn what_is_new_is_found_and_what_cannot_be_read_is_named() {
     search.look(&aws).await.unwrap();
     search.look(&aws).await.unwrap();
     assert!(!search.is_complete());
-    let mut result = Smoke::default();
+    let mut result = SmokeReport::default();
     search.report(&mut result);
     let skipped: Vec<_> = result.skipped.iter().map(|it| &*it.key).collect();
     assert_eq!(skipped, ["i/denied", "i/gzip"]);
@@ -119,7 +119,7 @@ async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
     objects.lock().unwrap().push(("i/sent", b"a\n"));
     search.look(&aws).await.unwrap();
     assert!(search.is_complete());
-    let mut result = Smoke::default();
+    let mut result = SmokeReport::default();
     search.report(&mut result);
     let skipped: Vec<_> = result.skipped.iter().map(|it| (&*it.key, &*it.why)).collect();
     assert_eq!(

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use split_pipeline::estimate::estimate;
-use split_pipeline::results::Estimate;
+use split_pipeline::estimate::{Estimate, estimate};
 use split_pipeline::spec::Spec;
 
 use super::blocks;
