@@ -18,16 +18,12 @@ pub struct Sql {
     /// `CREATE EXTERNAL TABLE`; absent where the pipeline has made the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create: Option<String>,
-    /// Example queries.
     pub queries: Vec<Query>,
 }
 
-/// An example query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Query {
-    /// What it answers.
     pub about: &'static str,
-    /// The query.
     pub sql: String,
 }
 
@@ -54,7 +50,6 @@ impl From<Unpredictable> for AthenaError {
     }
 }
 
-/// The SQL for what a spec delivers.
 pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
     let delivered = Table::new(spec)?;
     let (database, name) = (names.database(), names.table_in_database());

@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Global;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::ui::{Answer, Ui};
+use crate::ui::{Confirmation, Show, Ui};
 
 /// Split (Harness FME) impressions into your own S3, with one command.
 #[derive(Clone, Debug, Parser)]
@@ -48,7 +48,7 @@ pub struct Cli {
 }
 
 /// A command with its arguments.
-trait Run {
+trait Invocation {
     /// Whether the command goes on until it is interrupted, which is then how it ends and no failure.
     fn is_endless(&self) -> bool {
         false
@@ -65,7 +65,7 @@ macro_rules! commands {
             $($command($module::Args),)*
         }
 
-        impl Run for Command {
+        impl Invocation for Command {
             fn is_endless(&self) -> bool {
                 match self {
                     $(Self::$command(args) => args.is_endless(),)*
@@ -160,8 +160,14 @@ async fn watch_for_interrupts(
 }
 
 impl Context {
+    /// Prints the result of a command that is done.
+    pub(crate) fn done(&self, result: &impl Show) -> Result<Exit, Failure> {
+        self.ui.result(result)?;
+        Ok(Exit::Done)
+    }
+
     /// Asks the user, who may interrupt instead of answering.
-    pub(crate) async fn ask(&self, question: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(&self, question: &str) -> Result<Confirmation, Failure> {
         let answered = self.unless_interrupted(self.ui.ask(question)).await;
         answered.map_err(|failure| failure.context("nothing was changed"))
     }

@@ -60,7 +60,6 @@ const METRICS: f64 = 10.0;
 /// What a rate of impressions needs and costs.
 #[derive(Debug, Serialize)]
 pub struct Estimate {
-    /// Impressions a second.
     pub per_second: f64,
     /// Impressions in a month of 730 hours.
     pub impressions_a_month: f64,
@@ -70,9 +69,7 @@ pub struct Estimate {
     pub sizing: Sizing,
     /// Objects that are written to S3 in a day.
     pub objects_per_day: f64,
-    /// How near every limit is.
     pub limits: Vec<Headroom>,
-    /// What does not fit, and what to do about it.
     pub problems: Vec<String>,
     /// Dollars a month, by service.
     pub monthly: Vec<Cost>,
@@ -80,14 +77,12 @@ pub struct Estimate {
     pub total_packed: f64,
     /// Dollars a month, with a record for each impression.
     pub total_unpacked: f64,
-    /// What was reckoned with.
     pub prices: Prices,
 }
 
 /// What the stream needs.
 #[derive(Debug, Serialize)]
 pub struct Sizing {
-    /// Shards that the rate needs.
     pub shards_needed: f64,
     /// Shards that the spec has; absent where AWS sees to them.
     pub shards: Option<u32>,
@@ -100,11 +95,8 @@ pub struct Sizing {
 /// How near a limit is.
 #[derive(Debug, Serialize)]
 pub struct Headroom {
-    /// Which limit.
     pub limit: String,
-    /// What is used of it.
     pub used: f64,
-    /// What there is.
     pub allowed: f64,
     /// The part that is used.
     pub share: f64,
@@ -115,7 +107,6 @@ pub struct Headroom {
 /// Dollars a month for one service.
 #[derive(Debug, Serialize)]
 pub struct Cost {
-    /// The service.
     pub service: &'static str,
     /// With impressions packed into records.
     pub packed: f64,
@@ -123,26 +114,23 @@ pub struct Cost {
     pub unpacked: f64,
 }
 
-/// Which prices were reckoned with.
 #[derive(Debug, Serialize)]
 pub struct Prices {
-    /// The region that they are of.
     pub region: &'static str,
     /// When they were looked up.
     pub as_of: &'static str,
-    /// Where.
     pub source: &'static str,
 }
 
 /// How impressions become records.
 #[derive(Clone, Copy, Debug)]
-struct Records {
+struct RecordRate {
     /// A second.
     rate: f64,
     bytes: f64,
 }
 
-impl Records {
+impl RecordRate {
     fn of(per_second: f64, record_kib: u32) -> Self {
         let size = f64::from(record_kib) * KIB;
         let together = (size / IMPRESSION_BYTES).floor().max(1.0);
@@ -163,8 +151,8 @@ impl Records {
 pub fn estimate(spec: &Spec, per_second: f64, posts: f64) -> Estimate {
     let record_kib = spec.handler.record_kib.get();
     let (packed, unpacked) = (
-        Records::of(per_second, record_kib.max(1)),
-        Records::of(per_second, 0),
+        RecordRate::of(per_second, record_kib.max(1)),
+        RecordRate::of(per_second, 0),
     );
     let records = if record_kib == 0 { unpacked } else { packed };
     // Nothing is posted without an impression.
@@ -202,8 +190,7 @@ fn provisioned(spec: &Spec) -> Option<u32> {
     (spec.stream.mode == StreamMode::Provisioned).then(|| spec.stream.shards())
 }
 
-/// How many shards take so many records.
-fn shards(records: Records) -> f64 {
+fn shards(records: RecordRate) -> f64 {
     let by_bytes = records.rate * records.bytes / SHARD_BYTES;
     let by_count = records.rate / SHARD_RECORDS;
     by_bytes.max(by_count).ceil().max(1.0)
@@ -220,7 +207,7 @@ fn objects_a_day(spec: &Spec, per_second: f64) -> f64 {
 }
 
 /// What it costs that a stream of so many shards, where it has any to choose, keeps records for more than a day.
-fn retention(mode: StreamMode, spec: &Spec, records: Records, shards: f64) -> f64 {
+fn retention(mode: StreamMode, spec: &Spec, records: RecordRate, shards: f64) -> f64 {
     let hours = f64::from(spec.stream.retention_hours.get());
     let kept_gb =
         |from: f64, to: f64| (hours.min(to) - from).max(0.0) * 3600.0 * records.rate * records.bytes / GB;
@@ -233,14 +220,14 @@ fn retention(mode: StreamMode, spec: &Spec, records: Records, shards: f64) -> f6
 }
 
 /// Shards by the hour, what is put into them, and what they keep.
-fn provisioned_cost(spec: &Spec, shards: f64, records: Records) -> f64 {
+fn provisioned_cost(spec: &Spec, shards: f64, records: RecordRate) -> f64 {
     let units = (records.bytes / (25.0 * KIB)).ceil() * records.rate * MONTH_SECONDS / 1e6;
     shards * MONTH_HOURS * price::SHARD_HOUR
         + units * price::PUT_UNITS
         + retention(StreamMode::Provisioned, spec, records, shards)
 }
 
-fn on_demand(spec: &Spec, records: Records) -> f64 {
+fn on_demand(spec: &Spec, records: RecordRate) -> f64 {
     let gb = records.rounded_gb_a_month(KIB);
     MONTH_HOURS * price::ON_DEMAND_HOUR
         + gb * (price::ON_DEMAND_IN_GB + price::ON_DEMAND_OUT_GB)
@@ -253,10 +240,10 @@ fn costs(
     posts: f64,
     post: f64,
     objects_per_day: f64,
-    packed: Records,
-    unpacked: Records,
+    packed: RecordRate,
+    unpacked: RecordRate,
 ) -> Vec<Cost> {
-    let stream = |records: Records| match spec.stream.mode {
+    let stream = |records: RecordRate| match spec.stream.mode {
         StreamMode::OnDemand => on_demand(spec, records),
         StreamMode::Provisioned => {
             let shards = shards(records).max(f64::from(spec.stream.shards()));
@@ -306,7 +293,7 @@ fn costs(
 }
 
 /// What is delivered, each record rounded up, and converted if the spec asks for that.
-fn delivery(spec: &Spec, records: Records) -> f64 {
+fn delivery(spec: &Spec, records: RecordRate) -> f64 {
     let conversion = match spec.delivery.format {
         Format::Json => 0.0,
         Format::Parquet => price::CONVERSION_GB,
@@ -336,7 +323,7 @@ fn headroom(limit: impl Into<String>, used: f64, allowed: f64, remedy: &'static 
     }
 }
 
-fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> Vec<Headroom> {
+fn limits(spec: &Spec, needed: f64, records: RecordRate, posts: f64, post: f64) -> Vec<Headroom> {
     let mut limits = stream_limits(spec, records);
     let seconds = invocation_seconds(spec, post);
     let reserved = spec.handler.reserved_concurrency.map(|it| f64::from(it.get()));
@@ -375,7 +362,7 @@ fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> 
     limits
 }
 
-fn stream_limits(spec: &Spec, records: Records) -> Vec<Headroom> {
+fn stream_limits(spec: &Spec, records: RecordRate) -> Vec<Headroom> {
     let more = "more `stream.shards`, or `stream.mode: on_demand` whose capacity follows the traffic";
     let (bytes, count, name) = match provisioned(spec).map(f64::from) {
         Some(shards) => (shards * SHARD_BYTES, shards * SHARD_RECORDS, "stream.shards"),
@@ -392,7 +379,6 @@ fn stream_limits(spec: &Spec, records: Records) -> Vec<Headroom> {
     ]
 }
 
-/// What does not fit, with what to do about it.
 fn problems(limits: &[Headroom]) -> Vec<String> {
     let over = limits.iter().filter(|limit| limit.share > 1.0);
     over.map(|over| format!("{}: {}", over.limit, over.remedy))

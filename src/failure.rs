@@ -18,7 +18,6 @@ use crate::spec::SpecError;
 /// How a command that did not fail ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It is done.
     Done,
     /// Something differs from the spec, and the command was to find that out.
     Differs,
@@ -34,7 +33,6 @@ impl Exit {
     }
 }
 
-/// What sort of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -58,9 +56,7 @@ pub enum FailureKind {
     Smoke,
     /// Objects could not be replayed.
     Replay,
-    /// Time ran out.
     TimedOut,
-    /// The user interrupted.
     Interrupted,
     /// A file could not be read or written.
     Io,
@@ -69,11 +65,9 @@ pub enum FailureKind {
 /// A failed command.
 #[derive(Clone, Debug, Serialize)]
 pub struct Failure {
-    /// What sort of failure it is.
     pub kind: FailureKind,
     /// What failed and why; several lines where several things failed.
     pub message: String,
-    /// What to do about it.
     pub hints: Vec<String>,
 }
 
@@ -248,6 +242,24 @@ impl From<LocalError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interrupted_replay_ends_as_the_interrupted_do() {
+        let error = ReplayError::Stopped {
+            done: 0,
+            all: 2,
+            source: AwsError::own("replay", ErrorKind::Interrupted, "interrupted"),
+        };
+        let failure = Failure::from(error);
+        assert_eq!((failure.kind, failure.code()), (FailureKind::Interrupted, 130));
+        assert!(
+            failure
+                .message
+                .starts_with("stopped after 0 of 2 spilled objects: "),
+            "{}",
+            failure.message
+        );
+    }
 
     #[test]
     fn a_command_to_paste_has_its_values_quoted() {

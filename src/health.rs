@@ -16,16 +16,12 @@ use crate::undelivered::Undelivered;
 pub struct Finding {
     /// Whether the pipeline is not healthy for it.
     pub serious: bool,
-    /// What it is.
     pub message: String,
-    /// What to do about it.
     pub hint: String,
 }
 
-/// What one alarm says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AlarmState {
-    /// The alarm.
     pub name: String,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state: String,
@@ -33,34 +29,27 @@ pub struct AlarmState {
     pub why: String,
 }
 
-/// One resource as it is.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResourceHealth {
-    /// Which resource.
     pub kind: Kind,
-    /// Its name.
     pub name: String,
     /// What AWS calls it; absent where it is missing.
     pub id: Option<String>,
-    /// How it is.
-    pub state: Health,
+    pub state: Condition,
     /// Why it is so, where there is more to say: what AWS gives for a failure, what it is doing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// The fields that differ.
     pub drift: Vec<FieldChange>,
     /// What somebody added that `up` does not change; absent where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_alone: Vec<String>,
 }
 
-/// How a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Health {
+pub enum Condition {
     /// As the spec says.
     Ok,
-    /// Not there.
     Missing,
     /// There, but different.
     Drifted,
@@ -75,7 +64,6 @@ pub enum Health {
 /// What is known of the alarms that the spec asks for, and of whom they reach.
 #[derive(Clone, Debug, Default)]
 pub struct Watching {
-    /// What each alarm says.
     pub alarms: Vec<AlarmState>,
     /// The addresses that have not confirmed yet.
     pub unconfirmed: Vec<String>,
@@ -91,7 +79,7 @@ pub fn problems(
     undelivered: &Undelivered,
     traffic: &Traffic,
 ) -> Vec<Finding> {
-    let all_missing = resources.iter().all(|it| it.state == Health::Missing);
+    let all_missing = resources.iter().all(|it| it.state == Condition::Missing);
     if all_missing {
         return vec![serious(
             "it is not there".to_owned(),
@@ -139,23 +127,23 @@ fn notable(message: String, hint: &str) -> Finding {
 fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
     let states = [
         (
-            Health::Failed,
+            Condition::Failed,
             "could not be made",
             "`split-pipeline up` makes it anew",
         ),
-        (Health::Missing, "is missing", "`split-pipeline up` makes it"),
+        (Condition::Missing, "is missing", "`split-pipeline up` makes it"),
         (
-            Health::Foreign,
+            Condition::Foreign,
             "is not tagged as this pipeline's",
             "`split-pipeline up --adopt` takes it over; or choose another `name`",
         ),
         (
-            Health::Drifted,
+            Condition::Drifted,
             "is not as the spec says",
             "see below what differs; `split-pipeline up` repairs it",
         ),
         (
-            Health::Pending,
+            Condition::Pending,
             "is being changed by AWS",
             "look again in a minute",
         ),
@@ -336,7 +324,7 @@ mod tests {
         Spec::parse("name: abc\n", "test").unwrap().spec
     }
 
-    fn resource(kind: Kind, state: Health) -> ResourceHealth {
+    fn resource(kind: Kind, state: Condition) -> ResourceHealth {
         ResourceHealth {
             kind,
             name: "it".to_owned(),
@@ -355,10 +343,10 @@ mod tests {
     #[test]
     fn the_worst_comes_first_and_like_things_together() {
         let resources = [
-            resource(Kind::Bucket, Health::Ok),
-            resource(Kind::Stream, Health::Drifted),
-            resource(Kind::Function, Health::Missing),
-            resource(Kind::Stage, Health::Missing),
+            resource(Kind::Bucket, Condition::Ok),
+            resource(Kind::Stream, Condition::Drifted),
+            resource(Kind::Function, Condition::Missing),
+            resource(Kind::Stage, Condition::Missing),
         ];
         let alarm = AlarmState {
             name: "abc-spilled".to_owned(),
@@ -390,7 +378,7 @@ mod tests {
 
     #[test]
     fn what_is_late_is_said_only_beyond_what_the_buffer_explains() {
-        let resources = [resource(Kind::Bucket, Health::Ok)];
+        let resources = [resource(Kind::Bucket, Condition::Ok)];
         let at = |age: u64, freshness: u64| {
             let metrics = Metrics {
                 iterator_age_ms: Some(age * 1000),
@@ -419,7 +407,7 @@ mod tests {
         let nothing = Traffic::default();
         let one = problems(
             &spec(),
-            &[resource(Kind::Bucket, Health::Ok)],
+            &[resource(Kind::Bucket, Condition::Ok)],
             &Watching {
                 unconfirmed: vec!["a@example.com".to_owned()],
                 lost_topic: Some("arn:aws:sns:t".to_owned()),
@@ -439,7 +427,7 @@ mod tests {
         assert_eq!(one.iter().filter(|problem| problem.serious).count(), 1);
         let absent = problems(
             &spec(),
-            &[resource(Kind::Bucket, Health::Missing)],
+            &[resource(Kind::Bucket, Condition::Missing)],
             &Watching::default(),
             &Undelivered::default(),
             &nothing,

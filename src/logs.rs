@@ -20,17 +20,13 @@ use crate::traffic::is_failed_invocation;
 /// CloudWatch may show an event this much later than its time says.
 const LATE: Duration = Duration::from_secs(30);
 
-/// One line of a log.
 #[derive(Debug, Serialize)]
 pub struct LogLine {
-    /// When it was written.
     #[serde(serialize_with = "moment::as_rfc3339")]
     pub time: SystemTime,
-    /// Who wrote it.
     pub source: LogSource,
     /// How much attention it wants.
     pub level: Level,
-    /// The line.
     pub message: String,
     /// The same where it is a JSON object, for those who look for what is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,17 +39,16 @@ pub struct LogLine {
 pub enum LogSource {
     /// The function, or Lambda about it.
     Function,
-    /// The delivery stream.
     Delivery,
 }
 
 /// Reads lines, each once.
-pub struct Reader {
+pub struct LogReader {
     since: SystemTime,
     seen: HashSet<String>,
 }
 
-impl Reader {
+impl LogReader {
     /// Starts with the lines since a time.
     pub fn new(since: SystemTime) -> Self {
         Self {

@@ -21,9 +21,7 @@ pub use spilled::{
 /// How much a bucket holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Objects.
     pub objects: usize,
-    /// Their bytes.
     pub bytes: u64,
 }
 

@@ -2,18 +2,16 @@
 //!
 //! At least once, like everything here: what is interrupted and run again loses nothing, and may send some again.
 
-use std::io::Write as _;
 use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde::Serialize;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::foreign::shell_word;
 use crate::names::Names;
+use crate::objects::lines::gzip;
 use crate::objects::{BucketOwnership, SPILLED_EXTENSION, Skipped};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
@@ -26,18 +24,14 @@ pub(crate) mod shard;
 pub mod spilled;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 /// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The pipeline.
     pub name: String,
-    /// Its stream.
     pub stream: String,
-    /// Its bucket.
     pub bucket: String,
-    /// Whose the bucket is.
     pub ownership: BucketOwnership,
     /// The prefix of delivered objects.
     pub prefix: String,
@@ -51,16 +45,13 @@ pub struct Place {
     pub columns: Option<Vec<Column>>,
 }
 
-/// Whether to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Do it.
     Do,
     /// Only say what would be done.
     DryRun,
 }
 
-/// A span of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     /// Its first moment.
@@ -72,11 +63,9 @@ pub struct Span {
 /// What became of impressions that were not delivered.
 #[derive(Debug, Default, Serialize)]
 pub struct ReplayReport {
-    /// The pipeline.
     pub name: String,
     /// Whether this only says what would be done.
     pub dry_run: bool,
-    /// Where it was done.
     pub bucket: String,
     /// Spilled objects that were sent again and deleted, or objects that were written.
     pub objects: Vec<String>,
@@ -88,12 +77,10 @@ pub struct ReplayReport {
     pub misfits: usize,
     /// Objects that were left alone, and why. The command then fails.
     pub skipped: Vec<Skipped>,
-    /// What to do about them.
     #[serde(skip)]
     pub hints: Vec<String>,
 }
 
-/// What ends a replay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// An AWS call failed that concerns every object, or the user interrupted.
@@ -104,19 +91,14 @@ pub enum ReplayError {
     Stopped {
         /// How many objects were done with: sent again and deleted, skipped, or gone.
         done: usize,
-        /// How many there were.
         all: usize,
-        /// Why.
         source: AwsError,
     },
     /// A spilled object was sent again, and is still there.
     #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
     NotDeleted {
-        /// Its bucket.
         bucket: String,
-        /// Its key.
         key: String,
-        /// Why.
         source: AwsError,
     },
     /// Copying from the stream failed.
@@ -137,7 +119,6 @@ struct Written {
     copied: usize,
     /// How many are where Firehose puts what it cannot convert.
     misfits: usize,
-    /// The objects.
     keys: Vec<String>,
 }
 
@@ -187,7 +168,8 @@ impl Place {
         let mut written = Written::default();
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(ndjson)?, mode, aws).await?;
+            self.write(&key, gzip(ndjson).map_err(|error| broken(&error))?, mode, aws)
+                .await?;
             written.copied = lines(ndjson).count();
             written.keys.push(key);
             return Ok(written);
@@ -212,7 +194,8 @@ impl Place {
         }
         if !misfits.is_empty() {
             let key = prefixes::known(&self.misfit_prefix, at) + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(&misfits)?, mode, aws).await?;
+            self.write(&key, gzip(&misfits).map_err(|error| broken(&error))?, mode, aws)
+                .await?;
             written.keys.push(key);
         }
         Ok(written)
@@ -237,12 +220,6 @@ impl Place {
         aws.call("s3:PutObject", request).await?;
         Ok(())
     }
-}
-
-pub(crate) fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let gzip = encoder.write_all(ndjson).and_then(|()| encoder.finish());
-    gzip.map_err(|error| broken(&error))
 }
 
 fn broken(error: &dyn std::error::Error) -> AwsError {

@@ -24,7 +24,6 @@ use crate::objects::Skipped;
 /// What can go wrong beyond an AWS call.
 #[derive(Debug, thiserror::Error)]
 pub enum SmokeError {
-    /// The payload is no JSON array.
     #[error("the payload is not a JSON array of impressions")]
     Payload(#[source] serde_json::Error),
     /// The webhook could not be reached.
@@ -33,11 +32,8 @@ pub enum SmokeError {
     /// The webhook gave another answer than 200, and again when asked a second time.
     #[error("the webhook answered {status} to {what}: {body}", body = foreign::line(body))]
     Refused {
-        /// The HTTP status.
         status: u16,
-        /// What was posted.
         what: &'static str,
-        /// The answer.
         body: String,
     },
     /// The webhook took elements of the payload for no impressions.
@@ -71,9 +67,7 @@ pub struct SmokeReport {
     pub webhook_ms: u128,
     /// From the first post until the last impression was found.
     pub delivery_ms: u128,
-    /// Where they were found.
     pub bucket: String,
-    /// The objects that they were found in.
     pub objects: Vec<String>,
     /// New objects that could not be read, and why. What is missing may be in them.
     pub skipped: Vec<Skipped>,

@@ -22,7 +22,6 @@ const PARTS: u64 = 30;
 /// What went through the webhook in a span of time, and how it is delivered.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Traffic {
-    /// The span.
     pub since_seconds: u64,
     /// Batches that Split posted.
     pub batches: u64,
@@ -51,12 +50,9 @@ pub struct Traffic {
     pub series: Series,
 }
 
-/// An object in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NewestObject {
-    /// Its key.
     pub key: String,
-    /// Its size.
     pub bytes: u64,
     /// How long ago it was written, in seconds.
     pub age_seconds: u64,

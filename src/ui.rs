@@ -49,12 +49,9 @@ fn draws(color: ColorChoice) -> bool {
 
 /// What a question was answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Go on.
+pub enum Confirmation {
     Yes,
-    /// Do not.
     No,
-    /// There is nobody to ask.
     NobodyThere,
 }
 
@@ -84,7 +81,7 @@ pub struct Ui {
     output: Output,
     verbosity: Verbosity,
     live: Option<Live>,
-    plain: live::Plain,
+    plain: live::PlainLines,
     masks: Masks,
     /// Whether results may draw on the screen and overwrite what is there: not for those who have asked for plain text.
     drawing: bool,
@@ -109,7 +106,7 @@ impl Ui {
             verbosity,
             live: live.then(Live::new),
             drawing: draws(global.color),
-            plain: live::Plain::default(),
+            plain: live::PlainLines::default(),
             masks: Masks::default(),
         }
     }
@@ -197,9 +194,9 @@ impl Ui {
     }
 
     /// Asks a question whose answer is no unless it is `yes` or `y`.
-    pub async fn ask(&self, question: &str) -> Answer {
+    pub async fn ask(&self, question: &str) -> Confirmation {
         if !std::io::stdin().is_terminal() {
-            return Answer::NobodyThere;
+            return Confirmation::NobodyThere;
         }
         self.finish_progress();
         let mut stderr = anstream::stderr().lock();
@@ -214,8 +211,8 @@ impl Ui {
             let _ = sender.send(read.map(|_| line));
         });
         match answer.await {
-            Ok(Ok(line)) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Answer::Yes,
-            _ => Answer::No,
+            Ok(Ok(line)) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Confirmation::Yes,
+            _ => Confirmation::No,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::athena::{Sql, sql};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::foreign;
@@ -16,15 +16,14 @@ Examples:
   split-pipeline athena > table.sql")]
 pub struct Args;
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         let sql = sql(&session.spec, &session.names).map_err(|error| {
             Failure::new(FailureKind::Spec, error.to_string())
                 .hint("`gzip` or `none`, and a prefix of dates and fixed text, can be queried")
         })?;
-        context.ui.result(&sql)?;
-        Ok(Exit::Done)
+        context.done(&sql)
     }
 }
 

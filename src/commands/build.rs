@@ -6,7 +6,7 @@ use clap::ValueHint;
 use serde::Serialize;
 
 use super::session::{read_spec, workspace};
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::artifact::{self, Profile};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::progress::{Event, Progress as _};
@@ -27,7 +27,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let architecture = match self.arch {
             Some(architecture) => architecture,
@@ -45,13 +45,12 @@ impl Run for Args {
         std::fs::write(&path, &built.zip)
             .map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;
         let (bytes, code_sha256) = (built.zip.len(), built.sha256);
-        context.ui.result(&BuildResult {
+        context.done(&BuildResult {
             path,
             architecture: architecture.as_str(),
             code_sha256,
             bytes,
-        })?;
-        Ok(Exit::Done)
+        })
     }
 }
 

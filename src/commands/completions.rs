@@ -3,7 +3,7 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Cli, Context, Run};
+use super::{Cli, Context, Invocation};
 use crate::failure::{Exit, Failure};
 use crate::ui::Verbatim;
 
@@ -13,11 +13,10 @@ use crate::ui::Verbatim;
 Examples:
   split-pipeline completions bash > ~/.local/share/bash-completion/completions/split-pipeline")]
 pub struct Args {
-    /// The shell
     shell: Shell,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "split-pipeline", &mut script);
@@ -25,7 +24,6 @@ impl Run for Args {
         // clap_complete 4.6 names a command with a hyphen in one way where it is chosen and in another where it is looked
         // up, so that nothing after the first word is completed (clap-rs/clap#6421).
         let script = script.replace("split__subcmd__pipeline", "split__pipeline");
-        context.ui.result(&Verbatim(script.into()))?;
-        Ok(Exit::Done)
+        context.done(&Verbatim(script.into()))
     }
 }

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::apply::Report;
 use crate::aws::ErrorKind;
 use crate::destroy::{self, Data, Destroyed, Drained, Kept, destroy};
@@ -16,7 +16,7 @@ use crate::objects;
 use crate::progress::{Event, Progress as _};
 use crate::replay::Place;
 use crate::resource::{Kind, Resource as _};
-use crate::ui::Answer;
+use crate::ui::Confirmation;
 use crate::ui::{BOLD, REMOVE, Show, clean, clean_block};
 use crate::undelivered::{self, KnownGaps, Undelivered};
 
@@ -35,7 +35,7 @@ pub struct Args {
     purge_data: bool,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open_to_delete(context).await?;
         if session.spec.protect {
@@ -51,8 +51,7 @@ impl Run for Args {
         if data == Data::Keep || session.spec.delivery.existing_bucket {
             warn_of_spilled(&session).await;
         }
-        context.ui.result(&result?)?;
-        Ok(Exit::Done)
+        context.done(&result?)
     }
 }
 
@@ -207,9 +206,9 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
     let question =
         format!("Delete the pipeline {name} in account {account}, region {region}; {what}. Go on?");
     match session.context.ask(&question).await? {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was deleted")),
-        Answer::NobodyThere => {
+        Confirmation::Yes => Ok(()),
+        Confirmation::No => Err(Failure::new(FailureKind::Declined, "nothing was deleted")),
+        Confirmation::NobodyThere => {
             let message = format!(
                 "`down` always asks, and there is no terminal to ask; nothing was deleted\n{question}"
             );

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::session::{Session, read_spec};
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::cli::some_time;
 use crate::estimate::{Estimate, POST_EVERY_SECONDS, Prices, Sizing, estimate};
 use crate::failure::{Exit, Failure, FailureKind};
@@ -38,7 +38,7 @@ pub struct Args {
     since: Duration,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let given = self.per_second.or(self.per_day.map(|a_day| a_day / DAY_SECONDS));
         let (spec, per_second, posts) = match given {
@@ -48,8 +48,7 @@ impl Run for Args {
             }
             None => measured(context, self.since).await?,
         };
-        context.ui.result(&estimate(&spec, per_second, posts))?;
-        Ok(Exit::Done)
+        context.done(&estimate(&spec, per_second, posts))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::export::{Format, Pipeline};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::ui::Show;
@@ -20,7 +20,7 @@ pub struct Args {
     format: Format,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         session.topic_is_near()?;
@@ -34,11 +34,10 @@ impl Run for Args {
                 "this is for the emulator: it has its account, and a bucket policy that allows plain HTTP";
             context.ui.warn(warning);
         }
-        context.ui.result(&ExportResult {
+        context.done(&ExportResult {
             format: self.format,
             text,
-        })?;
-        Ok(Exit::Done)
+        })
     }
 }
 

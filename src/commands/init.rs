@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueHint;
 use serde::Serialize;
 
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::ui::Show;
 
@@ -29,7 +29,7 @@ pub struct Args {
     force: bool,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let path = self.path.as_ref().unwrap_or(&context.global.file);
         let mut options = File::options();

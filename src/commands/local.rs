@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure};
 use crate::foreign::shell_word;
 use crate::local::{self, Emulator};
@@ -22,7 +22,6 @@ pub struct Args {
     command: LocalCommand,
 }
 
-/// What to do with the local emulator.
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum LocalCommand {
     /// Start it in the background, unless it runs
@@ -33,7 +32,7 @@ enum LocalCommand {
     Status,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
         let (running, emulator) = match self.command {

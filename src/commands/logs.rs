@@ -8,10 +8,10 @@ use anstyle::Style;
 use split_pipeline_handler::log::{BATCH, Level, Line};
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::cli::span;
 use crate::failure::{Exit, Failure};
-use crate::logs::{LogLine, LogSource, Reader};
+use crate::logs::{LogLine, LogReader, LogSource};
 use crate::moment;
 use crate::traffic::is_failed_invocation;
 use crate::ui::{CHANGE, REMOVE, Show, clean_block};
@@ -34,7 +34,7 @@ pub struct Args {
     since: Duration,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     fn is_endless(&self) -> bool {
         self.follow
     }
@@ -43,7 +43,7 @@ impl Run for Args {
         let session = Session::open(context).await?;
         session.mind_log_retention(self.since);
         let since = SystemTime::now().checked_sub(self.since).unwrap_or(UNIX_EPOCH);
-        let mut reader = Reader::new(since);
+        let mut reader = LogReader::new(since);
         loop {
             let read = reader.read(&session.aws, &session.names);
             let lines = context.unless_interrupted(read).await??;

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 
-use super::{Cli, Context, Run};
+use super::{Cli, Context, Invocation};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::ui::Verbatim;
 
@@ -16,7 +16,7 @@ pub struct Args {
     command: Vec<String>,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let mut page = Cli::command();
         page.build();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::desired::{Purpose, RestApis, deployer_policy};
 use crate::failure::{Exit, Failure};
 use crate::foreign;
@@ -34,7 +34,6 @@ pub struct Args {
 }
 
 impl Args {
-    /// The commands that are to be permitted.
     fn commands(&self) -> &[Permitted] {
         match self.commands.as_slice() {
             [] => &[
@@ -51,19 +50,15 @@ impl Args {
 /// A command that a policy permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Permitted {
-    /// `up`.
     Up,
-    /// `status` and `plan`.
     Status,
-    /// `down`.
     Down,
     /// `smoke`; with --ephemeral, together with `up` and `down`.
     Smoke,
-    /// `replay`.
     Replay,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         let purposes: Vec<_> = self.commands().iter().copied().map(purpose).collect();
@@ -90,8 +85,7 @@ impl Run for Args {
                  write it into a role, which takes 10240, or print one for each command (`permissions --for down`) and attach them all"
             ));
         }
-        context.ui.result(&Policy { policy })?;
-        Ok(Exit::Done)
+        context.done(&Policy { policy })
     }
 }
 

@@ -8,7 +8,7 @@ use clap::ValueHint;
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::aws::ErrorKind;
 use crate::failure::{Exit, Failure};
 use crate::plan::Summary;
@@ -32,7 +32,7 @@ pub struct Args {
     handler: Option<PathBuf>,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         session.topic_is_near()?;
@@ -78,7 +78,6 @@ struct PlanResult {
     undelivered: Undelivered,
 }
 
-/// One resource that would be changed.
 #[derive(Debug, Serialize)]
 struct ResourceChange {
     kind: Kind,

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::session::Session;
 use super::skipped::with_skipped;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::replay::{Mode, Place, ReplayReport, Span, spilled, stream};
 use crate::ui::Show;
@@ -31,7 +31,7 @@ pub struct Args {
     until: Option<SystemTime>,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         let place = Place::new(&session.spec, &session.names);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::webhook;
@@ -26,7 +26,7 @@ pub struct Args {
     revoke: bool,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         if !session.spec.webhook.secret_path {
@@ -51,8 +51,7 @@ impl Run for Args {
             context.ui.warn(
                 "there is no old path to take away: `split-pipeline rotate` gives the webhook a new one beside it",
             );
-            context.ui.result(&urls(&session, &api))?;
-            return Ok(Exit::Done);
+            return context.done(&urls(&session, &api));
         }
         let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
         let Some(api) = rotated.filter(|_| report.is_complete()) else {

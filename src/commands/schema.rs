@@ -1,6 +1,6 @@
 //! `schema`: prints the spec's JSON Schema.
 
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure};
 use crate::spec::Spec;
 use crate::ui::Verbatim;
@@ -12,9 +12,8 @@ Examples:
   split-pipeline schema > split-pipeline.schema.json")]
 pub struct Args;
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        context.ui.result(&Verbatim(Spec::schema()))?;
-        Ok(Exit::Done)
+        context.done(&Verbatim(Spec::schema()))
     }
 }

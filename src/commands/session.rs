@@ -182,7 +182,6 @@ impl Session {
         }
     }
 
-    /// What is there.
     pub(super) async fn observe(&self, want: &Desired) -> Result<Snapshot, Failure> {
         let observed = self
             .context

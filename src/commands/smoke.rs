@@ -9,7 +9,7 @@ use clap::ValueHint;
 
 use super::session::Session;
 use super::skipped::with_skipped;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::cli::some_time;
 use crate::desired::kept_fields;
 use crate::failure::{Exit, Failure, FailureKind};
@@ -24,7 +24,6 @@ use crate::{junit, local, random};
 
 mod ephemeral;
 
-/// What to do about a payload that is none.
 const PAYLOAD: &str = r#"--payload names a file such as [{"key": "user-1", "split": "my-flag"}]; without it, impressions are made up"#;
 
 /// Send a batch as Split does, wait until every impression is in S3, report latency and loss
@@ -52,7 +51,7 @@ pub struct Args {
     junit: Option<PathBuf>,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let tested = Box::pin(run_test(context, self)).await;
         if self.ephemeral && context.global.local {

@@ -7,12 +7,12 @@ use clap::ValueHint;
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::aws::AwsError;
 use crate::cli::span;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
-use crate::health::{self, AlarmState, Finding, Health, ResourceHealth, Watching};
+use crate::health::{self, AlarmState, Condition, Finding, ResourceHealth, Watching};
 use crate::observe::Snapshot;
 use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Adoption, Phase};
@@ -50,7 +50,7 @@ pub struct Args {
     since: Duration,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     fn is_endless(&self) -> bool {
         self.watch
     }
@@ -93,7 +93,6 @@ struct StatusResult {
     /// Whether the URL before works too, until `rotate --revoke`.
     rotating: bool,
     resources: Vec<ResourceHealth>,
-    /// What the alarms say, where there are any.
     alarms: Vec<AlarmState>,
     /// What was answered 200 and is not delivered.
     undelivered: Undelivered,
@@ -104,7 +103,6 @@ struct StatusResult {
 /// How much people are told of the resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Detail {
-    /// Each of them.
     Every,
     /// Those that are not as they should be.
     Differing,
@@ -244,19 +242,19 @@ async fn newest(session: &Session, since: Duration) -> Result<Option<NewestObjec
 
 fn resource(summary: Summary) -> ResourceHealth {
     let state = match (&summary.phase, summary.action) {
-        (None, _) => Health::Missing,
-        _ if summary.owner.is_foreign() => Health::Foreign,
-        (Some(Phase::Failed(_)), _) => Health::Failed,
-        (Some(Phase::Pending(_) | Phase::Deleting), _) => Health::Pending,
-        (Some(Phase::Ready), Action::Keep) => Health::Ok,
-        (Some(Phase::Ready), _) => Health::Drifted,
+        (None, _) => Condition::Missing,
+        _ if summary.owner.is_foreign() => Condition::Foreign,
+        (Some(Phase::Failed(_)), _) => Condition::Failed,
+        (Some(Phase::Pending(_) | Phase::Deleting), _) => Condition::Pending,
+        (Some(Phase::Ready), Action::Keep) => Condition::Ok,
+        (Some(Phase::Ready), _) => Condition::Drifted,
     };
     let why = match &summary.phase {
         Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
         Some(_) => summary.reason,
         None => None,
     };
-    let drift = if state == Health::Missing {
+    let drift = if state == Condition::Missing {
         Vec::new()
     } else {
         summary.fields

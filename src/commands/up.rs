@@ -9,7 +9,7 @@ use clap::ValueHint;
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::apply::{Applied, apply};
 use crate::aws::ErrorKind;
 use crate::cli::some_time;
@@ -20,7 +20,7 @@ use crate::progress::Event;
 use crate::proposal::Proposal;
 use crate::resource::{Action, Adoption, Kind, Phase};
 use crate::spec::Spec;
-use crate::ui::Answer;
+use crate::ui::Confirmation;
 use crate::ui::Show;
 use crate::undelivered::{self, KnownGaps, Undelivered};
 
@@ -46,7 +46,7 @@ pub struct Args {
     timeout: Duration,
 }
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let work = async |context: Context| Box::pin(up(&context, self)).await;
         context.within(self.timeout, work).await
@@ -108,9 +108,7 @@ async fn up(context: &Context, args: &Args) -> Result<Exit, Failure> {
 /// Whether the user has agreed to replacing and shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// Beforehand.
     Given,
-    /// Has to be asked.
     Ask,
 }
 
@@ -245,9 +243,9 @@ fn questions(summaries: &[Summary]) -> Vec<String> {
 async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
     let question = format!("{questions}\nGo on?");
     match session.context.ask(&question).await? {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was changed")),
-        Answer::NobodyThere => {
+        Confirmation::Yes => Ok(()),
+        Confirmation::No => Err(Failure::new(FailureKind::Declined, "nothing was changed")),
+        Confirmation::NobodyThere => {
             let message = format!(
                 "this needs your agreement, and there is no terminal to ask; nothing was changed\n{questions}"
             );

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::session::Session;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::webhook;
 use crate::ui::Show;
@@ -12,7 +12,7 @@ use crate::ui::Show;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args;
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         let want = session.desired(None);
@@ -27,8 +27,7 @@ impl Run for Args {
             )
             .hint("`split-pipeline up` makes it; `split-pipeline status` says what is missing")
         })?;
-        context.ui.result(&UrlResult { webhook_url: url })?;
-        Ok(Exit::Done)
+        context.done(&UrlResult { webhook_url: url })
     }
 }
 

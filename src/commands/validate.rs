@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::session::read_spec;
-use super::{Context, Run};
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure};
 use crate::ui::Show;
 
@@ -11,13 +11,12 @@ use crate::ui::Show;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args;
 
-impl Run for Args {
+impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let spec = read_spec(context).await?;
-        context.ui.result(&ValidateResult {
+        context.done(&ValidateResult {
             name: spec.name.to_string(),
-        })?;
-        Ok(Exit::Done)
+        })
     }
 }
 

@@ -43,7 +43,6 @@ impl BucketOwnership {
 /// An object that this pipeline's handler spilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpilledObject {
-    /// Its key.
     pub key: String,
     /// Its size, compressed.
     pub bytes: u64,
@@ -54,9 +53,7 @@ pub struct SpilledObject {
 /// An object that was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Skipped {
-    /// Its key.
     pub key: String,
-    /// Why.
     pub why: String,
 }
 
@@ -72,7 +69,6 @@ pub struct Spilled {
 /// An object under `spill/` that is not known to be this pipeline's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unclaimed {
-    /// Its key.
     pub key: String,
     /// Why it is not counted as this pipeline's.
     pub reason: UnclaimedReason,
@@ -90,7 +86,6 @@ pub enum UnclaimedReason {
 /// A summary of spilled objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SpilledPile {
-    /// How many objects.
     pub objects: usize,
     /// Their bytes, compressed.
     pub bytes: u64,
@@ -235,10 +230,10 @@ impl Found {
     fn new(object: Object, pipeline: &str, ownership: BucketOwnership) -> Option<Self> {
         let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
         let key = object.key.unwrap_or_default();
-        match Owner::of(&key, pipeline, ownership) {
-            Owner::Other => None,
-            Owner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
-            Owner::Pipeline => Some(Self::Spilled(SpilledObject {
+        match KeyOwner::of(&key, pipeline, ownership) {
+            KeyOwner::Other => None,
+            KeyOwner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
+            KeyOwner::Pipeline => Some(Self::Spilled(SpilledObject {
                 bytes: u64::try_from(bytes).unwrap_or_default(),
                 // S3 always says when it stored an object.
                 written: written.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -248,10 +243,8 @@ impl Found {
     }
 }
 
-/// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    /// This pipeline's.
+enum KeyOwner {
     Pipeline,
     /// Another pipeline's, or the user's own.
     Other,
@@ -259,7 +252,7 @@ enum Owner {
     Unknown(UnclaimedReason),
 }
 
-impl Owner {
+impl KeyOwner {
     fn of(key: &str, pipeline: &str, ownership: BucketOwnership) -> Self {
         let Some(rest) = key.strip_prefix(SPILL_PREFIX) else {
             return Self::Other;

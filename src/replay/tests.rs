@@ -14,10 +14,9 @@ use aws_sdk_kinesis::types::{
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::testing::{Bucket, place};
+use super::testing::{Bucket, place, place_of};
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing;
 
 const IMPRESSION: &str = r#"{"key":"k","split":"s","time":1700000000000}"#;
 
@@ -59,7 +58,7 @@ async fn lines_are_counted_and_put_where_firehose_would_have() {
 #[tokio::test]
 async fn rows_and_what_is_no_row_are_apart_and_an_empty_object_is_never_written() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
-    let place = testing::place(spec);
+    let place = place_of(spec);
     let row = "p/dt=2023-11-14/name.parquet".to_owned();
     let is_misfit = |key: &String| key.starts_with("errors/") && key.ends_with("/name.ndjson.gz");
     let (copied, misfits, keys) = put(&place, &format!("{IMPRESSION}\n"), Mode::Do).await;
@@ -236,7 +235,7 @@ fn shard_list() -> Rule {
 #[tokio::test]
 async fn what_is_no_row_is_counted_apart() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
-    let place = testing::place(spec);
+    let place = place_of(spec);
     let rules = stream_of(vec![format!("{IMPRESSION}\n[]\n"), "[]\n".to_owned()]);
     let bucket = Bucket::default();
     let s3 = bucket.rules();

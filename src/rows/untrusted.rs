@@ -60,7 +60,6 @@ pub enum Untrusted {
     /// It has more of something than a delivered object can have.
     #[error("it has more than {limit} {what}")]
     TooMany {
-        /// Of what.
         what: &'static str,
         /// The most that is read.
         limit: u64,
@@ -71,12 +70,12 @@ pub enum Untrusted {
 }
 
 /// Counts bytes against a cap.
-pub(super) struct Budget {
+pub(super) struct PageBudget {
     cap: u64,
     spent: u64,
 }
 
-impl Budget {
+impl PageBudget {
     pub(super) fn new(cap: u64) -> Self {
         Self { cap, spent: 0 }
     }
@@ -159,7 +158,7 @@ fn count_chunks(group: &mut Reader<'_>, chunks: &mut u64) -> Result<(), Untruste
 pub(super) fn check_pages(
     file: &[u8],
     metadata: &ParquetMetaData,
-    budget: &mut Budget,
+    budget: &mut PageBudget,
 ) -> Result<(), Untrusted> {
     let columns = metadata.file_metadata().schema_descr().columns();
     if columns
@@ -205,7 +204,7 @@ fn range(start: i64, length: i64) -> Result<Range<usize>, Untrusted> {
 }
 
 /// Gives how many values a column's pages have, nulls included.
-fn check_column(pages: &[u8], compression: Compression, budget: &mut Budget) -> Result<u64, Untrusted> {
+fn check_column(pages: &[u8], compression: Compression, budget: &mut PageBudget) -> Result<u64, Untrusted> {
     let (mut values, mut rest) = (0_u64, pages);
     while !rest.is_empty() {
         let mut reader = Reader(rest);
@@ -242,7 +241,6 @@ fn check_compression(page: &Page, data: &[u8], compression: Compression) -> Resu
     }
 }
 
-/// What a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PageKind {
     Data,

@@ -55,12 +55,10 @@ impl Batch {
         })
     }
 
-    /// How many impressions there are.
     pub fn len(&self) -> usize {
         self.impressions.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.impressions.is_empty()
     }

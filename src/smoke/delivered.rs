@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
 use super::SmokeReport;
-use super::known::{FoundIn, Sent, Shape};
+use super::known::{FoundIn, SentImpressions, Shape};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, BucketOwnership, Skipped};
@@ -24,11 +24,8 @@ const CONCURRENT_BYTES: u64 = 64 * 1024 * 1024;
 /// Where a pipeline's impressions may be found.
 #[derive(Clone, Debug)]
 pub struct SearchArea {
-    /// The pipeline.
     pub pipeline: String,
-    /// Its bucket.
     pub bucket: String,
-    /// Whose the bucket is.
     pub ownership: BucketOwnership,
     /// The prefix of delivered objects.
     pub prefix: String,
@@ -55,16 +52,15 @@ pub struct Search {
     written_since: SystemTime,
     /// Where impressions are looked for.
     places: Places,
-    sent: Sent,
+    sent: SentImpressions,
     seen: HashSet<String>,
     objects: Vec<String>,
     unreadable: BTreeMap<String, String>,
     has_read: bool,
 }
 
-type Read = Result<Bytes, ReadError>;
+type ReadObject = Result<Bytes, ReadError>;
 
-/// An object to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NewObject {
     key: String,
@@ -99,7 +95,7 @@ impl Search {
             from: since - area.gathered,
             written_since: since,
             places: Places::Delivered,
-            sent: Sent::new(area.shape.clone(), lines),
+            sent: SentImpressions::new(area.shape.clone(), lines),
             area,
             seen: HashSet::new(),
             objects: Vec::new(),
@@ -139,7 +135,7 @@ impl Search {
     }
 
     /// Fails if S3 denies every object, from the first on: then it is the credentials that may not read.
-    fn unless_all_denied(&mut self, read: Vec<Read>) -> Result<Vec<Read>, AwsError> {
+    fn unless_all_denied(&mut self, read: Vec<ReadObject>) -> Result<Vec<ReadObject>, AwsError> {
         self.has_read |= read.iter().any(Result::is_ok);
         let denial = read.iter().find_map(|read| match read {
             Err(ReadError::Refused(error)) if error.kind == ErrorKind::Denied => Some(error.clone()),

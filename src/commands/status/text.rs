@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Detail, StatusResult};
-use crate::health::{Health, ResourceHealth};
+use crate::health::{Condition, ResourceHealth};
 use crate::resource::Kind;
 use crate::traffic::{NewestObject, Traffic};
 use crate::ui::{ADD, BOLD, CHANGE, DIM, HINT, REMOVE, Show, clean, clean_block, show_fields};
@@ -164,15 +164,15 @@ fn row(text: &mut String, name: &str, rest: &str) {
 /// Every resource on a line, but for alarms that are as they should be: those are many, and alike.
 fn resources(text: &mut String, resources: &[ResourceHealth]) {
     let is_fine_alarm =
-        |resource: &ResourceHealth| resource.kind == Kind::Alarm && resource.state == Health::Ok;
+        |resource: &ResourceHealth| resource.kind == Kind::Alarm && resource.state == Condition::Ok;
     for resource in resources.iter().filter(|resource| !is_fine_alarm(resource)) {
         let (style, word) = match resource.state {
-            Health::Ok => (ADD, "ok"),
-            Health::Missing => (REMOVE, "missing"),
-            Health::Drifted => (CHANGE, "drifted"),
-            Health::Pending => (CHANGE, "pending"),
-            Health::Failed => (REMOVE, "failed"),
-            Health::Foreign => (REMOVE, "foreign"),
+            Condition::Ok => (ADD, "ok"),
+            Condition::Missing => (REMOVE, "missing"),
+            Condition::Drifted => (CHANGE, "drifted"),
+            Condition::Pending => (CHANGE, "pending"),
+            Condition::Failed => (REMOVE, "failed"),
+            Condition::Foreign => (REMOVE, "foreign"),
         };
         let _ = writeln!(
             text,
@@ -196,7 +196,11 @@ fn resources(text: &mut String, resources: &[ResourceHealth]) {
 
 /// The resources that are not as they should be, and how many are: so that all of it stays on a screen.
 fn differing(text: &mut String, all: &[ResourceHealth]) {
-    let others: Vec<_> = all.iter().filter(|it| it.state != Health::Ok).cloned().collect();
+    let others: Vec<_> = all
+        .iter()
+        .filter(|it| it.state != Condition::Ok)
+        .cloned()
+        .collect();
     resources(text, &others);
     let fine = all.len() - others.len();
     if fine > 0 {
@@ -216,7 +220,6 @@ fn bars(parts: &[u64]) -> String {
     parts.iter().map(bar).collect()
 }
 
-/// When there was most of it.
 fn told(parts: &[u64], step_seconds: u64) -> String {
     let most = parts.iter().enumerate().rev().max_by_key(|(_, count)| **count);
     match most {

@@ -96,7 +96,7 @@ async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
     let aws = aws(&[], &rules.each_ref());
     let lines = ["a", "b"].map(str::to_owned);
     let mut search = Search::start(&aws, area(), &lines).await.unwrap();
-    let gzip = |text: &[u8]| crate::replay::gzip(text).unwrap();
+    let gzip = |text: &[u8]| crate::objects::lines::gzip(text).unwrap();
     // Each inflates past the caps, and repeats what was sent on the way there.
     let mut bombs = vec![
         ("i/bytes", gzip(&vec![b'x'; 1 << 20]).repeat(257)),
