@@ -65,7 +65,6 @@ pub struct Estimate {
     pub impressions_a_month: f64,
     /// Impressions in each post: every 10 seconds for each environment, or as the pipeline receives them.
     pub impressions_a_post: f64,
-    /// What the stream needs.
     pub sizing: Sizing,
     /// Objects that are written to S3 in a day.
     pub objects_per_day: f64,
@@ -80,7 +79,6 @@ pub struct Estimate {
     pub prices: Prices,
 }
 
-/// What the stream needs.
 #[derive(Debug, Serialize)]
 pub struct Sizing {
     pub shards_needed: f64,

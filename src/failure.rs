@@ -2,6 +2,7 @@
 //!
 //! The edge of the CLI: every module's error ends here and nowhere else.
 
+use std::error::Error;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -42,9 +43,7 @@ pub enum FailureKind {
     Declined,
     /// The spec is wrong or cannot be read.
     Spec,
-    /// There are no usable AWS credentials.
     Credentials,
-    /// An AWS call failed.
     Aws,
     /// Something of somebody else's is in the way.
     Conflict,
@@ -54,7 +53,6 @@ pub enum FailureKind {
     Local,
     /// The smoke test lost impressions or could not send them.
     Smoke,
-    /// Objects could not be replayed.
     Replay,
     TimedOut,
     Interrupted,
@@ -62,7 +60,6 @@ pub enum FailureKind {
     Io,
 }
 
-/// A failed command.
 #[derive(Clone, Debug, Serialize)]
 pub struct Failure {
     pub kind: FailureKind,
@@ -72,13 +69,23 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with a message and no hints yet.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
             hints: Vec::new(),
         }
+    }
+
+    /// An error with all its causes, and its hints.
+    fn of<H: Into<String>>(
+        kind: FailureKind,
+        error: &(dyn Error + 'static),
+        hints: impl IntoIterator<Item = H>,
+    ) -> Self {
+        hints
+            .into_iter()
+            .fold(Self::new(kind, whole_chain(error)), Self::hint)
     }
 
     /// Adds a hint, unless it is there already.
@@ -172,10 +179,7 @@ impl From<AwsError> for Failure {
             ErrorKind::Interrupted => FailureKind::Interrupted,
             _ => FailureKind::Aws,
         };
-        error
-            .hints()
-            .into_iter()
-            .fold(Self::new(kind, whole_chain(&error)), Self::hint)
+        Self::of(kind, &error, error.hints())
     }
 }
 
@@ -223,19 +227,13 @@ impl From<SpecError> for Failure {
 
 impl From<ArtifactError> for Failure {
     fn from(error: ArtifactError) -> Self {
-        error
-            .hints()
-            .into_iter()
-            .fold(Self::new(FailureKind::Build, whole_chain(&error)), Self::hint)
+        Self::of(FailureKind::Build, &error, error.hints())
     }
 }
 
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
-        error
-            .hints()
-            .into_iter()
-            .fold(Self::new(FailureKind::Local, whole_chain(&error)), Self::hint)
+        Self::of(FailureKind::Local, &error, error.hints())
     }
 }
 

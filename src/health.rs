@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::names::alarm_about;
-use crate::resource::{FieldChange, Kind};
+use crate::plan::Summary;
+use crate::resource::{Action, FieldChange, Kind, Phase};
 use crate::spec::Spec;
 use crate::traffic::Traffic;
 use crate::undelivered::Undelivered;
@@ -59,6 +60,38 @@ pub enum Condition {
     Failed,
     /// Somebody else's.
     Foreign,
+}
+
+impl From<Summary> for ResourceHealth {
+    fn from(summary: Summary) -> Self {
+        let state = match (&summary.phase, summary.action) {
+            (None, _) => Condition::Missing,
+            _ if summary.owner.is_foreign() => Condition::Foreign,
+            (Some(Phase::Failed(_)), _) => Condition::Failed,
+            (Some(Phase::Pending(_) | Phase::Deleting), _) => Condition::Pending,
+            (Some(Phase::Ready), Action::Keep) => Condition::Ok,
+            (Some(Phase::Ready), _) => Condition::Drifted,
+        };
+        let why = match &summary.phase {
+            Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
+            Some(_) => summary.reason,
+            None => None,
+        };
+        let drift = if state == Condition::Missing {
+            Vec::new()
+        } else {
+            summary.fields
+        };
+        Self {
+            kind: summary.kind,
+            name: summary.name,
+            id: summary.id,
+            state,
+            why,
+            drift,
+            left_alone: summary.left_alone,
+        }
+    }
 }
 
 /// What is known of the alarms that the spec asks for, and of whom they reach.
@@ -203,84 +236,79 @@ fn some(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// How often something happened, what it was, and what to do about it.
+type Counted = (u64, String, &'static str);
+
 /// Of counts, those that are more than nothing.
 fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
-    let counted = failures(traffic).into_iter().chain(set_aside(traffic));
-    let problems = counted.filter(|(count, _)| *count > 0);
-    problems.map(|(_, problem)| problem).collect()
+    let is_some = |(count, ..): &Counted| *count > 0;
+    let failures = failures(traffic).into_iter().filter(is_some);
+    let set_aside = set_aside(traffic).into_iter().filter(is_some);
+    let failures = failures.map(|(_, message, hint)| serious(message, hint));
+    failures
+        .chain(set_aside.map(|(_, message, hint)| notable(message, hint)))
+        .collect()
 }
 
-fn failures(traffic: &Traffic) -> [(u64, Finding); 2] {
+fn failures(traffic: &Traffic) -> [Counted; 2] {
     let (failed, errors) = (traffic.failed_batches, traffic.delivery_errors);
     [
         (
             failed,
-            serious(
-                format!(
-                    "{} failed, so Split had to send it again",
-                    some(failed, "batch", "batches")
-                ),
-                "`split-pipeline logs` says why",
+            format!(
+                "{} failed, so Split had to send it again",
+                some(failed, "batch", "batches")
             ),
+            "`split-pipeline logs` says why",
         ),
         (
             errors,
-            serious(
-                format!(
-                    "Firehose reported {} when it delivered",
-                    some(errors, "error", "errors")
-                ),
-                "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
+            format!(
+                "Firehose reported {} when it delivered",
+                some(errors, "error", "errors")
             ),
+            "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
         ),
     ]
 }
 
 /// What was not taken, or not where it belongs.
-fn set_aside(traffic: &Traffic) -> [(u64, Finding); 4] {
+fn set_aside(traffic: &Traffic) -> [Counted; 4] {
     let throttles = traffic.metrics.throttles.unwrap_or_default();
     let (spilled, refused, rejected) = (traffic.spilled, traffic.refused_batches, traffic.rejected);
     [
         (
             throttles,
-            notable(
-                format!(
-                    "Lambda refused {}, since too many were running",
-                    some(throttles, "call", "calls")
-                ),
-                "raise `handler.reserved_concurrency`, or the account's limit",
+            format!(
+                "Lambda refused {}, since too many were running",
+                some(throttles, "call", "calls")
             ),
+            "raise `handler.reserved_concurrency`, or the account's limit",
         ),
         (
             spilled,
-            notable(
-                format!(
-                    "the stream refused {}, set aside in spill/",
-                    some(spilled, "impression", "impressions")
-                ),
-                "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
+            format!(
+                "the stream refused {}, set aside in spill/",
+                some(spilled, "impression", "impressions")
             ),
+            "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
         ),
         (
             refused,
-            notable(
-                format!(
-                    "{}: not JSON, or too large",
-                    some(refused, "body was no batch", "bodies were no batches")
-                ),
-                "`split-pipeline logs` says which; does something else than Split know the URL?",
+            format!(
+                "{}: not JSON, or too large",
+                some(refused, "body was no batch", "bodies were no batches")
             ),
+            "`split-pipeline logs` says which; does something else than Split know the URL?",
         ),
         (
             rejected,
-            notable(
-                some(
-                    rejected,
-                    "element was no impression",
-                    "elements were no impressions",
-                ),
-                "what was rejected is in rejected/ in the bucket, as it came in",
+            some(
+                rejected,
+                "element was no impression",
+                "elements were no impressions",
             ),
+            "what was rejected is in rejected/ in the bucket, as it came in",
         ),
     ]
 }

@@ -26,14 +26,12 @@ pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 
-/// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub name: String,
     pub stream: String,
     pub bucket: String,
     pub ownership: BucketOwnership,
-    /// The prefix of delivered objects.
     pub prefix: String,
     /// The prefix of what cannot be converted.
     pub misfit_prefix: String,
@@ -101,7 +99,6 @@ pub enum ReplayError {
         key: String,
         source: AwsError,
     },
-    /// Copying from the stream failed.
     #[error("copying from the stream: {0}")]
     Copy(#[source] AwsError),
 }
@@ -112,7 +109,6 @@ pub fn delete_hint(bucket: &str, key: &str) -> String {
     format!("`aws s3 rm {object}` deletes it; otherwise the next `replay` sends the same impressions again")
 }
 
-/// What was written to S3 directly.
 #[derive(Debug, Default)]
 struct Written {
     /// How many impressions are where they would have been delivered.
@@ -131,7 +127,6 @@ impl Written {
 }
 
 impl Place {
-    /// Where the pipeline of a spec has its impressions.
     pub fn new(spec: &Spec, names: &Names) -> Self {
         let misfits = spec.delivery.error_prefix.of_failed_conversions();
         Self {

@@ -35,7 +35,6 @@ pub const PARQUET_EXTENSION: &str = ".parquet";
 /// A row, without the columns that have no value.
 pub type Row = BTreeMap<String, Cell>;
 
-/// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Cell {
     Number(i64),
@@ -221,7 +220,6 @@ impl<'a> Writer<'a> {
         self.rows
     }
 
-    /// The whole file.
     pub fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
         if !self.group.is_empty() {
             self.write_group()?;

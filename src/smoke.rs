@@ -36,7 +36,6 @@ pub enum SmokeError {
         what: &'static str,
         body: String,
     },
-    /// The webhook took elements of the payload for no impressions.
     #[error(
         "{rejected} of {all} elements of the payload are no impressions: objects with a `key` and a `split`"
     )]
@@ -53,7 +52,6 @@ pub enum SmokeError {
 /// What became of the impressions of a smoke test.
 #[derive(Debug, Default, Serialize)]
 pub struct SmokeReport {
-    /// Impressions that were posted.
     pub sent: usize,
     /// Impressions that were delivered to S3, each counted once.
     pub delivered: usize,
@@ -63,7 +61,6 @@ pub struct SmokeReport {
     pub missing: usize,
     /// Copies beyond the first.
     pub duplicated: usize,
-    /// The slowest answer of the webhook.
     pub webhook_ms: u128,
     /// From the first post until the last impression was found.
     pub delivery_ms: u128,

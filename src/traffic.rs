@@ -1,4 +1,4 @@
-//! What went through the webhook and what Firehose could not deliver, read from the pipeline's own logs.
+//! What went through the webhook and what Firehose could not deliver, read from the pipeline's own logs, and the newest object.
 //!
 //! Only reads. The function writes one line a batch; its fields are defined by the handler.
 
@@ -8,9 +8,8 @@ use serde::Serialize;
 use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 
 use crate::aws::{Aws, AwsError};
-use crate::log_events;
-use crate::moment;
 use crate::names::Names;
+use crate::{log_events, moment, objects, prefixes};
 
 pub mod metrics;
 
@@ -23,25 +22,21 @@ const PARTS: u64 = 30;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Traffic {
     pub since_seconds: u64,
-    /// Batches that Split posted.
     pub batches: u64,
     /// Batches that could not be stored, or whose invocation died, so that Split had to send them again.
     pub failed_batches: u64,
     /// Bodies that were no batch: not JSON, or too large.
     pub refused_batches: u64,
-    /// Elements that came in.
     pub received: u64,
     /// Impressions that went into the stream.
     pub delivered: u64,
     /// Impressions that were set aside in the bucket because the stream refused them.
     pub spilled: u64,
-    /// Elements that were no impressions.
     pub rejected: u64,
     /// Records that were sent again.
     pub retried: u64,
     /// Errors that Firehose reported when it delivered.
     pub delivery_errors: u64,
-    /// What CloudWatch has measured.
     #[serde(flatten)]
     pub metrics: Metrics,
     /// The newest object that was delivered in the span; absent where there is none, or the prefix does not say where to look.
@@ -63,17 +58,13 @@ pub struct NewestObject {
 pub struct Series {
     /// How long each part is.
     pub step_seconds: u64,
-    /// Batches that Split posted.
     pub batches: Vec<u64>,
-    /// Batches that could not be stored.
     pub failed_batches: Vec<u64>,
-    /// Elements that came in.
     pub received: Vec<u64>,
     /// Impressions that went into the stream.
     pub delivered: Vec<u64>,
     /// Impressions that were set aside.
     pub spilled: Vec<u64>,
-    /// Elements that were no impressions.
     pub rejected: Vec<u64>,
 }
 
@@ -101,6 +92,34 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, 
     }
     traffic.delivery_errors = count(errors.len());
     Ok(traffic)
+}
+
+/// The newest object that was delivered in a span, where the prefix says where to look.
+pub async fn newest_object(
+    aws: &Aws,
+    bucket: &str,
+    prefix: &str,
+    since: Duration,
+) -> Result<Option<NewestObject>, AwsError> {
+    let now = SystemTime::now();
+    if prefixes::of(prefix, now).is_err() {
+        return Ok(None);
+    }
+    let from = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
+    for prefix in prefixes::latest(prefix, from, now) {
+        let Some((object, at)) = objects::newest(aws, bucket, &prefix).await? else {
+            continue;
+        };
+        return Ok(Some(NewestObject {
+            bytes: object
+                .size()
+                .and_then(|size| u64::try_from(size).ok())
+                .unwrap_or_default(),
+            key: object.key.unwrap_or_default(),
+            age_seconds: now.duration_since(at).unwrap_or_default().as_secs(),
+        }));
+    }
+    Ok(None)
 }
 
 /// A span in which nothing has happened.

@@ -47,7 +47,6 @@ fn draws(color: ColorChoice) -> bool {
     }
 }
 
-/// What a question was answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     Yes,

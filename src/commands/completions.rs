@@ -13,6 +13,7 @@ use crate::ui::Verbatim;
 Examples:
   split-pipeline completions bash > ~/.local/share/bash-completion/completions/split-pipeline")]
 pub struct Args {
+    /// The shell
     shell: Shell,
 }
 

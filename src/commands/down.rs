@@ -64,7 +64,6 @@ pub(super) struct DownResult {
     copied: usize,
 }
 
-/// One resource that is gone.
 #[derive(Debug, Serialize)]
 struct Deleted {
     kind: Kind,

@@ -59,7 +59,7 @@ impl Invocation for Args {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct LocalResult {
     running: bool,
     endpoint: Option<String>,
@@ -82,13 +82,7 @@ impl Show for LocalResult {
 
 fn result(running: bool, emulator: Option<Emulator>) -> LocalResult {
     let Some(emulator) = emulator else {
-        return LocalResult {
-            running,
-            endpoint: None,
-            pid: None,
-            version: None,
-            credentials_file: None,
-        };
+        return LocalResult::default();
     };
     LocalResult {
         running,

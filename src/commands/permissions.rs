@@ -50,11 +50,15 @@ impl Args {
 /// A command that a policy permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Permitted {
+    /// `up`.
     Up,
+    /// `status` and `plan`.
     Status,
+    /// `down`.
     Down,
     /// `smoke`; with --ephemeral, together with `up` and `down`.
     Smoke,
+    /// `replay`.
     Replay,
 }
 

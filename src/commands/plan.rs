@@ -74,7 +74,6 @@ struct PlanResult {
     name: String,
     /// What would be done, without what is as it should be.
     changes: Vec<ResourceChange>,
-    /// What was answered 200 and is not delivered.
     undelivered: Undelivered,
 }
 

@@ -1,7 +1,7 @@
 //! `status`: what is wrong, what went through, how every resource is, and the webhook URL.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::ValueHint;
 use serde::Serialize;
@@ -12,17 +12,15 @@ use crate::aws::AwsError;
 use crate::cli::span;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
-use crate::health::{self, AlarmState, Condition, Finding, ResourceHealth, Watching};
+use crate::health::{self, AlarmState, Finding, ResourceHealth, Watching};
 use crate::observe::Snapshot;
-use crate::plan::{Plan, Summary};
-use crate::resource::{Action, Adoption, Phase};
+use crate::plan::Plan;
+use crate::resource::Adoption;
 use crate::resources::{alarm, alarm_topic};
 use crate::spec::TopicArn;
 use crate::traffic::metrics::Metrics;
-use crate::traffic::{self, NewestObject, Traffic};
-use crate::undelivered::newest::NEWEST_PREFIXES;
+use crate::traffic::{self, Traffic};
 use crate::undelivered::{self, Undelivered};
-use crate::{objects, prefixes};
 
 mod text;
 
@@ -81,7 +79,6 @@ struct StatusResult {
     region: String,
     #[serde(serialize_with = "crate::moment::as_rfc3339")]
     time: SystemTime,
-    /// How much people are told of it.
     #[serde(skip)]
     detail: Detail,
     /// Whether every resource is as it should be, every batch was stored, Firehose reports no errors, and no alarm goes off.
@@ -94,9 +91,7 @@ struct StatusResult {
     rotating: bool,
     resources: Vec<ResourceHealth>,
     alarms: Vec<AlarmState>,
-    /// What was answered 200 and is not delivered.
     undelivered: Undelivered,
-    /// What went through.
     traffic: Traffic,
 }
 
@@ -128,7 +123,7 @@ async fn look(
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
-    let resources: Vec<_> = summaries.into_iter().map(resource).collect();
+    let resources: Vec<_> = summaries.into_iter().map(ResourceHealth::from).collect();
     let problems = health::problems(&session.spec, &resources, &watching, &undelivered, &traffic);
     Ok(StatusResult {
         name: session.spec.name.to_string(),
@@ -207,65 +202,12 @@ async fn traffic(
             None => Ok((Instant::now(), traffic::metrics::read(aws, names, since).await?)),
         }
     };
+    let bucket = names.bucket(&session.spec);
+    let newest = traffic::newest_object(aws, &bucket, session.spec.delivery.prefix.as_str(), since);
     let (mut traffic, fresh, newest) =
-        futures_util::try_join!(traffic::read(aws, names, since), metrics, newest(session, since))?;
+        futures_util::try_join!(traffic::read(aws, names, since), metrics, newest)?;
     traffic.metrics = fresh.1.clone();
     traffic.newest_object = newest;
     *measured = Some(fresh);
     Ok(traffic)
-}
-
-/// The newest object of the span, where the prefix says where to look.
-async fn newest(session: &Session, since: Duration) -> Result<Option<NewestObject>, AwsError> {
-    let (prefix, now) = (session.spec.delivery.prefix.as_str(), SystemTime::now());
-    if prefixes::of(prefix, now).is_err() {
-        return Ok(None);
-    }
-    let bucket = session.names.bucket(&session.spec);
-    let from = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
-    let latest = prefixes::between(prefix, from, now);
-    for prefix in latest.iter().rev().take(NEWEST_PREFIXES) {
-        let Some((object, at)) = objects::newest(&session.aws, &bucket, prefix).await? else {
-            continue;
-        };
-        return Ok(Some(NewestObject {
-            bytes: object
-                .size()
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or_default(),
-            key: object.key.unwrap_or_default(),
-            age_seconds: now.duration_since(at).unwrap_or_default().as_secs(),
-        }));
-    }
-    Ok(None)
-}
-
-fn resource(summary: Summary) -> ResourceHealth {
-    let state = match (&summary.phase, summary.action) {
-        (None, _) => Condition::Missing,
-        _ if summary.owner.is_foreign() => Condition::Foreign,
-        (Some(Phase::Failed(_)), _) => Condition::Failed,
-        (Some(Phase::Pending(_) | Phase::Deleting), _) => Condition::Pending,
-        (Some(Phase::Ready), Action::Keep) => Condition::Ok,
-        (Some(Phase::Ready), _) => Condition::Drifted,
-    };
-    let why = match &summary.phase {
-        Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
-        Some(_) => summary.reason,
-        None => None,
-    };
-    let drift = if state == Condition::Missing {
-        Vec::new()
-    } else {
-        summary.fields
-    };
-    ResourceHealth {
-        kind: summary.kind,
-        name: summary.name,
-        id: summary.id,
-        state,
-        why,
-        drift,
-        left_alone: summary.left_alone,
-    }
 }

@@ -30,7 +30,6 @@ pub enum BucketOwnership {
 }
 
 impl BucketOwnership {
-    /// Reads from a spec whose bucket it is.
     pub fn of(spec: &Spec) -> Self {
         if spec.delivery.existing_bucket {
             Self::User
@@ -46,7 +45,6 @@ pub struct SpilledObject {
     pub key: String,
     /// Its size, compressed.
     pub bytes: u64,
-    /// When S3 stored it.
     pub written: SystemTime,
 }
 
@@ -83,16 +81,13 @@ pub enum UnclaimedReason {
     NotFromHandler,
 }
 
-/// A summary of spilled objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SpilledPile {
     pub objects: usize,
     /// Their bytes, compressed.
     pub bytes: u64,
-    /// When S3 stored the oldest.
     #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub oldest: SystemTime,
-    /// When S3 stored the newest.
     #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub newest: SystemTime,
 }
@@ -144,7 +139,6 @@ impl Spilled {
 }
 
 impl UnclaimedReason {
-    /// The reason in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::NamesNoPipeline => "its key names no pipeline, and another pipeline may use this bucket",

@@ -247,7 +247,6 @@ enum PageKind {
     Dictionary,
 }
 
-/// What a page says of itself.
 #[derive(Clone, Copy, Debug)]
 struct Page {
     kind: PageKind,
@@ -297,7 +296,6 @@ impl Page {
     }
 }
 
-/// What a page says of its values.
 #[derive(Clone, Copy, Debug)]
 struct Values {
     count: u64,

@@ -12,7 +12,6 @@ use super::SmokeError;
 /// The most impressions in one post; Lambda takes 6 MB, which is far more.
 const LARGEST_POST: usize = 1000;
 
-/// Impressions to send.
 #[derive(Clone, Debug)]
 pub struct Batch {
     impressions: Vec<String>,

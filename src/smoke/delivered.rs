@@ -27,7 +27,6 @@ pub struct SearchArea {
     pub pipeline: String,
     pub bucket: String,
     pub ownership: BucketOwnership,
-    /// The prefix of delivered objects.
     pub prefix: String,
     /// How long Firehose may gather records: it puts an object where the arrival of its oldest record says.
     pub gathered: Duration,
@@ -35,7 +34,6 @@ pub struct SearchArea {
     pub shape: Shape,
 }
 
-/// Where impressions are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Places {
     /// Under the prefix of delivered objects.
@@ -44,13 +42,11 @@ enum Places {
     DeliveredAndSpilled,
 }
 
-/// A search for impressions in a bucket.
 pub struct Search {
     area: SearchArea,
     from: SystemTime,
     /// Objects that were written before do not count.
     written_since: SystemTime,
-    /// Where impressions are looked for.
     places: Places,
     sent: SentImpressions,
     seen: HashSet<String>,

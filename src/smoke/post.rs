@@ -20,7 +20,6 @@ const OPENING: Duration = Duration::from_mins(1);
 pub struct Poster {
     client: reqwest::Client,
     url: String,
-    /// The slowest answer so far.
     pub slowest: Duration,
     /// Elements that were answered to be no impressions.
     pub rejected: u64,

@@ -11,9 +11,11 @@ use super::super::up::{Consent, bring_up};
 use super::send_and_find;
 use crate::destroy::Data;
 use crate::failure::{Failure, FailureKind};
+use crate::names::Names;
 use crate::progress::{Event, Progress as _};
 use crate::resource::Adoption;
 use crate::smoke::{Batch, Poster, SmokeReport, ephemeral};
+use crate::spec::Spec;
 
 /// Makes a pipeline for this test alone, and takes it down again whatever happens.
 pub(super) async fn test(
@@ -77,4 +79,29 @@ fn without_advice(mut failure: Failure, name: &str) -> Failure {
         .retain(|hint| !hint.starts_with("running `up` again"));
     failure.message = format!("{}\n{name} was taken down again", failure.message);
     failure
+}
+
+impl Session {
+    /// The same session with another interrupt: for a deadline, or for cleaning up after the user interrupted.
+    fn with_interrupt(self, interrupt: CancellationToken) -> Self {
+        Self {
+            aws: self.aws.with_interrupt(interrupt.clone()),
+            context: Context {
+                interrupt,
+                ..self.context
+            },
+            ..self
+        }
+    }
+
+    /// The same session for another spec.
+    fn with_spec(self, spec: Spec) -> Self {
+        let names = Names::new(
+            spec.name.as_str(),
+            &self.aws.account,
+            &self.aws.partition,
+            &self.aws.region,
+        );
+        Self { spec, names, ..self }
+    }
 }
