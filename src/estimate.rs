@@ -48,7 +48,7 @@ const GZIP: f64 = 10.0;
 
 const MONTH_HOURS: f64 = 730.0;
 const MONTH_SECONDS: f64 = MONTH_HOURS * 3600.0;
-const DAY_SECONDS: f64 = 86_400.0;
+pub const DAY_SECONDS: f64 = 86_400.0;
 const DAY_HOURS: f64 = 24.0;
 const WEEK_HOURS: f64 = 168.0;
 const KIB: f64 = 1024.0;

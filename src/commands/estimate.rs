@@ -8,13 +8,11 @@ use anstyle::Style;
 use super::session::{Session, read_spec};
 use super::{Context, Invocation};
 use crate::cli::some_time;
-use crate::estimate::{Estimate, POST_EVERY_SECONDS, Prices, Sizing, estimate};
+use crate::estimate::{DAY_SECONDS, Estimate, POST_EVERY_SECONDS, Prices, Sizing, estimate};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::spec::Spec;
 use crate::traffic::{self, Series};
 use crate::ui::{BOLD, CHANGE, REMOVE, Show};
-
-const DAY_SECONDS: f64 = 86_400.0;
 
 /// Say what a rate of impressions needs and costs: shards, headroom to every limit, money by service
 #[derive(clap::Args, Clone, Debug)]

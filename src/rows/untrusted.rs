@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::thrift::{Kind, Reader};
+use super::thrift::{FieldType, Reader};
 
 /// The longest metadata at the end of a file: what is made of it takes up to some 25 times as much memory.
 const MAX_FOOTER_BYTES: usize = 8 * 1024 * 1024;
@@ -308,7 +308,12 @@ const ENCODINGS: [u64; 4] = [0, 2, 3, 8];
 
 impl Values {
     /// Reads a header whose fields have these numbers.
-    fn read(header: &mut Reader<'_>, kind: Kind, encoding: i64, levels: &[i64]) -> Result<Self, Untrusted> {
+    fn read(
+        header: &mut Reader<'_>,
+        kind: FieldType,
+        encoding: i64,
+        levels: &[i64],
+    ) -> Result<Self, Untrusted> {
         let mut values = Self { count: 0, levels: 0 };
         header.structure(kind, &mut |number, kind, header| {
             if number == 1 {
