@@ -237,11 +237,11 @@ fn some(count: u64, one: &str, many: &str) -> String {
 }
 
 /// How often something happened, what it was, and what to do about it.
-type Counted = (u64, String, &'static str);
+type Occurrence = (u64, String, &'static str);
 
 /// Of counts, those that are more than nothing.
 fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
-    let is_some = |(count, ..): &Counted| *count > 0;
+    let is_some = |(count, ..): &Occurrence| *count > 0;
     let failures = failures(traffic).into_iter().filter(is_some);
     let set_aside = set_aside(traffic).into_iter().filter(is_some);
     let failures = failures.map(|(_, message, hint)| serious(message, hint));
@@ -250,7 +250,7 @@ fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
         .collect()
 }
 
-fn failures(traffic: &Traffic) -> [Counted; 2] {
+fn failures(traffic: &Traffic) -> [Occurrence; 2] {
     let (failed, errors) = (traffic.failed_batches, traffic.delivery_errors);
     [
         (
@@ -273,7 +273,7 @@ fn failures(traffic: &Traffic) -> [Counted; 2] {
 }
 
 /// What was not taken, or not where it belongs.
-fn set_aside(traffic: &Traffic) -> [Counted; 4] {
+fn set_aside(traffic: &Traffic) -> [Occurrence; 4] {
     let throttles = traffic.metrics.throttles.unwrap_or_default();
     let (spilled, refused, rejected) = (traffic.spilled, traffic.refused_batches, traffic.rejected);
     [
