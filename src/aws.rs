@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
+
+pub use aws_sdk_s3::config::Credentials;
 
 pub use self::error::{AwsError, ErrorKind, Outcome};
 use self::retry::{Attempts, Budget};

@@ -18,12 +18,9 @@ pub use spilled::{
     UnclaimedReason, spilled, spilled_pile,
 };
 
-/// How much a bucket holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Objects.
     pub objects: usize,
-    /// Their bytes.
     pub bytes: u64,
 }
 
@@ -98,7 +95,6 @@ pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Obj
     Ok(newest)
 }
 
-/// When S3 stored an object.
 pub fn written_at(object: &Object) -> Option<SystemTime> {
     object.last_modified().copied().map(moment::from_aws)
 }

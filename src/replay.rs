@@ -2,18 +2,17 @@
 //!
 //! At least once, like everything here: what is interrupted and run again loses nothing, and may send some again.
 
-use std::io::Write as _;
 use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use serde::Serialize;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::foreign::shell_word;
 use crate::names::Names;
-use crate::objects::{BucketOwnership, SPILLED_EXTENSION};
+use crate::objects::lines::gzip;
+use crate::objects::{BucketOwnership, SPILLED_EXTENSION, Skipped};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
@@ -26,20 +25,14 @@ pub(crate) mod shard;
 pub mod spilled;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
-/// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The pipeline.
     pub name: String,
-    /// Its stream.
     pub stream: String,
-    /// Its bucket.
     pub bucket: String,
-    /// Whose the bucket is.
     pub ownership: BucketOwnership,
-    /// The prefix of delivered objects.
     pub prefix: String,
     /// The prefix of what cannot be converted.
     pub misfit_prefix: String,
@@ -51,16 +44,13 @@ pub struct Place {
     pub columns: Option<Vec<Column>>,
 }
 
-/// Whether to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Do it.
     Do,
     /// Only say what would be done.
     DryRun,
 }
 
-/// A span of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     /// Its first moment.
@@ -69,7 +59,27 @@ pub struct Span {
     pub until: SystemTime,
 }
 
-/// What ends a replay.
+/// What became of impressions that were not delivered.
+#[derive(Debug, Default, Serialize)]
+pub struct ReplayReport {
+    pub name: String,
+    /// Whether this only says what would be done.
+    pub dry_run: bool,
+    pub bucket: String,
+    /// Spilled objects that were sent again and deleted, or objects that were written.
+    pub objects: Vec<String>,
+    /// Impressions that went into the stream again.
+    pub delivered: usize,
+    /// Impressions that were written to S3 directly.
+    pub copied: usize,
+    /// Impressions that do not fit into the table, and were put where Firehose puts what it cannot convert.
+    pub misfits: usize,
+    /// Objects that were left alone, and why. The command then fails.
+    pub skipped: Vec<Skipped>,
+    #[serde(skip)]
+    pub hints: Vec<String>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// An AWS call failed that concerns every object, or the user interrupted.
@@ -80,22 +90,16 @@ pub enum ReplayError {
     Stopped {
         /// How many objects were done with: sent again and deleted, skipped, or gone.
         done: usize,
-        /// How many there were.
         all: usize,
-        /// Why.
         source: AwsError,
     },
     /// A spilled object was sent again, and is still there.
     #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
     NotDeleted {
-        /// Its bucket.
         bucket: String,
-        /// Its key.
         key: String,
-        /// Why.
         source: AwsError,
     },
-    /// Copying from the stream failed.
     #[error("copying from the stream: {0}")]
     Copy(#[source] AwsError),
 }
@@ -106,14 +110,12 @@ pub fn delete_hint(bucket: &str, key: &str) -> String {
     format!("`aws s3 rm {object}` deletes it; otherwise the next `replay` sends the same impressions again")
 }
 
-/// What was written to S3 directly.
 #[derive(Debug, Default)]
 struct Written {
     /// How many impressions are where they would have been delivered.
     copied: usize,
     /// How many are where Firehose puts what it cannot convert.
     misfits: usize,
-    /// The objects.
     keys: Vec<String>,
 }
 
@@ -126,7 +128,6 @@ impl Written {
 }
 
 impl Place {
-    /// Where the pipeline of a spec has its impressions.
     pub fn new(spec: &Spec, names: &Names) -> Self {
         let misfits = spec.delivery.error_prefix.of_failed_conversions();
         Self {
@@ -163,7 +164,8 @@ impl Place {
         let mut written = Written::default();
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(ndjson)?, mode, aws).await?;
+            self.write(&key, gzip(ndjson).map_err(|error| broken(&error))?, mode, aws)
+                .await?;
             written.copied = lines(ndjson).count();
             written.keys.push(key);
             return Ok(written);
@@ -188,7 +190,8 @@ impl Place {
         }
         if !misfits.is_empty() {
             let key = prefixes::known(&self.misfit_prefix, at) + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(&misfits)?, mode, aws).await?;
+            self.write(&key, gzip(&misfits).map_err(|error| broken(&error))?, mode, aws)
+                .await?;
             written.keys.push(key);
         }
         Ok(written)
@@ -213,12 +216,6 @@ impl Place {
         aws.call("s3:PutObject", request).await?;
         Ok(())
     }
-}
-
-pub(crate) fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let gzip = encoder.write_all(ndjson).and_then(|()| encoder.finish());
-    gzip.map_err(|error| broken(&error))
 }
 
 fn broken(error: &dyn std::error::Error) -> AwsError {

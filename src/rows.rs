@@ -19,7 +19,7 @@ use parquet::schema::types::Type;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::untrusted::{Budget, Untrusted, check_footer, check_pages};
+use self::untrusted::{PageBudget, Untrusted, check_footer, check_pages};
 use crate::objects::content::Caps;
 use crate::table::{BIGINT, Column};
 
@@ -35,12 +35,9 @@ pub const PARQUET_EXTENSION: &str = ".parquet";
 /// A row, without the columns that have no value.
 pub type Row = BTreeMap<String, Cell>;
 
-/// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Cell {
-    /// A whole number.
     Number(i64),
-    /// A text.
     Text(String),
 }
 
@@ -60,10 +57,8 @@ impl Cell {
     }
 }
 
-/// An impression in JSON as a row.
 #[derive(Debug, Default)]
 pub struct JsonRow {
-    /// The row.
     pub row: Row,
     /// Its columns whose value is no string in JSON.
     pub not_strings: BTreeSet<String>,
@@ -124,7 +119,6 @@ pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
     json_row(columns, impression).map(|read| read.row)
 }
 
-/// The rows of a Parquet file.
 pub fn read(file: &Bytes) -> Result<Vec<Row>, Untrusted> {
     let mut rows = Vec::new();
     for_each(file, Caps::DELIVERED.inflated, |row| rows.push(row))?;
@@ -141,9 +135,9 @@ pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), Unt
 
 fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), Untrusted> {
     let reader = SerializedFileReader::new(file.clone())?;
-    check_pages(file, reader.metadata(), &mut Budget::new(cap))?;
+    check_pages(file, reader.metadata(), &mut PageBudget::new(cap))?;
     // A few bytes of a dictionary can be the text of millions of rows.
-    let mut budget = Budget::new(cap);
+    let mut budget = PageBudget::new(cap);
     for row in reader.get_row_iter(None)? {
         let row = row?;
         let cells = row.get_column_iter().filter_map(|(name, field)| {
@@ -168,7 +162,6 @@ const GROUP_ROWS: usize = 64 * 1024;
 /// How many bytes of rows are held before they are written, unless one row alone has more.
 const GROUP_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A Parquet file of rows.
 pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
     let mut writer = Writer::new(columns)?;
     rows.iter().try_for_each(|row| writer.push(row.clone()))?;
@@ -181,7 +174,6 @@ pub struct Writer<'a> {
     file: SerializedFileWriter<Vec<u8>>,
     group: Vec<Row>,
     bytes: u64,
-    /// How many rows there are.
     rows: usize,
 }
 
@@ -214,7 +206,6 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Adds a row.
     pub fn push(&mut self, row: Row) -> Result<(), ParquetError> {
         self.bytes += row.values().map(Cell::size).sum::<u64>();
         self.rows += 1;
@@ -225,12 +216,10 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// How many rows were added.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The whole file.
     pub fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
         if !self.group.is_empty() {
             self.write_group()?;

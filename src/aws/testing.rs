@@ -108,6 +108,14 @@ pub(crate) fn every_service(rules: &[&Rule]) -> Aws {
     }
 }
 
+/// The same clients with their repetitions to spend again.
+pub(crate) fn rested(aws: &Aws) -> Aws {
+    Aws {
+        repetitions: Arc::default(),
+        ..aws.clone()
+    }
+}
+
 fn config() -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -5,6 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, join_all};
+use serde::Serialize;
 
 use super::gate::Gates;
 use super::{Map, Nothing, Report, Resources, Run, Seen, Tie, Visit};
@@ -22,7 +23,7 @@ pub enum Data {
 }
 
 /// A resource that was kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Kept {
     pub kind: Kind,
     pub name: String,

@@ -52,12 +52,7 @@ pub enum ReadError {
     Incomplete(String),
     /// It is larger than anything that a pipeline writes.
     #[error("{what} more than {} MiB", limit / MIB)]
-    TooLarge {
-        /// What of it is too large.
-        what: Excess,
-        /// The most that is read.
-        limit: u64,
-    },
+    TooLarge { what: Excess, limit: u64 },
     /// Its content is not what its name says.
     #[error("{0}")]
     Malformed(io::Error),

@@ -1,20 +1,28 @@
 //! The lines of an object, however it is compressed: one of them in memory at a time, and no more of them than its caps allow.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write as _};
 
+use flate2::Compression;
 use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use zip::ZipReadOptions;
 use zip::read::Config;
 use zip::unstable::read::ZipIterable;
 
 use super::content::{Caps, Excess, ReadError};
 
+/// Text as a gzipped object.
+pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text)?;
+    encoder.finish()
+}
+
 /// Gives the lines of text one by one.
 pub struct Lines<R> {
     text: BufReader<Capped<R>>,
     line: Vec<u8>,
-    /// The longest line.
     longest: u64,
 }
 
@@ -87,7 +95,6 @@ impl Read for Gzip<'_> {
     }
 }
 
-/// The lines of gzipped text.
 pub fn gzipped(object: &[u8], caps: Caps) -> Lines<Gzip<'_>> {
     Lines::new(Gzip(MultiGzDecoder::new(object)), caps.inflated, caps.line)
 }

@@ -30,7 +30,6 @@ pub enum BucketOwnership {
 }
 
 impl BucketOwnership {
-    /// Reads from a spec whose bucket it is.
     pub fn of(spec: &Spec) -> Self {
         if spec.delivery.existing_bucket {
             Self::User
@@ -43,20 +42,16 @@ impl BucketOwnership {
 /// An object that this pipeline's handler spilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpilledObject {
-    /// Its key.
     pub key: String,
     /// Its size, compressed.
     pub bytes: u64,
-    /// When S3 stored it.
     pub written: SystemTime,
 }
 
 /// An object that was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Skipped {
-    /// Its key.
     pub key: String,
-    /// Why.
     pub why: String,
 }
 
@@ -72,7 +67,6 @@ pub struct Spilled {
 /// An object under `spill/` that is not known to be this pipeline's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unclaimed {
-    /// Its key.
     pub key: String,
     /// Why it is not counted as this pipeline's.
     pub reason: UnclaimedReason,
@@ -87,18 +81,14 @@ pub enum UnclaimedReason {
     NotFromHandler,
 }
 
-/// A summary of spilled objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SpilledPile {
-    /// How many objects.
     pub objects: usize,
     /// Their bytes, compressed.
     pub bytes: u64,
-    /// When S3 stored the oldest.
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub oldest: SystemTime,
-    /// When S3 stored the newest.
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub newest: SystemTime,
 }
 
@@ -149,7 +139,6 @@ impl Spilled {
 }
 
 impl UnclaimedReason {
-    /// The reason in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::NamesNoPipeline => "its key names no pipeline, and another pipeline may use this bucket",
@@ -235,10 +224,10 @@ impl Found {
     fn new(object: Object, pipeline: &str, ownership: BucketOwnership) -> Option<Self> {
         let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
         let key = object.key.unwrap_or_default();
-        match Owner::of(&key, pipeline, ownership) {
-            Owner::Other => None,
-            Owner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
-            Owner::Pipeline => Some(Self::Spilled(SpilledObject {
+        match KeyOwner::of(&key, pipeline, ownership) {
+            KeyOwner::Other => None,
+            KeyOwner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
+            KeyOwner::Pipeline => Some(Self::Spilled(SpilledObject {
                 bytes: u64::try_from(bytes).unwrap_or_default(),
                 // S3 always says when it stored an object.
                 written: written.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -248,10 +237,8 @@ impl Found {
     }
 }
 
-/// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    /// This pipeline's.
+enum KeyOwner {
     Pipeline,
     /// Another pipeline's, or the user's own.
     Other,
@@ -259,7 +246,7 @@ enum Owner {
     Unknown(UnclaimedReason),
 }
 
-impl Owner {
+impl KeyOwner {
     fn of(key: &str, pipeline: &str, ownership: BucketOwnership) -> Self {
         let Some(rest) = key.strip_prefix(SPILL_PREFIX) else {
             return Self::Other;

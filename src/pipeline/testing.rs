@@ -6,7 +6,6 @@ use super::{Desired, Each, Snapshot};
 use crate::aws::Aws;
 use crate::aws::testing::every_service;
 use crate::engine::{Map, Resources, Seen, Slot};
-use crate::replay::Place;
 use crate::resource::{Observed, Resource, Target};
 use crate::resources::delivery_stream::testing::Firehose;
 use crate::resources::testing::{Gateway, wanted};
@@ -17,12 +16,6 @@ pub(crate) use crate::resources::testing::{names, spec};
 /// What the spec in this text asks for.
 pub(crate) fn desired(text: &str) -> Desired {
     wanted(text, Desired::new)
-}
-
-/// Where the pipeline of the spec in this text has its impressions.
-pub(crate) fn place(text: &str) -> Place {
-    let spec = spec(text);
-    Place::new(&spec, &names(&spec))
 }
 
 /// Services in memory that have a pipeline in its desired state: those whose ids are more than a name.

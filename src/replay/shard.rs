@@ -17,7 +17,6 @@ const READ_AGAIN: Duration = Duration::from_millis(200);
 /// How often in a row an iterator may expire before it is used: it lasts five minutes.
 const MOST_EXPIRED: u32 = 5;
 
-/// A reader of one shard.
 pub(crate) struct ShardReader<'a> {
     stream: &'a str,
     shard: &'a str,
@@ -30,13 +29,12 @@ pub(crate) struct ShardReader<'a> {
 }
 
 /// Records that were read at once.
-pub(crate) struct Page {
+pub(crate) struct ShardPage {
     pub(crate) records: Vec<Record>,
     /// Whether there were no newer records at that moment.
     pub(crate) is_at_tip: bool,
 }
 
-/// Where reading starts.
 enum Start<'a> {
     At(SystemTime),
     After(&'a str),
@@ -65,7 +63,7 @@ impl<'a> ShardReader<'a> {
     }
 
     /// Reads the next records; none at the newest record, or at the end of a closed shard.
-    pub(crate) async fn page(&mut self, aws: &Aws) -> Result<Option<Page>, AwsError> {
+    pub(crate) async fn page(&mut self, aws: &Aws) -> Result<Option<ShardPage>, AwsError> {
         while let Some(at) = self.iterator.take() {
             if self.has_read {
                 aws.pause(READ_AGAIN).await?;
@@ -93,7 +91,7 @@ impl<'a> ShardReader<'a> {
             } else if is_at_tip {
                 return Ok(None);
             }
-            return Ok(Some(Page { records, is_at_tip }));
+            return Ok(Some(ShardPage { records, is_at_tip }));
         }
         Ok(None)
     }
@@ -147,7 +145,6 @@ fn is_expired(error: &AwsError) -> bool {
     error.code.as_deref() == Some("ExpiredIteratorException")
 }
 
-/// When a record arrived.
 pub(crate) fn arrival(record: &Record) -> SystemTime {
     let arrival = record.approximate_arrival_timestamp();
     arrival.copied().map_or(SystemTime::UNIX_EPOCH, moment::from_aws)

@@ -13,13 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::chunks::{Counted, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, Place, ReplayError, Written, broken, delete_hint};
+use super::{Mode, Place, ReplayError, ReplayReport, Written, broken, delete_hint};
 use crate::aws::wait::GRACE;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
 use crate::progress::Event;
-use crate::results::Replay;
 
 /// How long a chunk of an object's impressions is sent again: a shard takes 1 MB per second, and a chunk has some 8.
 const SENDING: Duration = Duration::from_mins(2);
@@ -38,7 +37,6 @@ const REFUSES_RECORD: [&str; 3] = [
 /// would be sent twice.
 const MOST_UNDELETED: usize = 3;
 
-/// What became of one object.
 enum ObjectOutcome {
     /// All of it is stored elsewhere.
     Stored,
@@ -51,13 +49,13 @@ enum ObjectOutcome {
 }
 
 /// Sends this pipeline's spilled impressions again, oldest first, or says which objects it would send.
-pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, ReplayError> {
+pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<ReplayReport, ReplayError> {
     let spilled = objects::spilled(aws, &place.bucket, &place.name, place.ownership).await?;
-    let result = Replay {
+    let result = ReplayReport {
         name: place.name.clone(),
         dry_run: mode == Mode::DryRun,
         bucket: place.bucket.clone(),
-        ..Replay::default()
+        ..ReplayReport::default()
     };
     let mut replaying = Replaying {
         aws,
@@ -73,7 +71,7 @@ pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, Repl
 }
 
 /// Names the objects that may be somebody else's.
-fn leave_unclaimed(spilled: &Spilled, place: &Place, result: &mut Replay) {
+fn leave_unclaimed(spilled: &Spilled, place: &Place, result: &mut ReplayReport) {
     result
         .skipped
         .extend(spilled.unclaimed.iter().map(|object| Skipped {
@@ -94,7 +92,7 @@ struct Replaying<'a> {
     place: &'a Place,
     mode: Mode,
     kinesis: aws_sdk_kinesis::Client,
-    result: Replay,
+    result: ReplayReport,
 }
 
 impl Replaying<'_> {

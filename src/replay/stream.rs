@@ -10,11 +10,10 @@ use aws_sdk_kinesis::types::Record;
 use flate2::read::MultiGzDecoder;
 
 use super::shard::{ShardReader, arrival, shards};
-use super::{Mode, Place, ReplayError, Span};
+use super::{Mode, Place, ReplayError, ReplayReport, Span};
 use crate::aws::{Aws, AwsError};
 use crate::objects::Skipped;
 use crate::progress::Event;
-use crate::results::Replay;
 
 /// How much goes into one object, before compression: what Firehose gathers by default.
 const OBJECT_BYTES: usize = 64 * 1024 * 1024;
@@ -31,16 +30,16 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Copies what came in during a span of time to where Firehose would have put it, or says how much that is.
 ///
 /// The same span gives the same objects, which are written over; an object of another span is never written over.
-pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Replay, ReplayError> {
+pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<ReplayReport, ReplayError> {
     let mut copy = Copy {
         aws,
         place,
         mode,
-        result: Replay {
+        result: ReplayReport {
             name: place.name.clone(),
             dry_run: mode == Mode::DryRun,
             bucket: place.bucket.clone(),
-            ..Replay::default()
+            ..ReplayReport::default()
         },
     };
     copy.all(span).await.map_err(ReplayError::Copy)?;
@@ -51,7 +50,7 @@ struct Copy<'a> {
     aws: &'a Aws,
     place: &'a Place,
     mode: Mode,
-    result: Replay,
+    result: ReplayReport,
 }
 
 /// Impressions that go into one object.

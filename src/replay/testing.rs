@@ -13,22 +13,23 @@ use aws_sdk_s3::types::Object;
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 
 use super::Place;
+use crate::names::Names;
 use crate::objects::BucketOwnership;
 use crate::objects::content::Caps;
 use crate::objects::lines;
+use crate::spec::Spec;
 
 /// An object's bytes, and when it was stored, in seconds since 1970.
 type Stored = (Vec<u8>, i64);
 
-/// A bucket in memory.
 #[derive(Clone, Default)]
-pub(super) struct Bucket {
+pub(super) struct FakeBucket {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Stored>>>,
     /// The error codes that calls get, by operation and key.
     pub(super) refused: Arc<Mutex<HashMap<(&'static str, String), &'static str>>>,
 }
 
-impl Bucket {
+impl FakeBucket {
     pub(super) fn with(objects: &[(&str, &[u8], i64)]) -> Self {
         let bucket = Self::default();
         for (key, body, written) in objects {
@@ -132,4 +133,11 @@ pub(super) fn place(ownership: BucketOwnership) -> Place {
         number_fields: Vec::new(),
         columns: None,
     }
+}
+
+/// Where the pipeline of the spec in this text has its impressions.
+pub(crate) fn place_of(text: &str) -> Place {
+    let spec = Spec::parse(text, "test").unwrap().spec;
+    let names = Names::new(spec.name.as_str(), "123456789012", "aws", "us-east-1");
+    Place::new(&spec, &names)
 }

@@ -14,11 +14,9 @@ use aws_sdk_kinesis::types::{
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::testing::{Bucket, place};
+use super::testing::{FakeBucket, place, place_of};
 use super::*;
 use crate::aws::testing::aws;
-use crate::pipeline::testing;
-use crate::results::Replay;
 
 const IMPRESSION: &str = r#"{"key":"k","split":"s","time":1700000000000}"#;
 
@@ -28,7 +26,7 @@ fn at() -> SystemTime {
 
 /// Puts lines; gives how many were copied, how many do not fit the table, and the keys of the objects.
 async fn put(place: &Place, ndjson: &str, mode: Mode) -> (usize, usize, Vec<String>) {
-    let bucket = Bucket::default();
+    let bucket = FakeBucket::default();
     let rules = bucket.rules();
     let aws = aws(&[], &rules.each_ref());
     let written = place
@@ -60,7 +58,7 @@ async fn lines_are_counted_and_put_where_firehose_would_have() {
 #[tokio::test]
 async fn rows_and_what_is_no_row_are_apart_and_an_empty_object_is_never_written() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
-    let place = testing::place(spec);
+    let place = place_of(spec);
     let row = "p/dt=2023-11-14/name.parquet".to_owned();
     let is_misfit = |key: &String| key.starts_with("errors/") && key.ends_with("/name.ndjson.gz");
     let (copied, misfits, keys) = put(&place, &format!("{IMPRESSION}\n"), Mode::Do).await;
@@ -81,17 +79,17 @@ fn error(code: &'static str) -> ErrorMetadata {
 }
 
 /// A bucket with one spilled object of these lines.
-fn spilled(ndjson: &str) -> Bucket {
-    Bucket::with(&[(KEY, &gzip(ndjson.as_bytes()).unwrap(), 1)])
+fn spilled(ndjson: &str) -> FakeBucket {
+    FakeBucket::with(&[(KEY, &gzip(ndjson.as_bytes()).unwrap(), 1)])
 }
 
 /// Replays what a bucket has into a stream that answers like this.
 async fn replayed(
-    bucket: &Bucket,
+    bucket: &FakeBucket,
     record_kib: u32,
     mode: Mode,
     answer: impl Fn(&PutRecordsInput) -> PutRecordsOutput + Send + Sync + 'static,
-) -> Result<Replay, ReplayError> {
+) -> Result<ReplayReport, ReplayError> {
     let stream = mock!(aws_sdk_kinesis::Client::put_records).then_compute_output(answer);
     let rules = bucket.rules();
     let aws = aws(&[&stream], &rules.each_ref());
@@ -133,13 +131,13 @@ async fn a_result_names_the_pipeline_the_bucket_and_whether_anything_was_done() 
     for mode in [Mode::Do, Mode::DryRun] {
         let bucket = spilled(&format!("{IMPRESSION}\n"));
         let result = replayed(&bucket, 100, mode, |_| answer(&[None])).await.unwrap();
-        let of = |result: &Replay| (result.name.clone(), result.bucket.clone(), result.dry_run);
+        let of = |result: &ReplayReport| (result.name.clone(), result.bucket.clone(), result.dry_run);
         let want = ("flags".to_owned(), "b".to_owned(), mode == Mode::DryRun);
         assert_eq!((of(&result), result.delivered), (want.clone(), 1));
         assert_eq!(bucket.keys().is_empty(), mode == Mode::Do);
 
         let rules = stream_of(vec![IMPRESSION.to_owned()]);
-        let (bucket, place) = (Bucket::default(), place(BucketOwnership::Pipeline));
+        let (bucket, place) = (FakeBucket::default(), place(BucketOwnership::Pipeline));
         let s3 = bucket.rules();
         let aws = aws(&rules.each_ref(), &s3.each_ref());
         let result = stream::copy(&aws, &place, hour(), mode).await.unwrap();
@@ -237,9 +235,9 @@ fn shard_list() -> Rule {
 #[tokio::test]
 async fn what_is_no_row_is_counted_apart() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
-    let place = testing::place(spec);
+    let place = place_of(spec);
     let rules = stream_of(vec![format!("{IMPRESSION}\n[]\n"), "[]\n".to_owned()]);
-    let bucket = Bucket::default();
+    let bucket = FakeBucket::default();
     let s3 = bucket.rules();
     let aws = aws(&rules.each_ref(), &s3.each_ref());
     let result = stream::copy(&aws, &place, hour(), Mode::Do).await.unwrap();

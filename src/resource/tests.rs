@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::*;
 use crate::aws::testing::aws;
 use crate::aws::{Aws, AwsError, ErrorKind};
-use crate::kind::Action;
+use crate::kind::{Action, Kind};
 
 mod steps;
 

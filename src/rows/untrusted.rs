@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::thrift::{Kind, Reader};
+use super::thrift::{FieldType, Reader};
 
 /// The longest metadata at the end of a file: what is made of it takes up to some 25 times as much memory.
 const MAX_FOOTER_BYTES: usize = 8 * 1024 * 1024;
@@ -60,7 +60,6 @@ pub enum Untrusted {
     /// It has more of something than a delivered object can have.
     #[error("it has more than {limit} {what}")]
     TooMany {
-        /// Of what.
         what: &'static str,
         /// The most that is read.
         limit: u64,
@@ -71,12 +70,12 @@ pub enum Untrusted {
 }
 
 /// Counts bytes against a cap.
-pub(super) struct Budget {
+pub(super) struct PageBudget {
     cap: u64,
     spent: u64,
 }
 
-impl Budget {
+impl PageBudget {
     pub(super) fn new(cap: u64) -> Self {
         Self { cap, spent: 0 }
     }
@@ -159,7 +158,7 @@ fn count_chunks(group: &mut Reader<'_>, chunks: &mut u64) -> Result<(), Untruste
 pub(super) fn check_pages(
     file: &[u8],
     metadata: &ParquetMetaData,
-    budget: &mut Budget,
+    budget: &mut PageBudget,
 ) -> Result<(), Untrusted> {
     let columns = metadata.file_metadata().schema_descr().columns();
     if columns
@@ -205,7 +204,7 @@ fn range(start: i64, length: i64) -> Result<Range<usize>, Untrusted> {
 }
 
 /// Gives how many values a column's pages have, nulls included.
-fn check_column(pages: &[u8], compression: Compression, budget: &mut Budget) -> Result<u64, Untrusted> {
+fn check_column(pages: &[u8], compression: Compression, budget: &mut PageBudget) -> Result<u64, Untrusted> {
     let (mut values, mut rest) = (0_u64, pages);
     while !rest.is_empty() {
         let mut reader = Reader(rest);
@@ -242,14 +241,12 @@ fn check_compression(page: &Page, data: &[u8], compression: Compression) -> Resu
     }
 }
 
-/// What a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PageKind {
     Data,
     Dictionary,
 }
 
-/// What a page says of itself.
 #[derive(Clone, Copy, Debug)]
 struct Page {
     kind: PageKind,
@@ -299,7 +296,6 @@ impl Page {
     }
 }
 
-/// What a page says of its values.
 #[derive(Clone, Copy, Debug)]
 struct Values {
     count: u64,
@@ -312,7 +308,12 @@ const ENCODINGS: [u64; 4] = [0, 2, 3, 8];
 
 impl Values {
     /// Reads a header whose fields have these numbers.
-    fn read(header: &mut Reader<'_>, kind: Kind, encoding: i64, levels: &[i64]) -> Result<Self, Untrusted> {
+    fn read(
+        header: &mut Reader<'_>,
+        kind: FieldType,
+        encoding: i64,
+        levels: &[i64],
+    ) -> Result<Self, Untrusted> {
         let mut values = Self { count: 0, levels: 0 };
         header.structure(kind, &mut |number, kind, header| {
             if number == 1 {

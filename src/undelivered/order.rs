@@ -10,7 +10,7 @@ use crate::aws::{AwsError, ErrorKind};
 use crate::engine::apply::Follow;
 use crate::engine::destroy::Guard;
 use crate::engine::{Done, Run};
-use crate::failure::whole_chain;
+use crate::foreign::whole_chain;
 use crate::kind::Kind;
 use crate::moment;
 use crate::pipeline::Desired;

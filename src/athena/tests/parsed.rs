@@ -159,7 +159,7 @@ fn asks_for_the_last_days(query: &str, first: Option<&Partition>) {
 
 /// Insists that the queries are one `SELECT` each, from the table alone.
 fn queries_the_table(sql: &Sql, format: Format) {
-    for (_, query) in &sql.queries {
+    for Query { sql: query, .. } in &sql.queries {
         let Statement::Query(query) = parsed(&GenericDialect {}, query) else {
             panic!("{query}");
         };
@@ -198,7 +198,7 @@ fn reads_as_meant(text: &str) -> Option<Sql> {
         assert_eq!(Read::of(create), Read::meant(&spec, &names), "{create}");
     }
     queries_the_table(&sql, spec.delivery.format);
-    asks_for_the_last_days(&sql.queries[0].1, Table::new(&spec).unwrap().partitions.first());
+    asks_for_the_last_days(&sql.queries[0].sql, Table::new(&spec).unwrap().partitions.first());
     Some(sql)
 }
 
@@ -241,7 +241,7 @@ fn names_that_are_words_of_sql_are_names() {
             let prefix = "a/order=!{timestamp:yyyy-MM}/select=!{timestamp:HH}/";
             let spec = json!({"name": name, "delivery": {"format": format, "prefix": prefix}});
             let sql = reads_as_meant(&spec.to_string()).unwrap();
-            assert!(sql.queries[0].1.contains("\nWHERE \"order\" >= "), "{sql:?}");
+            assert!(sql.queries[0].sql.contains("\nWHERE \"order\" >= "), "{sql:?}");
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::kinds::{ALL_KINDS, API, All, Blueprint, DOOR, Plan, ROLE, STORE, WORKER, ours};
 use super::world::{Disturbance, World};
 use crate::aws::Aws;
+use crate::aws::testing::rested;
 use crate::engine::converge::converge;
 use crate::engine::destroy::{Data, destroy};
 use crate::engine::observe::observe;
@@ -56,13 +57,14 @@ enum Outcome {
 }
 
 /// Plays the story of a seed; gives what happened, or what went wrong and the log.
-pub(super) fn play(seed: u64, aws: &Aws) -> Result<Totals, (String, String)> {
+pub(super) fn play(seed: u64, aws: &Aws, is_logged: bool) -> Result<Totals, (String, String)> {
     fastrand::seed(seed);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-    let world = World::new(seed);
+    let world = World::new(seed, is_logged);
+    let aws = rested(aws);
     let mut story = Story {
-        aws,
+        aws: &aws,
         users_store: world.chance(20),
         world: Rc::clone(&world),
         totals: Totals::default(),
@@ -76,7 +78,10 @@ pub(super) fn play(seed: u64, aws: &Aws) -> Result<Totals, (String, String)> {
             other_hands: world.hands.get(),
             ..story.totals
         }),
-        Err(why) => Err((why, world.log.borrow().join("\n"))),
+        Err(why) => {
+            let log = world.log.iter().flat_map(|log| log.take());
+            Err((why, log.collect::<Vec<_>>().join("\n")))
+        }
     }
 }
 
@@ -93,7 +98,7 @@ impl Story<'_> {
             self.foreign("store");
         }
         if self.world.chance(70) {
-            self.world.say("-- a first up".to_owned());
+            self.world.say(|| "-- a first up".to_owned());
             let first = self.blueprint();
             drop(up(self.aws, &first).await);
         }
@@ -128,7 +133,7 @@ impl Story<'_> {
             let mut item = World::item(7, tags);
             item.is_foreign = true;
             of_name.push(item);
-            self.world.say(format!("somebody creates a {kind}"));
+            self.world.say(|| format!("somebody creates a {kind}"));
         }
     }
 
@@ -148,7 +153,7 @@ impl Story<'_> {
         let is_beside = world.chance(25);
         self.totals.beside += usize::from(is_beside);
         let [one, other] = [0, 1].map(|_| (self.blueprint(), world.chance(30)));
-        world.say(format!("-- a run, and one beside it: {is_beside}"));
+        world.say(|| format!("-- a run, and one beside it: {is_beside}"));
         let run = async |(blueprint, goes_down): &(Blueprint, bool), interrupt: &CancellationToken| {
             let aws = self.aws.with_interrupt(interrupt.clone());
             if *goes_down {
@@ -175,7 +180,7 @@ impl Story<'_> {
     async fn undisturbed(&mut self) -> Result<(), String> {
         let blueprint = self.blueprint();
         let (calls, changes) = (self.world.calls.get(), self.world.changes.get());
-        self.world.say("-- an undisturbed up".to_owned());
+        self.world.say(|| "-- an undisturbed up".to_owned());
         let mut outcome = up(self.aws, &blueprint).await;
         if let Outcome::Refused = outcome {
             self.totals.refused += 1;
@@ -184,7 +189,7 @@ impl Story<'_> {
             }
             self.foreigners_leave()?;
             self.world
-                .say("-- an undisturbed up, with nothing in the way".to_owned());
+                .say(|| "-- an undisturbed up, with nothing in the way".to_owned());
             outcome = up(self.aws, &blueprint).await;
         }
         let Outcome::Done(report) = outcome else {
@@ -199,7 +204,7 @@ impl Story<'_> {
         if self.world.calls.get() - calls > 2 * MOST_CALLS {
             return Err(format!("{} calls", self.world.calls.get() - calls));
         }
-        self.world.say("-- a second up".to_owned());
+        self.world.say(|| "-- a second up".to_owned());
         let changes = self.world.changes.get();
         drop(up(self.aws, &blueprint).await);
         if self.world.changes.get() != changes {
@@ -242,7 +247,7 @@ impl Story<'_> {
     /// A pipeline that is taken down leaves what holds data, and nothing else; that goes too when it is purged.
     async fn goes(&self, blueprint: &Blueprint) -> Result<(), String> {
         for data in [Data::Keep, Data::Purge] {
-            self.world.say(format!("-- down: {data:?}"));
+            self.world.say(|| format!("-- down: {data:?}"));
             self.world.purges.set(data == Data::Purge);
             if !down(self.aws, blueprint, data)
                 .await

@@ -94,7 +94,8 @@ pub(super) struct World {
     pub(super) changes: Cell<usize>,
     pub(super) faults: Cell<usize>,
     pub(super) hands: Cell<usize>,
-    pub(super) log: RefCell<Vec<String>>,
+    /// What happened, if anybody is to read it.
+    pub(super) log: Option<RefCell<Vec<String>>>,
     /// What must never happen, and did.
     pub(super) violations: RefCell<Vec<String>>,
     /// Whether data may be deleted.
@@ -105,7 +106,7 @@ pub(super) struct World {
 pub(super) type Answer<T> = Result<T, SdkError<ErrorMetadata, HttpResponse>>;
 
 impl World {
-    pub(super) fn new(seed: u64) -> Rc<Self> {
+    pub(super) fn new(seed: u64, is_logged: bool) -> Rc<Self> {
         Rc::new(Self {
             items: RefCell::default(),
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
@@ -114,7 +115,7 @@ impl World {
             changes: Cell::default(),
             faults: Cell::default(),
             hands: Cell::default(),
-            log: RefCell::default(),
+            log: is_logged.then(RefCell::default),
             violations: RefCell::default(),
             purges: Cell::default(),
             next_id: Cell::new(1),
@@ -133,8 +134,10 @@ impl World {
         Duration::from_millis(self.rng.borrow_mut().u64(0..=most))
     }
 
-    pub(super) fn say(&self, what: String) {
-        self.log.borrow_mut().push(what);
+    pub(super) fn say(&self, what: impl FnOnce() -> String) {
+        if let Some(log) = &self.log {
+            log.borrow_mut().push(what());
+        }
     }
 
     fn id(&self) -> u64 {
@@ -168,7 +171,7 @@ impl World {
         };
         if call != "sim:Describe" {
             let said = outcome.as_ref().map(drop);
-            self.say(format!("{:?} {call} {on}: {said:?}", Instant::now()));
+            self.say(|| format!("{call} {on}: {said:?}"));
         }
         sleep(self.millis(40)).await;
         outcome.map_err(Refusal::error)
@@ -179,7 +182,7 @@ impl World {
         if let Some((at, interrupt)) = disturbance.interrupt
             && self.calls.get() == at
         {
-            self.say("interrupted".to_owned());
+            self.say(|| "interrupted".to_owned());
             interrupt.cancel();
         }
         if self.chance(disturbance.hands) {
@@ -212,10 +215,8 @@ impl World {
         } else {
             item.size += 100;
         }
-        self.say(format!(
-            "another hand {} {key:?}",
-            if deletes { "deletes" } else { "changes" }
-        ));
+        let does = if deletes { "deletes" } else { "changes" };
+        self.say(|| format!("another hand {does} {key:?}"));
     }
 
     /// The items of this name that exist, oldest first.

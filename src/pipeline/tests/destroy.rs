@@ -21,7 +21,8 @@ use crate::aws::{Aws, ErrorKind};
 use crate::engine::destroy::{Data, Destroyed, destroy};
 use crate::kind::Kind;
 use crate::names::Tags;
-use crate::pipeline::testing::{as_wanted, desired, nothing as nothing_there, place};
+use crate::pipeline::testing::{as_wanted, desired, nothing as nothing_there};
+use crate::replay::testing::place_of;
 use crate::pipeline::{Desired, Snapshot};
 use crate::resource::Observed;
 use crate::resource::Phase;
@@ -79,7 +80,7 @@ async fn destroy_stream(shards: Rule, tags: impl Fn(&Desired) -> Tags) -> (Destr
     let deleted = Arc::default();
     let rules = kinesis(shards, &deleted);
     let aws = aws(&rules.each_ref(), &[]);
-    let (want, place) = (desired(SPEC), place(SPEC));
+    let (want, place) = (desired(SPEC), place_of(SPEC));
     let have = only_a_stream(&want, tags(&want));
     let unproven = Unproven {
         gaps: Gaps::default(),
@@ -120,7 +121,7 @@ async fn a_stream_that_is_not_looked_into_because_the_user_interrupted_stays_and
     let rules = kinesis(no_shards(), &Arc::default());
     let aws = aws(&rules.each_ref(), &[]);
     aws.interrupt.cancel();
-    let (want, place) = (desired(SPEC), place(SPEC));
+    let (want, place) = (desired(SPEC), place_of(SPEC));
     let have = only_a_stream(&want, want.stream.tags.clone());
     let unproven = Unproven {
         gaps: Gaps::default(),

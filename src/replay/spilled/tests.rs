@@ -9,10 +9,9 @@ use aws_smithy_mocks::{MockResponse, Rule, mock};
 
 use super::*;
 use crate::aws::testing;
-use crate::failure::{Failure, FailureKind};
 use crate::objects::BucketOwnership;
-use crate::replay::gzip;
-use crate::replay::testing::{Bucket, place};
+use crate::objects::lines::gzip;
+use crate::replay::testing::{FakeBucket, place};
 
 const LINE: &str = "{\"key\":\"k\",\"split\":\"s\"}\n";
 
@@ -21,14 +20,14 @@ fn key(name: &str) -> String {
 }
 
 /// A bucket with an object for each name, of one impression, the first of them the oldest.
-fn bucket(names: &[&str]) -> Bucket {
+fn bucket(names: &[&str]) -> FakeBucket {
     let body = gzip(LINE.as_bytes()).unwrap();
     let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
     let objects = keys
         .iter()
         .zip(1..)
         .map(|(key, written)| (&**key, &*body, written));
-    Bucket::with(&objects.collect::<Vec<_>>())
+    FakeBucket::with(&objects.collect::<Vec<_>>())
 }
 
 /// A stream that answers each call, counted from 0, with an error code or takes its record.
@@ -50,17 +49,17 @@ fn stream(
     (rule, calls)
 }
 
-fn aws(bucket: &Bucket, stream: &Rule) -> Aws {
+fn aws(bucket: &FakeBucket, stream: &Rule) -> Aws {
     let rules = bucket.rules();
     testing::aws(&[stream], &rules.each_ref())
 }
 
-async fn replayed(bucket: &Bucket, stream: &Rule, ownership: BucketOwnership) -> Replay {
+async fn replayed(bucket: &FakeBucket, stream: &Rule, ownership: BucketOwnership) -> ReplayReport {
     let place = place(ownership);
     replay(&aws(bucket, stream), &place, Mode::Do).await.unwrap()
 }
 
-fn skipped(result: &Replay) -> Vec<(&str, &str)> {
+fn skipped(result: &ReplayReport) -> Vec<(&str, &str)> {
     let skipped = result.skipped.iter();
     skipped.map(|it| (&*it.key, &*it.why)).collect()
 }
@@ -111,7 +110,7 @@ async fn nothing_of_others_is_sent_or_deleted() {
     let objects: Vec<_> = [old, others, "spill/", "spill/notes.txt"]
         .map(|key| (key, &*body, 1))
         .into();
-    let bucket = Bucket::with(&objects);
+    let bucket = FakeBucket::with(&objects);
     let (stream, calls) = stream(|_| None);
     let in_users = replayed(&bucket, &stream, BucketOwnership::User).await;
     assert_eq!((bucket.keys().len(), *calls.lock().unwrap()), (4, 0));
@@ -172,7 +171,7 @@ async fn an_impression_for_no_record_is_put_where_it_would_have_been_or_kept_who
     let large = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1024 * 1024));
     let body = gzip(format!("{LINE}{large}").as_bytes()).unwrap();
     // 2026-01-31T12:30:00Z.
-    let bucket = Bucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
+    let bucket = FakeBucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
     let (stream, calls) = stream(|_| None);
     let unfillable = Place {
         prefix: "i/!{firehose:random-string}/".to_owned(),
@@ -210,12 +209,15 @@ async fn an_interruption_ends_the_retries_and_keeps_the_object() {
     });
     let aws = aws(&bucket, &stream).with_interrupt(interrupt);
     let place = place(BucketOwnership::Pipeline);
-    let failure = Failure::from(replay(&aws, &place, Mode::Do).await.unwrap_err());
-    assert_eq!((failure.kind, failure.code()), (FailureKind::Interrupted, 130));
+    let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
     assert_eq!(
-        failure.message,
+        error.to_string(),
         "stopped after 0 of 2 spilled objects: interrupted"
     );
+    let ReplayError::Stopped { source, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(source.kind, ErrorKind::Interrupted);
     assert_eq!((*calls.lock().unwrap(), bucket.keys().len()), (2, 2));
 }
 
@@ -282,20 +284,19 @@ async fn credentials_that_end_stop_everything() {
     let (stream, calls) = stream(|_| None);
     let aws = aws(&bucket, &stream);
     let place = place(BucketOwnership::Pipeline);
-    let failure = Failure::from(replay(&aws, &place, Mode::Do).await.unwrap_err());
+    let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
+    let message = error.to_string();
     assert!(
-        failure
-            .message
-            .contains("sent again, but it could not be deleted"),
-        "{}",
-        failure.message
+        message.contains("sent again, but it could not be deleted"),
+        "{message}"
     );
-    let command = format!("`aws s3 rm s3://b/{}`", key("a"));
-    assert!(
-        failure.hints.iter().any(|hint| hint.starts_with(&command)),
-        "{:?}",
-        failure.hints
-    );
+    let ReplayError::NotDeleted {
+        bucket: at, key: of, ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!((at, of), ("b".to_owned(), key("a")));
     assert_eq!(*calls.lock().unwrap(), 1);
 }
 
@@ -355,7 +356,7 @@ async fn bombs_are_set_aside_and_nothing_of_them_is_sent() {
 async fn a_large_object_is_sent_chunk_by_chunk_and_stays_where_one_is_refused() {
     let line = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1000));
     let body = gzip(line.repeat(20 * 1024).as_bytes()).unwrap();
-    let bucket = Bucket::with(&[(&*key("a"), &body, 1)]);
+    let bucket = FakeBucket::with(&[(&*key("a"), &body, 1)]);
     let (stream, calls) = taking_stream(Some(15));
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
     let why = &result.skipped[0].why;
@@ -378,7 +379,7 @@ async fn a_large_object_is_sent_chunk_by_chunk_and_stays_where_one_is_refused() 
 async fn many_impressions_for_no_record_are_put_in_parts() {
     let large = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1024 * 1024));
     let body = gzip(large.repeat(80).as_bytes()).unwrap();
-    let bucket = Bucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
+    let bucket = FakeBucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
     let (stream, calls) = taking_stream(None);
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
     assert_eq!(
