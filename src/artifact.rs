@@ -11,15 +11,15 @@ use sha2::{Digest, Sha256};
 use crate::spec::Architecture;
 
 mod cargo;
+mod compiler;
 mod elf;
 mod embedded;
 mod fingerprint;
 mod sources;
-mod target;
 mod zip;
 
+use compiler::BuildCommand;
 pub use sources::Sources;
-use target::Target;
 
 /// What Lambda takes directly, without a bucket in between (AWS: "Lambda quotas").
 const LARGEST_ZIP: usize = 50 * 1024 * 1024;
@@ -123,7 +123,7 @@ impl ArtifactError {
             Self::NoCargo(_) => vec![
                 "install Rust (https://rustup.rs), or give a built handler with --handler ZIP".to_owned(),
             ],
-            Self::CannotCross(architecture) => target::cross_hints(*architecture),
+            Self::CannotCross(architecture) => compiler::cross_hints(*architecture),
             Self::Unfit(elf::Unfit::Glibc { .. }) => vec![
                 "`cargo install cargo-zigbuild && pip install ziglang` builds for an older glibc".to_owned(),
                 "or build on a system with glibc 2.34 or older, and deploy with --handler ZIP".to_owned(),
@@ -215,11 +215,11 @@ async fn compile(
     profile: Profile,
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Vec<u8>, ArtifactError> {
-    let compile = async |target: Target| {
+    let compile = async |target: BuildCommand| {
         let path = cargo::build(workspace, &target, profile, progress).await?;
         std::fs::read(&path).map_err(|error| ArtifactError::io(&path, error))
     };
-    let binary = compile(Target::of(architecture, profile)?).await?;
+    let binary = compile(BuildCommand::of(architecture, profile)?).await?;
     let too_new = match elf::check(&binary, architecture) {
         Ok(()) => return Ok(binary),
         // The emulator runs it here, with the glibc that it was built with.
@@ -227,7 +227,7 @@ async fn compile(
         Err(too_new @ elf::Unfit::Glibc { .. }) => too_new,
         Err(unfit) => return Err(unfit.into()),
     };
-    let target = Target::for_older_glibc(architecture, profile).ok_or(too_new)?;
+    let target = BuildCommand::for_older_glibc(architecture, profile).ok_or(too_new)?;
     let binary = compile(target).await?;
     elf::check(&binary, architecture)?;
     Ok(binary)

@@ -4,7 +4,7 @@
 
 use crate::names::Names;
 use crate::spec::{Compression, Format, Spec};
-use crate::table::{Column, Partition, Table, Unpredictable};
+use crate::table::{DeliveredColumn, DeliveredTable, Partition, Unpredictable};
 
 mod quote;
 
@@ -44,7 +44,7 @@ impl From<Unpredictable> for AthenaError {
 
 /// The SQL for what a spec delivers.
 pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
-    let delivered = Table::new(spec)?;
+    let delivered = DeliveredTable::new(spec)?;
     let (database, name) = (names.database(), names.table_in_database());
     let (table, queried, create) = match (spec.delivery.format, spec.delivery.compression) {
         (Format::Parquet, _) => (
@@ -69,8 +69,8 @@ pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
     })
 }
 
-fn create(name: &str, table: &Table, bucket: &str) -> String {
-    let column = |column: &Column| format!("{} {}", quote::ddl_name(&column.name), column.kind);
+fn create(name: &str, table: &DeliveredTable, bucket: &str) -> String {
+    let column = |column: &DeliveredColumn| format!("{} {}", quote::ddl_name(&column.name), column.kind);
     let columns: Vec<_> = table.columns.iter().map(column).collect();
     let partitions: Vec<_> = table.partitions.iter().map(|it| column(&it.column)).collect();
     let partitions = match partitions.join(",\n  ") {

@@ -22,13 +22,13 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::{AwsError, ErrorKind, Outcome};
-use self::retry::{Attempts, Budget};
+use self::retry::{Attempts, RepetitionBudget};
 pub use self::wait::Look;
 use crate::progress::{Event, SharedProgress};
 
 /// Where and as whom AWS is called.
 #[derive(Clone, Debug, Default)]
-pub struct Target {
+pub struct ConnectOptions {
     /// A profile of the AWS configuration.
     pub profile: Option<String>,
     /// The region, where it is not the AWS configuration's.
@@ -73,13 +73,13 @@ pub struct Aws {
     /// Cancelled when the user interrupts.
     pub interrupt: CancellationToken,
     progress: SharedProgress,
-    repetitions: Arc<Budget>,
+    repetitions: Arc<RepetitionBudget>,
 }
 
 impl Aws {
     /// Loads the AWS configuration and asks for the account that it belongs to.
     pub async fn connect(
-        target: &Target,
+        target: &ConnectOptions,
         progress: SharedProgress,
         interrupt: CancellationToken,
     ) -> Result<Self, AwsError> {
@@ -208,7 +208,7 @@ impl Aws {
 /// From which length on the user is told about a wait before a call is made again.
 const WORTH_SAYING: Duration = Duration::from_secs(2);
 
-async fn load(target: &Target) -> SdkConfig {
+async fn load(target: &ConnectOptions) -> SdkConfig {
     // Connect and read time-outs keep a dead endpoint from holding a command for minutes; S3 and Lambda uploads
     // of a few MiB stay well below.
     let timeouts = TimeoutConfig::builder()

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
+use split_pipeline_handler::settings::{HandlerSettings, KeptFields};
 
 use crate::names::Names;
 use crate::resource::{Kind, Tags};
@@ -338,8 +338,8 @@ fn function(
 }
 
 /// The handler's settings.
-fn settings(spec: &Spec, names: &Names) -> Settings {
-    Settings {
+fn settings(spec: &Spec, names: &Names) -> HandlerSettings {
+    HandlerSettings {
         stream: names.stream(),
         bucket: names.bucket(spec),
         record_kib: spec.handler.record_kib.get(),

@@ -17,7 +17,7 @@ use crate::objects::{BucketOwnership, SPILLED_EXTENSION};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
-use crate::table::{Column, delivered_columns, number_fields};
+use crate::table::{DeliveredColumn, delivered_columns, number_fields};
 
 mod chunks;
 mod interruptible;
@@ -47,7 +47,7 @@ pub struct Place {
     /// The fields that Firehose can only convert where they are whole numbers.
     pub number_fields: Vec<String>,
     /// The columns of the table that objects are to fit; none where they are NDJSON.
-    pub columns: Option<Vec<Column>>,
+    pub columns: Option<Vec<DeliveredColumn>>,
 }
 
 /// Whether to do it.

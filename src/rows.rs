@@ -19,9 +19,9 @@ use parquet::schema::types::Type;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::untrusted::{Budget, Untrusted, check_footer, check_pages};
+use self::untrusted::{ByteBudget, Untrusted, check_footer, check_pages};
 use crate::objects::content::Caps;
-use crate::table::{BIGINT, Column};
+use crate::table::{BIGINT, DeliveredColumn};
 
 mod thrift;
 pub mod untrusted;
@@ -46,7 +46,7 @@ pub enum Cell {
 
 impl Cell {
     /// The cell of a value; none where the column has no place for it.
-    fn new(column: &Column, value: &RawValue) -> Option<Self> {
+    fn new(column: &DeliveredColumn, value: &RawValue) -> Option<Self> {
         let text = match value.get() {
             quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok()?,
             // What is no text is written as the JSON that it is.
@@ -71,7 +71,7 @@ pub struct JsonRow {
 
 /// Reads the row of an object, and holds nothing of the fields that are no columns: whoever wrote the object may have written
 /// millions.
-struct ReadRow<'a>(&'a [Column]);
+struct ReadRow<'a>(&'a [DeliveredColumn]);
 
 impl<'de> DeserializeSeed<'de> for ReadRow<'_> {
     type Value = JsonRow;
@@ -113,14 +113,14 @@ impl<'de> Visitor<'de> for ReadRow<'_> {
 }
 
 /// The row of an impression in JSON; none where it is no object, or has a value that its column has no place for, or two.
-pub fn json_row(columns: &[Column], impression: &str) -> Option<JsonRow> {
+pub fn json_row(columns: &[DeliveredColumn], impression: &str) -> Option<JsonRow> {
     let mut json = serde_json::Deserializer::from_str(impression);
     let read = ReadRow(columns).deserialize(&mut json).ok()?;
     json.end().ok().map(|()| read)
 }
 
 /// As [`json_row`], the row alone.
-pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
+pub fn row(columns: &[DeliveredColumn], impression: &str) -> Option<Row> {
     json_row(columns, impression).map(|read| read.row)
 }
 
@@ -141,9 +141,9 @@ pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), Unt
 
 fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), Untrusted> {
     let reader = SerializedFileReader::new(file.clone())?;
-    check_pages(file, reader.metadata(), &mut Budget::new(cap))?;
+    check_pages(file, reader.metadata(), &mut ByteBudget::new(cap))?;
     // A few bytes of a dictionary can be the text of millions of rows.
-    let mut budget = Budget::new(cap);
+    let mut budget = ByteBudget::new(cap);
     for row in reader.get_row_iter(None)? {
         let row = row?;
         let cells = row.get_column_iter().filter_map(|(name, field)| {
@@ -169,7 +169,7 @@ const GROUP_ROWS: usize = 64 * 1024;
 const GROUP_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A Parquet file of rows.
-pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
+pub fn write(columns: &[DeliveredColumn], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
     let mut writer = Writer::new(columns)?;
     rows.iter().try_for_each(|row| writer.push(row.clone()))?;
     writer.finish()
@@ -177,7 +177,7 @@ pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> 
 
 /// Writes a Parquet file row by row, of which it holds some at a time.
 pub struct Writer<'a> {
-    columns: &'a [Column],
+    columns: &'a [DeliveredColumn],
     file: SerializedFileWriter<Vec<u8>>,
     group: Vec<Row>,
     bytes: u64,
@@ -187,7 +187,7 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Starts a file with these columns.
-    pub fn new(columns: &'a [Column]) -> Result<Self, ParquetError> {
+    pub fn new(columns: &'a [DeliveredColumn]) -> Result<Self, ParquetError> {
         let fields = columns.iter().map(|column| {
             let (physical, converted) = match column.kind {
                 BIGINT => (PhysicalType::INT64, ConvertedType::NONE),
@@ -295,14 +295,14 @@ impl Cell {
 mod tests {
     use super::*;
     use crate::spec::Spec;
-    use crate::table::Table;
+    use crate::table::DeliveredTable;
 
-    fn columns() -> Vec<Column> {
+    fn columns() -> Vec<DeliveredColumn> {
         let spec = Spec::parse(
             "name: abc\nhandler: {fields: [key, time, properties, sdkVersion]}",
             "s.yaml",
         );
-        Table::new(&spec.unwrap().spec).unwrap().columns
+        DeliveredTable::new(&spec.unwrap().spec).unwrap().columns
     }
 
     #[test]

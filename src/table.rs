@@ -16,9 +16,9 @@ pub const BIGINT: &str = "bigint";
 
 /// What a spec delivers, as a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
+pub struct DeliveredTable {
     /// The columns that objects have.
-    pub columns: Vec<Column>,
+    pub columns: Vec<DeliveredColumn>,
     /// The columns that keys have.
     pub partitions: Vec<Partition>,
     /// The folder that everything is in.
@@ -29,7 +29,7 @@ pub struct Table {
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct DeliveredColumn {
     /// Its name, in lower case.
     pub name: String,
     /// Its type, as Hive calls it.
@@ -40,7 +40,7 @@ pub struct Column {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     /// Its column.
-    pub column: Column,
+    pub column: DeliveredColumn,
     /// How its values follow from each other.
     properties: Vec<(&'static str, String)>,
     /// The date pattern that its values have, where they are dates.
@@ -56,7 +56,7 @@ pub enum Unpredictable {
     Dollar,
 }
 
-impl Table {
+impl DeliveredTable {
     /// The table of a spec.
     pub fn new(spec: &Spec) -> Result<Self, Unpredictable> {
         let columns = columns(&spec.handler.fields);
@@ -98,7 +98,7 @@ impl Table {
 }
 
 /// The columns that delivered objects have, where they have any.
-pub fn delivered_columns(spec: &Spec) -> Option<Vec<Column>> {
+pub fn delivered_columns(spec: &Spec) -> Option<Vec<DeliveredColumn>> {
     (spec.delivery.format == Format::Parquet).then(|| columns(&spec.handler.fields))
 }
 
@@ -110,25 +110,25 @@ pub fn number_fields(spec: &Spec) -> Vec<String> {
 }
 
 /// Columns by the names of fields, which are matched without regard to case: engines do not have it.
-fn columns(fields: &Fields) -> Vec<Column> {
+fn columns(fields: &Fields) -> Vec<DeliveredColumn> {
     let names: Vec<&str> = match fields {
         Fields::All => IMPRESSION_FIELDS.to_vec(),
         Fields::Keep(fields) => fields.iter().map(String::as_str).collect(),
     };
-    let mut columns = Vec::<Column>::new();
+    let mut columns = Vec::<DeliveredColumn>::new();
     for field in names {
         let name = field.to_lowercase();
         if columns.iter().all(|column| column.name != name) {
             let is_number = NUMBER_FIELDS.contains(&name.as_str());
             let kind = if is_number { BIGINT } else { "string" };
-            columns.push(Column { name, kind });
+            columns.push(DeliveredColumn { name, kind });
         }
     }
     columns
 }
 
 /// The partitions that folders make, and the folders with a column in place of each of them.
-fn partitions(folders: &str, columns: &[Column]) -> Result<(Vec<Partition>, String), Unpredictable> {
+fn partitions(folders: &str, columns: &[DeliveredColumn]) -> Result<(Vec<Partition>, String), Unpredictable> {
     if folders.contains("${") || folders.contains("$!{") {
         return Err(Unpredictable::Dollar);
     }
@@ -216,7 +216,7 @@ fn partition(name: String, pattern: &str) -> Partition {
         }
     };
     Partition {
-        column: Column { name, kind },
+        column: DeliveredColumn { name, kind },
         properties,
         date,
     }

@@ -17,10 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::aws::error_code;
 use crate::log::{MAX_VALUES, milliseconds};
 use crate::pack::Record;
-use crate::request::{Bodies, replace_body};
-
-/// How many requests are on their way at once: enough to hide the latency of one, few enough to bound memory.
-pub(crate) const CONCURRENT_REQUESTS: usize = 4;
+use crate::request::{Bodies, CONCURRENT_REQUESTS, replace_body};
 
 /// The longest wait before the first retry; it doubles with each.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);

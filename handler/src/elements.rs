@@ -8,15 +8,13 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::budget::Budget;
-use crate::decode::DecodeError;
-use crate::fields::{Kept, Unread, for_each_field, project_within};
-use crate::plain::{self, Plain};
+use crate::budget::BatchBudget;
+use crate::fields::{Projection, Unread, for_each_field, project_within};
+use crate::json::{WHITESPACE, blank_newlines};
+use crate::plain::{self, PlainImpression};
+use crate::refusal::Refusal;
 use crate::rejected::{Reason, Rejected};
-use crate::settings::Fields;
-
-/// What JSON allows between tokens (RFC 8259, section 2).
-pub(crate) const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+use crate::settings::KeptFields;
 
 /// What an allocation takes beside its size at most: a header, and what its size is rounded up by.
 const ALLOCATION: usize = 32;
@@ -46,8 +44,8 @@ pub struct Impression<'a> {
 /// # Errors
 ///
 /// When the text is not JSON, or is neither an array nor an object.
-pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeError> {
-    parse_within(text, fields, &mut Budget::unlimited(), 0)
+pub fn parse<'a>(text: &'a str, fields: &KeptFields) -> Result<Elements<'a>, Refusal> {
+    parse_within(text, fields, &mut BatchBudget::unlimited(), 0)
 }
 
 /// As [`parse`], but takes from `budget` what the elements take, and for each impression `beside_each` bytes of memory more.
@@ -55,12 +53,12 @@ pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeE
 /// # Errors
 ///
 /// As [`parse`], and when the budget is not enough.
-pub fn parse_within<'a>(
+pub(crate) fn parse_within<'a>(
     text: &'a str,
-    fields: &Fields,
-    budget: &mut Budget,
+    fields: &KeptFields,
+    budget: &mut BatchBudget,
     beside_each: usize,
-) -> Result<Elements<'a>, DecodeError> {
+) -> Result<Elements<'a>, Refusal> {
     // A byte order mark is no JSON, but some senders write it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut splitter = Splitter {
@@ -88,7 +86,7 @@ pub fn parse_within<'a>(
 #[must_use]
 pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
     let key = |line| {
-        let read = object(line, &Fields::All, &mut Budget::unlimited());
+        let read = object(line, &KeptFields::All, &mut BatchBudget::unlimited());
         read.ok()
             .and_then(|(_, impression)| impression.ok())
             .map(|impression| impression.key)
@@ -101,8 +99,6 @@ pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
 }
 
 /// Returns JSON text as one line: newlines between tokens become spaces.
-///
-/// Inside a string JSON allows no literal newline, so nothing but layout changes.
 #[must_use]
 pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
@@ -117,26 +113,17 @@ pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     json
 }
 
-/// Makes spaces of newlines.
-pub(crate) fn blank_newlines(json: &mut [u8]) {
-    for byte in json {
-        if matches!(byte, b'\r' | b'\n') {
-            *byte = b' ';
-        }
-    }
-}
-
 /// Says where a text ceases to be JSON.
-fn where_it_ends(text: &str) -> DecodeError {
+fn where_it_ends(text: &str) -> Refusal {
     let read = serde_json::from_str::<IgnoredAny>(text);
-    read.map_or_else(DecodeError::from, |_| DecodeError::NotAnArray)
+    read.map_or_else(Refusal::from, |_| Refusal::NotAnArray)
 }
 
 /// Splits one text, and counts what that takes.
 struct Splitter<'a, 's> {
     elements: Elements<'a>,
-    fields: &'s Fields,
-    budget: &'s mut Budget,
+    fields: &'s KeptFields,
+    budget: &'s mut BatchBudget,
     /// What memory an impression takes beside its line.
     each: usize,
 }
@@ -144,11 +131,11 @@ struct Splitter<'a, 's> {
 /// Why a text is not split to its end.
 enum Stop {
     NotJson,
-    Refused(DecodeError),
+    Refused(Refusal),
 }
 
-impl From<DecodeError> for Stop {
-    fn from(error: DecodeError) -> Self {
+impl From<Refusal> for Stop {
+    fn from(error: Refusal) -> Self {
         Self::Refused(error)
     }
 }
@@ -171,7 +158,7 @@ impl<'a> Splitter<'a, '_> {
         while !rest.starts_with(']') || !is_first {
             let before = rest.len();
             rest = match plain::impression(rest) {
-                Some(Plain { raw, key }) => {
+                Some(PlainImpression { raw, key }) => {
                     let line = project_within(raw, self.fields, self.budget)?;
                     self.push_impression(Impression { line, key })?;
                     &rest[raw.len()..]
@@ -236,7 +223,7 @@ impl<'a> Splitter<'a, '_> {
         Ok(raw)
     }
 
-    fn push_rejected(&mut self, reason: Reason, raw: &str) -> Result<(), DecodeError> {
+    fn push_rejected(&mut self, reason: Reason, raw: &str) -> Result<(), Refusal> {
         self.budget.take_rejected()?;
         let before = self.elements.rejected.memory();
         self.elements.rejected.push(reason, raw);
@@ -244,7 +231,7 @@ impl<'a> Splitter<'a, '_> {
         self.budget.memory.hold(more)
     }
 
-    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), DecodeError> {
+    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), Refusal> {
         let line = match &impression.line {
             Cow::Borrowed(_) => 0,
             Cow::Owned(line) => line.capacity() + ALLOCATION,
@@ -260,12 +247,12 @@ impl<'a> Splitter<'a, '_> {
 /// is none.
 fn object<'a>(
     text: &'a str,
-    fields: &Fields,
-    budget: &mut Budget,
+    fields: &KeptFields,
+    budget: &mut BatchBudget,
 ) -> Result<(&'a str, Result<Impression<'a>, Reason>), Unread> {
     let (mut key, mut split) = (None, None);
     let most = budget.memory.left();
-    let mut kept = Kept::new(fields, most);
+    let mut kept = Projection::new(fields, most);
     // Of a name that occurs twice the last counts, as with most readers of JSON.
     let longest = kept.longest().max("split".len());
     let raw = for_each_field(text, longest, budget, |field| {
@@ -277,7 +264,7 @@ fn object<'a>(
         kept.push(field)
     })?;
     if raw.len() > most && memchr::memchr2(b'\r', b'\n', raw.as_bytes()).is_some() {
-        return Err(Unread::Refused(DecodeError::Memory));
+        return Err(Unread::Refused(Refusal::Memory));
     }
     let impression = match (key, split) {
         (None, _) => Err(Reason::NoKey),

@@ -12,7 +12,7 @@ use crate::decode::Encoding;
 /// What of an API Gateway proxy event matters here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Event<'a> {
+pub(crate) struct ProxyEvent<'a> {
     #[serde(borrow, default)]
     body: Option<Body<'a>>,
     #[serde(default)]
@@ -25,7 +25,7 @@ pub(crate) struct Event<'a> {
 #[derive(Debug, Deserialize)]
 struct Body<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> Event<'a> {
+impl<'a> ProxyEvent<'a> {
     /// Reads an event; `None` if it is of another shape.
     pub(crate) fn read(event: &'a RawValue) -> Option<Self> {
         let is_object = event.get().starts_with('{');
@@ -118,7 +118,7 @@ mod tests {
 
     fn read(json: &str) -> Option<(String, Encoding)> {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
-        let event = Event::read(raw)?;
+        let event = ProxyEvent::read(raw)?;
         Some((event.body().to_owned(), event.encoding()))
     }
 
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn base64_is_borrowed() {
         let raw: &RawValue = serde_json::from_str(r#"{"body":"WzFd"}"#).unwrap();
-        let event = Event::read(raw).unwrap();
+        let event = ProxyEvent::read(raw).unwrap();
         assert!(matches!(event.body, Some(Body(Cow::Borrowed("WzFd")))));
     }
 

@@ -9,11 +9,10 @@ use serde::Deserializer as _;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::budget::Budget;
-use crate::characters::characters;
-use crate::decode::DecodeError;
-use crate::elements::WHITESPACE;
-use crate::settings::Fields;
+use crate::budget::BatchBudget;
+use crate::json::{WHITESPACE, characters};
+use crate::refusal::Refusal;
+use crate::settings::KeptFields;
 
 /// What is kept of an impression is first given so much room: more than most take, so that few are copied as they grow.
 const USUAL_BYTES: usize = 256;
@@ -30,7 +29,7 @@ pub(crate) enum Unread {
     /// It does not start with the JSON text of an object, or with none that fits.
     Unfit,
     /// The budget is not enough.
-    Refused(DecodeError),
+    Refused(Refusal),
 }
 
 /// Returns an impression with only the fields that are to be kept, in the order in which they came in; `None` if it is not the
@@ -38,17 +37,17 @@ pub(crate) enum Unread {
 ///
 /// Kept names and values are copied as they stand, escapes and all; a name that occurs twice is kept twice.
 #[must_use]
-pub fn project<'a>(impression: &'a str, fields: &Fields) -> Option<Cow<'a, str>> {
-    project_within(impression, fields, &mut Budget::unlimited()).ok()
+pub fn project<'a>(impression: &'a str, fields: &KeptFields) -> Option<Cow<'a, str>> {
+    project_within(impression, fields, &mut BatchBudget::unlimited()).ok()
 }
 
 /// As [`project`], but takes each field from `budget`.
 pub(crate) fn project_within<'a>(
     impression: &'a str,
-    fields: &Fields,
-    budget: &mut Budget,
+    fields: &KeptFields,
+    budget: &mut BatchBudget,
 ) -> Result<Cow<'a, str>, Unread> {
-    let mut kept = Kept::new(fields, budget.memory.left());
+    let mut kept = Projection::new(fields, budget.memory.left());
     if kept.copy.is_some() {
         let object = for_each_field(impression, kept.longest(), budget, |field| kept.push(field))?;
         let is_all = object.len() == impression.trim_end_matches(WHITESPACE).len();
@@ -58,19 +57,19 @@ pub(crate) fn project_within<'a>(
 }
 
 /// An impression of which some fields are kept.
-pub(crate) struct Kept<'f> {
+pub(crate) struct Projection<'f> {
     /// The names to keep and what is kept so far; absent where all is.
     copy: Option<(&'f [String], String)>,
     /// The most bytes that may be kept.
     most: usize,
 }
 
-impl<'f> Kept<'f> {
+impl<'f> Projection<'f> {
     /// Starts without any field, to keep so many bytes at most.
-    pub(crate) fn new(fields: &'f Fields, most: usize) -> Self {
+    pub(crate) fn new(fields: &'f KeptFields, most: usize) -> Self {
         let copy = match fields {
-            Fields::All => None,
-            Fields::Keep(names) => Some((names.as_slice(), String::new())),
+            KeptFields::All => None,
+            KeptFields::Keep(names) => Some((names.as_slice(), String::new())),
         };
         Self { copy, most }
     }
@@ -93,7 +92,7 @@ impl<'f> Kept<'f> {
                 kept.push(',');
             }
             if kept.len() + field.raw_name.len() + field.value.len() >= self.most {
-                return Err(Unread::Refused(DecodeError::Memory));
+                return Err(Unread::Refused(Refusal::Memory));
             }
             kept.push_str(field.raw_name);
             kept.push(':');
@@ -193,7 +192,7 @@ impl<'a> Field<'a> {
 pub(crate) fn for_each_field<'a>(
     text: &'a str,
     longest: usize,
-    budget: &mut Budget,
+    budget: &mut BatchBudget,
     visit: impl FnMut(&Field<'a>) -> Result<(), Unread>,
 ) -> Result<&'a str, Unread> {
     let mut why = Unread::Unfit;
@@ -217,7 +216,7 @@ pub(crate) fn for_each_field<'a>(
 
 struct FieldVisitor<'b, 'de, F> {
     longest: usize,
-    budget: &'b mut Budget,
+    budget: &'b mut BatchBudget,
     /// Why the fields are not all read, if it is not for the text.
     why: &'b mut Unread,
     /// The last value, or the start of the text.
@@ -253,8 +252,8 @@ impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVis
 mod tests {
     use super::*;
 
-    fn keep(names: &[&str]) -> Fields {
-        Fields::Keep(names.iter().map(|&name| name.to_owned()).collect())
+    fn keep(names: &[&str]) -> KeptFields {
+        KeptFields::Keep(names.iter().map(|&name| name.to_owned()).collect())
     }
 
     #[test]
@@ -285,7 +284,7 @@ mod tests {
         let fields = names.each_ref().map(|name| format!("\"{name}\":1"));
         let text = format!("{{{}}}", fields.join(","));
         let mut have = Vec::new();
-        let object = for_each_field(&text, 3, &mut Budget::unlimited(), |field| {
+        let object = for_each_field(&text, 3, &mut BatchBudget::unlimited(), |field| {
             let decoded = match &field.name {
                 Some(Cow::Owned(name)) => name.len(),
                 _ => 0,
@@ -312,7 +311,7 @@ mod tests {
     #[test]
     fn without_a_list_nothing_changes() {
         let impression = r#"{ "a" : [1, 2] }"#;
-        let have = project(impression, &Fields::All).unwrap();
+        let have = project(impression, &KeptFields::All).unwrap();
         assert!(matches!(have, Cow::Borrowed(text) if text == impression));
     }
 

@@ -5,12 +5,12 @@
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
-use crate::budget::{Budget, LARGEST_BATCH};
-use crate::characters::characters;
-use crate::decode::DecodeError;
+use crate::budget::{BatchBudget, LARGEST_BATCH};
 use crate::elements::Impression;
 use crate::fields::{Unread, for_each_field, longest};
+use crate::json::characters;
 use crate::memory::Memory;
+use crate::refusal::Refusal;
 use crate::settings::MAX_RECORD_KIB;
 
 /// The largest record, newlines included, that Firehose takes from a stream.
@@ -71,14 +71,14 @@ pub enum Spread {
 #[derive(Debug)]
 pub struct Packed<'a> {
     /// The records, in the order of the impressions.
-    pub records: Records<'a>,
+    pub records: PackedRecords<'a>,
     /// The impressions that are too large for any record.
     pub oversized: Vec<&'a str>,
 }
 
 /// Makes records of impressions, one after the other as they are needed.
 #[derive(Clone, Debug)]
-pub struct Records<'a> {
+pub struct PackedRecords<'a> {
     /// What is left of each of the parts that share no record.
     parts: [Part<'a>; 3],
     spread: Spread,
@@ -107,18 +107,23 @@ pub fn pack<'a, 't>(
 where
     't: 'a,
 {
-    pack_within(impressions, record_kib, number_fields, &mut Budget::of_fields())
+    pack_within(
+        impressions,
+        record_kib,
+        number_fields,
+        &mut BatchBudget::of_fields(),
+    )
 }
 
 /// As [`pack`], but takes from `budget`, of which reading the batch has left so much, what it takes to tell misfits.
 ///
 /// An impression for which nothing is left is taken for a misfit.
 #[must_use]
-pub fn pack_within<'a, 't>(
+pub(crate) fn pack_within<'a, 't>(
     impressions: &'a mut [Impression<'t>],
     record_kib: u32,
     number_fields: &[String],
-    budget: &mut Budget,
+    budget: &mut BatchBudget,
 ) -> Packed<'a>
 where
     't: 'a,
@@ -133,7 +138,7 @@ where
     let target = (record_kib as usize * 1024).min(MAX_RECORD_BYTES);
     let oversized = impressions.iter().filter(|impression| is_oversized(impression));
     Packed {
-        records: Records {
+        records: PackedRecords {
             parts: [(rest, target), (lone, 0), (misfits, target)].map(|(rest, target)| Part { rest, target }),
             spread: match record_kib {
                 0 => Spread::ByKey,
@@ -151,7 +156,7 @@ where
 fn put_misfits_last(
     impressions: &mut [Impression<'_>],
     number_fields: &[String],
-    budget: &mut Budget,
+    budget: &mut BatchBudget,
 ) -> usize {
     let (mut fitting, mut end) = (0, impressions.len());
     while fitting < end {
@@ -178,7 +183,7 @@ pub(crate) fn hold_records(
     text: usize,
     record_kib: u32,
     number_fields: &[String],
-) -> Result<usize, DecodeError> {
+) -> Result<usize, Refusal> {
     // Kinesis may refuse them all. A list that grows has room for up to twice as many as it holds.
     const RECORD: usize = 2 * size_of::<Record<'_>>();
     if record_kib == 0 {
@@ -202,7 +207,7 @@ fn is_oversized(impression: &Impression<'_>) -> bool {
     size(impression) > MAX_RECORD_BYTES
 }
 
-impl<'a> Iterator for Records<'a> {
+impl<'a> Iterator for PackedRecords<'a> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
@@ -301,7 +306,7 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 ///
 /// Names are compared without regard to case, as Firehose does. Of a name that is there twice it is not documented what becomes.
 /// No once `budget` has no fields left.
-fn fits(line: &str, number_fields: &[String], budget: &mut Budget) -> bool {
+fn fits(line: &str, number_fields: &[String], budget: &mut BatchBudget) -> bool {
     let mut found = vec![false; number_fields.len()];
     let read = for_each_field(line, longest(number_fields), budget, |field| {
         field.has_text_as_name().then_some(()).ok_or(Unread::Unfit)?;

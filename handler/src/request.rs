@@ -10,8 +10,10 @@ use aws_sdk_kinesis::config::http::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
-use crate::deliver::CONCURRENT_REQUESTS;
 use crate::pack::Record;
+
+/// How many requests are on their way at once: enough to hide the latency of one, few enough to bound memory.
+pub(crate) const CONCURRENT_REQUESTS: usize = 4;
 
 /// Bytes of a record's JSON beside its data and partition key.
 const RECORD_OVERHEAD: usize = br#"{"Data":"","PartitionKey":""},"#.len();

@@ -1,6 +1,6 @@
 //! Owns the handler's settings: their names in the Lambda environment, defaults, limits and parsing.
 //!
-//! The CLI writes what [`Settings::to_env`] returns and the handler reads it back with [`Settings::from_env`], so
+//! The CLI writes what [`HandlerSettings::to_env`] returns and the handler reads it back with [`HandlerSettings::from_env`], so
 //! neither may spell a variable's name itself. Must not read the environment: the caller passes a lookup.
 
 use std::collections::BTreeMap;
@@ -12,9 +12,9 @@ use thiserror::Error;
 pub const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
 /// The environment variable that names the bucket for spilled and rejected impressions.
 pub const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
-/// The environment variable that holds [`Settings::record_kib`].
+/// The environment variable that holds [`HandlerSettings::record_kib`].
 pub const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
-/// The environment variable that holds [`Settings::number_fields`], a JSON array of names; absent means none.
+/// The environment variable that holds [`HandlerSettings::number_fields`], a JSON array of names; absent means none.
 pub const ENV_NUMBER_FIELDS: &str = "SPLIT_PIPELINE_NUMBER_FIELDS";
 /// The environment variable that holds the fields to keep, a JSON array of names; absent means all.
 pub const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
@@ -33,7 +33,7 @@ const ENV_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// What Lambda says about the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
+pub struct LambdaFunction {
     /// Its name, which is the pipeline's.
     pub name: String,
     /// Its memory.
@@ -42,7 +42,7 @@ pub struct Function {
 
 /// What the handler needs to know about the pipeline that it is part of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct HandlerSettings {
     /// The name of the Kinesis stream that takes the impressions.
     pub stream: String,
     /// The bucket that takes what the stream refuses, and elements that are no impressions.
@@ -52,13 +52,13 @@ pub struct Settings {
     /// The fields, in any case, that Firehose can only convert where they are whole numbers.
     pub number_fields: Vec<String>,
     /// The fields of an impression that are passed on.
-    pub fields: Fields,
+    pub fields: KeptFields,
 }
 
 /// Which fields of an impression are passed on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fields {
+pub enum KeptFields {
     /// Every field that came in.
     #[default]
     All,
@@ -100,7 +100,7 @@ pub enum SettingsError {
     NoFields,
 }
 
-impl Function {
+impl LambdaFunction {
     /// Reads what Lambda says from an environment, given as a lookup by name.
     ///
     /// # Errors
@@ -117,8 +117,8 @@ impl Function {
     }
 }
 
-impl Settings {
-    /// Returns the environment variables from which [`Settings::from_env`] makes these settings again.
+impl HandlerSettings {
+    /// Returns the environment variables from which [`HandlerSettings::from_env`] makes these settings again.
     #[must_use]
     pub fn to_env(&self) -> BTreeMap<String, String> {
         let mut env = BTreeMap::from([
@@ -130,7 +130,7 @@ impl Settings {
         if !self.number_fields.is_empty() {
             env.insert(ENV_NUMBER_FIELDS.to_owned(), list(&self.number_fields));
         }
-        if let Fields::Keep(names) = &self.fields {
+        if let KeptFields::Keep(names) = &self.fields {
             env.insert(ENV_FIELDS.to_owned(), list(names));
         }
         env
@@ -140,7 +140,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When a variable without a default is absent, or one has a value that [`Settings::to_env`] never writes.
+    /// When a variable without a default is absent, or one has a value that [`HandlerSettings::to_env`] never writes.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Ok(Self {
             stream: required(ENV_STREAM, &get)?,
@@ -148,9 +148,9 @@ impl Settings {
             record_kib: get(ENV_RECORD_KIB).map_or(Ok(DEFAULT_RECORD_KIB), parse_record_kib)?,
             number_fields: names(ENV_NUMBER_FIELDS, &get)?.unwrap_or_default(),
             fields: match names(ENV_FIELDS, &get)? {
-                None => Fields::All,
+                None => KeptFields::All,
                 Some(names) if names.is_empty() => return Err(SettingsError::NoFields),
-                Some(names) => Fields::Keep(names),
+                Some(names) => KeptFields::Keep(names),
             },
         })
     }
@@ -185,8 +185,8 @@ mod tests {
 
     use super::*;
 
-    fn settings(env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::from_env(|name| {
+    fn settings(env: &[(&str, &str)]) -> Result<HandlerSettings, SettingsError> {
+        HandlerSettings::from_env(|name| {
             let found = env.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         })
@@ -195,12 +195,12 @@ mod tests {
     #[test]
     fn defaults_apply_to_what_is_absent() {
         let have = settings(&[(ENV_STREAM, "s"), (ENV_BUCKET, "b")]).unwrap();
-        let want = Settings {
+        let want = HandlerSettings {
             stream: "s".to_owned(),
             bucket: "b".to_owned(),
             record_kib: DEFAULT_RECORD_KIB,
             number_fields: Vec::new(),
-            fields: Fields::All,
+            fields: KeptFields::All,
         };
         assert_eq!(have, want);
     }
@@ -239,13 +239,13 @@ mod tests {
     #[test]
     fn lambda_says_name_and_memory() {
         let function = |name: &str, memory: &str| {
-            Function::from_env(|variable| match variable {
+            LambdaFunction::from_env(|variable| match variable {
                 "AWS_LAMBDA_FUNCTION_NAME" => Some(name.to_owned()),
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => Some(memory.to_owned()),
                 _ => None,
             })
         };
-        let want = Function {
+        let want = LambdaFunction {
             name: "split".to_owned(),
             memory_mib: 256,
         };
@@ -281,10 +281,10 @@ mod tests {
             number_fields in prop::collection::vec(any::<String>(), 0..3),
             names in prop::option::of(prop::collection::vec(any::<String>(), 1..5)),
         ) {
-            let fields = names.map_or(Fields::All, Fields::Keep);
-            let want = Settings { stream, bucket, record_kib, number_fields, fields };
+            let fields = names.map_or(KeptFields::All, KeptFields::Keep);
+            let want = HandlerSettings { stream, bucket, record_kib, number_fields, fields };
             let env = want.to_env();
-            let have = Settings::from_env(|name| env.get(name).cloned()).unwrap();
+            let have = HandlerSettings::from_env(|name| env.get(name).cloned()).unwrap();
             prop_assert_eq!(have, want);
         }
     }

@@ -11,16 +11,17 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::aws::Clients;
-use crate::budget::Budget;
-use crate::decode::{DecodeError, Decoder};
+use crate::budget::BatchBudget;
+use crate::decode::Decoder;
 use crate::deliver::deliver;
 use crate::elements::{Elements, Impression, parse_within};
-use crate::event::{Counts, Event, Response};
+use crate::event::{Counts, ProxyEvent, Response};
 use crate::log::{Level, Line, milliseconds};
 use crate::memory::Memory;
 use crate::pack::{hold_records, pack_within, requests};
+use crate::refusal::Refusal;
 use crate::request::Bodies;
-use crate::settings::{Function, Settings};
+use crate::settings::{HandlerSettings, LambdaFunction};
 use crate::spill::{Spill, SpillError};
 
 /// The most time that is kept back for writing to S3 when Kinesis fails: compressing tens of MiB on a fraction of a
@@ -32,9 +33,9 @@ const SPILL_RESERVE_PART: f64 = 0.4;
 
 /// The webhook: settings, clients and buffers, made once.
 pub struct Webhook {
-    settings: Settings,
+    settings: HandlerSettings,
     clients: Clients,
-    function: Function,
+    function: LambdaFunction,
     /// Absent while a batch is decoded in it, and before the first.
     decoder: Mutex<Option<Decoder>>,
     bodies: Bodies,
@@ -52,18 +53,18 @@ pub struct Handled {
 
 /// Why a batch is not answered 200. The texts are what the sender is told.
 #[derive(Debug, Error)]
-enum Failure {
+enum BatchFailure {
     #[error("the event is not an API Gateway proxy event")]
     Event,
     #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Decode(#[from] Refusal),
     #[error("not every impression could be stored: Kinesis: {kinesis}; S3: {s3}")]
     Spill { kinesis: String, s3: SpillError },
     #[error("not every element that is no impression could be stored: S3: {s3}")]
     Rejected { s3: SpillError },
 }
 
-impl Failure {
+impl BatchFailure {
     fn status(&self) -> u16 {
         match self {
             Self::Event => 400,
@@ -76,7 +77,7 @@ impl Failure {
 impl Webhook {
     /// Makes the webhook of one pipeline.
     #[must_use]
-    pub fn new(settings: Settings, clients: Clients, function: Function) -> Self {
+    pub fn new(settings: HandlerSettings, clients: Clients, function: LambdaFunction) -> Self {
         Self {
             settings,
             clients,
@@ -127,11 +128,11 @@ impl Webhook {
         decoder: &mut Decoder,
         deadline: Instant,
         line: &mut Line,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), BatchFailure> {
         let memory = Memory::beside_event(self.function.memory_mib, event.get().len());
         let read_by = deadline - storing_reserve(deadline);
-        let mut budget = Budget::of_batch(memory, self.settings.record_kib, read_by);
-        let event = Event::read(event).ok_or(Failure::Event)?;
+        let mut budget = BatchBudget::of_batch(memory, self.settings.record_kib, read_by);
+        let event = ProxyEvent::read(event).ok_or(BatchFailure::Event)?;
         line.bytes_in = event.body().len();
         let text = decoder.decode_within(event.body(), event.encoding(), &mut budget)?;
         line.bytes_inflated = text.len();
@@ -141,8 +142,8 @@ impl Webhook {
         Box::pin(self.store(elements, &mut budget, deadline, line)).await
     }
 
-    fn split<'a>(&self, text: &'a str, budget: &mut Budget) -> Result<Elements<'a>, DecodeError> {
-        let Settings {
+    fn split<'a>(&self, text: &'a str, budget: &mut BatchBudget) -> Result<Elements<'a>, Refusal> {
+        let HandlerSettings {
             record_kib,
             number_fields,
             fields,
@@ -156,10 +157,10 @@ impl Webhook {
     async fn store(
         &self,
         elements: Elements<'_>,
-        budget: &mut Budget,
+        budget: &mut BatchBudget,
         deadline: Instant,
         line: &mut Line,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), BatchFailure> {
         let request_id = line.request_id.clone();
         let spill = Spill {
             s3: &self.clients.s3,
@@ -181,18 +182,18 @@ impl Webhook {
             line.rejected = count;
         }
         impressions?;
-        rejected.map_err(|s3| Failure::Rejected { s3 })
+        rejected.map_err(|s3| BatchFailure::Rejected { s3 })
     }
 
     async fn store_impressions(
         &self,
         impressions: &mut [Impression<'_>],
-        budget: &mut Budget,
+        budget: &mut BatchBudget,
         spill: Spill<'_>,
         line: &mut Line,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), BatchFailure> {
         let count = impressions.len();
-        let Settings {
+        let HandlerSettings {
             record_kib,
             number_fields,
             ..
@@ -216,7 +217,7 @@ impl Webhook {
         if let Err(s3) = stored.await {
             // Without an error from Kinesis, only what no record can hold was to be spilled.
             let kinesis = delivery.error.unwrap_or_else(|| "too large".to_owned());
-            return Err(Failure::Spill { kinesis, s3 });
+            return Err(BatchFailure::Spill { kinesis, s3 });
         }
         line.spilled = count - delivery.delivered;
         Ok(())

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
-use super::target::Target;
+use super::compiler::BuildCommand;
 use super::{ArtifactError, Profile};
 use crate::programs;
 
@@ -32,7 +32,7 @@ struct CompiledTarget {
 /// Compiles the handler and gives the path of the binary.
 pub(super) async fn build(
     workspace: &Path,
-    target: &Target,
+    target: &BuildCommand,
     profile: Profile,
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<PathBuf, ArtifactError> {

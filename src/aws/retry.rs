@@ -74,7 +74,7 @@ impl Attempts {
 }
 
 /// How often the calls of a run may be repeated, all together: an outage must not make a storm of them.
-pub(super) struct Budget {
+pub(super) struct RepetitionBudget {
     /// When the budget would be whole again.
     whole_at: Mutex<Instant>,
 }
@@ -83,7 +83,7 @@ pub(super) struct Budget {
 const REFILL: Duration = Duration::from_millis(200);
 const BURST: u32 = 20;
 
-impl Default for Budget {
+impl Default for RepetitionBudget {
     fn default() -> Self {
         Self {
             whole_at: Mutex::new(Instant::now()),
@@ -91,7 +91,7 @@ impl Default for Budget {
     }
 }
 
-impl Budget {
+impl RepetitionBudget {
     /// Takes one repetition out of the budget; gives how long to wait until it is there.
     pub(super) fn take(&self, now: Instant) -> Duration {
         let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn repetitions_share_a_budget() {
-        let budget = Budget::default();
+        let budget = RepetitionBudget::default();
         let now = Instant::now();
         for _ in 0..BURST {
             assert_eq!(budget.take(now), Duration::ZERO);

@@ -8,7 +8,7 @@ use crate::resources::database::{self, Database};
 use crate::resources::delivery_stream::{Conversion, OPENX_JSON, PARQUET};
 use crate::resources::table::{self, Storage, TABLE_TYPE, Table};
 use crate::spec::{Compression, Format, Spec};
-use crate::table::{Column, Table as Delivered};
+use crate::table::{DeliveredColumn, DeliveredTable};
 
 /// The database.
 pub(super) fn database(spec: &Spec, names: &Names, tags: &Tags) -> Database {
@@ -25,8 +25,8 @@ pub(super) fn database(spec: &Spec, names: &Names, tags: &Tags) -> Database {
 pub(super) fn table(spec: &Spec, names: &Names) -> Table {
     let bucket = names.bucket(spec);
     // A spec of Parquet has partitions that can be told; of any other, the table is to be found and deleted.
-    let delivered = Delivered::new(spec).ok();
-    let column = |column: &Column| table::Column {
+    let delivered = DeliveredTable::new(spec).ok();
+    let column = |column: &DeliveredColumn| table::Column {
         name: column.name.clone(),
         kind: column.kind.to_owned(),
     };

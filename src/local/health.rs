@@ -32,7 +32,7 @@ pub(super) enum Health {
 
 /// The answer of `gate.py`.
 #[derive(Deserialize)]
-struct Answer {
+struct HealthAnswer {
     version: String,
     proof: String,
 }
@@ -68,7 +68,7 @@ async fn start_of(mut answer: reqwest::Response) -> Vec<u8> {
 }
 
 fn read(text: &[u8], nonce: &str, credentials: Option<&Credentials>) -> Health {
-    match (serde_json::from_slice::<Answer>(text), credentials) {
+    match (serde_json::from_slice::<HealthAnswer>(text), credentials) {
         (Ok(answer), Some(credentials)) if credentials.verify(nonce, &answer.proof) => {
             Health::Emulator(answer.version)
         }

@@ -167,8 +167,8 @@ pub async fn spilled(
 ) -> Result<Spilled, AwsError> {
     let mut spilled = Spilled::default();
     for_each_found(aws, bucket, pipeline, ownership, |found| match found {
-        Found::Spilled(object) => spilled.objects.push(object),
-        Found::Unclaimed(object) => spilled.unclaimed.push(object),
+        ListedObject::Spilled(object) => spilled.objects.push(object),
+        ListedObject::Unclaimed(object) => spilled.unclaimed.push(object),
     })
     .await?;
     spilled
@@ -187,14 +187,14 @@ pub async fn spilled_pile(
 ) -> Result<(Option<SpilledPile>, usize), AwsError> {
     let (mut pile, mut name_none) = (None, 0);
     for_each_found(aws, bucket, pipeline, ownership, |found| match found {
-        Found::Spilled(object) => {
+        ListedObject::Spilled(object) => {
             let one = SpilledPile::of(&object);
             pile = Some(
                 pile.take()
                     .map_or(one.clone(), |pile: SpilledPile| pile.with(&one)),
             );
         }
-        Found::Unclaimed(object) => {
+        ListedObject::Unclaimed(object) => {
             name_none += usize::from(object.reason == UnclaimedReason::NamesNoPipeline);
         }
     })
@@ -203,7 +203,7 @@ pub async fn spilled_pile(
 }
 
 /// An object that concerns a pipeline.
-enum Found {
+enum ListedObject {
     Spilled(SpilledObject),
     Unclaimed(Unclaimed),
 }
@@ -213,7 +213,7 @@ async fn for_each_found(
     bucket: &str,
     pipeline: &str,
     ownership: BucketOwnership,
-    mut each: impl FnMut(Found),
+    mut each: impl FnMut(ListedObject),
 ) -> Result<(), AwsError> {
     let prefixes = match ownership {
         BucketOwnership::Pipeline => vec![SPILL_PREFIX.to_owned()],
@@ -222,7 +222,7 @@ async fn for_each_found(
     };
     for prefix in prefixes {
         let listed = for_each(aws, bucket, &prefix, |object| {
-            if let Some(found) = Found::new(object, pipeline, ownership) {
+            if let Some(found) = ListedObject::new(object, pipeline, ownership) {
                 each(found);
             }
         });
@@ -231,14 +231,14 @@ async fn for_each_found(
     Ok(())
 }
 
-impl Found {
+impl ListedObject {
     fn new(object: Object, pipeline: &str, ownership: BucketOwnership) -> Option<Self> {
         let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
         let key = object.key.unwrap_or_default();
-        match Owner::of(&key, pipeline, ownership) {
-            Owner::Other => None,
-            Owner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
-            Owner::Pipeline => Some(Self::Spilled(SpilledObject {
+        match SpillOwner::of(&key, pipeline, ownership) {
+            SpillOwner::Other => None,
+            SpillOwner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
+            SpillOwner::Pipeline => Some(Self::Spilled(SpilledObject {
                 bytes: u64::try_from(bytes).unwrap_or_default(),
                 // S3 always says when it stored an object.
                 written: written.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -250,7 +250,7 @@ impl Found {
 
 /// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
+enum SpillOwner {
     /// This pipeline's.
     Pipeline,
     /// Another pipeline's, or the user's own.
@@ -259,7 +259,7 @@ enum Owner {
     Unknown(UnclaimedReason),
 }
 
-impl Owner {
+impl SpillOwner {
     fn of(key: &str, pipeline: &str, ownership: BucketOwnership) -> Self {
         let Some(rest) = key.strip_prefix(SPILL_PREFIX) else {
             return Self::Other;

@@ -30,7 +30,7 @@ pub(crate) struct ShardReader<'a> {
 }
 
 /// Records that were read at once.
-pub(crate) struct Page {
+pub(crate) struct ShardPage {
     pub(crate) records: Vec<Record>,
     /// Whether there were no newer records at that moment.
     pub(crate) is_at_tip: bool,
@@ -65,7 +65,7 @@ impl<'a> ShardReader<'a> {
     }
 
     /// Reads the next records; none at the newest record, or at the end of a closed shard.
-    pub(crate) async fn page(&mut self, aws: &Aws) -> Result<Option<Page>, AwsError> {
+    pub(crate) async fn page(&mut self, aws: &Aws) -> Result<Option<ShardPage>, AwsError> {
         while let Some(at) = self.iterator.take() {
             if self.has_read {
                 aws.pause(READ_AGAIN).await?;
@@ -93,7 +93,7 @@ impl<'a> ShardReader<'a> {
             } else if is_at_tip {
                 return Ok(None);
             }
-            return Ok(Some(Page { records, is_at_tip }));
+            return Ok(Some(ShardPage { records, is_at_tip }));
         }
         Ok(None)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use split_pipeline_handler::deliver::{Delivery, deliver};
 use split_pipeline_handler::elements::stored;
-use split_pipeline_handler::pack::{Records, pack, requests};
+use split_pipeline_handler::pack::{PackedRecords, pack, requests};
 use split_pipeline_handler::request::Bodies;
 use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
@@ -257,7 +257,7 @@ impl Replaying<'_> {
         Ok(ObjectOutcome::Stored)
     }
 
-    async fn send_records<'r>(&self, records: Records<'r>) -> Result<Delivery<'r>, AwsError> {
+    async fn send_records<'r>(&self, records: PackedRecords<'r>) -> Result<Delivery<'r>, AwsError> {
         let bodies = Bodies::default();
         let stream = &self.place.stream;
         let deadline = Instant::now() + SENDING;

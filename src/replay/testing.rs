@@ -22,13 +22,13 @@ type Stored = (Vec<u8>, i64);
 
 /// A bucket in memory.
 #[derive(Clone, Default)]
-pub(super) struct Bucket {
+pub(super) struct BucketInMemory {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Stored>>>,
     /// The error codes that calls get, by operation and key.
     pub(super) refused: Arc<Mutex<HashMap<(&'static str, String), &'static str>>>,
 }
 
-impl Bucket {
+impl BucketInMemory {
     pub(super) fn with(objects: &[(&str, &[u8], i64)]) -> Self {
         let bucket = Self::default();
         for (key, body, written) in objects {

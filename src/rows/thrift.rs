@@ -9,9 +9,9 @@ const MAX_DEPTH: u8 = 32;
 
 /// What a field or a list's element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind(u8);
+pub(super) struct ThriftType(u8);
 
-impl Kind {
+impl ThriftType {
     const STOP: Self = Self(0);
     const TRUE: Self = Self(1);
     const FALSE: Self = Self(2);
@@ -28,27 +28,27 @@ impl Kind {
 }
 
 /// Bytes of the protocol that are still to be read.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(super) struct ThriftReader<'a>(pub(super) &'a [u8]);
 
-impl Reader<'_> {
+impl ThriftReader<'_> {
     /// Reads a struct: `field` takes a field by its number, or says that it did not.
     pub(super) fn fields(
         &mut self,
-        field: &mut dyn FnMut(i64, Kind, &mut Self) -> Result<bool, Untrusted>,
+        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, Untrusted>,
     ) -> Result<(), Untrusted> {
         self.fields_at(field, MAX_DEPTH)
     }
 
     fn fields_at(
         &mut self,
-        field: &mut dyn FnMut(i64, Kind, &mut Self) -> Result<bool, Untrusted>,
+        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, Untrusted>,
         depth: u8,
     ) -> Result<(), Untrusted> {
         let mut last = 0;
         loop {
             let header = self.byte()?;
-            let kind = Kind(header & 0x0f);
-            if kind == Kind::STOP {
+            let kind = ThriftType(header & 0x0f);
+            if kind == ThriftType::STOP {
                 return Ok(());
             }
             let number = match header >> 4 {
@@ -69,14 +69,14 @@ impl Reader<'_> {
     /// Reads a list: `element` takes each element.
     pub(super) fn list(
         &mut self,
-        kind: Kind,
+        kind: ThriftType,
         element: &mut dyn FnMut(&mut Self) -> Result<(), Untrusted>,
     ) -> Result<(), Untrusted> {
-        if kind != Kind::LIST {
+        if kind != ThriftType::LIST {
             return Err(Untrusted::Metadata);
         }
         let (count, kind) = self.list_header()?;
-        if count > 0 && kind != Kind::STRUCT {
+        if count > 0 && kind != ThriftType::STRUCT {
             return Err(Untrusted::Metadata);
         }
         (0..count).try_for_each(|_| element(self))
@@ -85,47 +85,47 @@ impl Reader<'_> {
     /// Reads a struct within a field.
     pub(super) fn structure(
         &mut self,
-        kind: Kind,
-        field: &mut dyn FnMut(i64, Kind, &mut Self) -> Result<bool, Untrusted>,
+        kind: ThriftType,
+        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, Untrusted>,
     ) -> Result<(), Untrusted> {
         match kind {
-            Kind::STRUCT => self.fields(field),
+            ThriftType::STRUCT => self.fields(field),
             _ => Err(Untrusted::Metadata),
         }
     }
 
     /// Reads a whole number that is not negative.
-    pub(super) fn size(&mut self, kind: Kind) -> Result<u64, Untrusted> {
+    pub(super) fn size(&mut self, kind: ThriftType) -> Result<u64, Untrusted> {
         match kind {
-            Kind::I16 | Kind::I32 | Kind::I64 => {
+            ThriftType::I16 | ThriftType::I32 | ThriftType::I64 => {
                 u64::try_from(self.integer()?).map_err(|_| Untrusted::Metadata)
             }
             _ => Err(Untrusted::Metadata),
         }
     }
 
-    fn skip(&mut self, kind: Kind, depth: u8) -> Result<(), Untrusted> {
+    fn skip(&mut self, kind: ThriftType, depth: u8) -> Result<(), Untrusted> {
         let Some(below) = depth.checked_sub(1) else {
             return Err(Untrusted::Metadata);
         };
         match kind {
-            Kind::TRUE | Kind::FALSE => Ok(()),
-            Kind::BYTE => self.byte().map(drop),
-            Kind::I16 | Kind::I32 | Kind::I64 => self.integer().map(drop),
-            Kind::DOUBLE => self.take(8),
-            Kind::BINARY => {
+            ThriftType::TRUE | ThriftType::FALSE => Ok(()),
+            ThriftType::BYTE => self.byte().map(drop),
+            ThriftType::I16 | ThriftType::I32 | ThriftType::I64 => self.integer().map(drop),
+            ThriftType::DOUBLE => self.take(8),
+            ThriftType::BINARY => {
                 let length = self.varint()?;
                 self.take(length)
             }
-            Kind::STRUCT => self.fields_at(&mut |_, _, _| Ok(false), below),
-            Kind::LIST | Kind::SET => {
+            ThriftType::STRUCT => self.fields_at(&mut |_, _, _| Ok(false), below),
+            ThriftType::LIST | ThriftType::SET => {
                 let (count, kind) = self.list_header()?;
                 (0..count).try_for_each(|_| self.skip_element(kind, below))
             }
-            Kind::MAP => {
+            ThriftType::MAP => {
                 let count = self.varint()?;
                 let kinds = if count == 0 { 0 } else { self.byte()? };
-                let (key, value) = (Kind(kinds >> 4), Kind(kinds & 0x0f));
+                let (key, value) = (ThriftType(kinds >> 4), ThriftType(kinds & 0x0f));
                 (0..count).try_for_each(|_| {
                     self.skip_element(key, below)?;
                     self.skip_element(value, below)
@@ -136,20 +136,20 @@ impl Reader<'_> {
     }
 
     /// In a list, a truth value takes a byte.
-    fn skip_element(&mut self, kind: Kind, depth: u8) -> Result<(), Untrusted> {
+    fn skip_element(&mut self, kind: ThriftType, depth: u8) -> Result<(), Untrusted> {
         match kind {
-            Kind::TRUE | Kind::FALSE => self.byte().map(drop),
+            ThriftType::TRUE | ThriftType::FALSE => self.byte().map(drop),
             kind => self.skip(kind, depth),
         }
     }
 
-    fn list_header(&mut self) -> Result<(u64, Kind), Untrusted> {
+    fn list_header(&mut self) -> Result<(u64, ThriftType), Untrusted> {
         let header = self.byte()?;
         let count = match header >> 4 {
             15 => self.varint()?,
             count => count.into(),
         };
-        Ok((count, Kind(header & 0x0f)))
+        Ok((count, ThriftType(header & 0x0f)))
     }
 
     fn integer(&mut self) -> Result<i64, Untrusted> {

@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::thrift::{Kind, Reader};
+use super::thrift::{ThriftReader, ThriftType};
 
 /// The longest metadata at the end of a file: what is made of it takes up to some 25 times as much memory.
 const MAX_FOOTER_BYTES: usize = 8 * 1024 * 1024;
@@ -71,12 +71,12 @@ pub enum Untrusted {
 }
 
 /// Counts bytes against a cap.
-pub(super) struct Budget {
+pub(super) struct ByteBudget {
     cap: u64,
     spent: u64,
 }
 
-impl Budget {
+impl ByteBudget {
     pub(super) fn new(cap: u64) -> Self {
         Self { cap, spent: 0 }
     }
@@ -105,7 +105,7 @@ pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
     at_most("bytes of metadata", MAX_FOOTER_BYTES as u64, length as u64)?;
     let start = rest.len().checked_sub(length).ok_or(Untrusted::Metadata)?;
     let (mut elements, mut chunks) = (0_u64, 0);
-    Reader(&rest[start..]).fields(&mut |number, kind, footer| match number {
+    ThriftReader(&rest[start..]).fields(&mut |number, kind, footer| match number {
         2 => {
             footer.list(kind, &mut |element| {
                 elements += 1;
@@ -124,7 +124,7 @@ pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
 }
 
 /// The first element of a schema is the table, and the others are its columns.
-fn check_element(element: &mut Reader<'_>, is_table: bool) -> Result<(), Untrusted> {
+fn check_element(element: &mut ThriftReader<'_>, is_table: bool) -> Result<(), Untrusted> {
     element.fields(&mut |number, kind, element| {
         if number != 5 {
             return Ok(false);
@@ -137,7 +137,7 @@ fn check_element(element: &mut Reader<'_>, is_table: bool) -> Result<(), Untrust
 }
 
 /// Counts the columns of a row group, and the group itself.
-fn count_chunks(group: &mut Reader<'_>, chunks: &mut u64) -> Result<(), Untrusted> {
+fn count_chunks(group: &mut ThriftReader<'_>, chunks: &mut u64) -> Result<(), Untrusted> {
     let mut count = || {
         *chunks += 1;
         at_most("columns in row groups", MAX_COLUMN_CHUNKS as u64, *chunks)
@@ -159,7 +159,7 @@ fn count_chunks(group: &mut Reader<'_>, chunks: &mut u64) -> Result<(), Untruste
 pub(super) fn check_pages(
     file: &[u8],
     metadata: &ParquetMetaData,
-    budget: &mut Budget,
+    budget: &mut ByteBudget,
 ) -> Result<(), Untrusted> {
     let columns = metadata.file_metadata().schema_descr().columns();
     if columns
@@ -205,11 +205,11 @@ fn range(start: i64, length: i64) -> Result<Range<usize>, Untrusted> {
 }
 
 /// Gives how many values a column's pages have, nulls included.
-fn check_column(pages: &[u8], compression: Compression, budget: &mut Budget) -> Result<u64, Untrusted> {
+fn check_column(pages: &[u8], compression: Compression, budget: &mut ByteBudget) -> Result<u64, Untrusted> {
     let (mut values, mut rest) = (0_u64, pages);
     while !rest.is_empty() {
-        let mut reader = Reader(rest);
-        let page = Page::read(&mut reader)?;
+        let mut reader = ThriftReader(rest);
+        let page = ParquetPage::read(&mut reader)?;
         let stored = usize::try_from(page.stored).map_err(|_| Untrusted::Metadata)?;
         let (data, after) = reader.0.split_at_checked(stored).ok_or(Untrusted::Metadata)?;
         budget.spend(page.inflated)?;
@@ -227,7 +227,7 @@ fn check_column(pages: &[u8], compression: Compression, budget: &mut Budget) -> 
 }
 
 /// Checks what the library does not: gzip is inflated to its end, whatever size the page gives.
-fn check_compression(page: &Page, data: &[u8], compression: Compression) -> Result<(), Untrusted> {
+fn check_compression(page: &ParquetPage, data: &[u8], compression: Compression) -> Result<(), Untrusted> {
     match compression {
         Compression::UNCOMPRESSED | Compression::SNAPPY => Ok(()),
         Compression::GZIP(_) => {
@@ -251,7 +251,7 @@ enum PageKind {
 
 /// What a page says of itself.
 #[derive(Clone, Copy, Debug)]
-struct Page {
+struct ParquetPage {
     kind: PageKind,
     stored: u64,
     inflated: u64,
@@ -261,8 +261,8 @@ struct Page {
     is_compressed: bool,
 }
 
-impl Page {
-    fn read(header: &mut Reader<'_>) -> Result<Self, Untrusted> {
+impl ParquetPage {
+    fn read(header: &mut ThriftReader<'_>) -> Result<Self, Untrusted> {
         let (mut kind, mut stored, mut inflated) = (None, None, None);
         let (mut data, mut dictionary, mut data_v2) = (None, None, None);
         header.fields(&mut |number, field, header| {
@@ -312,7 +312,12 @@ const ENCODINGS: [u64; 4] = [0, 2, 3, 8];
 
 impl Values {
     /// Reads a header whose fields have these numbers.
-    fn read(header: &mut Reader<'_>, kind: Kind, encoding: i64, levels: &[i64]) -> Result<Self, Untrusted> {
+    fn read(
+        header: &mut ThriftReader<'_>,
+        kind: ThriftType,
+        encoding: i64,
+        levels: &[i64],
+    ) -> Result<Self, Untrusted> {
         let mut values = Self { count: 0, levels: 0 };
         header.structure(kind, &mut |number, kind, header| {
             if number == 1 {

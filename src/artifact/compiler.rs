@@ -11,7 +11,7 @@ const GLIBC: &str = "2.34";
 
 /// The command that compiles the handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct BuildCommand {
     /// Cargo's arguments.
     pub(super) arguments: Vec<String>,
     /// Where the binary ends below the target directory, where cargo's messages do not say.
@@ -29,7 +29,7 @@ enum Compiler {
     CargoLambda,
 }
 
-impl Target {
+impl BuildCommand {
     /// The best way to compile for `architecture` on this machine.
     pub(super) fn of(architecture: Architecture, profile: Profile) -> Result<Self, ArtifactError> {
         let has = |tool: &str| programs::find(tool).is_some();
@@ -63,7 +63,7 @@ fn compiler(
     }
 }
 
-fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> Target {
+fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> BuildCommand {
     let name = profile.cargo_name();
     let arch = rust_arch(architecture);
     let (mut arguments, output): (Vec<String>, _) = match compiler {
@@ -97,7 +97,7 @@ fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> 
     if output.is_none() {
         arguments.push("--message-format=json-render-diagnostics".to_owned());
     }
-    Target { arguments, output }
+    BuildCommand { arguments, output }
 }
 
 fn rust_arch(architecture: Architecture) -> &'static str {
