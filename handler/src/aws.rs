@@ -47,10 +47,6 @@ impl Clients {
     ///
     /// `AWS_ENDPOINT_URL` is followed where it is set, for the local emulator, with path-style bucket addresses; a
     /// service's own, such as `AWS_ENDPOINT_URL_S3`, goes before it.
-    ///
-    /// # Errors
-    ///
-    /// When the region or the credentials are not there.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, MissingVariable> {
         let set = |name| get(name).filter(|value| !value.is_empty());
         let required = |name| set(name).ok_or(MissingVariable { name });

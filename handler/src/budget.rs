@@ -28,10 +28,8 @@ const LOOKS_AT_A_BYTE: usize = 3;
 /// The bytes before which the clock is not looked at, so that a body below 1 MiB is taken however late it is.
 const BYTES_BEFORE_LOOKS: usize = LOOKS_AT_A_BYTE * BYTES_BETWEEN_LOOKS;
 
-/// What is left for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchBudget {
-    /// The memory.
     pub(crate) memory: Memory,
     impressions: usize,
     rejected: usize,
@@ -44,8 +42,6 @@ pub(crate) struct BatchBudget {
 }
 
 impl BatchBudget {
-    /// Returns a budget that never ends.
-    #[must_use]
     pub(crate) fn unlimited() -> Self {
         Self {
             memory: Memory::unlimited(),
@@ -81,7 +77,6 @@ impl BatchBudget {
         }
     }
 
-    /// Takes an impression.
     pub(crate) fn take_impression(&mut self) -> Result<(), Refusal> {
         take(&mut self.impressions, Refusal::Impressions)
     }
@@ -123,7 +118,6 @@ fn take(left: &mut usize, error: Refusal) -> Result<(), Refusal> {
 
 #[cfg(test)]
 impl BatchBudget {
-    /// Returns a budget of so many fields.
     pub(crate) fn with_fields(fields: usize) -> Self {
         Self {
             fields,
@@ -131,7 +125,6 @@ impl BatchBudget {
         }
     }
 
-    /// Returns how many fields are left.
     pub(crate) fn fields_left(&self) -> usize {
         self.fields
     }

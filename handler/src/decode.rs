@@ -27,12 +27,11 @@ const HIGHEST_INFLATION: usize = 1032;
 /// A buffer larger than this part of the memory is not kept for the next batch, whose impressions may need the room.
 const KEPT_PART: usize = 4;
 
-/// How API Gateway passed the body on.
+/// How API Gateway passed the body on: as text, or as base64 of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Encoding {
-    /// As the text that it is.
     Text,
-    /// As base64 of the bytes that it is.
     Base64,
 }
 
@@ -60,19 +59,11 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Returns the text of a body, inflated if it is gzipped, borrowed if it was text all along.
-    ///
-    /// # Errors
-    ///
-    /// When the body is not what `encoding` or its own first bytes say, or is too large.
     pub fn decode<'a>(&'a mut self, body: &'a str, encoding: Encoding) -> Result<&'a str, Refusal> {
         self.decode_within(body, encoding, &mut BatchBudget::unlimited())
     }
 
     /// As [`Decoder::decode`], but takes from `budget` what it inflates to.
-    ///
-    /// # Errors
-    ///
-    /// As [`Decoder::decode`], and when the budget is not enough.
     pub(crate) fn decode_within<'a>(
         &'a mut self,
         body: &'a str,

@@ -45,10 +45,9 @@ pub struct Delivery<'a> {
     pub undelivered: Vec<Record<'a>>,
     /// The number of impressions that it has.
     pub delivered: usize,
-    /// How often a record was sent again.
-    pub retried: usize,
+    pub(crate) retried: usize,
     /// How long each request took, in milliseconds, up to as many as the log takes.
-    pub latencies: Vec<u64>,
+    pub(crate) latencies: Vec<u64>,
     /// The last error code, if any record was ever refused.
     pub error: Option<String>,
 }
@@ -142,7 +141,6 @@ fn is_accepted(result: &PutRecordsResultEntry) -> bool {
     result.error_code.is_none() && result.sequence_number.is_some()
 }
 
-/// Why a whole request failed.
 struct PutFailure {
     code: String,
     retryable: bool,

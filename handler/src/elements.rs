@@ -40,19 +40,11 @@ pub struct Impression<'a> {
 /// Splits the text of a body into its elements, keeping of each impression what `fields` says.
 ///
 /// An empty text, `[]` and `{}` have no elements; any other object is one.
-///
-/// # Errors
-///
-/// When the text is not JSON, or is neither an array nor an object.
 pub fn parse<'a>(text: &'a str, fields: &KeptFields) -> Result<Elements<'a>, Refusal> {
     parse_within(text, fields, &mut BatchBudget::unlimited(), 0)
 }
 
 /// As [`parse`], but takes from `budget` what the elements take, and for each impression `beside_each` bytes of memory more.
-///
-/// # Errors
-///
-/// As [`parse`], and when the budget is not enough.
 pub(crate) fn parse_within<'a>(
     text: &'a str,
     fields: &KeptFields,
@@ -83,7 +75,6 @@ pub(crate) fn parse_within<'a>(
 }
 
 /// Reads impressions that were stored as NDJSON: every line is one, whatever fields were kept of it.
-#[must_use]
 pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
     let key = |line| {
         let read = object(line, &KeptFields::All, &mut BatchBudget::unlimited());
@@ -99,7 +90,6 @@ pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
 }
 
 /// Returns JSON text as one line: newlines between tokens become spaces.
-#[must_use]
 pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
         let mut bytes = json.into_owned().into_bytes();

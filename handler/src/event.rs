@@ -34,12 +34,10 @@ impl<'a> ProxyEvent<'a> {
             .flatten()
     }
 
-    /// Returns the body, empty if there is none.
     pub(crate) fn body(&self) -> &str {
         self.body.as_ref().map_or("", |body| &body.0)
     }
 
-    /// Returns how the body was passed on.
     pub(crate) fn encoding(&self) -> Encoding {
         match self.is_base64_encoded {
             Some(true) => Encoding::Base64,
@@ -52,22 +50,16 @@ impl<'a> ProxyEvent<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    /// The HTTP status.
-    pub status_code: u16,
-    /// The HTTP headers.
-    pub headers: Headers,
-    /// The answer, JSON text.
-    pub body: String,
-    /// Always false: the body is text.
-    pub is_base64_encoded: bool,
+    pub(crate) status_code: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: String,
+    pub(crate) is_base64_encoded: bool,
 }
 
-/// The headers of every response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Headers {
-    /// What the body is.
-    pub content_type: &'static str,
+pub(crate) struct Headers {
+    pub(crate) content_type: &'static str,
 }
 
 /// What became of a batch that was taken: `delivered + spilled + rejected = received`.
@@ -94,7 +86,6 @@ impl Response {
         Self::new(200, body)
     }
 
-    /// Answers that the batch was not taken.
     pub(crate) fn refused(status_code: u16, error: &str) -> Self {
         let body = serde_json::json!({ "error": error });
         Self::new(status_code, body.to_string())

@@ -20,7 +20,6 @@ const USUAL_BYTES: usize = 256;
 /// The most bytes of JSON that stand for one byte of a string: those of an escape such as `\u0061`.
 const LONGEST_ESCAPE: usize = 6;
 
-/// The bytes that the quotes around a string take.
 const QUOTES: usize = 2;
 
 /// Why the fields of a text were not all read.
@@ -28,7 +27,6 @@ const QUOTES: usize = 2;
 pub(crate) enum Unread {
     /// It does not start with the JSON text of an object, or with none that fits.
     Unfit,
-    /// The budget is not enough.
     Refused(Refusal),
 }
 
@@ -36,7 +34,6 @@ pub(crate) enum Unread {
 /// JSON text of an object and there are fields to leave out.
 ///
 /// Kept names and values are copied as they stand, escapes and all; a name that occurs twice is kept twice.
-#[must_use]
 pub fn project<'a>(impression: &'a str, fields: &KeptFields) -> Option<Cow<'a, str>> {
     project_within(impression, fields, &mut BatchBudget::unlimited()).ok()
 }
@@ -60,7 +57,6 @@ pub(crate) fn project_within<'a>(
 pub(crate) struct Projection<'f> {
     /// The names to keep and what is kept so far; absent where all is.
     copy: Option<(&'f [String], String)>,
-    /// The most bytes that may be kept.
     most: usize,
 }
 
@@ -74,12 +70,10 @@ impl<'f> Projection<'f> {
         Self { copy, most }
     }
 
-    /// Returns the length of the longest name to keep.
     pub(crate) fn longest(&self) -> usize {
         self.copy.as_ref().map_or(0, |(names, _)| longest(names))
     }
 
-    /// Adds the impression's next field, if it is one to keep.
     pub(crate) fn push(&mut self, field: &Field<'_>) -> Result<(), Unread> {
         let Some((names, kept)) = &mut self.copy else {
             return Ok(());
@@ -117,7 +111,6 @@ impl<'f> Projection<'f> {
     }
 }
 
-/// Returns the length of the longest of these names.
 pub(crate) fn longest(names: &[String]) -> usize {
     names.iter().map(String::len).max().unwrap_or_default()
 }
@@ -131,7 +124,6 @@ fn decode(json: &str) -> Option<String> {
     Some(text)
 }
 
-/// One field of an object.
 #[derive(Debug)]
 pub(crate) struct Field<'a> {
     /// The JSON text of the name, quotes included.
@@ -139,7 +131,6 @@ pub(crate) struct Field<'a> {
     /// The name, its escapes resolved; absent if it has a lone surrogate, which no text has, or is longer with its escapes than
     /// any name that is looked for.
     name: Option<Cow<'a, str>>,
-    /// The JSON text of the value.
     pub(crate) value: &'a str,
 }
 
@@ -163,12 +154,10 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Tells whether this is the name.
     pub(crate) fn is_named(&self, want: &str) -> bool {
         self.name.as_deref() == Some(want)
     }
 
-    /// Tells whether this is the name, in any case.
     pub(crate) fn is_named_in_any_case(&self, want: &str) -> bool {
         let name = self.name.as_ref();
         name.is_some_and(|name| name.eq_ignore_ascii_case(want))
@@ -179,7 +168,6 @@ impl<'a> Field<'a> {
         self.name.is_some() || characters(self.raw_name).all(|character| character.is_ok())
     }
 
-    /// Tells whether the value is a string.
     pub(crate) fn is_string(&self) -> bool {
         self.value.starts_with('"')
     }

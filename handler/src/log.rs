@@ -19,7 +19,7 @@ pub const STARTUP_FAILED: &str = "startup failed";
 pub const NAMESPACE: &str = "split-pipeline";
 
 /// The fields that are metrics, and their units.
-pub const METRICS: [(&str, &str); 10] = [
+const METRICS: [(&str, &str); 10] = [
     ("received", "Count"),
     ("delivered", "Count"),
     ("spilled", "Count"),
@@ -94,7 +94,6 @@ pub struct Line {
 
 impl Line {
     /// Returns an empty line about an invocation.
-    #[must_use]
     pub fn batch(function: &str, request_id: &str) -> Self {
         Self {
             message: BATCH.to_owned(),
@@ -105,7 +104,6 @@ impl Line {
     }
 
     /// Returns the line about a handler that cannot start.
-    #[must_use]
     pub fn startup_failed(error: &dyn std::error::Error) -> Self {
         Self {
             level: Level::Error,

@@ -6,7 +6,7 @@
 use crate::refusal::Refusal;
 
 /// What is kept for everything that no batch enlarges: the process with its TLS connections (some 20 MiB resident), the
-/// bodies of [four requests](crate::request) of about 1.5 MiB, and what an allocator does not give back.
+/// bodies of four requests of about 1.5 MiB, and what an allocator does not give back.
 const RESERVED_BYTES: usize = 40 * MIB;
 
 /// The part of a function's memory that is kept as well, because an allocator rounds up what it is asked for.
@@ -18,7 +18,6 @@ const EVENT_COPIES: usize = 5;
 
 const MIB: usize = 1024 * 1024;
 
-/// What of the function's memory is left for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Memory {
     left: usize,
@@ -35,20 +34,15 @@ impl Memory {
         }
     }
 
-    /// Returns memory that never runs out.
-    #[must_use]
     pub(crate) fn unlimited() -> Self {
         Self { left: usize::MAX }
     }
 
-    /// Returns memory of so many bytes.
     #[cfg(test)]
     pub(crate) fn of(left: usize) -> Self {
         Self { left }
     }
 
-    /// Returns how many bytes are left.
-    #[must_use]
     pub(crate) fn left(&self) -> usize {
         self.left
     }

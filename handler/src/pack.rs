@@ -44,24 +44,20 @@ const MAX_PLAIN_FIELDS: usize = 8;
 /// How the escape of a letter or a digit starts.
 const ESCAPE: &[u8] = br"\u";
 
-/// The length of a random partition key.
 const RANDOM_KEY_BYTES: usize = 16;
 
 /// A Kinesis record: one or more impressions.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// The impressions, each of which becomes a line.
-    pub impressions: &'a [Impression<'a>],
+    pub(crate) impressions: &'a [Impression<'a>],
     /// The size of the lines, newlines included.
     pub bytes: usize,
-    /// How the shard is chosen.
-    pub spread: Spread,
+    pub(crate) spread: Spread,
 }
 
 /// How records are spread over the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// At random, evenly.
+pub(crate) enum Spread {
     Random,
     /// By the `key` of the record's first impression.
     ByKey,
@@ -98,7 +94,6 @@ struct Part<'a> {
 /// So has a misfit, an impression with something else than a whole number in one of the `number_fields`: Firehose cannot
 /// convert it, and converts a record whole or not at all. Beyond `MAX_LONE_MISFITS` of them, misfits share records with each
 /// other. For that, the misfits become the last of the impressions.
-#[must_use]
 pub fn pack<'a, 't>(
     impressions: &'a mut [Impression<'t>],
     record_kib: u32,
@@ -118,7 +113,6 @@ where
 /// As [`pack`], but takes from `budget`, of which reading the batch has left so much, what it takes to tell misfits.
 ///
 /// An impression for which nothing is left is taken for a misfit.
-#[must_use]
 pub(crate) fn pack_within<'a, 't>(
     impressions: &'a mut [Impression<'t>],
     record_kib: u32,
@@ -272,7 +266,6 @@ fn plainly_fits(line: &str, number_fields: &[String]) -> bool {
     colons.next().is_none()
 }
 
-/// Whether a text ends with a name in quotes, in any case.
 fn ends_with_name(text: &[u8], name: &str) -> bool {
     let text = text.strip_suffix(b"\"");
     let parts = text.and_then(|text| text.split_at_checked(text.len().checked_sub(name.len())?));
@@ -342,8 +335,7 @@ pub fn requests<'a>(records: impl IntoIterator<Item = Record<'a>>) -> impl Itera
 }
 
 /// Returns 16 random hexadecimal digits: short, and spread evenly over the shards once hashed.
-#[must_use]
-pub fn random_key() -> String {
+pub(crate) fn random_key() -> String {
     format!("{:0RANDOM_KEY_BYTES$x}", fastrand::u64(..))
 }
 
@@ -359,8 +351,7 @@ impl Record<'_> {
     }
 
     /// Returns the key whose hash chooses the shard. A random one is another one each time.
-    #[must_use]
-    pub fn partition_key(&self) -> String {
+    pub(crate) fn partition_key(&self) -> String {
         match (self.spread, self.impressions) {
             (Spread::ByKey, [first, ..]) => partition_key(first.key),
             _ => random_key(),

@@ -38,12 +38,13 @@ pub(crate) fn impression(text: &str) -> Option<PlainImpression<'_>> {
     })
 }
 
-/// What a value is, as far as it matters.
 #[derive(Clone, Copy)]
 enum PlainValue {
     /// A string, and where it starts and ends, quotes included.
-    String { start: usize, end: usize },
-    /// Anything else.
+    String {
+        start: usize,
+        end: usize,
+    },
     Other,
 }
 
@@ -138,7 +139,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes past what follows a backslash.
     fn escape(&mut self) -> Option<()> {
         let escaped = *self.bytes.get(self.at)?;
         self.at += 1;

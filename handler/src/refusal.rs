@@ -12,34 +12,27 @@ pub(crate) const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
 /// Why a body holds no impressions that could be taken.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {
-    /// The event calls the body base64 and it is not.
     #[error("the body is not valid base64")]
     Base64,
     /// The body starts like gzip and is cut off, damaged or followed by something else.
     #[error("the body is not valid gzip")]
     Gzip,
-    /// The body is larger than [`MAX_INFLATED_BYTES`].
     #[error("the body is larger than {} MiB once inflated", MAX_INFLATED_BYTES / (1024 * 1024))]
     TooLarge,
-    /// Body, impressions or rejected elements take more than [`Memory`](crate::memory::Memory) has.
+    /// Body, impressions or rejected elements take more than the budget has.
     #[error("the batch needs more memory than the function has")]
     Memory,
     /// The body was not read to its end when the function had to turn to storing what it holds.
     #[error("the batch needs more time than the function has")]
     Time,
-    /// More than [`LARGEST_BATCH`](crate::budget::LARGEST_BATCH) impressions, each a record of its own.
     #[error("the batch has more than 250,000 impressions, too many for a record each")]
     Impressions,
-    /// More than [`LARGEST_BATCH`](crate::budget::LARGEST_BATCH) elements are to be rejected.
     #[error("the batch has more than 250,000 elements that are not impressions")]
     Rejected,
-    /// The objects have more than [`MOST_FIELDS`](crate::budget::MOST_FIELDS).
     #[error("the batch has more than 4,000,000 fields")]
     Fields,
-    /// The text is not UTF-8.
     #[error("the body is not valid UTF-8")]
     Utf8,
-    /// The text is not JSON.
     #[error("the body is not valid JSON (line {line}, column {column})")]
     Json {
         /// The line of the first character that cannot be, from 1.
@@ -47,14 +40,11 @@ pub enum Refusal {
         /// Its column in bytes, from 1.
         column: usize,
     },
-    /// The text is JSON, but a string, number, boolean or null.
     #[error("the body is neither a JSON array nor an object")]
     NotAnArray,
 }
 
 impl Refusal {
-    /// Returns the HTTP status that answers the sender.
-    #[must_use]
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::TooLarge

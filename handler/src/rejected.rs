@@ -25,7 +25,6 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// Returns the reason as it is stored beside the element; contains nothing that JSON would escape.
-    #[must_use]
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::NotAnObject => "not an object",
@@ -46,7 +45,6 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// Adds an element's JSON text.
     pub(crate) fn push(&mut self, reason: Reason, raw: &str) {
         let file = self
             .file
@@ -57,8 +55,6 @@ impl Rejected {
         self.count += 1;
     }
 
-    /// Returns how many there are.
-    #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.count
     }

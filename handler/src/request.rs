@@ -30,7 +30,6 @@ struct Lent {
 
 impl Bodies {
     /// Writes the body that puts these records to a stream (Kinesis API reference, `PutRecords`).
-    #[must_use]
     pub fn write(&self, stream: &str, records: &[Record<'_>]) -> Bytes {
         let mut bytes = self.kept().pop().unwrap_or_default();
         bytes.clear();

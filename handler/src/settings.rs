@@ -1,34 +1,25 @@
 //! Owns the handler's settings: their names in the Lambda environment, defaults, limits and parsing.
 //!
-//! The CLI writes what [`HandlerSettings::to_env`] returns and the handler reads it back with [`HandlerSettings::from_env`], so
-//! neither may spell a variable's name itself. Must not read the environment: the caller passes a lookup.
+//! The CLI writes the variables that [`HandlerSettings::to_env`] returns, and the handler reads them with
+//! [`HandlerSettings::from_env`]: no other place spells their names. Must not read the environment: the caller passes a lookup.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The environment variable that names the Kinesis stream.
-pub const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
-/// The environment variable that names the bucket for spilled and rejected impressions.
-pub const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
-/// The environment variable that holds [`HandlerSettings::record_kib`].
-pub const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
-/// The environment variable that holds [`HandlerSettings::number_fields`], a JSON array of names; absent means none.
-pub const ENV_NUMBER_FIELDS: &str = "SPLIT_PIPELINE_NUMBER_FIELDS";
-/// The environment variable that holds the fields to keep, a JSON array of names; absent means all.
-pub const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
+const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
+const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
+const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
+const ENV_NUMBER_FIELDS: &str = "SPLIT_PIPELINE_NUMBER_FIELDS";
+const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
 
-/// The size records are packed to where nothing is said: large enough that Firehose's rounding up to 5 KB a record
-/// does not matter.
+/// The default record size: so large that Firehose's rounding up to 5 KB per record does not matter.
 pub const DEFAULT_RECORD_KIB: u32 = 100;
 
 /// The largest record that Firehose reads from a stream: 1,000 KiB (Firehose quotas, "maximum size of a record").
 pub const MAX_RECORD_KIB: u32 = 1_000;
 
-/// The environment variable in which Lambda says the function's name.
 const ENV_FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
-/// The environment variable in which Lambda says the function's memory, in MiB.
 const ENV_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// What Lambda says about the function.
@@ -56,11 +47,9 @@ pub struct HandlerSettings {
 }
 
 /// Which fields of an impression are passed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeptFields {
     /// Every field that came in.
-    #[default]
     All,
     /// Only the fields of these names, in the order in which they came in.
     Keep(Vec<String>),
@@ -68,58 +57,33 @@ pub enum KeptFields {
 
 /// Why the environment holds no usable settings.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the texts say what is wrong")]
 pub enum SettingsError {
-    /// A variable without a default is absent or empty.
-    #[error("environment variable {name} is not set")]
-    Missing {
-        /// The variable's name.
-        name: &'static str,
-    },
-    /// The function's memory is not a whole number.
-    #[error("{ENV_MEMORY} is {value:?}, expected a whole number")]
-    Memory {
-        /// The text that was found.
-        value: String,
-    },
-    /// The record size is not a whole number from 0 to [`MAX_RECORD_KIB`].
-    #[error("{ENV_RECORD_KIB} is {value:?}, expected a whole number from 0 to {MAX_RECORD_KIB}")]
-    RecordKib {
-        /// The text that was found.
-        value: String,
-    },
-    /// A list of fields is not a JSON array of strings.
-    #[error("{name} is not a JSON array of field names")]
-    Fields {
-        /// The variable's name.
-        name: &'static str,
-        /// Why it is none.
-        source: serde_json::Error,
-    },
-    /// The list of fields is empty, which would pass on nothing at all.
+    #[error("environment variable {0} is not set")]
+    Missing(&'static str),
+    #[error("{ENV_MEMORY} is {0:?}, expected a whole number")]
+    Memory(String),
+    #[error("{ENV_RECORD_KIB} is {0:?}, expected a whole number from 0 to {MAX_RECORD_KIB}")]
+    RecordKib(String),
+    #[error("{0} is not a JSON array of field names")]
+    Fields(&'static str, #[source] serde_json::Error),
     #[error("{ENV_FIELDS} names no field")]
     NoFields,
 }
 
 impl LambdaFunction {
     /// Reads what Lambda says from an environment, given as a lookup by name.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is absent, empty or no number.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let memory = required(ENV_MEMORY, &get)?;
         Ok(Self {
             name: required(ENV_FUNCTION, &get)?,
-            memory_mib: memory
-                .parse()
-                .map_err(|_| SettingsError::Memory { value: memory })?,
+            memory_mib: memory.parse().map_err(|_| SettingsError::Memory(memory))?,
         })
     }
 }
 
 impl HandlerSettings {
     /// Returns the environment variables from which [`HandlerSettings::from_env`] makes these settings again.
-    #[must_use]
     pub fn to_env(&self) -> BTreeMap<String, String> {
         let mut env = BTreeMap::from([
             (ENV_STREAM.to_owned(), self.stream.clone()),
@@ -137,10 +101,6 @@ impl HandlerSettings {
     }
 
     /// Reads the settings from an environment, given as a lookup by name.
-    ///
-    /// # Errors
-    ///
-    /// When a variable without a default is absent, or one has a value that [`HandlerSettings::to_env`] never writes.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Ok(Self {
             stream: required(ENV_STREAM, &get)?,
@@ -159,13 +119,13 @@ impl HandlerSettings {
 fn required(name: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {
     get(name)
         .filter(|value| !value.is_empty())
-        .ok_or(SettingsError::Missing { name })
+        .ok_or(SettingsError::Missing(name))
 }
 
 fn parse_record_kib(value: String) -> Result<u32, SettingsError> {
     match value.parse() {
         Ok(kib) if kib <= MAX_RECORD_KIB => Ok(kib),
-        _ => Err(SettingsError::RecordKib { value }),
+        _ => Err(SettingsError::RecordKib(value)),
     }
 }
 
@@ -176,7 +136,7 @@ fn names(
     let names = get(name).map(|text| serde_json::from_str(&text));
     names
         .transpose()
-        .map_err(|source| SettingsError::Fields { name, source })
+        .map_err(|source| SettingsError::Fields(name, source))
 }
 
 #[cfg(test)]

@@ -32,27 +32,19 @@ const MAX_REQUEST_ID: usize = 64;
 /// Returns the prefix under which the function of this pipeline stores undelivered impressions; `replay` reads them.
 ///
 /// Ends in a slash, so no pipeline's prefix is the beginning of another's.
-#[must_use]
 pub fn spill_prefix(pipeline: &str) -> String {
     format!("{SPILL_PREFIX}{pipeline}/")
 }
 
 /// Returns the prefix under which the function of this pipeline stores rejected elements, each with the reason.
-#[must_use]
 pub fn rejected_prefix(pipeline: &str) -> String {
     format!("{REJECTED_PREFIX}{pipeline}/")
 }
 
-/// Why an object was not stored.
 #[derive(Debug, Error)]
 pub(crate) enum SpillError {
-    /// S3 refused it, again and again.
     #[error("{code}")]
-    Put {
-        /// The AWS error code.
-        code: String,
-    },
-    /// There was no time left.
+    Put { code: String },
     #[error("timeout")]
     Deadline,
 }
@@ -60,15 +52,11 @@ pub(crate) enum SpillError {
 /// A bucket, and until when it may be written to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spill<'a> {
-    /// The client.
     pub(crate) s3: &'a Client,
-    /// The bucket's name.
     pub(crate) bucket: &'a str,
-    /// The pipeline that owns the objects.
     pub(crate) pipeline: &'a str,
     /// The invocation's request id, which names the objects.
     pub(crate) request_id: &'a str,
-    /// When to give up.
     pub(crate) deadline: Instant,
 }
 
@@ -149,7 +137,6 @@ fn compression_failed() -> SpillError {
     }
 }
 
-/// Returns the UTC date of a moment, as `YYYY-MM-DD`.
 fn date(moment: SystemTime) -> String {
     let text = DateTime::from(moment).fmt(Format::DateTime);
     // Only a clock past the year 9999 has no such text.

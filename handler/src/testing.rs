@@ -60,7 +60,6 @@ impl MemoryStream {
         kinesis(http_client_fn(move |_, _| connector.clone()))
     }
 
-    /// Returns everything that was accepted, in order.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.accepted.lock().unwrap().concat()).unwrap()
     }

@@ -42,7 +42,7 @@ pub struct Webhook {
     started: AtomicBool,
 }
 
-/// What [`Webhook::handle`] returns.
+/// A handled invocation.
 #[derive(Debug)]
 pub struct Handled {
     /// The answer to the sender.
@@ -76,7 +76,6 @@ impl BatchFailure {
 
 impl Webhook {
     /// Makes the webhook of one pipeline.
-    #[must_use]
     pub fn new(settings: HandlerSettings, clients: Clients, function: LambdaFunction) -> Self {
         Self {
             settings,
