@@ -1,8 +1,8 @@
-//! Owns how much of the function a batch may take: its memory, and its processor.
+//! Limits how much of the function a batch may use: memory, and processor time.
 //!
-//! A function of 256 MiB has a seventh of a processor (Lambda gives a whole one for 1,769 MiB), so a body that takes a second
-//! of one would take seven. Counts what follows from the text alone, so that the bounds can be tested without a clock; looks at
-//! the clock besides, because a function may have less of a processor still.
+//! A function of 256 MiB has a seventh of a processor (Lambda gives a whole one for 1,769 MiB), so a body that takes one
+//! second of a processor takes seven. The counts depend on the text alone, so that tests need no clock. The deadline is
+//! checked as well, because a function may have even less of a processor.
 
 use tokio::time::Instant;
 

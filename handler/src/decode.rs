@@ -1,7 +1,7 @@
-//! Owns the way from a request's body to JSON text: base64, gzip, UTF-8.
+//! Decodes a request's body to JSON text: base64, gzip, UTF-8.
 //!
-//! Must not look at headers: API Gateway inflates a body sent with `Content-Encoding: gzip` and passes the header on,
-//! so only the body's first bytes tell. Must not put anything of the body into an error.
+//! Must not look at headers: API Gateway inflates a body sent with `Content-Encoding: gzip` and passes the header on, so only
+//! the body's first bytes tell. Must not put anything of the body into an error.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,7 +1,7 @@
-//! Owns getting records into Kinesis: concurrency, retries, backoff, and until when.
+//! Sends records to Kinesis: several requests at once, with retries and backoff, until a deadline.
 //!
-//! Must not lose a record: each one is accepted by Kinesis or returned. A record whose answer was lost is sent again, so
-//! it may arrive twice.
+//! Must not lose a record: Kinesis accepts it, or it is returned. A record whose answer was lost is sent again, so it may
+//! arrive twice.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Owns splitting a batch's JSON text into impressions and elements that are none.
+//! Splits a batch's JSON text into impressions and rejected elements.
 //!
-//! Must not reserialize: an element stays the text that it was, to the last digit, duplicate name and lone surrogate.
-//! Nesting must not use the stack; `serde_json` skips a raw value without recursion.
+//! Must not reserialize: an element keeps its text, to the last digit, duplicate name and lone surrogate. Nesting must not
+//! use the stack; `serde_json` skips a raw value without recursion.
 
 use std::borrow::Cow;
 

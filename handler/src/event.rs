@@ -1,4 +1,4 @@
-//! Owns the two ends of API Gateway's proxy integration: the event that comes in and the response that goes out.
+//! Defines both ends of API Gateway's proxy integration: the event that comes in and the response that goes out.
 //!
 //! Must not know what the body holds.
 

@@ -1,6 +1,6 @@
-//! Owns reading the fields of an impression as raw JSON, and leaving out those that the spec does not keep.
+//! Reads the fields of an impression as raw JSON, and leaves out those that the spec does not keep.
 //!
-//! Must not decode or rewrite a value: numbers stay as long, and strings as escaped, as they came in.
+//! Must not decode or rewrite a value: numbers keep their digits, and strings their escapes.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,5 +1,4 @@
-//! Defines JSON's white space, and reads the characters of a JSON string one by one, so that a long string is read no further
-//! than needed.
+//! Defines JSON's white space, and reads the characters of a JSON string one by one, no further than needed.
 //!
 //! Must not allocate: a name or a key that a sender writes can be as long as the body.
 

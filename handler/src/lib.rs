@@ -1,4 +1,4 @@
-//! The webhook's Lambda function: Split impressions to Kinesis, without losing one.
+//! The webhook's Lambda function: sends Split impressions to Kinesis, without losing one.
 //!
 //! ```text
 //! event ─decode→ JSON text ─elements→ impressions ─pack→ records ─deliver→ Kinesis
@@ -6,8 +6,8 @@
 //!                                            └──────────────spill─────────────────┴→ S3
 //! ```
 //!
-//! What holds throughout: an answer of 200 means that every element is in Kinesis or S3; no text of an impression gets
-//! into an answer or a log line; nothing panics on what a sender sends. Left of `deliver` nothing calls AWS.
+//! Invariants: an answer of 200 means that every element is in Kinesis or S3; no text of an impression gets into an answer or a
+//! log line; nothing panics on what a sender sends. Left of `deliver` nothing calls AWS.
 
 pub mod aws;
 mod budget;

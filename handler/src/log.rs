@@ -1,7 +1,7 @@
-//! Owns the handler's log: one line of JSON for each invocation, on standard output, whence Lambda takes it to the
-//! function's log group. The line is CloudWatch's embedded metric format too, so its numbers are metrics.
+//! Writes the handler's log: one line of JSON for each invocation on standard output, which Lambda sends to the function's
+//! log group. The line is in CloudWatch's embedded metric format, so its numbers are metrics.
 //!
-//! The CLI reads these lines back, so the field names are an interface. Must not contain anything of an impression.
+//! The CLI reads these lines, so the field names are an interface. Must not contain anything of an impression.
 
 use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime};

@@ -1,6 +1,4 @@
-//! Starts the handler: settings and clients from the environment, once, then one invocation after the other.
-//!
-//! Must not do the work of an invocation.
+//! Starts the handler: reads settings and builds clients once, then handles one invocation after the other.
 
 use std::env;
 use std::process::ExitCode;

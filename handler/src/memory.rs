@@ -1,7 +1,7 @@
-//! Owns how much of the function's memory a batch may take.
+//! Limits how much of the function's memory a batch may use.
 //!
-//! Counts bytes that follow from counts and sizes alone, so that the bound can be tested without measuring memory.
-//! Must not ask the system how much memory there is.
+//! The bytes follow from counts and sizes alone, so that tests need not measure memory. Must not ask the system for free
+//! memory.
 
 use crate::refusal::Refusal;
 

@@ -1,7 +1,7 @@
-//! Owns packing impressions into Kinesis records, and records into `PutRecords` requests.
+//! Packs impressions into Kinesis records, and records into `PutRecords` requests.
 //!
-//! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
-//! call AWS. Must not list what it makes: a batch can be millions of records, in a function with little memory.
+//! Must not drop an impression: those too large for any record are returned beside the records. Must not copy an impression,
+//! nor call AWS. Must not hold a list of all records: a batch can be millions of records, in a function with little memory.
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 

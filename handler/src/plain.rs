@@ -1,8 +1,8 @@
-//! Owns reading an impression that is written as Split writes them: compact JSON, without arrays or fractions.
+//! Reads an impression that is written as Split writes them: compact JSON, without arrays or fractions.
 //!
-//! Most of what a batch costs is looking at each of its bytes as JSON. This reader takes about a third of the time of a reader
-//! for all JSON (`handler/benches/batch`). It must not accept text that is not JSON, and it refuses no text: it leaves every
-//! other layout to `serde_json`. A test and a fuzz target compare what it accepts with what `serde_json` accepts.
+//! Most of a batch's cost is looking at each byte as JSON. This reader takes a third of the time of a reader for all JSON
+//! (`handler/benches/batch`). It must not accept text that is not JSON, and it refuses no text: it leaves every other layout
+//! to `serde_json`. A test and a fuzz target compare what it accepts with what `serde_json` accepts.
 
 /// How deep objects may nest in an impression; its properties are the second level.
 const MAX_DEPTH: u32 = 4;

@@ -1,6 +1,6 @@
-//! Owns the elements that are no impressions, as the gzipped NDJSON that they are stored as: `{"reason":…,"element":…}`.
+//! Holds rejected elements as the gzipped NDJSON that is stored in S3: `{"reason":…,"element":…}`.
 //!
-//! Must not keep a list: a body can have thirty million of them in two bytes each, in a function with little memory.
+//! Must not keep a list: a body can have thirty million elements of two bytes each, in a function with little memory.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,7 @@
-//! Owns the body of a `PutRecords` request, written once from the impressions.
+//! Writes the body of a `PutRecords` request, once, from the impressions.
 //!
-//! The SDK would have every record as a vector of its own, encode it into a string, and copy that into the body: three
-//! copies of a batch at once, in the memory of a small function. Signing, sending and reading the answer stay the SDK's.
+//! The SDK would hold each record as its own vector, encode it into a string, and copy that into the body: three copies of a
+//! batch at once, in a small function's memory. The SDK still signs and sends the request and reads the answer.
 
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

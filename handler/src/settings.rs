@@ -1,7 +1,8 @@
-//! Owns the handler's settings: their names in the Lambda environment, defaults, limits and parsing.
+//! Defines the handler's settings: their names in the Lambda environment, defaults, limits and parsing.
 //!
 //! The CLI writes the variables that [`HandlerSettings::to_env`] returns, and the handler reads them with
-//! [`HandlerSettings::from_env`]: no other place spells their names. Must not read the environment: the caller passes a lookup.
+//! [`HandlerSettings::from_env`]: no other place spells their names. Must not read the environment: the caller passes a
+//! lookup.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! Owns storing in S3 what does not go to Kinesis: undelivered impressions under `spill/<pipeline>/`, rejected elements
-//! under `rejected/<pipeline>/`, as gzipped NDJSON. Several pipelines can share a bucket, so the key names the owner.
+//! Stores in S3 what does not go to Kinesis: undelivered impressions under `spill/<pipeline>/`, rejected elements under
+//! `rejected/<pipeline>/`, as gzipped NDJSON. Several pipelines can share a bucket, so the key names the pipeline.
 //!
-//! Must not report success before S3 has. Must not overwrite: every object has a name of its own.
+//! Must not report success before S3 does. Must not overwrite: every object has its own name.
 
 use std::io::Write as _;
 use std::time::SystemTime;

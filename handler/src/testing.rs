@@ -1,4 +1,4 @@
-//! Owns what the tests of several modules share: Kinesis and S3 in memory, that answer as a test says.
+//! Kinesis and S3 in memory, with answers that a test chooses.
 
 use std::collections::BTreeMap;
 use std::fmt;

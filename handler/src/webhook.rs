@@ -1,4 +1,4 @@
-//! Owns the answer to one invocation: what is taken, where it goes and what the sender is told.
+//! Handles one invocation: takes the batch, delivers or spills it, and answers the sender.
 //!
 //! Must not answer 200 before every element is stored. Must not write the log: the caller has the line.
 
