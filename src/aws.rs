@@ -4,7 +4,9 @@
 //! resource is.
 
 pub(crate) mod answer;
-pub mod error;
+mod classify;
+mod error;
+mod hints;
 mod retry;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -21,7 +23,8 @@ use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
-pub use self::error::{AwsError, ErrorKind, Outcome};
+pub use self::classify::ErrorKind;
+pub use self::error::{AwsError, Outcome};
 use self::retry::{Attempts, RepetitionBudget};
 pub use self::wait::Look;
 use crate::progress::{Event, SharedProgress};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{AwsError, ErrorKind};
+use super::{AwsError, ErrorKind};
 
 /// How often a call is made whose connection or answer is lost, or that AWS fails with 5xx. AWS's own standard of three is
 /// few for a command of fifty calls that all have to succeed.

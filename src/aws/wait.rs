@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Aws;
-use super::error::{AwsError, ErrorKind};
+use super::{AwsError, ErrorKind};
 
 /// How long a new role or policy may take to be known everywhere (IAM is eventually consistent; Terraform's AWS
 /// provider allows the same).
