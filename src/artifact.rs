@@ -24,21 +24,17 @@ pub use sources::Sources;
 /// What Lambda takes directly, without a bucket in between (AWS: "Lambda quotas").
 const LARGEST_ZIP: usize = 50 * 1024 * 1024;
 
-/// The package that is the handler.
 const PACKAGE: &str = "split-pipeline-handler";
 
 /// The handler, ready to be deployed.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    /// The deployment zip.
     pub zip: Vec<u8>,
     /// Base64 of its SHA-256, as Lambda reports it.
     pub sha256: String,
-    /// Where it comes from.
     pub origin: Origin,
 }
 
-/// Where a deployment zip comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The user gave this file.
@@ -69,42 +65,26 @@ impl Profile {
     }
 }
 
-/// What can go wrong with the handler's zip.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// A file cannot be read or written.
     #[error("{path}", path = path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// A given file is no deployment zip.
     #[error("{path} is no deployment zip: {why}", path = path.display())]
-    NotAZip {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// A given path names a device, FIFO or directory.
+    NotAZip { path: PathBuf, why: String },
     #[error("{path} is not a regular file", path = .0.display())]
     NotAFile(PathBuf),
-    /// Cargo could not be started.
     #[error("cargo could not be started")]
     NoCargo(#[source] std::io::Error),
-    /// The handler does not compile.
     #[error("the handler could not be built:\n{0}")]
     Build(String),
-    /// This machine cannot build for that processor.
     #[error("this machine cannot build the handler for {}: it needs cargo-zigbuild or cargo-lambda", .0.as_str())]
     CannotCross(Architecture),
-    /// The binary would not run on Lambda.
     #[error("the handler would not run on Lambda: {0}")]
     Unfit(#[from] elf::Unfit),
-    /// The zip is larger than Lambda takes.
     #[error("the deployment zip has {0} bytes, and Lambda takes {LARGEST_ZIP} at most")]
     TooLarge(usize),
 }
@@ -117,7 +97,6 @@ impl ArtifactError {
         }
     }
 
-    /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NoCargo(_) => vec![

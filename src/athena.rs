@@ -8,7 +8,6 @@ use crate::table::{DeliveredColumn, DeliveredTable, Partition, Unpredictable};
 
 mod quote;
 
-/// SQL for one pipeline's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sql {
     /// The table's name, with its database's where the pipeline has made both.
@@ -19,10 +18,8 @@ pub struct Sql {
     pub queries: Vec<(&'static str, String)>,
 }
 
-/// Why a table cannot be made of what is delivered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AthenaError {
-    /// Athena cannot read it.
     #[error("Athena does not read objects compressed as `delivery.compression: {0}`")]
     Compression(&'static str),
     /// There is no telling which partitions there are.
@@ -42,7 +39,6 @@ impl From<Unpredictable> for AthenaError {
     }
 }
 
-/// The SQL for what a spec delivers.
 pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
     let delivered = DeliveredTable::new(spec)?;
     let (database, name) = (names.database(), names.table_in_database());

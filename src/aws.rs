@@ -32,7 +32,6 @@ use crate::progress::{Event, SharedProgress};
 /// Where and as whom AWS is called.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
-    /// A profile of the AWS configuration.
     pub profile: Option<String>,
     /// The region, where it is not the AWS configuration's.
     pub region: Option<String>,
@@ -45,31 +44,20 @@ pub struct ConnectOptions {
 /// Clients for every service the pipeline needs, in one account and region.
 #[derive(Clone)]
 pub struct Aws {
-    /// Amazon API Gateway.
     pub apigateway: aws_sdk_apigateway::Client,
-    /// Amazon CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
-    /// Amazon Data Firehose.
     pub firehose: aws_sdk_firehose::Client,
-    /// AWS Glue, whose catalog has the tables.
     pub glue: aws_sdk_glue::Client,
-    /// AWS Identity and Access Management.
     pub iam: aws_sdk_iam::Client,
-    /// Amazon Kinesis Data Streams.
     pub kinesis: aws_sdk_kinesis::Client,
-    /// AWS Lambda.
     pub lambda: aws_sdk_lambda::Client,
-    /// Amazon CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// Amazon S3.
     pub s3: aws_sdk_s3::Client,
-    /// Amazon Simple Notification Service.
     pub sns: aws_sdk_sns::Client,
     /// The twelve-digit account id.
     pub account: String,
     /// The partition, such as `aws` or `aws-cn`.
     pub partition: String,
-    /// The region.
     pub region: String,
     /// The endpoint, where it is not AWS itself.
     pub endpoint: Option<String>,
@@ -193,7 +181,6 @@ impl Aws {
         }
     }
 
-    /// Reports an event.
     pub fn event(&self, event: Event) {
         self.progress.event(event);
     }

@@ -21,6 +21,11 @@
 //! harmless), [`moment`], [`ownership`], [`programs`],
 //! [`progress`] and [`ui`] (what the user sees).
 
+#![allow(
+    missing_docs,
+    reason = "the modules are parts of one program, not an interface"
+)]
+
 pub mod apply;
 pub mod artifact;
 pub mod athena;

@@ -29,19 +29,15 @@ use crate::ownership::NotPrivate;
 /// The version that all of this is tested with.
 pub const MINISTACK_VERSION: &str = "1.5.33";
 
-/// The variable that says after how long without a request the emulator ends.
 const IDLE_VARIABLE: &str = "SPLIT_PIPELINE_LOCAL_IDLE";
 
 /// After how long without a request the emulator ends, unless the variable says otherwise.
 const IDLE: Duration = Duration::from_hours(1);
 
-/// How long a start may take: `uvx` downloads first.
 const STARTING: Duration = Duration::from_mins(3);
 
-/// How long a stop may take before the process is killed.
 const STOPPING: Duration = Duration::from_secs(5);
 
-/// How long a killed process may take to end.
 const KILLING: Duration = Duration::from_secs(10);
 
 /// How long another command may hold the lock: a first start downloads Python packages, then waits for the emulator.
@@ -50,84 +46,50 @@ const LOCKED: Duration = Duration::from_mins(10);
 /// A running emulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulator {
-    /// Where it answers.
     pub endpoint: String,
     /// Its process, where we started it.
     pub pid: Option<u32>,
-    /// Its version.
     pub version: String,
     /// The file with its credentials, for AWS's own tools (`AWS_SHARED_CREDENTIALS_FILE`).
     pub credentials_file: PathBuf,
-    /// Its credentials.
     pub credentials: Credentials,
 }
 
-/// What can go wrong with the emulator.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The port's number is no number.
     #[error("SPLIT_PIPELINE_LOCAL_PORT is no port number: {0}")]
     Port(String),
-    /// The idle time is no duration.
     #[error("{IDLE_VARIABLE} is not a duration above zero: {0}")]
     Idle(String),
-    /// The system names no directory for the user's cache.
     #[error(
         "there is no cache directory for the local emulator's files: neither HOME nor XDG_CACHE_HOME is set"
     )]
     NoCacheDirectory,
-    /// The directory of the emulator's files is not the user's own.
     #[error("the local emulator's files need a directory of your own")]
     NotPrivate(#[from] NotPrivate),
-    /// Something else listens on the port.
     #[error("port {0} is in use by a program that this user's split-pipeline did not start")]
     PortInUse(u16),
-    /// An emulator of another version runs there.
     #[error("MiniStack {version} runs on port {port}, and split-pipeline needs {MINISTACK_VERSION}")]
-    OtherVersion {
-        /// The port.
-        port: u16,
-        /// Its version.
-        version: String,
-    },
-    /// There is no Python to run it with.
+    OtherVersion { port: u16, version: String },
     #[error("there is no Python 3.10 or newer to run the local emulator with")]
     NoPython,
-    /// It could not be installed.
     #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{}", foreign::quote(.0))]
     Install(String),
-    /// It ended before it answered.
     #[error("the local emulator did not start:\n{}", foreign::quote(.0))]
     Start(String),
-    /// Another command holds the lock for longer than a start takes.
     #[error("another split-pipeline command still holds the lock {path} after {limit}", path = path.display(), limit = format_duration(*limit))]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-        /// How long the lock was waited for.
-        limit: Duration,
-    },
-    /// It does not end.
+    Locked { path: PathBuf, limit: Duration },
     #[error("the local emulator (process {pid}) is still running {limit} after it was killed", limit = format_duration(*limit))]
-    StillRunning {
-        /// Its process.
-        pid: u32,
-        /// How long its end was waited for.
-        limit: Duration,
-    },
-    /// A file of its state cannot be read or written.
+    StillRunning { pid: u32, limit: Duration },
     #[error("{path}", path = path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl LocalError {
-    /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::PortInUse(_) => "stop that program, or choose another port: SPLIT_PIPELINE_LOCAL_PORT=4567",

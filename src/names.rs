@@ -22,7 +22,6 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names of the pipeline `name` in one account and region.
     pub fn new(name: &str, account: &str, partition: &str, region: &str) -> Self {
         Self {
             name: name.into(),
@@ -32,7 +31,6 @@ impl Names {
         }
     }
 
-    /// The account id.
     pub fn account(&self) -> &str {
         &self.account
     }
@@ -42,7 +40,6 @@ impl Names {
         &self.partition
     }
 
-    /// The region.
     pub fn region(&self) -> &str {
         &self.region
     }
@@ -55,17 +52,14 @@ impl Names {
         )
     }
 
-    /// The bucket's ARN.
     pub fn bucket_arn(&self, bucket: &str) -> String {
         format!("arn:{}:s3:::{bucket}", self.partition)
     }
 
-    /// The Kinesis stream.
     pub fn stream(&self) -> String {
         self.name.clone()
     }
 
-    /// The Kinesis stream's ARN.
     pub fn stream_arn(&self) -> String {
         self.arn("kinesis", &format!("stream/{}", self.name))
     }
@@ -80,12 +74,10 @@ impl Names {
         format!("{}-handler-{}", self.name, self.region)
     }
 
-    /// The delivery role's ARN.
     pub fn delivery_role_arn(&self, spec: &Spec) -> String {
         self.role_arn(spec, &self.delivery_role())
     }
 
-    /// The function role's ARN.
     pub fn function_role_arn(&self, spec: &Spec) -> String {
         self.role_arn(spec, &self.function_role())
     }
@@ -95,12 +87,10 @@ impl Names {
         format!("arn:{}:iam::{}:role{path}{role}", self.partition, self.account)
     }
 
-    /// The function.
     pub fn function(&self) -> String {
         self.name.clone()
     }
 
-    /// The function's ARN.
     pub fn function_arn(&self) -> String {
         self.arn("lambda", &format!("function:{}", self.name))
     }
@@ -120,17 +110,14 @@ impl Names {
         "S3Delivery".to_owned()
     }
 
-    /// The ARN of a log group.
     pub fn log_group_arn(&self, group: &str) -> String {
         self.arn("logs", &format!("log-group:{group}"))
     }
 
-    /// The delivery stream.
     pub fn delivery_stream(&self) -> String {
         self.name.clone()
     }
 
-    /// The delivery stream's ARN.
     pub fn delivery_stream_arn(&self) -> String {
         self.arn("firehose", &format!("deliverystream/{}", self.name))
     }
@@ -140,7 +127,6 @@ impl Names {
         self.name.replace('-', "_")
     }
 
-    /// The Glue database's ARN.
     pub fn database_arn(&self) -> String {
         self.arn("glue", &format!("database/{}", self.database()))
     }
@@ -155,7 +141,6 @@ impl Names {
         format!("{}.{}", self.database(), self.table_in_database())
     }
 
-    /// The Glue table's ARN.
     pub fn table_arn(&self) -> String {
         self.any_table_arn(&self.table_in_database())
     }
@@ -180,7 +165,6 @@ impl Names {
         format!("{}-{about}", self.name)
     }
 
-    /// An alarm's ARN.
     pub fn alarm_arn(&self, alarm: &str) -> String {
         self.arn("cloudwatch", &format!("alarm:{alarm}"))
     }
@@ -190,7 +174,6 @@ impl Names {
         format!("{}-alarms", self.name)
     }
 
-    /// The topic's ARN.
     pub fn alarm_topic_arn(&self) -> String {
         self.arn("sns", &self.alarm_topic())
     }
@@ -200,7 +183,6 @@ impl Names {
         format!("{}-{}", self.name, self.region)
     }
 
-    /// The dashboard's ARN.
     pub fn dashboard_arn(&self) -> String {
         format!(
             "arn:{}:cloudwatch::{}:dashboard/{}",

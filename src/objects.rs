@@ -21,9 +21,7 @@ pub use spilled::{
 /// How much a bucket holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Objects.
     pub objects: usize,
-    /// Their bytes.
     pub bytes: u64,
 }
 
@@ -98,7 +96,6 @@ pub async fn newest(aws: &Aws, bucket: &str, prefix: &str) -> Result<Option<(Obj
     Ok(newest)
 }
 
-/// When S3 stored an object.
 pub fn written_at(object: &Object) -> Option<SystemTime> {
     object.last_modified().copied().map(moment::from_aws)
 }

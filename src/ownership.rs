@@ -34,9 +34,7 @@ pub enum NotPrivate {
     /// The directory cannot be created, read or changed.
     #[error("{path}", path = path.display())]
     Io {
-        /// The directory.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -103,7 +101,6 @@ fn is_absent_or(found: io::Result<bool>) -> bool {
     found.unwrap_or_else(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// The user who runs the command.
 struct User {
     id: u32,
     group: u32,

@@ -30,13 +30,9 @@ mod testing;
 /// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The pipeline.
     pub name: String,
-    /// Its stream.
     pub stream: String,
-    /// Its bucket.
     pub bucket: String,
-    /// Whose the bucket is.
     pub ownership: BucketOwnership,
     /// The prefix of delivered objects.
     pub prefix: String,
@@ -53,22 +49,17 @@ pub struct Place {
 /// Whether to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Do it.
     Do,
     /// Only say what would be done.
     DryRun,
 }
 
-/// A span of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Its first moment.
     pub since: SystemTime,
-    /// The first moment after it.
     pub until: SystemTime,
 }
 
-/// What ends a replay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// An AWS call failed that concerns every object, or the user interrupted.
@@ -77,24 +68,17 @@ pub enum ReplayError {
     /// An AWS call failed while spilled impressions were sent; what was not sent is still spilled.
     #[error("stopped after {done} of {all} spilled objects: {source}")]
     Stopped {
-        /// How many objects were done with: sent again and deleted, skipped, or gone.
         done: usize,
-        /// How many there were.
         all: usize,
-        /// Why.
         source: AwsError,
     },
     /// A spilled object was sent again, and is still there.
     #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
     NotDeleted {
-        /// Its bucket.
         bucket: String,
-        /// Its key.
         key: String,
-        /// Why.
         source: AwsError,
     },
-    /// Copying from the stream failed.
     #[error("copying from the stream: {0}")]
     Copy(#[source] AwsError),
 }
@@ -112,7 +96,6 @@ struct Written {
     copied: usize,
     /// How many are where Firehose puts what it cannot convert.
     misfits: usize,
-    /// The objects.
     keys: Vec<String>,
 }
 
@@ -224,7 +207,6 @@ fn broken(error: &dyn std::error::Error) -> AwsError {
     AwsError::own("replay", ErrorKind::Other, error.to_string())
 }
 
-/// The lines of NDJSON, with their ends.
 fn lines(ndjson: &[u8]) -> impl Iterator<Item = &[u8]> {
     ndjson.split_inclusive(|byte| *byte == b'\n')
 }

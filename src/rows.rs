@@ -26,21 +26,16 @@ use crate::table::{BIGINT, DeliveredColumn};
 mod thrift;
 pub mod untrusted;
 
-/// What a Parquet file starts with.
 pub const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
 
-/// What the names of Parquet files end with.
 pub const PARQUET_EXTENSION: &str = ".parquet";
 
 /// A row, without the columns that have no value.
 pub type Row = BTreeMap<String, Cell>;
 
-/// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Cell {
-    /// A whole number.
     Number(i64),
-    /// A text.
     Text(String),
 }
 
@@ -63,7 +58,6 @@ impl Cell {
 /// An impression in JSON as a row.
 #[derive(Debug, Default)]
 pub struct JsonRow {
-    /// The row.
     pub row: Row,
     /// Its columns whose value is no string in JSON.
     pub not_strings: BTreeSet<String>,
@@ -119,12 +113,10 @@ pub fn json_row(columns: &[DeliveredColumn], impression: &str) -> Option<JsonRow
     json.end().ok().map(|()| read)
 }
 
-/// As [`json_row`], the row alone.
 pub fn row(columns: &[DeliveredColumn], impression: &str) -> Option<Row> {
     json_row(columns, impression).map(|read| read.row)
 }
 
-/// The rows of a Parquet file.
 pub fn read(file: &Bytes) -> Result<Vec<Row>, Untrusted> {
     let mut rows = Vec::new();
     for_each(file, Caps::DELIVERED.inflated, |row| rows.push(row))?;
@@ -168,7 +160,6 @@ const GROUP_ROWS: usize = 64 * 1024;
 /// How many bytes of rows are held before they are written, unless one row alone has more.
 const GROUP_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A Parquet file of rows.
 pub fn write(columns: &[DeliveredColumn], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
     let mut writer = Writer::new(columns)?;
     rows.iter().try_for_each(|row| writer.push(row.clone()))?;
@@ -181,7 +172,6 @@ pub struct Writer<'a> {
     file: SerializedFileWriter<Vec<u8>>,
     group: Vec<Row>,
     bytes: u64,
-    /// How many rows there are.
     rows: usize,
 }
 
@@ -214,7 +204,6 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Adds a row.
     pub fn push(&mut self, row: Row) -> Result<(), ParquetError> {
         self.bytes += row.values().map(Cell::size).sum::<u64>();
         self.rows += 1;
@@ -225,12 +214,10 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// How many rows were added.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The whole file.
     pub fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
         if !self.group.is_empty() {
             self.write_group()?;

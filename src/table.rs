@@ -27,10 +27,8 @@ pub struct DeliveredTable {
     template: String,
 }
 
-/// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredColumn {
-    /// Its name, in lower case.
     pub name: String,
     /// Its type, as Hive calls it.
     pub kind: &'static str,
@@ -39,7 +37,6 @@ pub struct DeliveredColumn {
 /// A part of the prefix that differs from partition to partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Its column.
     pub column: DeliveredColumn,
     /// How its values follow from each other.
     properties: Vec<(&'static str, String)>,
@@ -57,7 +54,6 @@ pub enum Unpredictable {
 }
 
 impl DeliveredTable {
-    /// The table of a spec.
     pub fn new(spec: &Spec) -> Result<Self, Unpredictable> {
         let columns = columns(&spec.handler.fields);
         let (partitions, template) = partitions(spec.delivery.prefix.folders(), &columns)?;
@@ -72,7 +68,6 @@ impl DeliveredTable {
         })
     }
 
-    /// Where everything is.
     pub fn location(&self, bucket: &str) -> String {
         format!("s3://{bucket}/{}", self.folder)
     }

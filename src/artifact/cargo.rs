@@ -29,7 +29,6 @@ struct CompiledTarget {
     name: String,
 }
 
-/// Compiles the handler and gives the path of the binary.
 pub(super) async fn build(
     workspace: &Path,
     target: &BuildCommand,

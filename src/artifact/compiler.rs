@@ -9,10 +9,8 @@ use crate::spec::Architecture;
 /// The glibc to build against when cross-compiling; Lambda's `provided.al2023` has it.
 const GLIBC: &str = "2.34";
 
-/// The command that compiles the handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BuildCommand {
-    /// Cargo's arguments.
     pub(super) arguments: Vec<String>,
     /// Where the binary ends below the target directory, where cargo's messages do not say.
     pub(super) output: Option<PathBuf>,
@@ -23,9 +21,7 @@ pub(super) struct BuildCommand {
 enum Compiler {
     /// Plain cargo: the binary runs here as it runs on Lambda.
     Native,
-    /// `cargo zigbuild`.
     Zigbuild,
-    /// `cargo lambda build`.
     CargoLambda,
 }
 
@@ -107,7 +103,6 @@ fn rust_arch(architecture: Architecture) -> &'static str {
     }
 }
 
-/// What the user can do where a processor cannot be compiled for.
 pub(super) fn cross_hints(architecture: Architecture) -> Vec<String> {
     let target = format!("{}-unknown-linux-gnu", rust_arch(architecture));
     let native = std::env::consts::ARCH;

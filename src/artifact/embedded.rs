@@ -4,7 +4,6 @@ use crate::spec::Architecture;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// The embedded deployment zip for a processor.
 pub(super) fn zip(architecture: Architecture) -> Option<&'static [u8]> {
     match architecture {
         Architecture::X86_64 => X86_64,

@@ -8,17 +8,13 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 /// What an error means for whoever made the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The resource does not exist.
     NotFound,
-    /// The resource exists already.
     Exists,
     /// Something this call depends on has not settled yet: a new role, a stream that is being changed.
     NotYet,
-    /// Too many calls.
     Throttled,
     /// AWS failed, which may pass by itself.
     Failed,
-    /// The credentials may not do this.
     Denied,
     /// There are no credentials, or they are expired or wrong.
     Credentials,
@@ -28,15 +24,11 @@ pub enum ErrorKind {
     Unreachable,
     /// AWS could not make, change or delete it.
     Unusable,
-    /// A wait reached its deadline.
     TimedOut,
-    /// The user interrupted.
     Interrupted,
-    /// Anything else.
     Other,
 }
 
-/// What a failed call means.
 pub(super) fn kind_of<E>(call: &str, error: &SdkError<E>, status: Option<u16>) -> ErrorKind
 where
     E: ProvideErrorMetadata + Error + 'static,

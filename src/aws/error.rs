@@ -16,14 +16,11 @@ use crate::foreign;
 /// The longest that an answer may ask to wait before the next attempt.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-/// A failed AWS call.
 #[derive(Clone, Debug)]
 pub struct AwsError {
     /// The service and operation, such as `kinesis:CreateStream`.
     pub call: &'static str,
-    /// What it means.
     pub kind: ErrorKind,
-    /// AWS's error code.
     pub code: Option<String>,
     /// AWS's message, or what broke on the way.
     pub message: String,
@@ -123,7 +120,6 @@ impl Error for AwsError {
     }
 }
 
-/// How long a header says to wait before the next attempt.
 fn retry_after(seconds: &str) -> Option<Duration> {
     let seconds = seconds.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))

@@ -4,7 +4,6 @@ use super::classify::{LAKE_FORMATION, UNATTACHABLE, limits};
 use super::{AwsError, ErrorKind};
 
 impl AwsError {
-    /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self.kind {
             ErrorKind::Denied | ErrorKind::Other if self.message.contains(LAKE_FORMATION) => {

@@ -17,7 +17,6 @@ const ATTEMPTS: u32 = 6;
 /// some three seconds.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
-/// How long a throttled call is repeated.
 const THROTTLING: Duration = Duration::from_mins(2);
 
 /// The first wait of a throttled call, and the longest, where AWS does not say how long to wait.
@@ -33,7 +32,6 @@ const PACES: [(&str, Duration); 3] = [
 /// In how many paces a call's turn should have come that others make as well.
 const TURNS: u32 = 10;
 
-/// One call's attempts.
 pub(super) struct Attempts {
     pace: Duration,
     started: Instant,

@@ -34,12 +34,10 @@ impl Seen {
         (Aws { progress, ..aws }, seen)
     }
 
-    /// Every event.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap().clone()
     }
 
-    /// Every call, as an IAM action.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         let events = self.events().into_iter();
         let call = |event| match event {

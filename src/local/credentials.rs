@@ -25,7 +25,6 @@ const TOKEN_BYTES: usize = 32;
 /// What stands before the session token in the file.
 const TOKEN: &str = "aws_session_token = ";
 
-/// The credentials of the emulator's root.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     session_token: String,
@@ -38,12 +37,10 @@ impl Credentials {
         Ok(Self { session_token })
     }
 
-    /// The access key id.
     pub fn access_key_id(&self) -> &'static str {
         ACCESS_KEY_ID
     }
 
-    /// The secret access key.
     pub fn secret_access_key(&self) -> &'static str {
         SECRET_ACCESS_KEY
     }

@@ -13,7 +13,6 @@ use crate::random;
 /// Longer than a busy emulator needs, shorter than a user waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The random bytes of a nonce.
 const NONCE_BYTES: usize = 16;
 
 /// More bytes than the emulator answers with.
@@ -22,7 +21,6 @@ const LONGEST_ANSWER: usize = 4096;
 /// What answers on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// Nothing listens.
     Nothing,
     /// Something that does not know the credentials of the last start.
     SomethingElse,
@@ -30,7 +28,6 @@ pub(super) enum Health {
     Emulator(String),
 }
 
-/// The answer of `gate.py`.
 #[derive(Deserialize)]
 struct HealthAnswer {
     version: String,

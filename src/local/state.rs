@@ -11,19 +11,16 @@ use super::identity::Leader;
 use super::{LocalError, install};
 use crate::ownership::private_directory;
 
-/// The emulator's usual port.
 const DEFAULT_PORT: u16 = 4566;
 
 /// How long to wait before the lock is tried again.
 const LOCK_AGAIN: Duration = Duration::from_millis(50);
 
-/// How many lines of the log an error shows.
 const LINES_SHOWN: usize = 15;
 
 /// The emulator's files and port.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    /// The port.
     pub(super) port: u16,
     directory: PathBuf,
 }
@@ -53,7 +50,6 @@ impl State {
         Ok(Self { port, directory })
     }
 
-    /// Where the emulator answers.
     pub(super) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -74,17 +70,14 @@ impl State {
         }
     }
 
-    /// The file with the credentials of the last start.
     pub(super) fn credentials_file(&self) -> PathBuf {
         self.file("credentials")
     }
 
-    /// The credentials of the last start.
     pub(super) fn credentials(&self) -> Option<Credentials> {
         Credentials::read(&self.credentials_file())
     }
 
-    /// What the emulator prints.
     pub(super) fn log(&self) -> PathBuf {
         self.file("log")
     }
@@ -132,13 +125,11 @@ impl State {
         }
     }
 
-    /// The process that split-pipeline started, if it still runs.
     pub(super) fn leader(&self) -> Option<Leader> {
         let remembered: Leader = fs::read_to_string(self.file("pid")).ok()?.parse().ok()?;
         remembered.is_running().then_some(remembered)
     }
 
-    /// Remembers the process.
     pub(super) fn remember(&self, leader: &Leader) -> Result<(), LocalError> {
         self.write("pid", &format!("{leader}\n")).map(drop)
     }
@@ -173,7 +164,6 @@ impl State {
         remove(&self.file("work"), |path| fs::remove_dir_all(path))
     }
 
-    /// The end of what the emulator printed.
     pub(super) fn last_log_lines(&self) -> String {
         let text = fs::read(self.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         last_lines(&text.unwrap_or_default())

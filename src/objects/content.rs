@@ -16,7 +16,6 @@ pub struct Caps {
     pub stored: u64,
     /// Bytes once they are inflated, of which one line at a time is held.
     pub inflated: u64,
-    /// Bytes of a line.
     pub line: u64,
 }
 
@@ -66,11 +65,8 @@ pub enum ReadError {
 /// What of an object is larger than its cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
-    /// Its bytes as they are stored.
     Stored,
-    /// What it inflates to.
     Inflated,
-    /// A line.
     Line,
 }
 

@@ -14,7 +14,6 @@ use super::content::{Caps, Excess, ReadError};
 pub struct Lines<R> {
     text: BufReader<Capped<R>>,
     line: Vec<u8>,
-    /// The longest line.
     longest: u64,
 }
 
@@ -87,7 +86,6 @@ impl Read for Gzip<'_> {
     }
 }
 
-/// The lines of gzipped text.
 pub fn gzipped(object: &[u8], caps: Caps) -> Lines<Gzip<'_>> {
     Lines::new(Gzip(MultiGzDecoder::new(object)), caps.inflated, caps.line)
 }

@@ -43,7 +43,6 @@ impl BucketOwnership {
 /// An object that this pipeline's handler spilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpilledObject {
-    /// Its key.
     pub key: String,
     /// Its size, compressed.
     pub bytes: u64,
@@ -54,9 +53,7 @@ pub struct SpilledObject {
 /// An object that was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Skipped {
-    /// Its key.
     pub key: String,
-    /// Why.
     pub why: String,
 }
 
@@ -72,16 +69,13 @@ pub struct Spilled {
 /// An object under `spill/` that is not known to be this pipeline's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unclaimed {
-    /// Its key.
     pub key: String,
-    /// Why it is not counted as this pipeline's.
     pub reason: UnclaimedReason,
 }
 
 /// Why an object under `spill/` is not counted as this pipeline's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnclaimedReason {
-    /// Its key does not name a pipeline, and several pipelines may use the bucket.
     NamesNoPipeline,
     /// Its key is not one that a handler makes.
     NotFromHandler,
@@ -90,7 +84,6 @@ pub enum UnclaimedReason {
 /// A summary of spilled objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SpilledPile {
-    /// How many objects.
     pub objects: usize,
     /// Their bytes, compressed.
     pub bytes: u64,
@@ -149,7 +142,6 @@ impl Spilled {
 }
 
 impl UnclaimedReason {
-    /// The reason in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::NamesNoPipeline => "its key names no pipeline, and another pipeline may use this bucket",
@@ -251,7 +243,6 @@ impl ListedObject {
 /// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SpillOwner {
-    /// This pipeline's.
     Pipeline,
     /// Another pipeline's, or the user's own.
     Other,

@@ -20,13 +20,11 @@ const CHUNK_LINES: usize = 64 * 1024;
 /// Whole lines of a spilled object, in order.
 pub(super) struct Chunks<R> {
     lines: Lines<R>,
-    /// How many lines were read.
     number: usize,
     /// A line that was too much for the chunk before.
     next: Option<String>,
 }
 
-/// The chunks of a spilled object.
 pub(super) fn chunks(gzip: &[u8]) -> Chunks<Gzip<'_>> {
     Chunks {
         lines: gzipped(gzip, Caps::SPILLED),
@@ -36,7 +34,6 @@ pub(super) fn chunks(gzip: &[u8]) -> Chunks<Gzip<'_>> {
 }
 
 impl<R: Read> Chunks<R> {
-    /// The next lines; none after the last.
     pub(super) fn next(&mut self) -> Result<Option<String>, ReadError> {
         let (mut chunk, mut lines) = (String::new(), 0);
         while lines < CHUNK_LINES {

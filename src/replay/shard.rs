@@ -17,7 +17,6 @@ const READ_AGAIN: Duration = Duration::from_millis(200);
 /// How often in a row an iterator may expire before it is used: it lasts five minutes.
 const MOST_EXPIRED: u32 = 5;
 
-/// A reader of one shard.
 pub(crate) struct ShardReader<'a> {
     stream: &'a str,
     shard: &'a str,
@@ -29,14 +28,12 @@ pub(crate) struct ShardReader<'a> {
     has_read: bool,
 }
 
-/// Records that were read at once.
 pub(crate) struct ShardPage {
     pub(crate) records: Vec<Record>,
     /// Whether there were no newer records at that moment.
     pub(crate) is_at_tip: bool,
 }
 
-/// Where reading starts.
 enum Start<'a> {
     At(SystemTime),
     After(&'a str),
@@ -147,7 +144,6 @@ fn is_expired(error: &AwsError) -> bool {
     error.code.as_deref() == Some("ExpiredIteratorException")
 }
 
-/// When a record arrived.
 pub(crate) fn arrival(record: &Record) -> SystemTime {
     let arrival = record.approximate_arrival_timestamp();
     arrival.copied().map_or(SystemTime::UNIX_EPOCH, moment::from_aws)

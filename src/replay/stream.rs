@@ -59,7 +59,6 @@ struct Gathered {
     first: String,
     last: String,
     records: usize,
-    /// When the first came in.
     arrival: SystemTime,
     prefix: String,
     ndjson: Vec<u8>,

@@ -82,7 +82,6 @@ impl ThriftReader<'_> {
         (0..count).try_for_each(|_| element(self))
     }
 
-    /// Reads a struct within a field.
     pub(super) fn structure(
         &mut self,
         kind: ThriftType,

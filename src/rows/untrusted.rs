@@ -36,19 +36,14 @@ const MAX_NAME_BYTES: u64 = 255;
 /// What the library keeps of each value of a dictionary beside its bytes.
 const DICTIONARY_VALUE_BYTES: u64 = 40;
 
-/// What a file starts and ends with.
 const MAGIC: &[u8] = super::PARQUET_MAGIC;
 
-/// Why a Parquet file is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum Untrusted {
-    /// Its metadata makes no sense.
     #[error("not valid Parquet")]
     Metadata,
-    /// The library says that it makes none.
     #[error("not valid Parquet: {0}")]
     Parquet(#[from] ParquetError),
-    /// The library gave up.
     #[error("not valid Parquet: the reader failed")]
     ReaderFailed,
     /// Its columns are no table of impressions.
@@ -57,20 +52,12 @@ pub enum Untrusted {
     /// It is written in a way that Firehose does not.
     #[error("Parquet of an unsupported {0}")]
     Unsupported(&'static str),
-    /// It has more of something than a delivered object can have.
     #[error("it has more than {limit} {what}")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// The most that is read.
-        limit: u64,
-    },
-    /// Its pages or rows are larger than a delivered object can be.
+    TooMany { what: &'static str, limit: u64 },
     #[error("it inflates to more than {} MiB", .0 / 1024 / 1024)]
     TooLarge(u64),
 }
 
-/// Counts bytes against a cap.
 pub(super) struct ByteBudget {
     cap: u64,
     spent: u64,
@@ -242,7 +229,6 @@ fn check_compression(page: &ParquetPage, data: &[u8], compression: Compression) 
     }
 }
 
-/// What a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PageKind {
     Data,
