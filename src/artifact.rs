@@ -1,6 +1,6 @@
-//! The handler's deployment zip: given, embedded in this program, left by an earlier build, or built now.
+//! Provides the handler's deployment zip: given by the user, embedded in this program, left by an earlier build, or built now.
 //!
-//! Owns building, checking and packing the handler. Must not upload it.
+//! Must not upload it.
 
 use std::path::{Path, PathBuf};
 

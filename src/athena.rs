@@ -1,4 +1,4 @@
-//! SQL for what is delivered: the table's definition, unless the pipeline has made it, and questions to ask of it.
+//! Writes SQL for delivered impressions: the table's definition, unless the pipeline created the table, and example queries.
 //!
 //! Pure: values in, SQL out.
 

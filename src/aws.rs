@@ -1,7 +1,7 @@
-//! AWS clients for one account and region, made from one configuration.
+//! Builds AWS clients for one account and region from one configuration, and makes calls: credentials, endpoint, reporting of
+//! every call, retries, the interrupt.
 //!
-//! Owns how calls are made: credentials, endpoint, logging of every call, the interrupt. Must not know what a
-//! resource is.
+//! Must not know what a resource is.
 
 pub(crate) mod answer;
 mod classify;

@@ -1,8 +1,7 @@
-//! The local emulator's life: MiniStack, pinned to one version, bound to this machine alone, with IAM enforced, behind a gate
-//! that admits only the user who started it (`gate.py`).
+//! Installs, starts, reuses and stops the local emulator: MiniStack, pinned to one version, bound to this machine, with IAM
+//! enforced, behind a gate that admits only the user who started it (`gate.py`).
 //!
-//! Owns finding or installing it, starting it in the background, reusing and stopping it. Must not know about
-//! resources.
+//! Must not know about resources.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! Every name, ARN and tag of a pipeline: all follow from its name, account, partition and region.
+//! Defines every name, ARN and tag of a pipeline: all follow from its name, account, partition and region.
 //!
-//! Owns the formats. Must not look anything up.
+//! Must not look anything up.
 
 use crate::resource::Tags;
 pub use crate::spec::GAPS_TAG;

@@ -1,4 +1,4 @@
-//! What lies in a bucket: listing, counting, whose a spilled object is, and reading an object within bounded memory.
+//! Lists and counts the objects of a bucket, tells which pipeline spilled them, and reads them within bounded memory.
 //!
 //! Must not write or delete.
 

@@ -1,6 +1,6 @@
-//! Which files and directories belong to the user: what another user can write is neither run nor trusted.
+//! Tells which files and directories belong to the user: files that another user can write are neither run nor trusted.
 //!
-//! Must not know what the files are for.
+//! Must not know the files' purpose.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;

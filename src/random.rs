@@ -1,4 +1,4 @@
-//! Unguessable text, from the operating system's generator.
+//! Makes unguessable text with the operating system's generator.
 
 pub fn hex(bytes: usize) -> Result<String, getrandom::Error> {
     let mut random = vec![0; bytes];

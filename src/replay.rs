@@ -1,6 +1,6 @@
-//! Bringing home impressions that are safe but not delivered: spilled to S3, or left in the stream.
+//! Delivers impressions that are safe but not delivered: those spilled to S3, or left in the stream.
 //!
-//! At least once, like everything here: what is interrupted and run again loses nothing, and may send some again.
+//! At least once: a replay that is interrupted and repeated loses nothing, and may send impressions again.
 
 use std::io::Write as _;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! Impressions as rows of the table of what is delivered, and Parquet files of them, as Firehose's conversion makes them.
+//! Converts impressions to rows of the delivered table, and rows to Parquet files and back, as Firehose's conversion does.
 //!
 //! Must not look anything up: bytes in, bytes out.
 

@@ -1,4 +1,5 @@
-//! What is delivered, as a table: its columns, and partitions that follow from the prefix, so that nobody has to add them.
+//! Describes delivered impressions as a table: its columns, and partitions that follow from the prefix, so that nobody has to
+//! add them.
 //!
 //! Pure: values in, values out. Must not know SQL, nor the catalog that has the table.
 

@@ -1,6 +1,6 @@
-//! What went through the webhook and what Firehose could not deliver, read from the pipeline's own logs.
+//! Reads from the pipeline's own logs what went through the webhook and what Firehose could not deliver.
 //!
-//! Only reads. The function writes one line a batch; its fields are defined by the handler.
+//! Only reads. The function writes one line per batch; the handler defines its fields.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Running cargo: progress from its messages, the compiler's words where it fails.
+//! Runs cargo, and reports progress from its messages and the compiler's errors.
 
 use std::collections::VecDeque;
 use std::io;

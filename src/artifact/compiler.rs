@@ -1,4 +1,5 @@
-//! How the handler is compiled for a processor: natively where it runs as it is, else with what can cross-compile.
+//! Chooses the command that compiles the handler for a processor: natively on the same processor, otherwise with an installed
+//! cross-compiler.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Whether a binary would run on Lambda: the right processor, and no newer glibc than Lambda has.
+//! Checks that a binary runs on Lambda: the right processor, and no newer glibc than Lambda's.
 
 use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64};
 use object::read::elf::{FileHeader, SectionTable};

@@ -1,4 +1,4 @@
-//! The handlers that were embedded when this program was built, if any were; `build.rs` says how.
+//! The handlers that `build.rs` embedded when this program was built, if any.
 
 use crate::spec::Architecture;
 

@@ -1,4 +1,4 @@
-//! The deployment zip: one executable `bootstrap`, and the same bytes for the same binary.
+//! Packs and unpacks the deployment zip: one executable `bootstrap`. The same binary gives the same bytes.
 
 use std::io::{self, Cursor, Read as _, Write as _};
 

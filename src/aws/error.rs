@@ -1,4 +1,4 @@
-//! A failed AWS call: its class, on which callers act, and its text.
+//! The error of a failed AWS call: its class, on which callers act, and its text.
 //!
 //! Must not retry or wait.
 

@@ -1,4 +1,4 @@
-//! What a user can do about a failed AWS call.
+//! Hints for the user about a failed AWS call.
 
 use super::classify::{LAKE_FORMATION, UNATTACHABLE, limits};
 use super::{AwsError, ErrorKind};

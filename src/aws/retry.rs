@@ -1,6 +1,6 @@
-//! Which failed calls are made again, when, and how many of them in all.
+//! Decides which failed calls are repeated, when, and how many in total.
 //!
-//! Pure but for the budget that all calls of a run share. Must not sleep.
+//! Pure, except for the budget that all calls of a run share. Must not sleep.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Clients for unit tests, whose services answer as rules say, and a record of what they did.
+//! Clients for unit tests, whose services answer by rules, and a record of their calls.
 
 use std::sync::{Arc, Mutex};
 

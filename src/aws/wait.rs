@@ -1,6 +1,6 @@
 //! Waits for resources: polls with a deadline, and repeats calls that AWS answers with "not yet".
 //!
-//! Owns the delays between looks. Must not know what is being waited for beyond the words to say it.
+//! Must not know more of a resource than the words that describe the wait.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The credentials that open the gate before the emulator: random for each start, in a file that only the user reads.
+//! The credentials that open the emulator's gate: random for each start, in a file that only the user can read.
 //!
 //! Must not be part of any message or of a process's environment or command line.
 

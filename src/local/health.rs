@@ -1,4 +1,4 @@
-//! What answers on the emulator's port, and whether it is the emulator that this user started.
+//! Tells which program answers on the emulator's port, and whether it is the emulator that this user started.
 //!
 //! Must not send the credentials: another user may have bound the port first.
 

@@ -1,4 +1,4 @@
-//! Where the emulator's state on disk is: one set of files a port, so that several can run side by side.
+//! Keeps the emulator's state on disk: one set of files per port, so that several emulators can run side by side.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Reading an object without trusting it: caps on its size as stored, on what it inflates to and on its lines, and an error that
-//! concerns it alone told from one that concerns every object.
+//! Reads an object without trusting it: its stored size, its inflated size and its lines have caps, and an error of this object
+//! is told from an error of all objects.
 
 use std::io;
 

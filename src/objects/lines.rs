@@ -1,4 +1,4 @@
-//! The lines of an object, however it is compressed: one of them in memory at a time, and no more of them than its caps allow.
+//! Reads the lines of an object in any compression: one line in memory at a time, and no more than the caps allow.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};

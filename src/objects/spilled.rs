@@ -1,6 +1,6 @@
-//! The objects under `spill/`: which of them this pipeline's handler wrote, and how much they hold.
+//! Tells which objects under `spill/` this pipeline's handler wrote, and how much they hold.
 //!
-//! Owns the rule of ownership. Must not read, move or delete an object.
+//! Must not read, move or delete an object.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! The impressions of a spilled object, a few MiB of lines in memory at a time.
+//! Reads the impressions of a spilled object, a few MiB of lines at a time.
 //!
 //! Must not send or store anything.
 

@@ -1,6 +1,6 @@
-//! Reading a stream's shards page by page, from a moment to the newest record, however long that takes.
+//! Reads a stream's shards page by page, from a given time to the newest record, however long that takes.
 //!
-//! Must not know what is in the records.
+//! Must not know the contents of the records.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,5 @@
-//! Sending again what the handler spilled to S3: only this pipeline's own objects, each of which goes only after all of it is
-//! stored elsewhere. An object that cannot be replayed is left alone and named, and the others are replayed.
+//! Sends spilled impressions again: only this pipeline's objects, each of which is deleted once all of it is stored elsewhere.
+//! An object that cannot be replayed is kept and named, and the others are replayed.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Copying from the stream to S3 what it still keeps of a span of time, whether it is in S3 already or not.
+//! Copies the records of a span of time from the stream to S3, whether S3 has them already or not.
 //!
-//! Owns which records belong to a span and to which object. Must not read a shard itself.
+//! Decides which records belong to a span and to which object. Must not read a shard itself.
 
 use std::borrow::Cow;
 use std::io::Read as _;

@@ -1,6 +1,6 @@
-//! Reads just enough of Thrift's compact protocol to look at a Parquet file's metadata without making anything of it.
+//! Reads just enough of Thrift's compact protocol to check a Parquet file's metadata without building it.
 //!
-//! Must not allocate, nor recurse deeper than a fixed depth: whoever wrote the file chose the numbers in it.
+//! Must not allocate, nor recurse deeper than a fixed depth: the writer of the file chose the numbers in it.
 
 use super::untrusted::Untrusted;
 

@@ -1,7 +1,7 @@
 //! Checks a Parquet file before the Parquet library reads it: the library allocates and recurses as the file says, and anyone
-//! who may write to the bucket can say anything.
+//! with write access to the bucket can say anything.
 //!
-//! Refuses what Firehose's conversion and [`write`](super::write) never make. Must not hold more than one buffer.
+//! Refuses files that Firehose's conversion and [`write`](super::write) never make. Must not hold more than one buffer.
 
 use std::io::{self, Read as _};
 use std::ops::Range;
