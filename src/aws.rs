@@ -156,7 +156,7 @@ impl Aws {
                 return Err(error);
             };
             let delay = delay.max(self.repetitions.take(tokio::time::Instant::now()));
-            if delay >= WORTH_SAYING {
+            if delay >= SHORTEST_REPORTED_DELAY {
                 let (why, delay) = (&error.message, Duration::from_secs(delay.as_secs()));
                 let again = humantime::format_duration(delay);
                 self.event(Event::Working(format!("{call}: {why}; trying again in {again}")));
@@ -195,8 +195,8 @@ impl Aws {
     }
 }
 
-/// From which length on the user is told about a wait before a call is made again.
-const WORTH_SAYING: Duration = Duration::from_secs(2);
+/// The user is told of a delay before a repeated call if it is at least this long.
+const SHORTEST_REPORTED_DELAY: Duration = Duration::from_secs(2);
 
 async fn load(target: &ConnectOptions) -> SdkConfig {
     // Connect and read time-outs keep a dead endpoint from holding a command for minutes; S3 and Lambda uploads

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::decode::Encoding;
+use crate::log::Line;
 
 /// What of an API Gateway proxy event matters here.
 #[derive(Debug, Default, Deserialize)]
@@ -62,24 +63,16 @@ pub(crate) struct Headers {
     pub(crate) content_type: &'static str,
 }
 
-/// What became of a batch that was taken: `delivered + spilled + rejected = received`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counts {
-    pub(crate) received: usize,
-    pub(crate) delivered: usize,
-    pub(crate) spilled: usize,
-    pub(crate) rejected: usize,
-}
-
 impl Response {
-    /// Answers 200: every element is stored.
-    pub(crate) fn taken(counts: Counts) -> Self {
-        let Counts {
+    /// Answers 200: every element is stored, so `delivered + spilled + rejected = received`.
+    pub(crate) fn taken(line: &Line) -> Self {
+        let Line {
             received,
             delivered,
             spilled,
             rejected,
-        } = counts;
+            ..
+        } = line;
         let body = format!(
             r#"{{"received":{received},"delivered":{delivered},"spilled":{spilled},"rejected":{rejected}}}"#
         );

@@ -15,7 +15,7 @@ use crate::budget::BatchBudget;
 use crate::decode::Decoder;
 use crate::deliver::deliver;
 use crate::elements::{Elements, Impression, parse_within};
-use crate::event::{Counts, ProxyEvent, Response};
+use crate::event::{ProxyEvent, Response};
 use crate::log::{Level, Line, milliseconds};
 use crate::memory::Memory;
 use crate::pack::{hold_records, pack_within, requests};
@@ -98,12 +98,7 @@ impl Webhook {
         let taken = self.take(event, &mut decoder, deadline, &mut line).await;
         self.decoder().replace(decoder);
         let response = match taken {
-            Ok(()) => Response::taken(Counts {
-                received: line.received,
-                delivered: line.delivered,
-                spilled: line.spilled,
-                rejected: line.rejected,
-            }),
+            Ok(()) => Response::taken(&line),
             Err(failure) => {
                 let error = failure.to_string();
                 let response = Response::refused(failure.status(), &error);

@@ -30,7 +30,7 @@ const PART: u32 = 20;
 const CALL_AGAIN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
 
 /// How long a call in flight may still take when the user interrupts or time runs out.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What a look at a resource found.
 pub enum Look<T> {
@@ -114,18 +114,20 @@ impl Aws {
         call: &'static str,
         answer: impl Future<Output = Result<T, AwsError>>,
     ) -> Result<T, AwsError> {
-        let given_up = async {
-            self.interrupt.cancelled().await;
-            tokio::time::sleep(GRACE).await;
-        };
         tokio::select! {
             answer = answer => answer,
-            () = given_up => Err(interrupted(format!("{call} was sent, and stopped waiting for its answer"))),
+            () = self.grace_expired() => Err(interrupted(format!("{call} was sent, and stopped waiting for its answer"))),
         }
     }
 
+    /// Ends when calls in flight at an interruption have had their time.
+    pub(crate) async fn grace_expired(&self) {
+        self.interrupt.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
     /// Stops work of many calls between two of them when the user interrupts.
-    pub fn go_on(&self) -> Result<(), AwsError> {
+    pub fn check_interrupt(&self) -> Result<(), AwsError> {
         if self.interrupt.is_cancelled() {
             Err(interrupted("interrupted"))
         } else {

@@ -148,7 +148,7 @@ pub async fn fetch(
             Ok(None) => return Ok(Ok(bytes.freeze())),
             Err(error) => return Ok(Err(ReadError::Incomplete(error.to_string()))),
         }
-        aws.go_on()?;
+        aws.check_interrupt()?;
     }
 }
 

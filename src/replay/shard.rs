@@ -68,7 +68,7 @@ impl<'a> ShardReader<'a> {
                 aws.pause(READ_AGAIN).await?;
             }
             self.has_read = true;
-            aws.go_on()?;
+            aws.check_interrupt()?;
             let request = || aws.kinesis.get_records().shard_iterator(&at).send();
             let page = match aws.call("kinesis:GetRecords", request).await {
                 Ok(page) => page,

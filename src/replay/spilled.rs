@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::chunks::{Counted, chunks, count};
 use super::interruptible::interruptible;
 use super::{Mode, Place, ReplayError, Written, broken, delete_hint};
-use crate::aws::wait::GRACE;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
@@ -161,7 +160,7 @@ impl Replaying<'_> {
     }
 
     async fn one(&mut self, object: &SpilledObject) -> Result<ObjectOutcome, AwsError> {
-        self.aws.go_on()?;
+        self.aws.check_interrupt()?;
         let (bucket, key) = (&self.place.bucket, &object.key);
         let fetched = fetch(self.aws, bucket, key, Some(object.bytes), Caps::SPILLED).await?;
         let counted = fetched.and_then(|gzip| count(&gzip, self.place).map(|counted| (gzip, counted)));
@@ -250,7 +249,7 @@ impl Replaying<'_> {
                 continue;
             }
             // The client refused what was to start after the interruption.
-            self.aws.go_on()?;
+            self.aws.check_interrupt()?;
             let code = sent.error.unwrap_or_default();
             return Ok(self.not_accepted(delivered, sendable, &code));
         }
@@ -264,7 +263,7 @@ impl Replaying<'_> {
         let sending = deliver(&self.kinesis, &bodies, stream, requests(records), deadline);
         tokio::select! {
             sent = sending => Ok(sent),
-            () = out_of_patience(self.aws) => Err(interrupted()),
+            () = self.aws.grace_expired() => Err(interrupted()),
         }
     }
 
@@ -312,12 +311,6 @@ fn concerns_all(error: &AwsError) -> bool {
         error.kind,
         Credentials | Interrupted | Throttled | TimedOut | Unreachable
     )
-}
-
-/// Ends when calls in flight at an interruption have had their time.
-async fn out_of_patience(aws: &Aws) {
-    aws.interrupt.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }
 
 fn interrupted() -> AwsError {
