@@ -4,7 +4,7 @@
 
 use crate::names::Names;
 use crate::spec::{Compression, Format, Spec};
-use crate::table::{DeliveredColumn, DeliveredTable, Partition, Unpredictable};
+use crate::table::{DeliveredColumn, DeliveredTable, Partition, UnpredictablePartitions};
 
 mod quote;
 
@@ -30,11 +30,11 @@ pub enum AthenaError {
     Dollar,
 }
 
-impl From<Unpredictable> for AthenaError {
-    fn from(why: Unpredictable) -> Self {
+impl From<UnpredictablePartitions> for AthenaError {
+    fn from(why: UnpredictablePartitions) -> Self {
         match why {
-            Unpredictable::Random => Self::Random,
-            Unpredictable::Dollar => Self::Dollar,
+            UnpredictablePartitions::Random => Self::Random,
+            UnpredictablePartitions::Dollar => Self::Dollar,
         }
     }
 }

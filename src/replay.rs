@@ -57,6 +57,7 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub since: SystemTime,
+    /// Exclusive.
     pub until: SystemTime,
 }
 
@@ -91,7 +92,7 @@ pub fn delete_hint(bucket: &str, key: &str) -> String {
 
 /// What was written to S3 directly.
 #[derive(Debug, Default)]
-struct Written {
+struct WrittenObjects {
     /// How many impressions are where they would have been delivered.
     copied: usize,
     /// How many are where Firehose puts what it cannot convert.
@@ -99,7 +100,7 @@ struct Written {
     keys: Vec<String>,
 }
 
-impl Written {
+impl WrittenObjects {
     fn add(&mut self, other: Self) {
         self.copied += other.copied;
         self.misfits += other.misfits;
@@ -141,8 +142,8 @@ impl Place {
         ndjson: &[u8],
         mode: Mode,
         aws: &Aws,
-    ) -> Result<Written, AwsError> {
-        let mut written = Written::default();
+    ) -> Result<WrittenObjects, AwsError> {
+        let mut written = WrittenObjects::default();
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
             self.write(&key, gzip(ndjson)?, mode, aws).await?;

@@ -19,7 +19,7 @@ use parquet::schema::types::Type;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::untrusted::{ByteBudget, Untrusted, check_footer, check_pages};
+use self::untrusted::{ByteBudget, ParquetRefusal, check_footer, check_pages};
 use crate::objects::content::Caps;
 use crate::table::{BIGINT, DeliveredColumn};
 
@@ -117,21 +117,21 @@ pub fn row(columns: &[DeliveredColumn], impression: &str) -> Option<Row> {
     json_row(columns, impression).map(|read| read.row)
 }
 
-pub fn read(file: &Bytes) -> Result<Vec<Row>, Untrusted> {
+pub fn read(file: &Bytes) -> Result<Vec<Row>, ParquetRefusal> {
     let mut rows = Vec::new();
     for_each(file, Caps::DELIVERED.inflated, |row| rows.push(row))?;
     Ok(rows)
 }
 
 /// Gives every row of a Parquet file, one in memory at a time, of a file whose pages and rows have no more bytes than a cap.
-pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), Untrusted> {
+pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), ParquetRefusal> {
     check_footer(file)?;
     // What is odd beyond what is checked makes the library panic rather than fail, in places.
     let read = AssertUnwindSafe(|| for_each_checked(file, cap, each));
-    catch_unwind(read).unwrap_or(Err(Untrusted::ReaderFailed))
+    catch_unwind(read).unwrap_or(Err(ParquetRefusal::ReaderFailed))
 }
 
-fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), Untrusted> {
+fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), ParquetRefusal> {
     let reader = SerializedFileReader::new(file.clone())?;
     check_pages(file, reader.metadata(), &mut ByteBudget::new(cap))?;
     // A few bytes of a dictionary can be the text of millions of rows.

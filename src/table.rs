@@ -30,6 +30,7 @@ pub struct DeliveredTable {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredColumn {
+    /// In lower case.
     pub name: String,
     /// Its type, as Hive calls it.
     pub kind: &'static str,
@@ -47,7 +48,7 @@ pub struct Partition {
 
 /// Why there is no telling which partitions a prefix makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unpredictable {
+pub enum UnpredictablePartitions {
     /// A part of it is random.
     Random,
     /// A part of it looks like a column in the folder of one partition.
@@ -55,7 +56,7 @@ pub enum Unpredictable {
 }
 
 impl DeliveredTable {
-    pub fn new(spec: &Spec) -> Result<Self, Unpredictable> {
+    pub fn new(spec: &Spec) -> Result<Self, UnpredictablePartitions> {
         let columns = columns(&spec.handler.fields);
         let (partitions, template) = partitions(spec.delivery.prefix.folders(), &columns)?;
         let folder = template.split("${").next().unwrap_or_default();
@@ -124,16 +125,19 @@ fn columns(fields: &Fields) -> Vec<DeliveredColumn> {
 }
 
 /// The partitions that folders make, and the folders with a column in place of each of them.
-fn partitions(folders: &str, columns: &[DeliveredColumn]) -> Result<(Vec<Partition>, String), Unpredictable> {
+fn partitions(
+    folders: &str,
+    columns: &[DeliveredColumn],
+) -> Result<(Vec<Partition>, String), UnpredictablePartitions> {
     if folders.contains("${") || folders.contains("$!{") {
-        return Err(Unpredictable::Dollar);
+        return Err(UnpredictablePartitions::Dollar);
     }
     let (mut partitions, mut template, mut rest) = (Vec::<Partition>::new(), String::new(), folders);
     while let Some((before, after)) = rest.split_once("!{") {
         let (expression, after) = after.split_once('}').unwrap_or((after, ""));
         let pattern = expression
             .strip_prefix("timestamp:")
-            .ok_or(Unpredictable::Random)?;
+            .ok_or(UnpredictablePartitions::Random)?;
         template.push_str(before);
         let named = before
             .strip_suffix('=')

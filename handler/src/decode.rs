@@ -115,7 +115,7 @@ impl Decoder {
     fn inflate_exactly(&mut self, most: usize, budget: &mut BatchBudget) -> Result<(), Refusal> {
         self.plain.clear();
         let mut refused = None;
-        let gzip = Metered {
+        let gzip = MeteredGzip {
             rest: &self.bytes,
             budget,
             refused: &mut refused,
@@ -160,14 +160,14 @@ impl Decoder {
 }
 
 /// A file that is read in pieces, so that members and blocks without content do not pass without a look at the clock.
-struct Metered<'a> {
+struct MeteredGzip<'a> {
     rest: &'a [u8],
     budget: &'a mut BatchBudget,
     /// Why the rest is not read.
     refused: &'a mut Option<Refusal>,
 }
 
-impl Read for Metered<'_> {
+impl Read for MeteredGzip<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.fill_buf()?.read(buffer)?;
         self.consume(read);
@@ -175,7 +175,7 @@ impl Read for Metered<'_> {
     }
 }
 
-impl BufRead for Metered<'_> {
+impl BufRead for MeteredGzip<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match self.refused {
             Some(_) => Err(io::ErrorKind::TimedOut.into()),

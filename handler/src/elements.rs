@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::budget::BatchBudget;
-use crate::fields::{Projection, Unread, for_each_field, project_within};
+use crate::fields::{Projection, UnreadFields, for_each_field, project_within};
 use crate::json::{WHITESPACE, blank_newlines};
 use crate::plain::{self, PlainImpression};
 use crate::refusal::Refusal;
@@ -69,8 +69,8 @@ pub(crate) fn parse_within<'a>(
     };
     match pushed {
         Ok(()) => Ok(splitter.elements),
-        Err(Stop::NotJson) => Err(where_it_ends(text)),
-        Err(Stop::Refused(error)) => Err(error),
+        Err(SplitError::NotJson) => Err(where_it_ends(text)),
+        Err(SplitError::Refused(error)) => Err(error),
     }
 }
 
@@ -119,29 +119,29 @@ struct Splitter<'a, 's> {
 }
 
 /// Why a text is not split to its end.
-enum Stop {
+enum SplitError {
     NotJson,
     Refused(Refusal),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for SplitError {
     fn from(error: Refusal) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<Unread> for Stop {
-    fn from(unread: Unread) -> Self {
+impl From<UnreadFields> for SplitError {
+    fn from(unread: UnreadFields) -> Self {
         match unread {
-            Unread::Unfit => Self::NotJson,
-            Unread::Refused(error) => Self::Refused(error),
+            UnreadFields::Unfit => Self::NotJson,
+            UnreadFields::Refused(error) => Self::Refused(error),
         }
     }
 }
 
 impl<'a> Splitter<'a, '_> {
     /// Takes the elements of an array, from behind its bracket to the end of the text, in which there are so many objects.
-    fn push_all(&mut self, text: &'a str, objects: usize) -> Result<(), Stop> {
+    fn push_all(&mut self, text: &'a str, objects: usize) -> Result<(), SplitError> {
         self.make_room(objects);
         let mut rest = text.trim_start_matches(WHITESPACE);
         let mut is_first = true;
@@ -161,13 +161,13 @@ impl<'a> Splitter<'a, '_> {
             rest = more.trim_start_matches(WHITESPACE);
             is_first = false;
         }
-        let end = rest.strip_prefix(']').ok_or(Stop::NotJson)?;
+        let end = rest.strip_prefix(']').ok_or(SplitError::NotJson)?;
         let is_end = end.trim_start_matches(WHITESPACE).is_empty();
-        is_end.then_some(()).ok_or(Stop::NotJson)
+        is_end.then_some(()).ok_or(SplitError::NotJson)
     }
 
     /// Takes the text's only element, which must be an object.
-    fn push_only(&mut self, text: &'a str) -> Result<(), Stop> {
+    fn push_only(&mut self, text: &'a str) -> Result<(), SplitError> {
         let text = text.trim_end_matches(WHITESPACE);
         let is_empty = text
             .strip_prefix('{')
@@ -176,10 +176,10 @@ impl<'a> Splitter<'a, '_> {
             return Ok(());
         }
         if !text.starts_with('{') {
-            return Err(Stop::NotJson);
+            return Err(SplitError::NotJson);
         }
         let is_all = self.push_object(text)?.len() == text.len();
-        is_all.then_some(()).ok_or(Stop::NotJson)
+        is_all.then_some(()).ok_or(SplitError::NotJson)
     }
 
     /// Allocates the list of impressions once: one that grows is there twice while it is copied.
@@ -189,7 +189,7 @@ impl<'a> Splitter<'a, '_> {
     }
 
     /// Takes the element that a text starts with, whatever it is, and returns what follows.
-    fn push_any(&mut self, text: &'a str) -> Result<&'a str, Stop> {
+    fn push_any(&mut self, text: &'a str) -> Result<&'a str, SplitError> {
         if text.starts_with('{') {
             let raw = self.push_object(text)?;
             return Ok(&text[raw.len()..]);
@@ -197,14 +197,14 @@ impl<'a> Splitter<'a, '_> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
         let raw = match values.next() {
             Some(Ok(raw)) => raw.get(),
-            Some(Err(_)) | None => return Err(Stop::NotJson),
+            Some(Err(_)) | None => return Err(SplitError::NotJson),
         };
         self.push_rejected(Reason::NotAnObject, raw)?;
-        text.get(values.byte_offset()..).ok_or(Stop::NotJson)
+        text.get(values.byte_offset()..).ok_or(SplitError::NotJson)
     }
 
     /// Takes the object that a text starts with, and returns its text.
-    fn push_object(&mut self, text: &'a str) -> Result<&'a str, Stop> {
+    fn push_object(&mut self, text: &'a str) -> Result<&'a str, SplitError> {
         let (raw, impression) = object(text, self.fields, self.budget)?;
         match impression {
             Ok(impression) => self.push_impression(impression)?,
@@ -239,7 +239,7 @@ fn object<'a>(
     text: &'a str,
     fields: &KeptFields,
     budget: &mut BatchBudget,
-) -> Result<(&'a str, Result<Impression<'a>, Reason>), Unread> {
+) -> Result<(&'a str, Result<Impression<'a>, Reason>), UnreadFields> {
     let (mut key, mut split) = (None, None);
     let most = budget.memory.left();
     let mut kept = Projection::new(fields, most);
@@ -254,7 +254,7 @@ fn object<'a>(
         kept.push(field)
     })?;
     if raw.len() > most && memchr::memchr2(b'\r', b'\n', raw.as_bytes()).is_some() {
-        return Err(Unread::Refused(Refusal::Memory));
+        return Err(UnreadFields::Refused(Refusal::Memory));
     }
     let impression = match (key, split) {
         (None, _) => Err(Reason::NoKey),

@@ -24,7 +24,7 @@ const QUOTES: usize = 2;
 
 /// Why the fields of a text were not all read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unread {
+pub(crate) enum UnreadFields {
     /// It does not start with the JSON text of an object, or with none that fits.
     Unfit,
     Refused(Refusal),
@@ -43,12 +43,12 @@ pub(crate) fn project_within<'a>(
     impression: &'a str,
     fields: &KeptFields,
     budget: &mut BatchBudget,
-) -> Result<Cow<'a, str>, Unread> {
+) -> Result<Cow<'a, str>, UnreadFields> {
     let mut kept = Projection::new(fields, budget.memory.left());
     if kept.copy.is_some() {
         let object = for_each_field(impression, kept.longest(), budget, |field| kept.push(field))?;
         let is_all = object.len() == impression.trim_end_matches(WHITESPACE).len();
-        is_all.then_some(()).ok_or(Unread::Unfit)?;
+        is_all.then_some(()).ok_or(UnreadFields::Unfit)?;
     }
     Ok(kept.finish(impression))
 }
@@ -74,7 +74,7 @@ impl<'f> Projection<'f> {
         self.copy.as_ref().map_or(0, |(names, _)| longest(names))
     }
 
-    pub(crate) fn push(&mut self, field: &Field<'_>) -> Result<(), Unread> {
+    pub(crate) fn push(&mut self, field: &Field<'_>) -> Result<(), UnreadFields> {
         let Some((names, kept)) = &mut self.copy else {
             return Ok(());
         };
@@ -86,7 +86,7 @@ impl<'f> Projection<'f> {
                 kept.push(',');
             }
             if kept.len() + field.raw_name.len() + field.value.len() >= self.most {
-                return Err(Unread::Refused(Refusal::Memory));
+                return Err(UnreadFields::Refused(Refusal::Memory));
             }
             kept.push_str(field.raw_name);
             kept.push(':');
@@ -181,9 +181,9 @@ pub(crate) fn for_each_field<'a>(
     text: &'a str,
     longest: usize,
     budget: &mut BatchBudget,
-    visit: impl FnMut(&Field<'a>) -> Result<(), Unread>,
-) -> Result<&'a str, Unread> {
-    let mut why = Unread::Unfit;
+    visit: impl FnMut(&Field<'a>) -> Result<(), UnreadFields>,
+) -> Result<&'a str, UnreadFields> {
+    let mut why = UnreadFields::Unfit;
     let mut last = &text[..0];
     let visitor = FieldVisitor {
         longest,
@@ -199,20 +199,22 @@ pub(crate) fn for_each_field<'a>(
     // What was read last is a part of the text, behind which only brackets of this object follow.
     let end = last.as_ptr().addr() - text.as_ptr().addr() + last.len();
     let bracket = text.get(end..).and_then(|rest| rest.find('}'));
-    bracket.and_then(|at| text.get(..=end + at)).ok_or(Unread::Unfit)
+    bracket
+        .and_then(|at| text.get(..=end + at))
+        .ok_or(UnreadFields::Unfit)
 }
 
 struct FieldVisitor<'b, 'de, F> {
     longest: usize,
     budget: &'b mut BatchBudget,
     /// Why the fields are not all read, if it is not for the text.
-    why: &'b mut Unread,
+    why: &'b mut UnreadFields,
     /// The last value, or the start of the text.
     last: &'b mut &'de str,
     visit: F,
 }
 
-impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVisitor<'_, 'de, F> {
+impl<'de, F: FnMut(&Field<'de>) -> Result<(), UnreadFields>> Visitor<'de> for FieldVisitor<'_, 'de, F> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -223,7 +225,7 @@ impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVis
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             let (name, value) = (name.get(), value.get());
             let taken = self.budget.take_field(name.len() + value.len());
-            let visited = taken.map_err(Unread::Refused).and_then(|()| {
+            let visited = taken.map_err(UnreadFields::Refused).and_then(|()| {
                 *self.last = value;
                 (self.visit)(&Field::new(name, value, self.longest))
             });

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use crate::budget::{BatchBudget, LARGEST_BATCH};
 use crate::elements::Impression;
-use crate::fields::{Unread, for_each_field, longest};
+use crate::fields::{UnreadFields, for_each_field, longest};
 use crate::json::characters;
 use crate::memory::Memory;
 use crate::refusal::Refusal;
@@ -302,7 +302,10 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 fn fits(line: &str, number_fields: &[String], budget: &mut BatchBudget) -> bool {
     let mut found = vec![false; number_fields.len()];
     let read = for_each_field(line, longest(number_fields), budget, |field| {
-        field.has_text_as_name().then_some(()).ok_or(Unread::Unfit)?;
+        field
+            .has_text_as_name()
+            .then_some(())
+            .ok_or(UnreadFields::Unfit)?;
         let same = number_fields
             .iter()
             .position(|name| field.is_named_in_any_case(name));
@@ -313,7 +316,7 @@ fn fits(line: &str, number_fields: &[String], budget: &mut BatchBudget) -> bool 
         let is_number = !field.is_string() && serde_json::from_str::<Option<i64>>(field.value).is_ok();
         let fits = is_number && !*found;
         *found = true;
-        fits.then_some(()).ok_or(Unread::Unfit)
+        fits.then_some(()).ok_or(UnreadFields::Unfit)
     });
     read.is_ok()
 }

@@ -23,7 +23,7 @@ const RECORD_OVERHEAD: usize = br#"{"Data":"","PartitionKey":""},"#.len();
 pub struct Bodies(Arc<Mutex<Vec<Vec<u8>>>>);
 
 /// The buffer of a body, which goes back when the last user of the body is done with it.
-struct Lent {
+struct LentBuffer {
     bytes: Vec<u8>,
     home: Bodies,
 }
@@ -35,7 +35,7 @@ impl Bodies {
         bytes.clear();
         write(&mut bytes, stream, records);
         let home = self.clone();
-        Bytes::from_owner(Lent { bytes, home })
+        Bytes::from_owner(LentBuffer { bytes, home })
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -43,13 +43,13 @@ impl Bodies {
     }
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for LentBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBuffer {
     fn drop(&mut self) {
         let mut kept = self.home.kept();
         if kept.len() < CONCURRENT_REQUESTS {

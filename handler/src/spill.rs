@@ -51,7 +51,7 @@ pub(crate) enum SpillError {
 
 /// A bucket, and until when it may be written to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spill<'a> {
+pub(crate) struct SpillTarget<'a> {
     pub(crate) s3: &'a Client,
     pub(crate) bucket: &'a str,
     pub(crate) pipeline: &'a str,
@@ -60,7 +60,7 @@ pub(crate) struct Spill<'a> {
     pub(crate) deadline: Instant,
 }
 
-impl Spill<'_> {
+impl SpillTarget<'_> {
     /// Stores impressions that Kinesis has not accepted; without any, does nothing.
     pub(crate) async fn store_impressions(
         &self,

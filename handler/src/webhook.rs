@@ -22,7 +22,7 @@ use crate::pack::{hold_records, pack_within, requests};
 use crate::refusal::Refusal;
 use crate::request::Bodies;
 use crate::settings::{HandlerSettings, LambdaFunction};
-use crate::spill::{Spill, SpillError};
+use crate::spill::{SpillError, SpillTarget};
 
 /// The most time that is kept back for writing to S3 when Kinesis fails: compressing tens of MiB on a fraction of a
 /// core, and a retry.
@@ -156,7 +156,7 @@ impl Webhook {
         line: &mut Line,
     ) -> Result<(), BatchFailure> {
         let request_id = line.request_id.clone();
-        let spill = Spill {
+        let spill = SpillTarget {
             s3: &self.clients.s3,
             bucket: &self.settings.bucket,
             pipeline: &self.function.name,
@@ -183,7 +183,7 @@ impl Webhook {
         &self,
         impressions: &mut [Impression<'_>],
         budget: &mut BatchBudget,
-        spill: Spill<'_>,
+        spill: SpillTarget<'_>,
         line: &mut Line,
     ) -> Result<(), BatchFailure> {
         let count = impressions.len();

@@ -6,6 +6,7 @@ use object::{Endianness, ReadRef};
 
 use crate::spec::Architecture;
 
+/// The version in `provided.al2023` (Amazon Linux 2023).
 const LAMBDA_GLIBC: (u32, u32) = (2, 34);
 
 #[derive(Debug, thiserror::Error)]

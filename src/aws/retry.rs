@@ -11,26 +11,26 @@ use super::{AwsError, ErrorKind};
 
 /// How often a call is made whose connection or answer is lost, or that AWS fails with 5xx. AWS's own standard of three is
 /// few for a command of fifty calls that all have to succeed.
-const ATTEMPTS: u32 = 6;
+const MOST_ATTEMPTS: u32 = 6;
 
 /// The longest wait before the second attempt; it doubles with each. An endpoint that is not there is given up after
 /// some three seconds.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
-const THROTTLING: Duration = Duration::from_mins(2);
+const THROTTLED_LIMIT: Duration = Duration::from_mins(2);
 
 /// The first wait of a throttled call, and the longest, where AWS does not say how long to wait.
-const THROTTLED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+const THROTTLED_DELAYS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Calls that AWS allows an account only once in a while, whoever makes them ("Amazon API Gateway quotas").
-const PACES: [(&str, Duration); 3] = [
+const SLOW_CALLS: [(&str, Duration); 3] = [
     ("apigateway:DeleteRestApi", Duration::from_secs(30)),
     ("apigateway:CreateDeployment", Duration::from_secs(5)),
     ("apigateway:CreateRestApi", Duration::from_secs(3)),
 ];
 
 /// In how many paces a call's turn should have come that others make as well.
-const TURNS: u32 = 10;
+const MOST_TURNS: u32 = 10;
 
 pub(super) struct Attempts {
     pace: Duration,
@@ -40,7 +40,7 @@ pub(super) struct Attempts {
 
 impl Attempts {
     pub(super) fn new(call: &str) -> Self {
-        let pace = PACES.iter().find(|(slow, _)| *slow == call);
+        let pace = SLOW_CALLS.iter().find(|(slow, _)| *slow == call);
         Self {
             pace: pace.map(|(_, pace)| *pace).unwrap_or_default(),
             started: Instant::now(),
@@ -55,15 +55,15 @@ impl Attempts {
         match error.kind {
             ErrorKind::Unreachable | ErrorKind::Failed => {
                 let backoff = doubled(FIRST_BACKOFF).mul_f64(fastrand::f64());
-                (self.made < ATTEMPTS).then(|| backoff.max(error.retry_after.unwrap_or_default()))
+                (self.made < MOST_ATTEMPTS).then(|| backoff.max(error.retry_after.unwrap_or_default()))
             }
             ErrorKind::Throttled => {
-                let (first, longest) = THROTTLED;
+                let (first, longest) = THROTTLED_DELAYS;
                 let backoff = doubled(first).min(longest).mul_f64(0.5 + fastrand::f64() / 2.0);
                 // Whoever else waits for the same turn should not come at the same moment.
                 let turn = self.pace.max(error.retry_after.unwrap_or_default());
                 let delay = backoff.max(turn.mul_f64(1.0 + fastrand::f64() / 10.0));
-                let limit = THROTTLING.max(self.pace * TURNS);
+                let limit = THROTTLED_LIMIT.max(self.pace * MOST_TURNS);
                 (self.started.elapsed() + delay <= limit).then_some(delay)
             }
             _ => None,

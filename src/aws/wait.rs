@@ -21,13 +21,13 @@ pub const SETTLING: Duration = Duration::from_mins(10);
 pub const TAGGING: Duration = Duration::from_secs(3);
 
 /// The shortest and the longest time between two looks. Firehose answers five calls a second.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const LOOK_DELAYS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// A look comes after this part of the time waited so far, so that what took a minute is seen three seconds later at most.
-const PART: u32 = 20;
+const WAITED_PART: u32 = 20;
 
 /// The first and the longest wait before a call is made again that came too early: each may carry the handler's zip.
-const CALL_AGAIN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
+const CALL_DELAYS: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
 
 /// How long a call in flight may still take when the user interrupts or time runs out.
 const GRACE: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl Aws {
                 Look::Ready(found) => return Ok(found),
                 Look::Pending(state) => state,
             };
-            let delay = look_again_after(started.elapsed());
+            let delay = next_look_after(started.elapsed());
             if started.elapsed() + delay > limit {
                 let waited = humantime::format_duration(limit);
                 let message = format!("waited {waited} for {what}; the last state was {state}");
@@ -74,7 +74,7 @@ impl Aws {
         mut call: impl AsyncFnMut() -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
         let deadline = Instant::now() + PROPAGATION;
-        let (mut next, longest) = CALL_AGAIN;
+        let (mut next, longest) = CALL_DELAYS;
         loop {
             let error = match call().await {
                 Err(error) if error.kind == ErrorKind::NotYet => error,
@@ -142,9 +142,9 @@ pub(super) fn interrupted(message: impl Into<String>) -> AwsError {
 }
 
 /// When to look again at what has been waited for so long.
-fn look_again_after(waited: Duration) -> Duration {
-    let (shortest, longest) = LOOK_AGAIN;
-    jittered((waited / PART).clamp(shortest, longest))
+fn next_look_after(waited: Duration) -> Duration {
+    let (shortest, longest) = LOOK_DELAYS;
+    jittered((waited / WAITED_PART).clamp(shortest, longest))
 }
 
 /// A little more or less, so that concurrent waits spread out.
@@ -212,14 +212,14 @@ mod tests {
             "waited 10m for it to be ready; the last state was CREATING"
         );
         assert!(started.elapsed() <= SETTLING);
-        assert!(started.elapsed() + LOOK_AGAIN.1 * 2 > SETTLING);
+        assert!(started.elapsed() + LOOK_DELAYS.1 * 2 > SETTLING);
     }
 
     #[test]
     fn looks_become_rarer_the_longer_it_takes() {
         for (waited, want) in [(0, 200), (2_000, 200), (20_000, 1_000), (600_000, 5_000)] {
             let (delay, want) = (
-                look_again_after(Duration::from_millis(waited)),
+                next_look_after(Duration::from_millis(waited)),
                 Duration::from_millis(want),
             );
             assert!(

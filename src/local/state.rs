@@ -125,6 +125,7 @@ impl State {
         }
     }
 
+    /// The process that split-pipeline started, if it still runs.
     pub(super) fn leader(&self) -> Option<Leader> {
         let remembered: Leader = fs::read_to_string(self.file("pid")).ok()?.parse().ok()?;
         remembered.is_running().then_some(remembered)

@@ -74,7 +74,7 @@ impl<R: Read> Chunks<R> {
 
 /// How many impressions a spilled object has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct ImpressionCounts {
     /// Those that a record can hold.
     pub(super) sendable: usize,
     /// Those that no record can hold.
@@ -82,8 +82,8 @@ pub(super) struct Counted {
 }
 
 /// Reads a spilled object to its end, so that nothing of one that cannot be read is sent.
-pub(super) fn count(gzip: &[u8], place: &Place) -> Result<Counted, ReadError> {
-    let (mut counted, mut chunks) = (Counted::default(), chunks(gzip));
+pub(super) fn count(gzip: &[u8], place: &Place) -> Result<ImpressionCounts, ReadError> {
+    let (mut counted, mut chunks) = (ImpressionCounts::default(), chunks(gzip));
     while let Some(chunk) = chunks.next()? {
         let mut impressions = stored(&chunk);
         let all = impressions.len();

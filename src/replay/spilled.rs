@@ -11,9 +11,9 @@ use split_pipeline_handler::spill::SPILL_PREFIX;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::chunks::{Counted, chunks, count};
+use super::chunks::{ImpressionCounts, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, Place, ReplayError, Written, broken, delete_hint};
+use super::{Mode, Place, ReplayError, WrittenObjects, broken, delete_hint};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
@@ -202,9 +202,9 @@ impl Replaying<'_> {
         &self,
         object: &SpilledObject,
         gzip: &[u8],
-        counted: Counted,
-    ) -> Result<Written, AwsError> {
-        let (mut written, mut parts) = (Written::default(), 0);
+        counted: ImpressionCounts,
+    ) -> Result<WrittenObjects, AwsError> {
+        let (mut written, mut parts) = (WrittenObjects::default(), 0);
         let (mut lines, mut chunks) = (String::new(), chunks(gzip));
         let mut left = counted.oversized;
         while left > 0 {

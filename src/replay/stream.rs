@@ -32,7 +32,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 ///
 /// The same span gives the same objects, which are written over; an object of another span is never written over.
 pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Replay, ReplayError> {
-    let mut copy = Copy {
+    let mut copy = StreamCopy {
         aws,
         place,
         mode,
@@ -47,7 +47,7 @@ pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Re
     Ok(copy.result)
 }
 
-struct Copy<'a> {
+struct StreamCopy<'a> {
     aws: &'a Aws,
     place: &'a Place,
     mode: Mode,
@@ -55,7 +55,7 @@ struct Copy<'a> {
 }
 
 /// Impressions that go into one object.
-struct Gathered {
+struct ObjectBuffer {
     first: String,
     last: String,
     records: usize,
@@ -64,7 +64,7 @@ struct Gathered {
     ndjson: Vec<u8>,
 }
 
-impl Gathered {
+impl ObjectBuffer {
     /// The object's name: the same one only for the same records.
     fn name(&self, pipeline: &str, shard: &str) -> String {
         let (first, last, records) = (&self.first, &self.last, self.records);
@@ -72,7 +72,7 @@ impl Gathered {
     }
 }
 
-impl Copy<'_> {
+impl StreamCopy<'_> {
     async fn all(&mut self, span: Span) -> Result<(), AwsError> {
         let shards = shards(self.aws, &self.place.stream).await?;
         for (index, shard) in shards.iter().enumerate() {
@@ -106,7 +106,7 @@ impl Copy<'_> {
     /// Adds a record to the object that it belongs to.
     async fn gather(
         &mut self,
-        gathered: &mut Option<Gathered>,
+        gathered: &mut Option<ObjectBuffer>,
         shard: &str,
         record: &Record,
         arrival: SystemTime,
@@ -119,10 +119,11 @@ impl Copy<'_> {
             return Ok(());
         }
         let prefix = self.place.prefix_at(arrival)?;
-        let is_other = |object: &mut Gathered| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
+        let is_other =
+            |object: &mut ObjectBuffer| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
         let full = gathered.take_if(is_other);
         self.put(full, shard).await?;
-        let object = gathered.get_or_insert_with(|| Gathered {
+        let object = gathered.get_or_insert_with(|| ObjectBuffer {
             first: record.sequence_number().to_owned(),
             last: String::new(),
             records: 0,
@@ -149,7 +150,7 @@ impl Copy<'_> {
         read.map_err(|skipped| self.result.skipped.push(skipped)).ok()
     }
 
-    async fn put(&mut self, gathered: Option<Gathered>, shard: &str) -> Result<(), AwsError> {
+    async fn put(&mut self, gathered: Option<ObjectBuffer>, shard: &str) -> Result<(), AwsError> {
         let Some(object) = gathered else { return Ok(()) };
         let name = object.name(&self.place.name, shard);
         let (arrival, ndjson) = (object.arrival, &object.ndjson);

@@ -2,7 +2,7 @@
 //!
 //! Must not allocate, nor recurse deeper than a fixed depth: the writer of the file chose the numbers in it.
 
-use super::untrusted::Untrusted;
+use super::untrusted::ParquetRefusal;
 
 /// How deep a struct may be within others; Parquet's own are less than ten deep.
 const MAX_DEPTH: u8 = 32;
@@ -34,16 +34,16 @@ impl ThriftReader<'_> {
     /// Reads a struct: `field` takes a field by its number, or says that it did not.
     pub(super) fn fields(
         &mut self,
-        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, Untrusted>,
-    ) -> Result<(), Untrusted> {
+        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, ParquetRefusal>,
+    ) -> Result<(), ParquetRefusal> {
         self.fields_at(field, MAX_DEPTH)
     }
 
     fn fields_at(
         &mut self,
-        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, Untrusted>,
+        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, ParquetRefusal>,
         depth: u8,
-    ) -> Result<(), Untrusted> {
+    ) -> Result<(), ParquetRefusal> {
         let mut last = 0;
         loop {
             let header = self.byte()?;
@@ -57,7 +57,7 @@ impl ThriftReader<'_> {
             };
             // Writers keep the order. Of a field that is there twice, other readers may take the other one.
             if number <= last {
-                return Err(Untrusted::Metadata);
+                return Err(ParquetRefusal::Metadata);
             }
             last = number;
             if !field(number, kind, self)? {
@@ -70,14 +70,14 @@ impl ThriftReader<'_> {
     pub(super) fn list(
         &mut self,
         kind: ThriftType,
-        element: &mut dyn FnMut(&mut Self) -> Result<(), Untrusted>,
-    ) -> Result<(), Untrusted> {
+        element: &mut dyn FnMut(&mut Self) -> Result<(), ParquetRefusal>,
+    ) -> Result<(), ParquetRefusal> {
         if kind != ThriftType::LIST {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         }
         let (count, kind) = self.list_header()?;
         if count > 0 && kind != ThriftType::STRUCT {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         }
         (0..count).try_for_each(|_| element(self))
     }
@@ -85,27 +85,27 @@ impl ThriftReader<'_> {
     pub(super) fn structure(
         &mut self,
         kind: ThriftType,
-        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, Untrusted>,
-    ) -> Result<(), Untrusted> {
+        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, ParquetRefusal>,
+    ) -> Result<(), ParquetRefusal> {
         match kind {
             ThriftType::STRUCT => self.fields(field),
-            _ => Err(Untrusted::Metadata),
+            _ => Err(ParquetRefusal::Metadata),
         }
     }
 
     /// Reads a whole number that is not negative.
-    pub(super) fn size(&mut self, kind: ThriftType) -> Result<u64, Untrusted> {
+    pub(super) fn size(&mut self, kind: ThriftType) -> Result<u64, ParquetRefusal> {
         match kind {
             ThriftType::I16 | ThriftType::I32 | ThriftType::I64 => {
-                u64::try_from(self.integer()?).map_err(|_| Untrusted::Metadata)
+                u64::try_from(self.integer()?).map_err(|_| ParquetRefusal::Metadata)
             }
-            _ => Err(Untrusted::Metadata),
+            _ => Err(ParquetRefusal::Metadata),
         }
     }
 
-    fn skip(&mut self, kind: ThriftType, depth: u8) -> Result<(), Untrusted> {
+    fn skip(&mut self, kind: ThriftType, depth: u8) -> Result<(), ParquetRefusal> {
         let Some(below) = depth.checked_sub(1) else {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         };
         match kind {
             ThriftType::TRUE | ThriftType::FALSE => Ok(()),
@@ -130,19 +130,19 @@ impl ThriftReader<'_> {
                     self.skip_element(value, below)
                 })
             }
-            _ => Err(Untrusted::Metadata),
+            _ => Err(ParquetRefusal::Metadata),
         }
     }
 
     /// In a list, a truth value takes a byte.
-    fn skip_element(&mut self, kind: ThriftType, depth: u8) -> Result<(), Untrusted> {
+    fn skip_element(&mut self, kind: ThriftType, depth: u8) -> Result<(), ParquetRefusal> {
         match kind {
             ThriftType::TRUE | ThriftType::FALSE => self.byte().map(drop),
             kind => self.skip(kind, depth),
         }
     }
 
-    fn list_header(&mut self) -> Result<(u64, ThriftType), Untrusted> {
+    fn list_header(&mut self) -> Result<(u64, ThriftType), ParquetRefusal> {
         let header = self.byte()?;
         let count = match header >> 4 {
             15 => self.varint()?,
@@ -151,12 +151,12 @@ impl ThriftReader<'_> {
         Ok((count, ThriftType(header & 0x0f)))
     }
 
-    fn integer(&mut self) -> Result<i64, Untrusted> {
+    fn integer(&mut self) -> Result<i64, ParquetRefusal> {
         let number = self.varint()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    fn varint(&mut self) -> Result<u64, Untrusted> {
+    fn varint(&mut self) -> Result<u64, ParquetRefusal> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -165,18 +165,18 @@ impl ThriftReader<'_> {
                 return Ok(number);
             }
         }
-        Err(Untrusted::Metadata)
+        Err(ParquetRefusal::Metadata)
     }
 
-    fn byte(&mut self) -> Result<u8, Untrusted> {
-        let (byte, rest) = self.0.split_first().ok_or(Untrusted::Metadata)?;
+    fn byte(&mut self) -> Result<u8, ParquetRefusal> {
+        let (byte, rest) = self.0.split_first().ok_or(ParquetRefusal::Metadata)?;
         self.0 = rest;
         Ok(*byte)
     }
 
-    fn take(&mut self, count: u64) -> Result<(), Untrusted> {
-        let count = usize::try_from(count).map_err(|_| Untrusted::Metadata)?;
-        self.0 = self.0.get(count..).ok_or(Untrusted::Metadata)?;
+    fn take(&mut self, count: u64) -> Result<(), ParquetRefusal> {
+        let count = usize::try_from(count).map_err(|_| ParquetRefusal::Metadata)?;
+        self.0 = self.0.get(count..).ok_or(ParquetRefusal::Metadata)?;
         Ok(())
     }
 }

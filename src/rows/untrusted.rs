@@ -39,7 +39,7 @@ const DICTIONARY_VALUE_BYTES: u64 = 40;
 const MAGIC: &[u8] = super::PARQUET_MAGIC;
 
 #[derive(Debug, thiserror::Error)]
-pub enum Untrusted {
+pub enum ParquetRefusal {
     #[error("not valid Parquet")]
     Metadata,
     #[error("not valid Parquet: {0}")]
@@ -68,29 +68,29 @@ impl ByteBudget {
         Self { cap, spent: 0 }
     }
 
-    pub(super) fn spend(&mut self, bytes: u64) -> Result<(), Untrusted> {
+    pub(super) fn spend(&mut self, bytes: u64) -> Result<(), ParquetRefusal> {
         self.spent = self.spent.saturating_add(bytes);
         if self.spent > self.cap {
-            return Err(Untrusted::TooLarge(self.cap));
+            return Err(ParquetRefusal::TooLarge(self.cap));
         }
         Ok(())
     }
 }
 
-fn at_most(what: &'static str, limit: u64, count: u64) -> Result<(), Untrusted> {
+fn at_most(what: &'static str, limit: u64, count: u64) -> Result<(), ParquetRefusal> {
     if count > limit {
-        return Err(Untrusted::TooMany { what, limit });
+        return Err(ParquetRefusal::TooMany { what, limit });
     }
     Ok(())
 }
 
 /// Checks that the metadata at the end of a file is small, flat and all there.
-pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
-    let rest = file.strip_suffix(MAGIC).ok_or(Untrusted::Metadata)?;
-    let (rest, length) = rest.split_last_chunk::<4>().ok_or(Untrusted::Metadata)?;
+pub(super) fn check_footer(file: &[u8]) -> Result<(), ParquetRefusal> {
+    let rest = file.strip_suffix(MAGIC).ok_or(ParquetRefusal::Metadata)?;
+    let (rest, length) = rest.split_last_chunk::<4>().ok_or(ParquetRefusal::Metadata)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     at_most("bytes of metadata", MAX_FOOTER_BYTES as u64, length as u64)?;
-    let start = rest.len().checked_sub(length).ok_or(Untrusted::Metadata)?;
+    let start = rest.len().checked_sub(length).ok_or(ParquetRefusal::Metadata)?;
     let (mut elements, mut chunks) = (0_u64, 0);
     ThriftReader(&rest[start..]).fields(&mut |number, kind, footer| match number {
         2 => {
@@ -111,20 +111,20 @@ pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
 }
 
 /// The first element of a schema is the table, and the others are its columns.
-fn check_element(element: &mut ThriftReader<'_>, is_table: bool) -> Result<(), Untrusted> {
+fn check_element(element: &mut ThriftReader<'_>, is_table: bool) -> Result<(), ParquetRefusal> {
     element.fields(&mut |number, kind, element| {
         if number != 5 {
             return Ok(false);
         }
         if element.size(kind)? > 0 && !is_table {
-            return Err(Untrusted::Nested);
+            return Err(ParquetRefusal::Nested);
         }
         Ok(true)
     })
 }
 
 /// Counts the columns of a row group, and the group itself.
-fn count_chunks(group: &mut ThriftReader<'_>, chunks: &mut u64) -> Result<(), Untrusted> {
+fn count_chunks(group: &mut ThriftReader<'_>, chunks: &mut u64) -> Result<(), ParquetRefusal> {
     let mut count = || {
         *chunks += 1;
         at_most("columns in row groups", MAX_COLUMN_CHUNKS as u64, *chunks)
@@ -147,13 +147,13 @@ pub(super) fn check_pages(
     file: &[u8],
     metadata: &ParquetMetaData,
     budget: &mut ByteBudget,
-) -> Result<(), Untrusted> {
+) -> Result<(), ParquetRefusal> {
     let columns = metadata.file_metadata().schema_descr().columns();
     if columns
         .iter()
         .any(|it| it.max_rep_level() > 0 || it.max_def_level() > 1)
     {
-        return Err(Untrusted::Nested);
+        return Err(ParquetRefusal::Nested);
     }
     for column in columns {
         at_most(
@@ -164,7 +164,7 @@ pub(super) fn check_pages(
     }
     let mut rows = 0_u64;
     for group in metadata.row_groups() {
-        let group_rows = u64::try_from(group.num_rows()).map_err(|_| Untrusted::Metadata)?;
+        let group_rows = u64::try_from(group.num_rows()).map_err(|_| ParquetRefusal::Metadata)?;
         rows = rows.saturating_add(group_rows);
         at_most("rows", MAX_ROWS, rows)?;
         at_most("cells", MAX_CELLS, rows.saturating_mul(columns.len() as u64))?;
@@ -175,30 +175,37 @@ pub(super) fn check_pages(
                     .unwrap_or(column.data_page_offset()),
                 column.compressed_size(),
             )?;
-            let pages = file.get(range).ok_or(Untrusted::Metadata)?;
+            let pages = file.get(range).ok_or(ParquetRefusal::Metadata)?;
             if check_column(pages, column.compression(), budget)? != group_rows {
-                return Err(Untrusted::Metadata);
+                return Err(ParquetRefusal::Metadata);
             }
         }
     }
     Ok(())
 }
 
-fn range(start: i64, length: i64) -> Result<Range<usize>, Untrusted> {
-    let size = |number: i64| usize::try_from(number).map_err(|_| Untrusted::Metadata);
+fn range(start: i64, length: i64) -> Result<Range<usize>, ParquetRefusal> {
+    let size = |number: i64| usize::try_from(number).map_err(|_| ParquetRefusal::Metadata);
     let start = size(start)?;
-    let end = start.checked_add(size(length)?).ok_or(Untrusted::Metadata)?;
+    let end = start.checked_add(size(length)?).ok_or(ParquetRefusal::Metadata)?;
     Ok(start..end)
 }
 
 /// Gives how many values a column's pages have, nulls included.
-fn check_column(pages: &[u8], compression: Compression, budget: &mut ByteBudget) -> Result<u64, Untrusted> {
+fn check_column(
+    pages: &[u8],
+    compression: Compression,
+    budget: &mut ByteBudget,
+) -> Result<u64, ParquetRefusal> {
     let (mut values, mut rest) = (0_u64, pages);
     while !rest.is_empty() {
         let mut reader = ThriftReader(rest);
         let page = ParquetPage::read(&mut reader)?;
-        let stored = usize::try_from(page.stored).map_err(|_| Untrusted::Metadata)?;
-        let (data, after) = reader.0.split_at_checked(stored).ok_or(Untrusted::Metadata)?;
+        let stored = usize::try_from(page.stored).map_err(|_| ParquetRefusal::Metadata)?;
+        let (data, after) = reader
+            .0
+            .split_at_checked(stored)
+            .ok_or(ParquetRefusal::Metadata)?;
         budget.spend(page.inflated)?;
         if page.kind == PageKind::Dictionary {
             budget.spend(page.values.saturating_mul(DICTIONARY_VALUE_BYTES))?;
@@ -214,18 +221,22 @@ fn check_column(pages: &[u8], compression: Compression, budget: &mut ByteBudget)
 }
 
 /// Checks what the library does not: gzip is inflated to its end, whatever size the page gives.
-fn check_compression(page: &ParquetPage, data: &[u8], compression: Compression) -> Result<(), Untrusted> {
+fn check_compression(
+    page: &ParquetPage,
+    data: &[u8],
+    compression: Compression,
+) -> Result<(), ParquetRefusal> {
     match compression {
         Compression::UNCOMPRESSED | Compression::SNAPPY => Ok(()),
         Compression::GZIP(_) => {
-            let levels = usize::try_from(page.levels).map_err(|_| Untrusted::Metadata)?;
-            let gzip = data.get(levels..).ok_or(Untrusted::Metadata)?;
+            let levels = usize::try_from(page.levels).map_err(|_| ParquetRefusal::Metadata)?;
+            let gzip = data.get(levels..).ok_or(ParquetRefusal::Metadata)?;
             let most = page.inflated.saturating_sub(page.levels);
             let mut gzip = MultiGzDecoder::new(gzip).take(most + 1);
-            let inflated = io::copy(&mut gzip, &mut io::sink()).map_err(|_| Untrusted::Metadata)?;
-            (inflated <= most).then_some(()).ok_or(Untrusted::Metadata)
+            let inflated = io::copy(&mut gzip, &mut io::sink()).map_err(|_| ParquetRefusal::Metadata)?;
+            (inflated <= most).then_some(()).ok_or(ParquetRefusal::Metadata)
         }
-        _ => Err(Untrusted::Unsupported("compression")),
+        _ => Err(ParquetRefusal::Unsupported("compression")),
     }
 }
 
@@ -248,7 +259,7 @@ struct ParquetPage {
 }
 
 impl ParquetPage {
-    fn read(header: &mut ThriftReader<'_>) -> Result<Self, Untrusted> {
+    fn read(header: &mut ThriftReader<'_>) -> Result<Self, ParquetRefusal> {
         let (mut kind, mut stored, mut inflated) = (None, None, None);
         let (mut data, mut dictionary, mut data_v2) = (None, None, None);
         header.fields(&mut |number, field, header| {
@@ -269,10 +280,10 @@ impl ParquetPage {
             Some(0) => (PageKind::Data, data),
             Some(2) => (PageKind::Dictionary, dictionary),
             Some(3) => (PageKind::Data, data_v2),
-            _ => return Err(Untrusted::Unsupported("kind of page")),
+            _ => return Err(ParquetRefusal::Unsupported("kind of page")),
         };
         let (Some(values), Some(stored), Some(inflated)) = (values, stored, inflated) else {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         };
         Ok(Self {
             kind,
@@ -303,7 +314,7 @@ impl Values {
         kind: ThriftType,
         encoding: i64,
         levels: &[i64],
-    ) -> Result<Self, Untrusted> {
+    ) -> Result<Self, ParquetRefusal> {
         let mut values = Self { count: 0, levels: 0 };
         header.structure(kind, &mut |number, kind, header| {
             if number == 1 {
@@ -312,7 +323,7 @@ impl Values {
                 values.levels = values.levels.saturating_add(header.size(kind)?);
             } else if number == encoding {
                 if !ENCODINGS.contains(&header.size(kind)?) {
-                    return Err(Untrusted::Unsupported("encoding"));
+                    return Err(ParquetRefusal::Unsupported("encoding"));
                 }
             } else {
                 return Ok(false);

@@ -6,8 +6,8 @@ use super::*;
 use crate::rejected::Reason;
 use crate::testing::{MemoryBucket, in_ms, record};
 
-fn spill(s3: &Client) -> Spill<'_> {
-    Spill {
+fn spill(s3: &Client) -> SpillTarget<'_> {
+    SpillTarget {
         s3,
         bucket: "bucket",
         pipeline: "pipeline",
@@ -102,7 +102,7 @@ fn a_request_id_cannot_change_where_an_object_is_stored() {
         ("", String::new()),
     ];
     for (request_id, want) in cases {
-        let spill = Spill {
+        let spill = SpillTarget {
             request_id,
             ..spill(&s3)
         };
