@@ -14,8 +14,8 @@ pub mod lines;
 mod spilled;
 
 pub use spilled::{
-    BucketOwnership, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject, SpilledPile, Unclaimed,
-    UnclaimedReason, spilled, spilled_pile,
+    BucketOwnership, Skipped, Spilled, SpilledObject, SpilledPile, Unclaimed, UnclaimedReason, spilled,
+    spilled_pile,
 };
 
 /// How much a bucket holds.

@@ -9,11 +9,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use split_pipeline_handler::spill::SPILLED_EXTENSION;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::foreign::shell_word;
 use crate::names::Names;
-use crate::objects::{BucketOwnership, SPILLED_EXTENSION};
+use crate::objects::BucketOwnership;
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
@@ -26,6 +27,9 @@ pub mod spilled;
 pub mod stream;
 #[cfg(test)]
 mod testing;
+
+/// How much goes into one object, before compression: what Firehose gathers by default.
+const OBJECT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]

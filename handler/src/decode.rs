@@ -10,7 +10,9 @@ use libdeflater::Decompressor;
 use memchr::memmem;
 
 use crate::budget::BatchBudget;
-use crate::refusal::{MAX_INFLATED_BYTES, Refusal};
+use crate::refusal::Refusal;
+
+pub use crate::refusal::MAX_INFLATED_BYTES;
 
 /// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

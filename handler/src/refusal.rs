@@ -7,7 +7,7 @@ use thiserror::Error;
 /// What a body may inflate to: 64 MiB, as the contract says ("The webhook", answer 413).
 ///
 /// Counted while inflating. The size in a gzip trailer is the sender's claim, modulo 4 GiB and of the last member only.
-pub(crate) const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why a body holds no impressions that could be taken.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

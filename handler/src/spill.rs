@@ -26,6 +26,9 @@ pub const SPILL_PREFIX: &str = "spill/";
 /// The prefix of every pipeline's rejected elements; see [`rejected_prefix`] for one pipeline's.
 pub const REJECTED_PREFIX: &str = "rejected/";
 
+/// What the names of stored objects end with: they are gzipped NDJSON.
+pub const SPILLED_EXTENSION: &str = ".ndjson.gz";
+
 /// The most characters of a request id that go into a key. Lambda's ids are UUIDs, which have 36.
 const MAX_REQUEST_ID: usize = 64;
 
@@ -109,7 +112,7 @@ impl SpillTarget<'_> {
     fn key(&self, prefix: &str, now: SystemTime) -> String {
         let date = date(now);
         let (request_id, unique) = (file_name(self.request_id), random_key());
-        format!("{prefix}dt={date}/{request_id}-{unique}.ndjson.gz")
+        format!("{prefix}dt={date}/{request_id}-{unique}{SPILLED_EXTENSION}")
     }
 }
 

@@ -4,6 +4,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
+use split_pipeline_handler::decode::MAX_INFLATED_BYTES;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 
@@ -25,7 +26,7 @@ impl Caps {
     pub const SPILLED: Self = Self {
         stored: 128 * MIB,
         inflated: 256 * MIB,
-        line: 64 * MIB,
+        line: MAX_INFLATED_BYTES as u64,
     };
 
     /// Of an object that Firehose delivered: its buffer takes 128 MiB before compression, and Firehose raises it where delivery
@@ -33,7 +34,7 @@ impl Caps {
     pub const DELIVERED: Self = Self {
         stored: 256 * MIB,
         inflated: 256 * MIB,
-        line: 64 * MIB,
+        line: MAX_INFLATED_BYTES as u64,
     };
 }
 

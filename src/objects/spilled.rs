@@ -7,15 +7,12 @@ use std::time::SystemTime;
 
 use aws_sdk_s3::types::Object;
 use serde::Serialize;
-use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
+use split_pipeline_handler::spill::{SPILL_PREFIX, SPILLED_EXTENSION, spill_prefix};
 
 use super::{for_each, written_at};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::foreign::shell_word;
 use crate::spec::Spec;
-
-/// What the names of spilled objects end with: they are gzipped NDJSON.
-pub const SPILLED_EXTENSION: &str = ".ndjson.gz";
 
 /// Hexadecimal digits at the end of the handler's object names.
 const UNIQUE_DIGITS: usize = 16;

@@ -7,24 +7,21 @@ use split_pipeline_handler::deliver::{Delivery, deliver};
 use split_pipeline_handler::elements::stored;
 use split_pipeline_handler::pack::{PackedRecords, pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::spill::SPILL_PREFIX;
+use split_pipeline_handler::spill::{SPILL_PREFIX, SPILLED_EXTENSION};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::chunks::{ImpressionCounts, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, Place, ReplayError, WrittenObjects, broken, delete_hint};
+use super::{Mode, OBJECT_BYTES, Place, ReplayError, WrittenObjects, broken, delete_hint};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
-use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
+use crate::objects::{self, Skipped, Spilled, SpilledObject};
 use crate::progress::Event;
 use crate::results::Replay;
 
 /// How long a chunk of an object's impressions is sent again: a shard takes 1 MB per second, and a chunk has some 8.
 const SENDING: Duration = Duration::from_mins(2);
-
-/// How many bytes of impressions that no record can hold go into one object.
-const OVERSIZED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The error codes by which Kinesis refuses a record rather than the caller or the moment (Kinesis API reference, `PutRecords`).
 const REFUSES_RECORD: [&str; 3] = [
@@ -221,7 +218,7 @@ impl Replaying<'_> {
             } else {
                 left - oversized.len()
             };
-            if left == 0 || lines.len() >= OVERSIZED_BYTES {
+            if left == 0 || lines.len() >= OBJECT_BYTES {
                 parts += 1;
                 let name = oversized_name(&object.key, parts);
                 let put = self

@@ -8,23 +8,18 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_kinesis::types::Record;
 use flate2::read::MultiGzDecoder;
+use split_pipeline_handler::decode::MAX_INFLATED_BYTES;
 
 use super::shard::{ShardReader, arrival, shards};
-use super::{Mode, Place, ReplayError, Span};
+use super::{Mode, OBJECT_BYTES, Place, ReplayError, Span};
 use crate::aws::{Aws, AwsError};
 use crate::objects::Skipped;
 use crate::progress::Event;
 use crate::results::Replay;
 
-/// How much goes into one object, before compression: what Firehose gathers by default.
-const OBJECT_BYTES: usize = 64 * 1024 * 1024;
-
 /// How far arrival times may be out of order: they are approximate, and nothing says that they only grow (Kinesis API
 /// reference, `Record`). Reading starts so much before a span and ends so much after it.
 const ARRIVAL_SLACK: Duration = Duration::from_mins(5);
-
-/// The most that a gzipped record is inflated to: what the handler takes in one request.
-const MAX_RECORD_INFLATED: u64 = 64 * 1024 * 1024;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -172,10 +167,10 @@ pub(crate) fn lines(data: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     }
     let mut lines = Vec::new();
     let read = MultiGzDecoder::new(data)
-        .take(MAX_RECORD_INFLATED + 1)
+        .take(MAX_INFLATED_BYTES as u64 + 1)
         .read_to_end(&mut lines);
     match read {
-        Ok(_) if lines.len() as u64 <= MAX_RECORD_INFLATED => Ok(lines.into()),
+        Ok(_) if lines.len() <= MAX_INFLATED_BYTES => Ok(lines.into()),
         Ok(_) => Err("the record inflates to more than 64 MiB".to_owned()),
         Err(error) => Err(format!("the record is not valid gzip: {error}")),
     }
