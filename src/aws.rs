@@ -76,7 +76,7 @@ impl Aws {
     ) -> Result<Self, AwsError> {
         let config = Box::pin(load(target)).await;
         let Some(region) = config.region().map(ToString::to_string) else {
-            return Err(AwsError::own(
+            return Err(AwsError::new(
                 "configuration",
                 ErrorKind::Other,
                 "no region: give `region` in the spec, --region or AWS_REGION",
@@ -140,7 +140,7 @@ impl Aws {
             let started = Instant::now();
             // On the heap: an SDK's future is large, and a dozen are joined at a time.
             let sent = Box::pin(send());
-            let answer = async { sent.await.map_err(|error| AwsError::new(call, error)) };
+            let answer = async { sent.await.map_err(|error| AwsError::from_sdk(call, error)) };
             let answer = self.answer(call, answer).await;
             let outcome = match &answer {
                 Ok(_) => "ok".to_owned(),

@@ -351,7 +351,7 @@ fn not_drained(error: ReplayError) -> AwsError {
         }
         other => {
             let why = crate::failure::whole_chain(&other);
-            AwsError::own("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
+            AwsError::new("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
         }
     }
 }

@@ -133,7 +133,7 @@ impl Place {
     fn prefix_at(&self, at: SystemTime) -> Result<String, AwsError> {
         prefixes::of(&self.prefix, at).map_err(|expression| {
             let message = format!("`!{{{expression}}}` in `delivery.prefix` cannot be filled in by `replay`");
-            AwsError::own("replay", ErrorKind::Other, message)
+            AwsError::new("replay", ErrorKind::Other, message)
         })
     }
 
@@ -209,7 +209,7 @@ pub(crate) fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
 }
 
 fn broken(error: &dyn std::error::Error) -> AwsError {
-    AwsError::own("replay", ErrorKind::Other, error.to_string())
+    AwsError::new("replay", ErrorKind::Other, error.to_string())
 }
 
 fn lines(ndjson: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -54,7 +54,7 @@ async fn unless_there<R: Resource<Parent = ()>>(
 ) -> Result<(), AwsError> {
     match want.observe(aws, &()).await? {
         None => Ok(()),
-        Some(_) => Err(AwsError::own(call, ErrorKind::Exists, "it exists by now")),
+        Some(_) => Err(AwsError::new(call, ErrorKind::Exists, "it exists by now")),
     }
 }
 

@@ -63,7 +63,7 @@ async fn move_stage(want: &Stage, needs: &stage::Needs, step: &Step<'_>) -> Resu
 }
 
 fn gone() -> AwsError {
-    AwsError::own(
+    AwsError::new(
         "apigateway:GetRestApis",
         ErrorKind::NotFound,
         "it is gone meanwhile",

@@ -32,7 +32,7 @@ pub(super) fn region(text: &str) -> Result<String, AwsError> {
     let region = Region::new(text);
     region.map(|region| region.to_string()).map_err(|allowed| {
         let message = format!("the region \"{text}\" {allowed}");
-        AwsError::own("configuration", super::ErrorKind::Other, message)
+        AwsError::new("configuration", super::ErrorKind::Other, message)
     })
 }
 

@@ -33,7 +33,7 @@ pub struct AwsError {
 
 impl AwsError {
     /// Classifies what the SDK reports for `call`.
-    pub fn new<E>(call: &'static str, error: SdkError<E>) -> Self
+    pub fn from_sdk<E>(call: &'static str, error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
@@ -59,8 +59,8 @@ impl AwsError {
         }
     }
 
-    /// An error of our own making: a deadline, an interruption, an answer that makes no sense.
-    pub fn own(call: &'static str, kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error without one of the SDK: a deadline, an interruption, an answer that makes no sense.
+    pub fn new(call: &'static str, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             call,
             kind,
@@ -76,12 +76,12 @@ impl AwsError {
     pub fn malformed(call: &'static str, what: &str, text: &str, form: &str) -> Self {
         let text = foreign::line(text);
         let message = format!("the answer has the {what} \"{text}\", which is not {form}");
-        Self::own(call, ErrorKind::Other, message)
+        Self::new(call, ErrorKind::Other, message)
     }
 
     /// An answer that lacks what AWS documents to be in it.
     pub fn incomplete(call: &'static str, missing: &str) -> Self {
-        Self::own(call, ErrorKind::Other, format!("the answer has no {missing}"))
+        Self::new(call, ErrorKind::Other, format!("the answer has no {missing}"))
     }
 
     /// Whether the call does not exist where it was made. It looks like a call that is denied, but whoever made it may be allowed
@@ -128,7 +128,7 @@ fn retry_after(seconds: &str) -> Option<Duration> {
 /// The SDK's types refuse what lacks a required field; nothing has been called.
 impl From<BuildError> for AwsError {
     fn from(error: BuildError) -> Self {
-        Self::own("a request", ErrorKind::Other, error.to_string())
+        Self::new("a request", ErrorKind::Other, error.to_string())
     }
 }
 
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn an_error_stays_on_its_line_whatever_aws_says() {
-        let error = AwsError::own("s3:PutObject", Other, "no\nhint: run `x`\r\u{1b}[2J\u{2028}");
+        let error = AwsError::new("s3:PutObject", Other, "no\nhint: run `x`\r\u{1b}[2J\u{2028}");
         assert_eq!(
             error.to_string(),
             "s3:PutObject: no\\nhint: run `x`\\r\\u{1b}[2J\\u{2028}"
         );
-        let denied = AwsError::own("s3:PutObject", Denied, "not authorized to perform: a\nhint: b");
+        let denied = AwsError::new("s3:PutObject", Denied, "not authorized to perform: a\nhint: b");
         assert!(denied.hints().iter().all(|hint| !hint.contains('\n')));
     }
 }

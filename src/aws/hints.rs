@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_denied_action_is_the_one_that_aws_names() {
-        let denied = |call, message: &str| AwsError::own(call, Denied, message).hints().remove(0);
+        let denied = |call, message: &str| AwsError::new(call, Denied, message).hints().remove(0);
         let pass_role =
             "User: arn:aws:iam::1:user/u is not authorized to perform: iam:PassRole on resource: r";
         assert!(denied("lambda:CreateFunction", pass_role).starts_with("allow iam:PassRole to"));

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn error(kind: ErrorKind, retry_after: Option<u64>) -> AwsError {
-        let mut error = AwsError::own("a test", kind, "");
+        let mut error = AwsError::new("a test", kind, "");
         error.retry_after = retry_after.map(Duration::from_secs);
         error
     }

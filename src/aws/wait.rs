@@ -58,7 +58,7 @@ impl Aws {
             if started.elapsed() + delay > limit {
                 let waited = humantime::format_duration(limit);
                 let message = format!("waited {waited} for {what}; the last state was {state}");
-                return Err(AwsError::own("wait", ErrorKind::TimedOut, message));
+                return Err(AwsError::new("wait", ErrorKind::TimedOut, message));
             }
             self.pause_for(delay, || format!("{what}; the last state was {state}"))
                 .await?;
@@ -138,7 +138,7 @@ impl Aws {
 
 /// The error of work that ends because the user interrupts.
 pub(super) fn interrupted(message: impl Into<String>) -> AwsError {
-    AwsError::own("wait", ErrorKind::Interrupted, message)
+    AwsError::new("wait", ErrorKind::Interrupted, message)
 }
 
 /// When to look again at what has been waited for so long.
@@ -191,7 +191,7 @@ mod tests {
         let error = aws.wait_until("it", SETTLING, look).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Interrupted);
         assert!(error.message.contains("CREATING"), "{}", error.message);
-        let not_yet = async || Err::<(), _>(AwsError::own("test:Call", ErrorKind::NotYet, "no"));
+        let not_yet = async || Err::<(), _>(AwsError::new("test:Call", ErrorKind::NotYet, "no"));
         let error = aws.settle(&|_| {}, not_yet).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Interrupted);
         assert_eq!(started.elapsed(), Duration::from_mins(1));

@@ -311,7 +311,7 @@ fn concerns_all(error: &AwsError) -> bool {
 }
 
 fn interrupted() -> AwsError {
-    AwsError::own("replay", ErrorKind::Interrupted, "interrupted")
+    AwsError::new("replay", ErrorKind::Interrupted, "interrupted")
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl Resource for Thing {
     async fn create(&self, (): &(), _: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         self.done.borrow_mut().push("create");
         if let Some(kind) = self.fails {
-            return Err(AwsError::own("test:Create", kind, "it cannot be created"));
+            return Err(AwsError::new("test:Create", kind, "it cannot be created"));
         }
         let bare = State {
             size: 1,

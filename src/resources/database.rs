@@ -114,7 +114,7 @@ impl Resource for Database {
                 self.name,
                 others.join(", ")
             );
-            return Err(AwsError::own("glue:DeleteDatabase", ErrorKind::Unusable, why));
+            return Err(AwsError::new("glue:DeleteDatabase", ErrorKind::Unusable, why));
         }
         let request = || step.aws.glue.delete_database().name(&self.name).send();
         let delete = async || step.aws.call("glue:DeleteDatabase", request).await.found();

@@ -191,7 +191,7 @@ impl Function {
             .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
         if let Some(error) = answer.tags_error() {
             // Without its tags, our own function would look like somebody else's.
-            return Err(AwsError::own(
+            return Err(AwsError::new(
                 "lambda:ListTags",
                 ErrorKind::Denied,
                 error.message(),
@@ -255,7 +255,7 @@ impl Function {
 
     fn zip(&self) -> Result<&[u8], AwsError> {
         let zip = self.zip.as_ref().ok_or_else(|| {
-            AwsError::own(
+            AwsError::new(
                 "lambda:CreateFunction",
                 ErrorKind::Other,
                 "there is no handler to deploy",
