@@ -26,7 +26,6 @@ const LARGEST_ZIP: usize = 50 * 1024 * 1024;
 
 const PACKAGE: &str = "split-pipeline-handler";
 
-/// The handler, ready to be deployed.
 #[derive(Clone, Debug)]
 pub struct Artifact {
     pub zip: Vec<u8>,
@@ -37,15 +36,11 @@ pub struct Artifact {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The user gave this file.
     Given(PathBuf),
-    /// It is a part of this program.
     Embedded,
-    /// It was built from the sources in this workspace.
     Built(PathBuf),
 }
 
-/// What a build is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// For AWS: small and fast, minutes to build.
@@ -55,7 +50,6 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Cargo's name of the profile.
     fn cargo_name(self) -> &'static str {
         match self {
             Self::Deployment => "handler",

@@ -90,7 +90,6 @@ fn create(name: &str, table: &DeliveredTable, bucket: &str) -> String {
     )
 }
 
-/// The queries of a table, given its quoted name.
 fn queries(table: &str, first: Option<&Partition>) -> Vec<(&'static str, String)> {
     let lately = first.and_then(|first| {
         let format = quote::text(&date_format(first.date.as_ref()?)?);

@@ -29,7 +29,6 @@ use self::retry::{Attempts, RepetitionBudget};
 pub use self::wait::Look;
 use crate::progress::{Event, SharedProgress};
 
-/// Where and as whom AWS is called.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     pub profile: Option<String>,
@@ -61,7 +60,6 @@ pub struct Aws {
     pub region: String,
     /// The endpoint, where it is not AWS itself.
     pub endpoint: Option<String>,
-    /// Cancelled when the user interrupts.
     pub interrupt: CancellationToken,
     progress: SharedProgress,
     repetitions: Arc<RepetitionBudget>,

@@ -43,7 +43,6 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// How long another command may hold the lock: a first start downloads Python packages, then waits for the emulator.
 const LOCK_LIMIT: Duration = Duration::from_mins(10);
 
-/// A running emulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulator {
     pub endpoint: String,

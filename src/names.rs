@@ -12,7 +12,6 @@ pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];
 const MANAGED_BY: &str = "managed-by";
 const PIPELINE: &str = "split-pipeline";
 
-/// The names of one pipeline's resources.
 #[derive(Clone, Debug)]
 pub struct Names {
     name: String,
@@ -105,7 +104,6 @@ impl Names {
         format!("/aws/kinesisfirehose/{}", self.name)
     }
 
-    /// The log stream in it.
     pub fn delivery_log_stream(&self) -> String {
         "S3Delivery".to_owned()
     }
@@ -202,7 +200,6 @@ impl Names {
         self.api_gateway_arn(&format!("/restapis/{api}"))
     }
 
-    /// The ARN by which a stage is tagged.
     pub fn stage_arn(&self, api: &str, stage: &str) -> String {
         format!("{}/stages/{stage}", self.rest_api_arn(api))
     }

@@ -25,13 +25,11 @@ const STICKY: u32 = 0o1000;
 /// Why a directory is not used for the user's private files.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPrivate {
-    /// The path names a file or a symbolic link.
     #[error("{path} is not a directory", path = .0.display())]
     NotADirectory(PathBuf),
     /// Another user owns the directory, or one above it, or can write to it.
     #[error("{path} belongs to another user, or other users can write to it", path = .0.display())]
     Foreign(PathBuf),
-    /// The directory cannot be created, read or changed.
     #[error("{path}", path = path.display())]
     Io {
         path: PathBuf,

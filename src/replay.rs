@@ -38,7 +38,6 @@ pub struct Place {
     pub stream: String,
     pub bucket: String,
     pub ownership: BucketOwnership,
-    /// The prefix of delivered objects.
     pub prefix: String,
     /// The prefix of what cannot be converted.
     pub misfit_prefix: String,
@@ -50,11 +49,9 @@ pub struct Place {
     pub columns: Option<Vec<DeliveredColumn>>,
 }
 
-/// Whether to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Do,
-    /// Only say what would be done.
     DryRun,
 }
 
@@ -77,7 +74,6 @@ pub enum ReplayError {
         all: usize,
         source: AwsError,
     },
-    /// A spilled object was sent again, and is still there.
     #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
     NotDeleted {
         bucket: String,
@@ -94,7 +90,6 @@ pub fn delete_hint(bucket: &str, key: &str) -> String {
     format!("`aws s3 rm {object}` deletes it; otherwise the next `replay` sends the same impressions again")
 }
 
-/// What was written to S3 directly.
 #[derive(Debug, Default)]
 struct WrittenObjects {
     /// How many impressions are where they would have been delivered.
@@ -113,7 +108,6 @@ impl WrittenObjects {
 }
 
 impl Place {
-    /// Where the pipeline of a spec has its impressions.
     pub fn new(spec: &Spec, names: &Names) -> Self {
         let misfits = spec.delivery.error_prefix.of_failed_conversions();
         Self {

@@ -55,7 +55,6 @@ impl Cell {
     }
 }
 
-/// An impression in JSON as a row.
 #[derive(Debug, Default)]
 pub struct JsonRow {
     pub row: Row,

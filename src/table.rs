@@ -15,14 +15,10 @@ const NUMBER_FIELDS: [&str; 1] = ["time"];
 /// The type of a whole number, as Hive calls it.
 pub const BIGINT: &str = "bigint";
 
-/// What a spec delivers, as a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredTable {
-    /// The columns that objects have.
     pub columns: Vec<DeliveredColumn>,
-    /// The columns that keys have.
     pub partitions: Vec<Partition>,
-    /// The folder that everything is in.
     folder: String,
     /// The folder of one partition, with columns in place of their values.
     template: String,
@@ -32,7 +28,6 @@ pub struct DeliveredTable {
 pub struct DeliveredColumn {
     /// In lower case.
     pub name: String,
-    /// Its type, as Hive calls it.
     pub kind: &'static str,
 }
 
@@ -49,7 +44,6 @@ pub struct Partition {
 /// Why there is no telling which partitions a prefix makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnpredictablePartitions {
-    /// A part of it is random.
     Random,
     /// A part of it looks like a column in the folder of one partition.
     Dollar,

@@ -43,7 +43,6 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, 
     Ok(traffic)
 }
 
-/// A span in which nothing has happened.
 fn empty(since: Duration) -> Traffic {
     let parts = vec![0; usize::try_from(PARTS).unwrap_or_default()];
     let series = Series {

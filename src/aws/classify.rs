@@ -16,11 +16,8 @@ pub enum ErrorKind {
     /// AWS failed, which may pass by itself.
     Failed,
     Denied,
-    /// There are no credentials, or they are expired or wrong.
     Credentials,
-    /// It is in another region.
     Elsewhere,
-    /// No answer from the endpoint.
     Unreachable,
     /// AWS could not make, change or delete it.
     Unusable,

@@ -24,7 +24,6 @@ pub struct AwsError {
     pub code: Option<String>,
     /// AWS's message, or what broke on the way.
     pub message: String,
-    /// AWS's request id, for its support.
     pub request_id: Option<Box<str>>,
     /// How long AWS says to wait before the next attempt.
     pub retry_after: Option<Duration>,
@@ -32,7 +31,6 @@ pub struct AwsError {
 }
 
 impl AwsError {
-    /// Classifies what the SDK reports for `call`.
     pub fn from_sdk<E>(call: &'static str, error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,

@@ -19,7 +19,6 @@ const ACCESS_KEY_ID: &str = "test";
 /// The secret access key; MiniStack does not verify root's signatures, so the session token alone is secret.
 const SECRET_ACCESS_KEY: &str = "test";
 
-/// The random bytes of a session token.
 const TOKEN_BYTES: usize = 32;
 
 /// What stands before the session token in the file.

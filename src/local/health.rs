@@ -18,7 +18,6 @@ const NONCE_BYTES: usize = 16;
 /// More bytes than the emulator answers with.
 const LONGEST_ANSWER: usize = 4096;
 
-/// What answers on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Health {
     Nothing,

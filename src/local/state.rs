@@ -13,12 +13,10 @@ use crate::ownership::private_directory;
 
 const DEFAULT_PORT: u16 = 4566;
 
-/// How long to wait before the lock is tried again.
 const LOCK_AGAIN: Duration = Duration::from_millis(50);
 
 const LINES_SHOWN: usize = 15;
 
-/// The emulator's files and port.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) port: u16,

@@ -10,7 +10,6 @@ use crate::aws::{Aws, AwsError, ErrorKind};
 
 const MIB: u64 = 1024 * 1024;
 
-/// The most that is read of one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
     /// Bytes as they are stored, all of which are held in memory.
@@ -38,32 +37,20 @@ impl Caps {
     };
 }
 
-/// Why an object's content was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It does not exist any longer.
     #[error("deleted meanwhile")]
     Gone,
-    /// S3 refuses to give this object.
     #[error(transparent)]
     Refused(AwsError),
-    /// It did not arrive whole.
     #[error("not received whole: {0}")]
     Incomplete(String),
-    /// It is larger than anything that a pipeline writes.
     #[error("{what} more than {} MiB", limit / MIB)]
-    TooLarge {
-        /// What of it is too large.
-        what: Excess,
-        /// The most that is read.
-        limit: u64,
-    },
-    /// Its content is not what its name says.
+    TooLarge { what: Excess, limit: u64 },
     #[error("{0}")]
     Malformed(io::Error),
 }
 
-/// What of an object is larger than its cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     Stored,

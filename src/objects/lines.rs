@@ -10,7 +10,6 @@ use zip::unstable::read::ZipIterable;
 
 use super::content::{Caps, Excess, ReadError};
 
-/// Gives the lines of text one by one.
 pub struct Lines<R> {
     text: BufReader<Capped<R>>,
     line: Vec<u8>,
@@ -129,7 +128,6 @@ const END_BYTES: u64 = 1024 * 1024;
 /// bytes, and inflate to nothing.
 struct Archive<'a> {
     object: Cursor<&'a [u8]>,
-    /// How many bytes were read, by every reader of the archive.
     read: &'a Cell<u64>,
 }
 

@@ -17,7 +17,6 @@ use crate::spec::Spec;
 /// Hexadecimal digits at the end of the handler's object names.
 const UNIQUE_DIGITS: usize = 16;
 
-/// Whose bucket a pipeline delivers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketOwnership {
     /// The pipeline's own: `up` created it.
@@ -41,9 +40,7 @@ impl BucketOwnership {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpilledObject {
     pub key: String,
-    /// Its size, compressed.
     pub bytes: u64,
-    /// When S3 stored it.
     pub written: SystemTime,
 }
 
@@ -74,20 +71,16 @@ pub struct Unclaimed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnclaimedReason {
     NamesNoPipeline,
-    /// Its key is not one that a handler makes.
     NotFromHandler,
 }
 
-/// A summary of spilled objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SpilledPile {
     pub objects: usize,
     /// Their bytes, compressed.
     pub bytes: u64,
-    /// When S3 stored the oldest.
     #[serde(serialize_with = "crate::results::as_rfc3339")]
     pub oldest: SystemTime,
-    /// When S3 stored the newest.
     #[serde(serialize_with = "crate::results::as_rfc3339")]
     pub newest: SystemTime,
 }
@@ -237,7 +230,6 @@ impl ListedObject {
     }
 }
 
-/// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SpillOwner {
     Pipeline,

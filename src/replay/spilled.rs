@@ -34,7 +34,6 @@ const REFUSES_RECORD: [&str; 3] = [
 /// would be sent twice.
 const MOST_UNDELETED: usize = 3;
 
-/// What became of one object.
 enum ObjectOutcome {
     /// All of it is stored elsewhere.
     Stored,

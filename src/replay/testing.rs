@@ -20,7 +20,6 @@ use crate::objects::lines;
 /// An object's bytes, and when it was stored, in seconds since 1970.
 type Stored = (Vec<u8>, i64);
 
-/// A bucket in memory.
 #[derive(Clone, Default)]
 pub(super) struct BucketInMemory {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Stored>>>,

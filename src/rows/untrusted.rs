@@ -46,7 +46,6 @@ pub enum ParquetRefusal {
     Parquet(#[from] ParquetError),
     #[error("not valid Parquet: the reader failed")]
     ReaderFailed,
-    /// Its columns are no table of impressions.
     #[error("its columns are nested")]
     Nested,
     /// It is written in a way that Firehose does not.
