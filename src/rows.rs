@@ -19,7 +19,7 @@ use parquet::schema::types::Type;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::untrusted::{ByteBudget, ParquetRefusal, check_footer, check_pages};
+use self::untrusted::{PageBudget, ParquetRefusal, check_footer, check_pages};
 use crate::objects::content::Caps;
 use crate::table::{BIGINT, DeliveredColumn};
 
@@ -132,9 +132,9 @@ pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), Par
 
 fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), ParquetRefusal> {
     let reader = SerializedFileReader::new(file.clone())?;
-    check_pages(file, reader.metadata(), &mut ByteBudget::new(cap))?;
+    check_pages(file, reader.metadata(), &mut PageBudget::new(cap))?;
     // A few bytes of a dictionary can be the text of millions of rows.
-    let mut budget = ByteBudget::new(cap);
+    let mut budget = PageBudget::new(cap);
     for row in reader.get_row_iter(None)? {
         let row = row?;
         let cells = row.get_column_iter().filter_map(|(name, field)| {

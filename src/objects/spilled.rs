@@ -217,10 +217,10 @@ impl ListedObject {
     fn new(object: Object, pipeline: &str, ownership: BucketOwnership) -> Option<Self> {
         let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
         let key = object.key.unwrap_or_default();
-        match SpillOwner::of(&key, pipeline, ownership) {
-            SpillOwner::Other => None,
-            SpillOwner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
-            SpillOwner::Pipeline => Some(Self::Spilled(SpilledObject {
+        match KeyOwner::of(&key, pipeline, ownership) {
+            KeyOwner::Other => None,
+            KeyOwner::Unknown(reason) => Some(Self::Unclaimed(Unclaimed { key, reason })),
+            KeyOwner::Pipeline => Some(Self::Spilled(SpilledObject {
                 bytes: u64::try_from(bytes).unwrap_or_default(),
                 // S3 always says when it stored an object.
                 written: written.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -231,7 +231,7 @@ impl ListedObject {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SpillOwner {
+enum KeyOwner {
     Pipeline,
     /// Another pipeline's, or the user's own.
     Other,
@@ -239,7 +239,7 @@ enum SpillOwner {
     Unknown(UnclaimedReason),
 }
 
-impl SpillOwner {
+impl KeyOwner {
     fn of(key: &str, pipeline: &str, ownership: BucketOwnership) -> Self {
         let Some(rest) = key.strip_prefix(SPILL_PREFIX) else {
             return Self::Other;

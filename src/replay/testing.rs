@@ -21,13 +21,13 @@ use crate::objects::lines;
 type Stored = (Vec<u8>, i64);
 
 #[derive(Clone, Default)]
-pub(super) struct BucketInMemory {
+pub(super) struct FakeBucket {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Stored>>>,
     /// The error codes that calls get, by operation and key.
     pub(super) refused: Arc<Mutex<HashMap<(&'static str, String), &'static str>>>,
 }
 
-impl BucketInMemory {
+impl FakeBucket {
     pub(super) fn with(objects: &[(&str, &[u8], i64)]) -> Self {
         let bucket = Self::default();
         for (key, body, written) in objects {

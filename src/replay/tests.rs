@@ -14,7 +14,7 @@ use aws_sdk_kinesis::types::{
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::testing::{BucketInMemory, place};
+use super::testing::{FakeBucket, place};
 use super::*;
 use crate::aws::testing::aws;
 use crate::desired::testing;
@@ -28,7 +28,7 @@ fn at() -> SystemTime {
 
 /// Puts lines; gives how many were copied, how many do not fit the table, and the keys of the objects.
 async fn put(place: &Place, ndjson: &str, mode: Mode) -> (usize, usize, Vec<String>) {
-    let bucket = BucketInMemory::default();
+    let bucket = FakeBucket::default();
     let rules = bucket.rules();
     let aws = aws(&[], &rules.each_ref());
     let written = place
@@ -81,13 +81,13 @@ fn error(code: &'static str) -> ErrorMetadata {
 }
 
 /// A bucket with one spilled object of these lines.
-fn spilled(ndjson: &str) -> BucketInMemory {
-    BucketInMemory::with(&[(KEY, &gzip(ndjson.as_bytes()).unwrap(), 1)])
+fn spilled(ndjson: &str) -> FakeBucket {
+    FakeBucket::with(&[(KEY, &gzip(ndjson.as_bytes()).unwrap(), 1)])
 }
 
 /// Replays what a bucket has into a stream that answers like this.
 async fn replayed(
-    bucket: &BucketInMemory,
+    bucket: &FakeBucket,
     record_kib: u32,
     mode: Mode,
     answer: impl Fn(&PutRecordsInput) -> PutRecordsOutput + Send + Sync + 'static,
@@ -139,7 +139,7 @@ async fn a_result_names_the_pipeline_the_bucket_and_whether_anything_was_done() 
         assert_eq!(bucket.keys().is_empty(), mode == Mode::Do);
 
         let rules = stream_of(vec![IMPRESSION.to_owned()]);
-        let (bucket, place) = (BucketInMemory::default(), place(BucketOwnership::Pipeline));
+        let (bucket, place) = (FakeBucket::default(), place(BucketOwnership::Pipeline));
         let s3 = bucket.rules();
         let aws = aws(&rules.each_ref(), &s3.each_ref());
         let result = stream::copy(&aws, &place, hour(), mode).await.unwrap();
@@ -239,7 +239,7 @@ async fn what_is_no_row_is_counted_apart() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
     let place = testing::place(spec);
     let rules = stream_of(vec![format!("{IMPRESSION}\n[]\n"), "[]\n".to_owned()]);
-    let bucket = BucketInMemory::default();
+    let bucket = FakeBucket::default();
     let s3 = bucket.rules();
     let aws = aws(&rules.each_ref(), &s3.each_ref());
     let result = stream::copy(&aws, &place, hour(), Mode::Do).await.unwrap();

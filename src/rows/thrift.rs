@@ -9,9 +9,9 @@ const MAX_DEPTH: u8 = 32;
 
 /// What a field or a list's element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ThriftType(u8);
+pub(super) struct FieldType(u8);
 
-impl ThriftType {
+impl FieldType {
     const STOP: Self = Self(0);
     const TRUE: Self = Self(1);
     const FALSE: Self = Self(2);
@@ -34,21 +34,21 @@ impl ThriftReader<'_> {
     /// Reads a struct: `field` takes a field by its number, or says that it did not.
     pub(super) fn fields(
         &mut self,
-        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, ParquetRefusal>,
+        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, ParquetRefusal>,
     ) -> Result<(), ParquetRefusal> {
         self.fields_at(field, MAX_DEPTH)
     }
 
     fn fields_at(
         &mut self,
-        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, ParquetRefusal>,
+        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, ParquetRefusal>,
         depth: u8,
     ) -> Result<(), ParquetRefusal> {
         let mut last = 0;
         loop {
             let header = self.byte()?;
-            let kind = ThriftType(header & 0x0f);
-            if kind == ThriftType::STOP {
+            let kind = FieldType(header & 0x0f);
+            if kind == FieldType::STOP {
                 return Ok(());
             }
             let number = match header >> 4 {
@@ -69,14 +69,14 @@ impl ThriftReader<'_> {
     /// Reads a list: `element` takes each element.
     pub(super) fn list(
         &mut self,
-        kind: ThriftType,
+        kind: FieldType,
         element: &mut dyn FnMut(&mut Self) -> Result<(), ParquetRefusal>,
     ) -> Result<(), ParquetRefusal> {
-        if kind != ThriftType::LIST {
+        if kind != FieldType::LIST {
             return Err(ParquetRefusal::Metadata);
         }
         let (count, kind) = self.list_header()?;
-        if count > 0 && kind != ThriftType::STRUCT {
+        if count > 0 && kind != FieldType::STRUCT {
             return Err(ParquetRefusal::Metadata);
         }
         (0..count).try_for_each(|_| element(self))
@@ -84,47 +84,47 @@ impl ThriftReader<'_> {
 
     pub(super) fn structure(
         &mut self,
-        kind: ThriftType,
-        field: &mut dyn FnMut(i64, ThriftType, &mut Self) -> Result<bool, ParquetRefusal>,
+        kind: FieldType,
+        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, ParquetRefusal>,
     ) -> Result<(), ParquetRefusal> {
         match kind {
-            ThriftType::STRUCT => self.fields(field),
+            FieldType::STRUCT => self.fields(field),
             _ => Err(ParquetRefusal::Metadata),
         }
     }
 
     /// Reads a whole number that is not negative.
-    pub(super) fn size(&mut self, kind: ThriftType) -> Result<u64, ParquetRefusal> {
+    pub(super) fn size(&mut self, kind: FieldType) -> Result<u64, ParquetRefusal> {
         match kind {
-            ThriftType::I16 | ThriftType::I32 | ThriftType::I64 => {
+            FieldType::I16 | FieldType::I32 | FieldType::I64 => {
                 u64::try_from(self.integer()?).map_err(|_| ParquetRefusal::Metadata)
             }
             _ => Err(ParquetRefusal::Metadata),
         }
     }
 
-    fn skip(&mut self, kind: ThriftType, depth: u8) -> Result<(), ParquetRefusal> {
+    fn skip(&mut self, kind: FieldType, depth: u8) -> Result<(), ParquetRefusal> {
         let Some(below) = depth.checked_sub(1) else {
             return Err(ParquetRefusal::Metadata);
         };
         match kind {
-            ThriftType::TRUE | ThriftType::FALSE => Ok(()),
-            ThriftType::BYTE => self.byte().map(drop),
-            ThriftType::I16 | ThriftType::I32 | ThriftType::I64 => self.integer().map(drop),
-            ThriftType::DOUBLE => self.take(8),
-            ThriftType::BINARY => {
+            FieldType::TRUE | FieldType::FALSE => Ok(()),
+            FieldType::BYTE => self.byte().map(drop),
+            FieldType::I16 | FieldType::I32 | FieldType::I64 => self.integer().map(drop),
+            FieldType::DOUBLE => self.take(8),
+            FieldType::BINARY => {
                 let length = self.varint()?;
                 self.take(length)
             }
-            ThriftType::STRUCT => self.fields_at(&mut |_, _, _| Ok(false), below),
-            ThriftType::LIST | ThriftType::SET => {
+            FieldType::STRUCT => self.fields_at(&mut |_, _, _| Ok(false), below),
+            FieldType::LIST | FieldType::SET => {
                 let (count, kind) = self.list_header()?;
                 (0..count).try_for_each(|_| self.skip_element(kind, below))
             }
-            ThriftType::MAP => {
+            FieldType::MAP => {
                 let count = self.varint()?;
                 let kinds = if count == 0 { 0 } else { self.byte()? };
-                let (key, value) = (ThriftType(kinds >> 4), ThriftType(kinds & 0x0f));
+                let (key, value) = (FieldType(kinds >> 4), FieldType(kinds & 0x0f));
                 (0..count).try_for_each(|_| {
                     self.skip_element(key, below)?;
                     self.skip_element(value, below)
@@ -135,20 +135,20 @@ impl ThriftReader<'_> {
     }
 
     /// In a list, a truth value takes a byte.
-    fn skip_element(&mut self, kind: ThriftType, depth: u8) -> Result<(), ParquetRefusal> {
+    fn skip_element(&mut self, kind: FieldType, depth: u8) -> Result<(), ParquetRefusal> {
         match kind {
-            ThriftType::TRUE | ThriftType::FALSE => self.byte().map(drop),
+            FieldType::TRUE | FieldType::FALSE => self.byte().map(drop),
             kind => self.skip(kind, depth),
         }
     }
 
-    fn list_header(&mut self) -> Result<(u64, ThriftType), ParquetRefusal> {
+    fn list_header(&mut self) -> Result<(u64, FieldType), ParquetRefusal> {
         let header = self.byte()?;
         let count = match header >> 4 {
             15 => self.varint()?,
             count => count.into(),
         };
-        Ok((count, ThriftType(header & 0x0f)))
+        Ok((count, FieldType(header & 0x0f)))
     }
 
     fn integer(&mut self) -> Result<i64, ParquetRefusal> {

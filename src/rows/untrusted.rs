@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::thrift::{ThriftReader, ThriftType};
+use super::thrift::{FieldType, ThriftReader};
 
 /// The longest metadata at the end of a file: what is made of it takes up to some 25 times as much memory.
 const MAX_FOOTER_BYTES: usize = 8 * 1024 * 1024;
@@ -57,12 +57,12 @@ pub enum ParquetRefusal {
     TooLarge(u64),
 }
 
-pub(super) struct ByteBudget {
+pub(super) struct PageBudget {
     cap: u64,
     spent: u64,
 }
 
-impl ByteBudget {
+impl PageBudget {
     pub(super) fn new(cap: u64) -> Self {
         Self { cap, spent: 0 }
     }
@@ -145,7 +145,7 @@ fn count_chunks(group: &mut ThriftReader<'_>, chunks: &mut u64) -> Result<(), Pa
 pub(super) fn check_pages(
     file: &[u8],
     metadata: &ParquetMetaData,
-    budget: &mut ByteBudget,
+    budget: &mut PageBudget,
 ) -> Result<(), ParquetRefusal> {
     let columns = metadata.file_metadata().schema_descr().columns();
     if columns
@@ -194,7 +194,7 @@ fn range(start: i64, length: i64) -> Result<Range<usize>, ParquetRefusal> {
 fn check_column(
     pages: &[u8],
     compression: Compression,
-    budget: &mut ByteBudget,
+    budget: &mut PageBudget,
 ) -> Result<u64, ParquetRefusal> {
     let (mut values, mut rest) = (0_u64, pages);
     while !rest.is_empty() {
@@ -310,7 +310,7 @@ impl Values {
     /// Reads a header whose fields have these numbers.
     fn read(
         header: &mut ThriftReader<'_>,
-        kind: ThriftType,
+        kind: FieldType,
         encoding: i64,
         levels: &[i64],
     ) -> Result<Self, ParquetRefusal> {

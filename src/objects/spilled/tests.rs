@@ -40,19 +40,15 @@ fn bucket(objects: &'static [(&'static str, i64, i64)]) -> Rule {
 #[test]
 fn only_what_the_handler_named_is_the_pipelines() {
     use BucketOwnership::{Pipeline, User};
-    let unknown = SpillOwner::Unknown;
+    let unknown = KeyOwner::Unknown;
     let not_from_handler = unknown(UnclaimedReason::NotFromHandler);
     for (key, in_own, in_users) in [
-        (NEW, SpillOwner::Pipeline, SpillOwner::Pipeline),
-        (
-            OLD,
-            SpillOwner::Pipeline,
-            unknown(UnclaimedReason::NamesNoPipeline),
-        ),
+        (NEW, KeyOwner::Pipeline, KeyOwner::Pipeline),
+        (OLD, KeyOwner::Pipeline, unknown(UnclaimedReason::NamesNoPipeline)),
         (
             "spill/flags2/dt=2026-01-31/r-0123456789abcdef.ndjson.gz",
-            SpillOwner::Other,
-            SpillOwner::Other,
+            KeyOwner::Other,
+            KeyOwner::Other,
         ),
         (
             "spill/flags/dt=2026-01-31/r-0123456789abcde.ndjson.gz",
@@ -80,22 +76,22 @@ fn only_what_the_handler_named_is_the_pipelines() {
             not_from_handler,
         ),
         ("spill/flags/notes.txt", not_from_handler, not_from_handler),
-        ("spill/flags2/notes.txt", not_from_handler, SpillOwner::Other),
-        ("spill/notes.txt", not_from_handler, SpillOwner::Other),
-        ("spill/dt=2026/notes.txt", not_from_handler, SpillOwner::Other),
+        ("spill/flags2/notes.txt", not_from_handler, KeyOwner::Other),
+        ("spill/notes.txt", not_from_handler, KeyOwner::Other),
+        ("spill/dt=2026/notes.txt", not_from_handler, KeyOwner::Other),
         (
             "spill/dt=2026-01-31/dt=2026-01-31/r-0123456789abcdef.ndjson.gz",
             not_from_handler,
-            SpillOwner::Other,
+            KeyOwner::Other,
         ),
         (
             "rejected/dt=2026-01-31/r-0123456789abcdef.ndjson.gz",
-            SpillOwner::Other,
-            SpillOwner::Other,
+            KeyOwner::Other,
+            KeyOwner::Other,
         ),
     ] {
-        assert_eq!(SpillOwner::of(key, "flags", Pipeline), in_own, "{key}");
-        assert_eq!(SpillOwner::of(key, "flags", User), in_users, "{key}");
+        assert_eq!(KeyOwner::of(key, "flags", Pipeline), in_own, "{key}");
+        assert_eq!(KeyOwner::of(key, "flags", User), in_users, "{key}");
     }
 }
 
@@ -197,7 +193,7 @@ async fn a_bucket_that_does_not_exist_holds_nothing() {
 fn a_day_is_a_whole_date_and_nothing_else() {
     let is_ours = |day: &str| {
         let key = format!("spill/flags/dt={day}/r-0123456789abcdef.ndjson.gz");
-        SpillOwner::of(&key, "flags", BucketOwnership::Pipeline) == SpillOwner::Pipeline
+        KeyOwner::of(&key, "flags", BucketOwnership::Pipeline) == KeyOwner::Pipeline
     };
     assert!(is_ours("2026-01-31"));
     for day in [

@@ -12,7 +12,7 @@ use crate::aws::testing;
 use crate::failure::{Failure, FailureKind};
 use crate::objects::BucketOwnership;
 use crate::replay::gzip;
-use crate::replay::testing::{BucketInMemory, place};
+use crate::replay::testing::{FakeBucket, place};
 
 const LINE: &str = "{\"key\":\"k\",\"split\":\"s\"}\n";
 
@@ -21,14 +21,14 @@ fn key(name: &str) -> String {
 }
 
 /// A bucket with an object for each name, of one impression, the first of them the oldest.
-fn bucket(names: &[&str]) -> BucketInMemory {
+fn bucket(names: &[&str]) -> FakeBucket {
     let body = gzip(LINE.as_bytes()).unwrap();
     let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
     let objects = keys
         .iter()
         .zip(1..)
         .map(|(key, written)| (&**key, &*body, written));
-    BucketInMemory::with(&objects.collect::<Vec<_>>())
+    FakeBucket::with(&objects.collect::<Vec<_>>())
 }
 
 /// A stream that answers each call, counted from 0, with an error code or takes its record.
@@ -50,12 +50,12 @@ fn stream(
     (rule, calls)
 }
 
-fn aws(bucket: &BucketInMemory, stream: &Rule) -> Aws {
+fn aws(bucket: &FakeBucket, stream: &Rule) -> Aws {
     let rules = bucket.rules();
     testing::aws(&[stream], &rules.each_ref())
 }
 
-async fn replayed(bucket: &BucketInMemory, stream: &Rule, ownership: BucketOwnership) -> Replay {
+async fn replayed(bucket: &FakeBucket, stream: &Rule, ownership: BucketOwnership) -> Replay {
     let place = place(ownership);
     replay(&aws(bucket, stream), &place, Mode::Do).await.unwrap()
 }
@@ -111,7 +111,7 @@ async fn nothing_of_others_is_sent_or_deleted() {
     let objects: Vec<_> = [old, others, "spill/", "spill/notes.txt"]
         .map(|key| (key, &*body, 1))
         .into();
-    let bucket = BucketInMemory::with(&objects);
+    let bucket = FakeBucket::with(&objects);
     let (stream, calls) = stream(|_| None);
     let in_users = replayed(&bucket, &stream, BucketOwnership::User).await;
     assert_eq!((bucket.keys().len(), *calls.lock().unwrap()), (4, 0));
@@ -172,7 +172,7 @@ async fn an_impression_for_no_record_is_put_where_it_would_have_been_or_kept_who
     let large = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1024 * 1024));
     let body = gzip(format!("{LINE}{large}").as_bytes()).unwrap();
     // 2026-01-31T12:30:00Z.
-    let bucket = BucketInMemory::with(&[(&*key("a"), &body, 1_769_862_600)]);
+    let bucket = FakeBucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
     let (stream, calls) = stream(|_| None);
     let unfillable = Place {
         prefix: "i/!{firehose:random-string}/".to_owned(),
@@ -355,7 +355,7 @@ async fn bombs_are_set_aside_and_nothing_of_them_is_sent() {
 async fn a_large_object_is_sent_chunk_by_chunk_and_stays_where_one_is_refused() {
     let line = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1000));
     let body = gzip(line.repeat(20 * 1024).as_bytes()).unwrap();
-    let bucket = BucketInMemory::with(&[(&*key("a"), &body, 1)]);
+    let bucket = FakeBucket::with(&[(&*key("a"), &body, 1)]);
     let (stream, calls) = taking_stream(Some(15));
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
     let why = &result.skipped[0].why;
@@ -378,7 +378,7 @@ async fn a_large_object_is_sent_chunk_by_chunk_and_stays_where_one_is_refused() 
 async fn many_impressions_for_no_record_are_put_in_parts() {
     let large = format!("{{\"key\":\"k\",\"split\":\"{}\"}}\n", "x".repeat(1024 * 1024));
     let body = gzip(large.repeat(80).as_bytes()).unwrap();
-    let bucket = BucketInMemory::with(&[(&*key("a"), &body, 1_769_862_600)]);
+    let bucket = FakeBucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
     let (stream, calls) = taking_stream(None);
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
     assert_eq!(

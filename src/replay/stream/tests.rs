@@ -16,7 +16,7 @@ use super::*;
 use crate::aws::testing;
 use crate::objects::BucketOwnership;
 use crate::replay::gzip;
-use crate::replay::testing::{BucketInMemory, place};
+use crate::replay::testing::{FakeBucket, place};
 
 /// 2026-01-31T12:00:00Z.
 const NOON: u64 = 1_769_860_800;
@@ -26,7 +26,7 @@ type ShardRecords = Vec<(u64, Vec<u8>)>;
 
 /// A stream whose shards are read a few records at a time; those after the first are closed.
 #[derive(Clone, Default)]
-struct StreamInMemory {
+struct FakeStream {
     shards: Vec<ShardRecords>,
     page: usize,
     /// The numbers of the reads, from 0, at which the iterator has expired.
@@ -36,7 +36,7 @@ struct StreamInMemory {
     reads: Arc<Mutex<usize>>,
 }
 
-impl StreamInMemory {
+impl FakeStream {
     fn rules(&self) -> [Rule; 3] {
         let (all, from, read) = (self.clone(), self.clone(), self.clone());
         [
@@ -133,14 +133,14 @@ fn span(seconds: Range<u64>) -> Span {
     }
 }
 
-async fn copied(stream: &StreamInMemory, bucket: &BucketInMemory, seconds: Range<u64>) -> Replay {
+async fn copied(stream: &FakeStream, bucket: &FakeBucket, seconds: Range<u64>) -> Replay {
     let (stream, bucket) = (stream.rules(), bucket.rules());
     let aws = testing::aws(&stream.each_ref(), &bucket.each_ref());
     let place = place(BucketOwnership::Pipeline);
     copy(&aws, &place, span(seconds), Mode::Do).await.unwrap()
 }
 
-fn lines(bucket: &BucketInMemory) -> BTreeSet<String> {
+fn lines(bucket: &FakeBucket) -> BTreeSet<String> {
     bucket
         .texts()
         .values()
@@ -151,12 +151,12 @@ fn lines(bucket: &BucketInMemory) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn arrivals_out_of_order_are_told_apart_one_by_one() {
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![records(&[10, 9, 20, 31, 29, 400, 28, 500, 501])],
         page: 3,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    let bucket = BucketInMemory::default();
+    let bucket = FakeBucket::default();
     let result = copied(&stream, &bucket, 10..30).await;
     let want = ["0 at 10", "2 at 20", "4 at 29", "6 at 28"];
     assert_eq!(lines(&bucket), want.map(str::to_owned).into());
@@ -169,34 +169,34 @@ async fn arrivals_out_of_order_are_told_apart_one_by_one() {
 
 #[tokio::test]
 async fn reading_ends_where_a_whole_page_is_long_past_the_end() {
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![records(&[1, 2, 331, 332, 333, 334])],
         page: 2,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    copied(&stream, &BucketInMemory::default(), 0..30).await;
+    copied(&stream, &FakeBucket::default(), 0..30).await;
     assert_eq!(*stream.reads.lock().unwrap(), 2);
 }
 
 #[tokio::test]
 async fn reading_ends_at_the_newest_record_though_more_come_in() {
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![records(&[1, 31])],
         page: 2,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    copied(&stream, &BucketInMemory::default(), 0..30).await;
+    copied(&stream, &FakeBucket::default(), 0..30).await;
     assert_eq!(*stream.reads.lock().unwrap(), 1);
 }
 
 #[tokio::test]
 async fn every_shard_is_read_and_closed_ones_to_their_end() {
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![records(&[1, 2, 3]), records(&[1, 2]), ShardRecords::new()],
         page: 2,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    let result = copied(&stream, &BucketInMemory::default(), 0..30).await;
+    let result = copied(&stream, &FakeBucket::default(), 0..30).await;
     assert_eq!(
         result.objects,
         [
@@ -208,12 +208,12 @@ async fn every_shard_is_read_and_closed_ones_to_their_end() {
 
 #[tokio::test]
 async fn the_same_span_gives_the_same_objects_and_a_shorter_one_others() {
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![records(&[1, 2, 3, 3601])],
         page: 10,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    let bucket = BucketInMemory::default();
+    let bucket = FakeBucket::default();
     let first = copied(&stream, &bucket, 0..7200).await;
     let whole = bucket.texts();
     assert_eq!(whole.len(), 2);
@@ -229,12 +229,12 @@ async fn the_same_span_gives_the_same_objects_and_a_shorter_one_others() {
 #[tokio::test]
 async fn an_object_has_64_mib_and_the_record_that_reaches_them() {
     let mib = || (1, [vec![b'x'; 1024 * 1024 - 1], vec![b'\n']].concat());
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![(0..66).map(|_| mib()).collect()],
         page: 20,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    let bucket = BucketInMemory::default();
+    let bucket = FakeBucket::default();
     let result = copied(&stream, &bucket, 0..30).await;
     let prefix = "i/dt=2026-01-31/hour=12/replay-flags-0";
     let want = [
@@ -249,14 +249,14 @@ async fn an_object_has_64_mib_and_the_record_that_reaches_them() {
 #[tokio::test]
 async fn an_expired_iterator_is_no_end_and_nothing_is_copied_twice() {
     for is_trimmed in [false, true] {
-        let stream = StreamInMemory {
+        let stream = FakeStream {
             shards: vec![records(&[1, 2, 3])],
             page: 2,
             expired: vec![0, 2, 3],
             is_trimmed,
-            ..StreamInMemory::default()
+            ..FakeStream::default()
         };
-        let bucket = BucketInMemory::default();
+        let bucket = FakeBucket::default();
         let result = copied(&stream, &bucket, 0..30).await;
         assert_eq!((result.copied, lines(&bucket).len()), (3, 3));
         assert_eq!(
@@ -269,16 +269,16 @@ async fn an_expired_iterator_is_no_end_and_nothing_is_copied_twice() {
 #[tokio::test]
 async fn gzipped_records_are_inflated_and_broken_ones_named() {
     let whole = gzip(b"a\nb\n").unwrap();
-    let stream = StreamInMemory {
+    let stream = FakeStream {
         shards: vec![vec![
             (1, whole.clone()),
             (2, whole[..9].to_vec()),
             (3, b"c".to_vec()),
         ]],
         page: 10,
-        ..StreamInMemory::default()
+        ..FakeStream::default()
     };
-    let bucket = BucketInMemory::default();
+    let bucket = FakeBucket::default();
     let result = copied(&stream, &bucket, 0..30).await;
     assert_eq!(lines(&bucket), ["a", "b", "c"].map(str::to_owned).into());
     assert_eq!(
