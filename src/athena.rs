@@ -2,20 +2,28 @@
 //!
 //! Pure: values in, SQL out.
 
+use serde::Serialize;
+
 use crate::names::Names;
 use crate::spec::{Compression, Format, Spec};
 use crate::table::{DeliveredColumn, DeliveredTable, Partition, UnpredictablePartitions};
 
 mod quote;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sql {
     /// The table's name, with its database's where the pipeline has made both.
     pub table: String,
     /// `CREATE EXTERNAL TABLE`; absent where the pipeline has made the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub create: Option<String>,
-    /// What each query answers, and the query.
-    pub queries: Vec<(&'static str, String)>,
+    pub queries: Vec<Query>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Query {
+    pub about: &'static str,
+    pub sql: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +65,7 @@ pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
             (table, queried, Some(create))
         }
     };
-    let queries = queries(&queried, delivered.partitions.first());
+    let queries = queries(&queried, delivered.partitions.first()).into();
     Ok(Sql {
         table,
         create,
@@ -90,7 +98,7 @@ fn create(name: &str, table: &DeliveredTable, bucket: &str) -> String {
     )
 }
 
-fn queries(table: &str, first: Option<&Partition>) -> Vec<(&'static str, String)> {
+fn queries(table: &str, first: Option<&Partition>) -> [Query; 3] {
     let lately = first.and_then(|first| {
         let format = quote::text(&date_format(first.date.as_ref()?)?);
         let column = quote::name(&first.column.name);
@@ -100,7 +108,7 @@ fn queries(table: &str, first: Option<&Partition>) -> Vec<(&'static str, String)
     });
     let lately = lately.unwrap_or_default();
     let and = if lately.is_empty() { "\nWHERE" } else { "\n  AND" };
-    vec![
+    let queries = [
         (
             "Who saw what, lately: impressions and keys of every treatment",
             format!(
@@ -122,7 +130,8 @@ fn queries(table: &str, first: Option<&Partition>) -> Vec<(&'static str, String)
                  FROM {table}{lately};"
             ),
         ),
-    ]
+    ];
+    queries.map(|(about, sql)| Query { about, sql })
 }
 
 /// A Java date pattern as `date_format` of Athena has it, which is that of `MySQL`; nothing where it has no such format.

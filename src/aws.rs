@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +27,7 @@ pub use self::error::{AwsError, Outcome};
 use self::retry::{Attempts, RepetitionBudget};
 pub use self::wait::Look;
 use crate::progress::{Event, SharedProgress};
+pub use aws_sdk_s3::config::Credentials;
 
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {

@@ -1,6 +1,6 @@
-//! One file a command: what it composes of the engine, from arguments to result.
+//! One file a command: its arguments and help, what it composes of the engine, its result and the text of it for people.
 //!
-//! Must not print, nor know an SDK's types.
+//! Must not print, nor know an SDK's types. A new command is a file here, and its two lines below.
 
 mod athena;
 mod build;
@@ -19,6 +19,7 @@ mod replay;
 mod rotate;
 mod schema;
 mod session;
+mod skipped;
 mod smoke;
 mod status;
 mod up;
@@ -28,12 +29,81 @@ mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::Global;
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::ui::{Answer, Ui};
+use crate::ui::{Confirmation, Show, Ui};
+
+/// Split (Harness FME) impressions into your own S3, with one command.
+#[derive(Clone, Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command with its arguments.
+trait Invocation {
+    /// Whether the command goes on until it is interrupted, which is then how it ends and no failure.
+    fn is_endless(&self) -> bool {
+        false
+    }
+
+    async fn run(&self, context: &Context) -> Result<Exit, Failure>;
+}
+
+/// Makes the enum of the commands, each by the `Args` of its module.
+macro_rules! commands {
+    ($($module:ident: $command:ident,)*) => {
+        #[derive(Clone, Debug, Subcommand)]
+        pub enum Command {
+            $($command($module::Args),)*
+        }
+
+        impl Invocation for Command {
+            fn is_endless(&self) -> bool {
+                match self {
+                    $(Self::$command(args) => args.is_endless(),)*
+                }
+            }
+
+            async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+                match self {
+                    $(Self::$command(args) => args.run(context).await,)*
+                }
+            }
+        }
+    };
+}
+
+// In the order in which the help lists them.
+commands! {
+    init: Init,
+    validate: Validate,
+    plan: Plan,
+    up: Up,
+    status: Status,
+    url: Url,
+    smoke: Smoke,
+    down: Down,
+    build: Build,
+    replay: Replay,
+    logs: Logs,
+    estimate: Estimate,
+    athena: Athena,
+    export: Export,
+    rotate: Rotate,
+    permissions: Permissions,
+    schema: Schema,
+    local: Local,
+    completions: Completions,
+    man: Man,
+}
 
 /// What every command gets: the global options, the user interface, and the user's interruption.
 #[derive(Clone)]
@@ -58,7 +128,7 @@ pub async fn run(cli: Cli) -> u8 {
         let watched = watch_for_interrupts(context.clone(), is_endless, interrupts, terminations);
         tokio::spawn(watched);
     }
-    match dispatch(&context, cli.command).await {
+    match cli.command.run(&context).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
             if !(is_endless && failure.kind == FailureKind::Interrupted) {
@@ -66,31 +136,6 @@ pub async fn run(cli: Cli) -> u8 {
             }
             failure.code()
         }
-    }
-}
-
-async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Init(args) => init::run(context, &args),
-        Command::Validate => validate::run(context).await,
-        Command::Plan(args) => plan::run(context, &args).await,
-        Command::Up(args) => up::run(context, &args).await,
-        Command::Status(args) => status::run(context, &args).await,
-        Command::Url => url::run(context).await,
-        Command::Smoke(args) => smoke::run(context, &args).await,
-        Command::Down(args) => down::run(context, &args).await,
-        Command::Build(args) => build::run(context, &args).await,
-        Command::Replay(args) => replay::run(context, &args).await,
-        Command::Rotate(args) => rotate::run(context, &args).await,
-        Command::Permissions(args) => permissions::run(context, &args).await,
-        Command::Logs(args) => logs::run(context, &args).await,
-        Command::Estimate(args) => estimate::run(context, &args).await,
-        Command::Athena => athena::run(context).await,
-        Command::Export(args) => export::run(context, &args).await,
-        Command::Man(args) => man::run(context, &args),
-        Command::Schema => schema::run(context),
-        Command::Local(args) => local::run(context, &args).await,
-        Command::Completions(args) => completions::run(context, &args),
     }
 }
 
@@ -115,8 +160,14 @@ async fn watch_for_interrupts(
 }
 
 impl Context {
+    /// Prints the result of a command that is done.
+    pub(crate) fn done(&self, result: &impl Show) -> Result<Exit, Failure> {
+        self.ui.result(result)?;
+        Ok(Exit::Done)
+    }
+
     /// Asks the user, who may interrupt instead of answering.
-    pub(crate) async fn ask(&self, question: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(&self, question: &str) -> Result<Confirmation, Failure> {
         let answered = self.unless_interrupted(self.ui.ask(question)).await;
         answered.map_err(|failure| failure.context("nothing was changed"))
     }

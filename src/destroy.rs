@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::join;
+use serde::Serialize;
 
 use crate::apply::{Report, Run};
 use crate::aws::{Aws, AwsError, ErrorKind};
@@ -40,7 +41,7 @@ impl Drained {
 }
 
 /// A resource that was left where it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Kept {
     /// Which resource.
     pub kind: Kind,
@@ -350,7 +351,7 @@ fn not_drained(error: ReplayError) -> AwsError {
             error
         }
         other => {
-            let why = crate::failure::whole_chain(&other);
+            let why = crate::foreign::whole_chain(&other);
             AwsError::new("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
         }
     }

@@ -2,9 +2,12 @@
 //!
 //! Pure: values in, values out. Owns the limits and the prices, each with its source.
 
+use serde::Serialize;
+
 use crate::desired::alarms_wanted;
-use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
 use crate::spec::{Architecture, Format, Spec, StreamMode};
+
+mod price;
 
 /// An impression as Split sends it, with the end of its line.
 pub const IMPRESSION_BYTES: f64 = 371.0;
@@ -45,61 +48,87 @@ const GZIP: f64 = 10.0;
 
 const MONTH_HOURS: f64 = 730.0;
 const MONTH_SECONDS: f64 = MONTH_HOURS * 3600.0;
-const DAY_SECONDS: f64 = 86_400.0;
+pub const DAY_SECONDS: f64 = 86_400.0;
 const DAY_HOURS: f64 = 24.0;
 const WEEK_HOURS: f64 = 168.0;
 const KIB: f64 = 1024.0;
 const GB: f64 = 1e9;
 
-/// List prices, in dollars.
-mod price {
-    pub(super) const REGION: &str = "us-east-1";
-    pub(super) const AS_OF: &str = "2025";
-    pub(super) const SOURCE: &str = "AWS's public price pages of Kinesis Data Streams, Data Firehose, Lambda, API Gateway, S3 and CloudWatch";
-
-    pub(super) const SHARD_HOUR: f64 = 0.015;
-    /// A million records of up to 25 KB.
-    pub(super) const PUT_UNITS: f64 = 0.014;
-    pub(super) const ON_DEMAND_HOUR: f64 = 0.04;
-    pub(super) const ON_DEMAND_IN_GB: f64 = 0.08;
-    pub(super) const ON_DEMAND_OUT_GB: f64 = 0.04;
-    /// What a shard keeps beyond a day, up to a week.
-    pub(super) const EXTENDED_SHARD_HOUR: f64 = 0.020;
-    /// The same on demand, a month.
-    pub(super) const EXTENDED_GB_MONTH: f64 = 0.10;
-    /// What is kept beyond a week.
-    pub(super) const LONG_TERM_GB_MONTH: f64 = 0.023;
-    pub(super) const FIREHOSE_GB: f64 = 0.029;
-    /// What is converted to Parquet, besides.
-    pub(super) const CONVERSION_GB: f64 = 0.018;
-    /// An alarm on one metric, a month.
-    pub(super) const ALARM: f64 = 0.10;
-    /// A month.
-    pub(super) const DASHBOARD: f64 = 3.0;
-    pub(super) const LAMBDA_REQUESTS: f64 = 0.20;
-    pub(super) const LAMBDA_X86_GB_SECOND: f64 = 0.000_016_666_7;
-    pub(super) const LAMBDA_ARM_GB_SECOND: f64 = 0.000_013_333_4;
-    /// A million requests.
-    pub(super) const API_REQUESTS: f64 = 3.50;
-    /// A thousand objects written.
-    pub(super) const S3_PUTS: f64 = 0.005;
-    pub(super) const S3_GB_MONTH: f64 = 0.023;
-    pub(super) const LOGS_GB: f64 = 0.50;
-    pub(super) const METRIC: f64 = 0.30;
-}
-
 /// Metrics of the function's log (the handler's, by function).
 const METRICS: f64 = 10.0;
 
+/// What a rate of impressions needs and costs.
+#[derive(Debug, Serialize)]
+pub struct Estimate {
+    pub per_second: f64,
+    /// Impressions in a month of 730 hours.
+    pub impressions_a_month: f64,
+    /// Impressions in each post: every 10 seconds for each environment, or as the pipeline receives them.
+    pub impressions_a_post: f64,
+    pub sizing: Sizing,
+    /// Objects that are written to S3 in a day.
+    pub objects_per_day: f64,
+    pub limits: Vec<Headroom>,
+    pub problems: Vec<String>,
+    /// Dollars a month, by service.
+    pub monthly: Vec<Cost>,
+    /// Dollars a month, with impressions packed into records.
+    pub total_packed: f64,
+    /// Dollars a month, with a record for each impression.
+    pub total_unpacked: f64,
+    pub prices: Prices,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Sizing {
+    pub shards_needed: f64,
+    /// Shards that the spec has; absent where AWS sees to them.
+    pub shards: Option<u32>,
+    /// How the spec sets the capacity.
+    pub mode: StreamMode,
+    /// Whether the same in `on_demand` mode costs less than so many shards.
+    pub on_demand_is_cheaper: bool,
+}
+
+/// How near a limit is.
+#[derive(Debug, Serialize)]
+pub struct Headroom {
+    pub limit: String,
+    pub used: f64,
+    pub allowed: f64,
+    /// The part that is used.
+    pub share: f64,
+    /// What helps if it is too little.
+    pub remedy: &'static str,
+}
+
+/// Dollars a month for one service.
+#[derive(Debug, Serialize)]
+pub struct Cost {
+    pub service: &'static str,
+    /// With impressions packed into records.
+    pub packed: f64,
+    /// With a record for each impression.
+    pub unpacked: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Prices {
+    pub region: &'static str,
+    /// When they were looked up.
+    pub as_of: &'static str,
+    pub source: &'static str,
+}
+
 /// How impressions become records.
 #[derive(Clone, Copy, Debug)]
-struct Records {
+struct RecordRate {
     /// A second.
     rate: f64,
     bytes: f64,
 }
 
-impl Records {
+impl RecordRate {
     fn of(per_second: f64, record_kib: u32) -> Self {
         let size = f64::from(record_kib) * KIB;
         let together = (size / IMPRESSION_BYTES).floor().max(1.0);
@@ -120,8 +149,8 @@ impl Records {
 pub fn estimate(spec: &Spec, per_second: f64, posts: f64) -> Estimate {
     let record_kib = spec.handler.record_kib.get();
     let (packed, unpacked) = (
-        Records::of(per_second, record_kib.max(1)),
-        Records::of(per_second, 0),
+        RecordRate::of(per_second, record_kib.max(1)),
+        RecordRate::of(per_second, 0),
     );
     let records = if record_kib == 0 { unpacked } else { packed };
     // Nothing is posted without an impression.
@@ -159,8 +188,7 @@ fn provisioned(spec: &Spec) -> Option<u32> {
     (spec.stream.mode == StreamMode::Provisioned).then(|| spec.stream.shards())
 }
 
-/// How many shards take so many records.
-fn shards(records: Records) -> f64 {
+fn shards(records: RecordRate) -> f64 {
     let by_bytes = records.rate * records.bytes / SHARD_BYTES;
     let by_count = records.rate / SHARD_RECORDS;
     by_bytes.max(by_count).ceil().max(1.0)
@@ -177,7 +205,7 @@ fn objects_a_day(spec: &Spec, per_second: f64) -> f64 {
 }
 
 /// What it costs that a stream of so many shards, where it has any to choose, keeps records for more than a day.
-fn retention(mode: StreamMode, spec: &Spec, records: Records, shards: f64) -> f64 {
+fn retention(mode: StreamMode, spec: &Spec, records: RecordRate, shards: f64) -> f64 {
     let hours = f64::from(spec.stream.retention_hours.get());
     let kept_gb =
         |from: f64, to: f64| (hours.min(to) - from).max(0.0) * 3600.0 * records.rate * records.bytes / GB;
@@ -190,14 +218,14 @@ fn retention(mode: StreamMode, spec: &Spec, records: Records, shards: f64) -> f6
 }
 
 /// Shards by the hour, what is put into them, and what they keep.
-fn provisioned_cost(spec: &Spec, shards: f64, records: Records) -> f64 {
+fn provisioned_cost(spec: &Spec, shards: f64, records: RecordRate) -> f64 {
     let units = (records.bytes / (25.0 * KIB)).ceil() * records.rate * MONTH_SECONDS / 1e6;
     shards * MONTH_HOURS * price::SHARD_HOUR
         + units * price::PUT_UNITS
         + retention(StreamMode::Provisioned, spec, records, shards)
 }
 
-fn on_demand(spec: &Spec, records: Records) -> f64 {
+fn on_demand(spec: &Spec, records: RecordRate) -> f64 {
     let gb = records.rounded_gb_a_month(KIB);
     MONTH_HOURS * price::ON_DEMAND_HOUR
         + gb * (price::ON_DEMAND_IN_GB + price::ON_DEMAND_OUT_GB)
@@ -210,10 +238,10 @@ fn costs(
     posts: f64,
     post: f64,
     objects_per_day: f64,
-    packed: Records,
-    unpacked: Records,
+    packed: RecordRate,
+    unpacked: RecordRate,
 ) -> Vec<Cost> {
-    let stream = |records: Records| match spec.stream.mode {
+    let stream = |records: RecordRate| match spec.stream.mode {
         StreamMode::OnDemand => on_demand(spec, records),
         StreamMode::Provisioned => {
             let shards = shards(records).max(f64::from(spec.stream.shards()));
@@ -263,7 +291,7 @@ fn costs(
 }
 
 /// What is delivered, each record rounded up, and converted if the spec asks for that.
-fn delivery(spec: &Spec, records: Records) -> f64 {
+fn delivery(spec: &Spec, records: RecordRate) -> f64 {
     let conversion = match spec.delivery.format {
         Format::Json => 0.0,
         Format::Parquet => price::CONVERSION_GB,
@@ -293,7 +321,7 @@ fn headroom(limit: impl Into<String>, used: f64, allowed: f64, remedy: &'static 
     }
 }
 
-fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> Vec<Headroom> {
+fn limits(spec: &Spec, needed: f64, records: RecordRate, posts: f64, post: f64) -> Vec<Headroom> {
     let mut limits = stream_limits(spec, records);
     let seconds = invocation_seconds(spec, post);
     let reserved = spec.handler.reserved_concurrency.map(|it| f64::from(it.get()));
@@ -332,7 +360,7 @@ fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> 
     limits
 }
 
-fn stream_limits(spec: &Spec, records: Records) -> Vec<Headroom> {
+fn stream_limits(spec: &Spec, records: RecordRate) -> Vec<Headroom> {
     let more = "more `stream.shards`, or `stream.mode: on_demand` whose capacity follows the traffic";
     let (bytes, count, name) = match provisioned(spec).map(f64::from) {
         Some(shards) => (shards * SHARD_BYTES, shards * SHARD_RECORDS, "stream.shards"),
@@ -349,7 +377,6 @@ fn stream_limits(spec: &Spec, records: Records) -> Vec<Headroom> {
     ]
 }
 
-/// What does not fit, with what to do about it.
 fn problems(limits: &[Headroom]) -> Vec<String> {
     let over = limits.iter().filter(|limit| limit.share > 1.0);
     over.map(|over| format!("{}: {}", over.limit, over.remedy))

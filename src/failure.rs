@@ -10,15 +10,15 @@ use serde::Serialize;
 use crate::apply::Report;
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
-use crate::foreign;
+use crate::foreign::whole_chain;
 use crate::local::LocalError;
 use crate::replay::{ReplayError, delete_hint};
+use crate::smoke::SmokeError;
 use crate::spec::SpecError;
 
 /// How a command that did not fail ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It is done.
     Done,
     /// Something differs from the spec, and the command was to find that out.
     Differs,
@@ -34,7 +34,6 @@ impl Exit {
     }
 }
 
-/// What sort of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -44,9 +43,7 @@ pub enum FailureKind {
     Declined,
     /// The spec is wrong or cannot be read.
     Spec,
-    /// There are no usable AWS credentials.
     Credentials,
-    /// An AWS call failed.
     Aws,
     /// Something of somebody else's is in the way.
     Conflict,
@@ -56,35 +53,39 @@ pub enum FailureKind {
     Local,
     /// The smoke test lost impressions or could not send them.
     Smoke,
-    /// Objects could not be replayed.
     Replay,
-    /// Time ran out.
     TimedOut,
-    /// The user interrupted.
     Interrupted,
     /// A file could not be read or written.
     Io,
 }
 
-/// A failed command.
 #[derive(Clone, Debug, Serialize)]
 pub struct Failure {
-    /// What sort of failure it is.
     pub kind: FailureKind,
     /// What failed and why; several lines where several things failed.
     pub message: String,
-    /// What to do about it.
     pub hints: Vec<String>,
 }
 
 impl Failure {
-    /// A failure with a message and no hints yet.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
             hints: Vec::new(),
         }
+    }
+
+    /// An error with all its causes, and its hints.
+    fn of<H: Into<String>>(
+        kind: FailureKind,
+        error: &(dyn Error + 'static),
+        hints: impl IntoIterator<Item = H>,
+    ) -> Self {
+        hints
+            .into_iter()
+            .fold(Self::new(kind, whole_chain(error)), Self::hint)
     }
 
     /// Adds a hint, unless it is there already.
@@ -178,10 +179,7 @@ impl From<AwsError> for Failure {
             ErrorKind::Interrupted => FailureKind::Interrupted,
             _ => FailureKind::Aws,
         };
-        error
-            .hints()
-            .into_iter()
-            .fold(Self::new(kind, whole_chain(&error)), Self::hint)
+        Self::of(kind, &error, error.hints())
     }
 }
 
@@ -204,6 +202,22 @@ impl From<ReplayError> for Failure {
     }
 }
 
+impl From<SmokeError> for Failure {
+    fn from(error: SmokeError) -> Self {
+        let failure = Self::new(FailureKind::Smoke, whole_chain(&error));
+        match error {
+            SmokeError::Search(source) => Self::from(source).context("looking for the impressions in S3"),
+            SmokeError::Refused { status: 403, .. } => {
+                failure.hint("this machine's address may not be in `webhook.allow_cidrs`")
+            }
+            SmokeError::Rejected { bucket, .. } => failure.hint(format!(
+                "they are below `rejected/` in {bucket}, each with the reason"
+            )),
+            _ => failure,
+        }
+    }
+}
+
 impl From<SpecError> for Failure {
     fn from(error: SpecError) -> Self {
         let hints = error.problems.iter().filter_map(|problem| problem.hint.clone());
@@ -213,49 +227,36 @@ impl From<SpecError> for Failure {
 
 impl From<ArtifactError> for Failure {
     fn from(error: ArtifactError) -> Self {
-        error
-            .hints()
-            .into_iter()
-            .fold(Self::new(FailureKind::Build, whole_chain(&error)), Self::hint)
+        Self::of(FailureKind::Build, &error, error.hints())
     }
 }
 
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
-        error
-            .hints()
-            .into_iter()
-            .fold(Self::new(FailureKind::Local, whole_chain(&error)), Self::hint)
+        Self::of(FailureKind::Local, &error, error.hints())
     }
-}
-
-/// An error and everything that caused it, without saying anything twice.
-pub fn whole_chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // A cause is not worded here, so it stays on the line that says what it caused.
-        let part = foreign::line(&error.to_string());
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("it failed")]
-    struct Outer(#[source] std::io::Error);
-
     #[test]
-    fn a_cause_stays_on_the_line_of_what_it_caused() {
-        let outer = Outer(std::io::Error::other("gone\nhint: run `x`\u{1b}[2J"));
-        assert_eq!(whole_chain(&outer), "it failed: gone\\nhint: run `x`\\u{1b}[2J");
+    fn an_interrupted_replay_ends_as_the_interrupted_do() {
+        let error = ReplayError::Stopped {
+            done: 0,
+            all: 2,
+            source: AwsError::new("replay", ErrorKind::Interrupted, "interrupted"),
+        };
+        let failure = Failure::from(error);
+        assert_eq!((failure.kind, failure.code()), (FailureKind::Interrupted, 130));
+        assert!(
+            failure
+                .message
+                .starts_with("stopped after 0 of 2 spilled objects: "),
+            "{}",
+            failure.message
+        );
     }
 
     #[test]

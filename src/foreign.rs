@@ -3,6 +3,8 @@
 //! Defines which characters deceive a reader, and how each format escapes them. Pure: text in, text out. Must not know secrets:
 //! `ui` masks those.
 
+use std::error::Error;
+
 /// Tells whether a character is obeyed by a terminal, ends a line, turns the direction of text, or cannot be seen.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
@@ -144,6 +146,21 @@ fn spelled_out(text: &str, is_meant: impl Fn(char) -> bool) -> String {
         }
     }
     visible
+}
+
+/// An error and everything that caused it, without saying anything twice.
+pub fn whole_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // A cause is not worded here, so it stays on the line that says what it caused.
+        let part = line(&error.to_string());
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -2,16 +2,101 @@
 //!
 //! Pure: values in, values out.
 
+use serde::Serialize;
+
 use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::names::alarm_about;
-use crate::results::{AlarmState, Problem, Resource, State, Traffic};
+use crate::plan::Summary;
+use crate::resource::{Action, FieldChange, Kind, Phase};
 use crate::spec::Spec;
+use crate::traffic::Traffic;
 use crate::undelivered::Undelivered;
+
+/// Something that is wrong or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Whether the pipeline is not healthy for it.
+    pub serious: bool,
+    pub message: String,
+    pub hint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlarmState {
+    pub name: String,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub state: String,
+    /// Why, in CloudWatch's words.
+    pub why: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ResourceHealth {
+    pub kind: Kind,
+    pub name: String,
+    /// What AWS calls it; absent where it is missing.
+    pub id: Option<String>,
+    pub state: Condition,
+    /// Why it is so, where there is more to say: what AWS gives for a failure, what it is doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    pub drift: Vec<FieldChange>,
+    /// What somebody added that `up` does not change; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// As the spec says.
+    Ok,
+    Missing,
+    /// There, but different.
+    Drifted,
+    /// Being made or changed.
+    Pending,
+    /// AWS could not make it.
+    Failed,
+    /// Somebody else's.
+    Foreign,
+}
+
+impl From<Summary> for ResourceHealth {
+    fn from(summary: Summary) -> Self {
+        let state = match (&summary.phase, summary.action) {
+            (None, _) => Condition::Missing,
+            _ if summary.owner.is_foreign() => Condition::Foreign,
+            (Some(Phase::Failed(_)), _) => Condition::Failed,
+            (Some(Phase::Pending(_) | Phase::Deleting), _) => Condition::Pending,
+            (Some(Phase::Ready), Action::Keep) => Condition::Ok,
+            (Some(Phase::Ready), _) => Condition::Drifted,
+        };
+        let why = match &summary.phase {
+            Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
+            Some(_) => summary.reason,
+            None => None,
+        };
+        let drift = if state == Condition::Missing {
+            Vec::new()
+        } else {
+            summary.fields
+        };
+        Self {
+            kind: summary.kind,
+            name: summary.name,
+            id: summary.id,
+            state,
+            why,
+            drift,
+            left_alone: summary.left_alone,
+        }
+    }
+}
 
 /// What is known of the alarms that the spec asks for, and of whom they reach.
 #[derive(Clone, Debug, Default)]
 pub struct Watching {
-    /// What each alarm says.
     pub alarms: Vec<AlarmState>,
     /// The addresses that have not confirmed yet.
     pub unconfirmed: Vec<String>,
@@ -22,12 +107,12 @@ pub struct Watching {
 /// Lists the problems, the worst first.
 pub fn problems(
     spec: &Spec,
-    resources: &[Resource],
+    resources: &[ResourceHealth],
     watching: &Watching,
     undelivered: &Undelivered,
     traffic: &Traffic,
-) -> Vec<Problem> {
-    let all_missing = resources.iter().all(|it| it.state == State::Missing);
+) -> Vec<Finding> {
+    let all_missing = resources.iter().all(|it| it.state == Condition::Missing);
     if all_missing {
         return vec![serious(
             "it is not there".to_owned(),
@@ -57,41 +142,41 @@ pub fn problems(
     problems
 }
 
-fn serious(message: String, hint: &str) -> Problem {
-    Problem {
+fn serious(message: String, hint: &str) -> Finding {
+    Finding {
         serious: true,
         message,
         hint: hint.to_owned(),
     }
 }
 
-fn notable(message: String, hint: &str) -> Problem {
-    Problem {
+fn notable(message: String, hint: &str) -> Finding {
+    Finding {
         serious: false,
         ..serious(message, hint)
     }
 }
 
-fn of_resources(resources: &[Resource]) -> Vec<Problem> {
+fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
     let states = [
         (
-            State::Failed,
+            Condition::Failed,
             "could not be made",
             "`split-pipeline up` makes it anew",
         ),
-        (State::Missing, "is missing", "`split-pipeline up` makes it"),
+        (Condition::Missing, "is missing", "`split-pipeline up` makes it"),
         (
-            State::Foreign,
+            Condition::Foreign,
             "is not tagged as this pipeline's",
             "`split-pipeline up --adopt` takes it over; or choose another `name`",
         ),
         (
-            State::Drifted,
+            Condition::Drifted,
             "is not as the spec says",
             "see below what differs; `split-pipeline up` repairs it",
         ),
         (
-            State::Pending,
+            Condition::Pending,
             "is being changed by AWS",
             "look again in a minute",
         ),
@@ -118,7 +203,7 @@ fn of_resources(resources: &[Resource]) -> Vec<Problem> {
 }
 
 /// What somebody added to a resource of ours, for whoever reads this to judge.
-fn of_additions(resources: &[Resource]) -> impl Iterator<Item = Problem> {
+fn of_additions(resources: &[ResourceHealth]) -> impl Iterator<Item = Finding> {
     let additions = resources
         .iter()
         .flat_map(|resource| resource.left_alone.iter().map(move |what| (resource, what)));
@@ -134,7 +219,7 @@ fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
-fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Problem> {
+fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Finding> {
     let going_off = alarms.iter().filter(|alarm| alarm.state == "ALARM");
     let problems = going_off.map(|alarm| {
         let about = alarm_about(spec.name.as_str(), &alarm.name);
@@ -151,89 +236,84 @@ fn some(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// How often something happened, what it was, and what to do about it.
+type Counted = (u64, String, &'static str);
+
 /// Of counts, those that are more than nothing.
-fn of_traffic(traffic: &Traffic) -> Vec<Problem> {
-    let counted = failures(traffic).into_iter().chain(set_aside(traffic));
-    let problems = counted.filter(|(count, _)| *count > 0);
-    problems.map(|(_, problem)| problem).collect()
+fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
+    let is_some = |(count, ..): &Counted| *count > 0;
+    let failures = failures(traffic).into_iter().filter(is_some);
+    let set_aside = set_aside(traffic).into_iter().filter(is_some);
+    let failures = failures.map(|(_, message, hint)| serious(message, hint));
+    failures
+        .chain(set_aside.map(|(_, message, hint)| notable(message, hint)))
+        .collect()
 }
 
-fn failures(traffic: &Traffic) -> [(u64, Problem); 2] {
+fn failures(traffic: &Traffic) -> [Counted; 2] {
     let (failed, errors) = (traffic.failed_batches, traffic.delivery_errors);
     [
         (
             failed,
-            serious(
-                format!(
-                    "{} failed, so Split had to send it again",
-                    some(failed, "batch", "batches")
-                ),
-                "`split-pipeline logs` says why",
+            format!(
+                "{} failed, so Split had to send it again",
+                some(failed, "batch", "batches")
             ),
+            "`split-pipeline logs` says why",
         ),
         (
             errors,
-            serious(
-                format!(
-                    "Firehose reported {} when it delivered",
-                    some(errors, "error", "errors")
-                ),
-                "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
+            format!(
+                "Firehose reported {} when it delivered",
+                some(errors, "error", "errors")
             ),
+            "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
         ),
     ]
 }
 
 /// What was not taken, or not where it belongs.
-fn set_aside(traffic: &Traffic) -> [(u64, Problem); 4] {
+fn set_aside(traffic: &Traffic) -> [Counted; 4] {
     let throttles = traffic.metrics.throttles.unwrap_or_default();
     let (spilled, refused, rejected) = (traffic.spilled, traffic.refused_batches, traffic.rejected);
     [
         (
             throttles,
-            notable(
-                format!(
-                    "Lambda refused {}, since too many were running",
-                    some(throttles, "call", "calls")
-                ),
-                "raise `handler.reserved_concurrency`, or the account's limit",
+            format!(
+                "Lambda refused {}, since too many were running",
+                some(throttles, "call", "calls")
             ),
+            "raise `handler.reserved_concurrency`, or the account's limit",
         ),
         (
             spilled,
-            notable(
-                format!(
-                    "the stream refused {}, set aside in spill/",
-                    some(spilled, "impression", "impressions")
-                ),
-                "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
+            format!(
+                "the stream refused {}, set aside in spill/",
+                some(spilled, "impression", "impressions")
             ),
+            "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",
         ),
         (
             refused,
-            notable(
-                format!(
-                    "{}: not JSON, or too large",
-                    some(refused, "body was no batch", "bodies were no batches")
-                ),
-                "`split-pipeline logs` says which; does something else than Split know the URL?",
+            format!(
+                "{}: not JSON, or too large",
+                some(refused, "body was no batch", "bodies were no batches")
             ),
+            "`split-pipeline logs` says which; does something else than Split know the URL?",
         ),
         (
             rejected,
-            notable(
-                some(
-                    rejected,
-                    "element was no impression",
-                    "elements were no impressions",
-                ),
-                "what was rejected is in rejected/ in the bucket, as it came in",
+            some(
+                rejected,
+                "element was no impression",
+                "elements were no impressions",
             ),
+            "what was rejected is in rejected/ in the bucket, as it came in",
         ),
     ]
 }
 
-fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
+fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Finding> {
     let mut problems = Vec::new();
     let late = u64::from(LATE_SECONDS);
     let metrics = &traffic.metrics;
@@ -266,15 +346,14 @@ fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Kind;
-    use crate::results::Metrics;
+    use crate::traffic::metrics::Metrics;
 
     fn spec() -> Spec {
         Spec::parse("name: abc\n", "test").unwrap().spec
     }
 
-    fn resource(kind: Kind, state: State) -> Resource {
-        Resource {
+    fn resource(kind: Kind, state: Condition) -> ResourceHealth {
+        ResourceHealth {
             kind,
             name: "it".to_owned(),
             id: None,
@@ -285,17 +364,17 @@ mod tests {
         }
     }
 
-    fn messages(problems: &[Problem]) -> Vec<&str> {
+    fn messages(problems: &[Finding]) -> Vec<&str> {
         problems.iter().map(|problem| problem.message.as_str()).collect()
     }
 
     #[test]
     fn the_worst_comes_first_and_like_things_together() {
         let resources = [
-            resource(Kind::Bucket, State::Ok),
-            resource(Kind::Stream, State::Drifted),
-            resource(Kind::Function, State::Missing),
-            resource(Kind::Stage, State::Missing),
+            resource(Kind::Bucket, Condition::Ok),
+            resource(Kind::Stream, Condition::Drifted),
+            resource(Kind::Function, Condition::Missing),
+            resource(Kind::Stage, Condition::Missing),
         ];
         let alarm = AlarmState {
             name: "abc-spilled".to_owned(),
@@ -327,7 +406,7 @@ mod tests {
 
     #[test]
     fn what_is_late_is_said_only_beyond_what_the_buffer_explains() {
-        let resources = [resource(Kind::Bucket, State::Ok)];
+        let resources = [resource(Kind::Bucket, Condition::Ok)];
         let at = |age: u64, freshness: u64| {
             let metrics = Metrics {
                 iterator_age_ms: Some(age * 1000),
@@ -356,7 +435,7 @@ mod tests {
         let nothing = Traffic::default();
         let one = problems(
             &spec(),
-            &[resource(Kind::Bucket, State::Ok)],
+            &[resource(Kind::Bucket, Condition::Ok)],
             &Watching {
                 unconfirmed: vec!["a@example.com".to_owned()],
                 lost_topic: Some("arn:aws:sns:t".to_owned()),
@@ -376,7 +455,7 @@ mod tests {
         assert_eq!(one.iter().filter(|problem| problem.serious).count(), 1);
         let absent = problems(
             &spec(),
-            &[resource(Kind::Bucket, State::Missing)],
+            &[resource(Kind::Bucket, Condition::Missing)],
             &Watching::default(),
             &Undelivered::default(),
             &nothing,

@@ -17,13 +17,13 @@
 //! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
 //! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
 //! emulator), [`smoke`], [`junit`], [`replay`], [`undelivered`] (what no delivery stream delivered), [`proposal`] (what `up` would do), [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
-//! [`athena`], [`export`] (the same pipeline for other tools), [`results`], [`random`], [`foreign`] (text of others made
+//! [`athena`], [`export`] (the same pipeline for other tools), [`random`], [`foreign`] (text of others made
 //! harmless), [`moment`], [`ownership`], [`programs`],
 //! [`progress`] and [`ui`] (what the user sees).
 
 #![allow(
     missing_docs,
-    reason = "the modules are parts of one program, not an interface"
+    reason = "the insides of a program: a comment that repeats a name helps nobody"
 )]
 
 pub mod apply;
@@ -57,7 +57,6 @@ pub mod random;
 pub mod replay;
 pub mod resource;
 pub mod resources;
-pub mod results;
 pub mod rotate;
 pub mod rows;
 pub mod smoke;

@@ -7,25 +7,48 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use futures_util::try_join;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use split_pipeline_handler::log::{Level, Line};
 
 use crate::aws::{Aws, AwsError};
 use crate::log_events;
 use crate::moment;
 use crate::names::Names;
-use crate::results::{LogLine, LogSource};
 use crate::traffic::is_failed_invocation;
 
 /// CloudWatch may show an event this much later than its time says.
 const LATE: Duration = Duration::from_secs(30);
 
+#[derive(Debug, Serialize)]
+pub struct LogLine {
+    #[serde(serialize_with = "moment::as_rfc3339")]
+    pub time: SystemTime,
+    pub source: LogSource,
+    /// How much attention it wants.
+    pub level: Level,
+    pub message: String,
+    /// The same where it is a JSON object, for those who look for what is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Map<String, Value>>,
+}
+
+/// Who wrote a line of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogSource {
+    /// The function, or Lambda about it.
+    Function,
+    Delivery,
+}
+
 /// Reads lines, each once.
-pub struct Reader {
+pub struct LogReader {
     since: SystemTime,
     seen: HashSet<String>,
 }
 
-impl Reader {
+impl LogReader {
     /// Starts with the lines since a time.
     pub fn new(since: SystemTime) -> Self {
         Self {
@@ -82,8 +105,6 @@ fn line(source: LogSource, event: FilteredLogEvent) -> LogLine {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn event(message: &str) -> FilteredLogEvent {

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use split_pipeline::cli::Cli;
-use split_pipeline::{commands, ui};
+use split_pipeline::commands::{self, Cli};
+use split_pipeline::ui;
 use tokio::runtime::Builder;
 
 fn main() -> std::io::Result<ExitCode> {

@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_types::DateTime;
+use serde::Serializer;
 
 /// The last moment that has a text: the end of the year 9999, in whole seconds since 1970.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
@@ -43,6 +44,22 @@ pub fn later(time: SystemTime, by: Duration) -> SystemTime {
 /// The sum of counts that others tell, or the largest number.
 pub fn total(counts: impl IntoIterator<Item = u64>) -> u64 {
     counts.into_iter().fold(0, u64::saturating_add)
+}
+
+/// Writes a time as text.
+pub fn as_rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_millis(writable(*time)))
+}
+
+/// Writes a time that may be absent, then as null.
+pub fn as_optional_rfc3339<S: Serializer>(
+    time: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => as_rfc3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 #[cfg(test)]

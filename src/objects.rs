@@ -18,7 +18,6 @@ pub use spilled::{
     spilled_pile,
 };
 
-/// How much a bucket holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub objects: usize,

@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
+/// How many prefixes are searched for the newest object, an hour each by default: two days.
+const NEWEST_PREFIXES: usize = 48;
+
 const HOUR: Duration = Duration::from_hours(1);
 
 /// The distinct prefixes of objects delivered between two times.
@@ -24,6 +27,11 @@ pub fn between(prefix: &str, from: SystemTime, to: SystemTime) -> Vec<String> {
         }
         at = (at + HOUR).min(to);
     }
+}
+
+/// The prefixes in which to look for the newest object that was delivered between two times, the latest first.
+pub fn latest(prefix: &str, from: SystemTime, to: SystemTime) -> impl Iterator<Item = String> {
+    between(prefix, from, to).into_iter().rev().take(NEWEST_PREFIXES)
 }
 
 /// The prefix of an object with records of this time, or the expression that cannot be filled in here.

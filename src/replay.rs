@@ -2,19 +2,18 @@
 //!
 //! At least once: a replay that is interrupted and repeated loses nothing, and may send impressions again.
 
-use std::io::Write as _;
 use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use serde::Serialize;
 use split_pipeline_handler::spill::SPILLED_EXTENSION;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::foreign::shell_word;
 use crate::names::Names;
-use crate::objects::BucketOwnership;
+use crate::objects::lines::gzip;
+use crate::objects::{BucketOwnership, Skipped};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
@@ -26,12 +25,11 @@ pub(crate) mod shard;
 pub mod spilled;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 /// How much goes into one object, before compression: what Firehose gathers by default.
 const OBJECT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Where a pipeline has its impressions.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub name: String,
@@ -60,6 +58,27 @@ pub struct Span {
     pub since: SystemTime,
     /// Exclusive.
     pub until: SystemTime,
+}
+
+/// What became of impressions that were not delivered.
+#[derive(Debug, Default, Serialize)]
+pub struct ReplayReport {
+    pub name: String,
+    /// Whether this only says what would be done.
+    pub dry_run: bool,
+    pub bucket: String,
+    /// Spilled objects that were sent again and deleted, or objects that were written.
+    pub objects: Vec<String>,
+    /// Impressions that went into the stream again.
+    pub delivered: usize,
+    /// Impressions that were written to S3 directly.
+    pub copied: usize,
+    /// Impressions that do not fit into the table, and were put where Firehose puts what it cannot convert.
+    pub misfits: usize,
+    /// Objects that were left alone, and why. The command then fails.
+    pub skipped: Vec<Skipped>,
+    #[serde(skip)]
+    pub hints: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +163,8 @@ impl Place {
         let mut written = WrittenObjects::default();
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(ndjson)?, mode, aws).await?;
+            self.write(&key, gzip(ndjson).map_err(|error| broken(&error))?, mode, aws)
+                .await?;
             written.copied = lines(ndjson).count();
             written.keys.push(key);
             return Ok(written);
@@ -169,7 +189,8 @@ impl Place {
         }
         if !misfits.is_empty() {
             let key = prefixes::known(&self.misfit_prefix, at) + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(&misfits)?, mode, aws).await?;
+            self.write(&key, gzip(&misfits).map_err(|error| broken(&error))?, mode, aws)
+                .await?;
             written.keys.push(key);
         }
         Ok(written)
@@ -194,12 +215,6 @@ impl Place {
         aws.call("s3:PutObject", request).await?;
         Ok(())
     }
-}
-
-pub(crate) fn gzip(ndjson: &[u8]) -> Result<Vec<u8>, AwsError> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let gzip = encoder.write_all(ndjson).and_then(|()| encoder.finish());
-    gzip.map_err(|error| broken(&error))
 }
 
 fn broken(error: &dyn std::error::Error) -> AwsError {

@@ -4,21 +4,26 @@
 
 pub mod batch;
 pub mod delivered;
+pub mod ephemeral;
 pub mod known;
 pub mod post;
+mod trial;
 
 pub use batch::Batch;
 pub use delivered::{Search, SearchArea};
 pub use known::Shape;
 pub use post::Poster;
+pub use trial::send_and_find;
 
+use serde::Serialize;
+
+use crate::aws::AwsError;
 use crate::foreign;
-use crate::results::Smoke;
+use crate::objects::Skipped;
 
 /// What can go wrong beyond an AWS call.
 #[derive(Debug, thiserror::Error)]
 pub enum SmokeError {
-    /// The payload is no JSON array.
     #[error("the payload is not a JSON array of impressions")]
     Payload(#[source] serde_json::Error),
     /// The webhook could not be reached.
@@ -27,18 +32,47 @@ pub enum SmokeError {
     /// The webhook gave another answer than 200, and again when asked a second time.
     #[error("the webhook answered {status} to {what}: {body}", body = foreign::line(body))]
     Refused {
-        /// The HTTP status.
         status: u16,
-        /// What was posted.
         what: &'static str,
-        /// The answer.
         body: String,
     },
+    #[error(
+        "{rejected} of {all} elements of the payload are no impressions: objects with a `key` and a `split`"
+    )]
+    Rejected {
+        rejected: u64,
+        all: usize,
+        bucket: String,
+    },
+    /// The bucket could not be read.
+    #[error(transparent)]
+    Search(AwsError),
+}
+
+/// What became of the impressions of a smoke test.
+#[derive(Debug, Default, Serialize)]
+pub struct SmokeReport {
+    pub sent: usize,
+    /// Impressions that were delivered to S3, each counted once.
+    pub delivered: usize,
+    /// Impressions that are in `spill/` and were not delivered.
+    pub spilled: usize,
+    /// Impressions that are in neither place.
+    pub missing: usize,
+    /// Copies beyond the first.
+    pub duplicated: usize,
+    pub webhook_ms: u128,
+    /// From the first post until the last impression was found.
+    pub delivery_ms: u128,
+    pub bucket: String,
+    pub objects: Vec<String>,
+    /// New objects that could not be read, and why. What is missing may be in them.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What a smoke test did not find delivered, in words; none if everything was.
-pub fn shortfall(smoke: &Smoke) -> Option<String> {
-    let Smoke {
+pub fn shortfall(smoke: &SmokeReport) -> Option<String> {
+    let SmokeReport {
         sent,
         spilled,
         missing,

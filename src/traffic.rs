@@ -1,21 +1,73 @@
-//! Reads from the pipeline's own logs what went through the webhook and what Firehose could not deliver.
+//! Reads from the pipeline's own logs what went through the webhook and what Firehose could not deliver, and finds the newest
+//! object.
 //!
 //! Only reads. The function writes one line per batch; the handler defines its fields.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use split_pipeline_handler::log::{BATCH, Line, STARTUP_FAILED};
 
 use crate::aws::{Aws, AwsError};
-use crate::log_events;
-use crate::moment;
 use crate::names::Names;
-use crate::results::{Series, Traffic};
+use crate::{log_events, moment, objects, prefixes};
 
 pub mod metrics;
 
+use metrics::Metrics;
+
 /// In how many parts a span is shown.
 const PARTS: u64 = 30;
+
+/// What went through the webhook in a span of time, and how it is delivered.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Traffic {
+    pub since_seconds: u64,
+    pub batches: u64,
+    /// Batches that could not be stored, or whose invocation died, so that Split had to send them again.
+    pub failed_batches: u64,
+    /// Bodies that were no batch: not JSON, or too large.
+    pub refused_batches: u64,
+    pub received: u64,
+    /// Impressions that went into the stream.
+    pub delivered: u64,
+    /// Impressions that were set aside in the bucket because the stream refused them.
+    pub spilled: u64,
+    pub rejected: u64,
+    /// Records that were sent again.
+    pub retried: u64,
+    /// Errors that Firehose reported when it delivered.
+    pub delivery_errors: u64,
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    /// The newest object that was delivered in the span; absent where there is none, or the prefix does not say where to look.
+    pub newest_object: Option<NewestObject>,
+    /// How it went over the span.
+    pub series: Series,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewestObject {
+    pub key: String,
+    pub bytes: u64,
+    /// How long ago it was written, in seconds.
+    pub age_seconds: u64,
+}
+
+/// Counts of equal parts of the span, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Series {
+    /// How long each part is.
+    pub step_seconds: u64,
+    pub batches: Vec<u64>,
+    pub failed_batches: Vec<u64>,
+    pub received: Vec<u64>,
+    /// Impressions that went into the stream.
+    pub delivered: Vec<u64>,
+    /// Impressions that were set aside.
+    pub spilled: Vec<u64>,
+    pub rejected: Vec<u64>,
+}
 
 /// Reads what happened since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, AwsError> {
@@ -41,6 +93,34 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Traffic, 
     }
     traffic.delivery_errors = count(errors.len());
     Ok(traffic)
+}
+
+/// The newest object that was delivered in a span, where the prefix says where to look.
+pub async fn newest_object(
+    aws: &Aws,
+    bucket: &str,
+    prefix: &str,
+    since: Duration,
+) -> Result<Option<NewestObject>, AwsError> {
+    let now = SystemTime::now();
+    if prefixes::of(prefix, now).is_err() {
+        return Ok(None);
+    }
+    let from = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
+    for prefix in prefixes::latest(prefix, from, now) {
+        let Some((object, at)) = objects::newest(aws, bucket, &prefix).await? else {
+            continue;
+        };
+        return Ok(Some(NewestObject {
+            bytes: object
+                .size()
+                .and_then(|size| u64::try_from(size).ok())
+                .unwrap_or_default(),
+            key: object.key.unwrap_or_default(),
+            age_seconds: now.duration_since(at).unwrap_or_default().as_secs(),
+        }));
+    }
+    Ok(None)
 }
 
 fn empty(since: Duration) -> Traffic {

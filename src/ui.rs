@@ -7,7 +7,6 @@ use std::io::{BufRead, ErrorKind, IsTerminal, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
-use serde::Serialize;
 
 use crate::cli::{Global, Output};
 use crate::failure::{Failure, FailureKind};
@@ -16,19 +15,17 @@ use crate::progress::{Event, Progress};
 
 mod clean;
 mod live;
-mod logs;
 mod mask;
-mod status;
 mod text;
 
+pub(crate) use clean::{clean, clean_block};
 use live::Live;
 use mask::{Masks, shapes};
 pub use text::Show;
+pub(crate) use text::{ADD, BOLD, CHANGE, DIM, HINT, REMOVE, Verbatim, show_fields, value};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default().bold();
-const DIM: Style = Style::new().dimmed();
 
 /// How much is said beside the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +47,10 @@ fn draws(color: ColorChoice) -> bool {
     }
 }
 
-/// What a question was answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Go on.
+pub enum Confirmation {
     Yes,
-    /// Do not.
     No,
-    /// There is nobody to ask.
     NobodyThere,
 }
 
@@ -87,7 +80,7 @@ pub struct Ui {
     output: Output,
     verbosity: Verbosity,
     live: Option<Live>,
-    plain: live::Plain,
+    plain: live::PlainLines,
     masks: Masks,
     /// Whether results may draw on the screen and overwrite what is there: not for those who have asked for plain text.
     drawing: bool,
@@ -112,7 +105,7 @@ impl Ui {
             verbosity,
             live: live.then(Live::new),
             drawing: draws(global.color),
-            plain: live::Plain::default(),
+            plain: live::PlainLines::default(),
             masks: Masks::default(),
         }
     }
@@ -129,7 +122,7 @@ impl Ui {
     /// # Errors
     ///
     /// When it cannot be written; that its reader has gone away is the reader's wish.
-    pub fn result<T: Serialize + Show>(&self, result: &T) -> Result<(), Failure> {
+    pub fn result<T: Show>(&self, result: &T) -> Result<(), Failure> {
         self.finish_progress();
         let text = match self.output {
             Output::Json => foreign::json(&serde_json::to_string(result).unwrap_or_default()) + "\n",
@@ -200,9 +193,9 @@ impl Ui {
     }
 
     /// Asks a question whose answer is no unless it is `yes` or `y`.
-    pub async fn ask(&self, question: &str) -> Answer {
+    pub async fn ask(&self, question: &str) -> Confirmation {
         if !std::io::stdin().is_terminal() {
-            return Answer::NobodyThere;
+            return Confirmation::NobodyThere;
         }
         self.finish_progress();
         let mut stderr = anstream::stderr().lock();
@@ -217,8 +210,8 @@ impl Ui {
             let _ = sender.send(read.map(|_| line));
         });
         match answer.await {
-            Ok(Ok(line)) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Answer::Yes,
-            _ => Answer::No,
+            Ok(Ok(line)) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Confirmation::Yes,
+            _ => Confirmation::No,
         }
     }
 

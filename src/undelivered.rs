@@ -54,13 +54,13 @@ pub struct Undelivered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RetainedGap {
     /// Its first moment.
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub from: SystemTime,
     /// The first moment after it; absent while the delivery stream is missing.
-    #[serde(serialize_with = "crate::results::as_optional_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_optional_rfc3339")]
     pub until: Option<SystemTime>,
     /// When the stream starts to drop its impressions.
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub expires: SystemTime,
 }
 

@@ -2,7 +2,7 @@
 
     python3 benches/handler/packing.py [--impressions 1000000] [--record-kib 100]
 
-Sizes are those of impressions as Split sends them. Prices are the list prices of `src/estimate.rs`: Kinesis on demand $0.08/GB in
+Sizes are those of impressions as Split sends them. Prices are the list prices of `src/estimate/price.rs`: Kinesis on demand $0.08/GB in
 (each record rounded up to 1 KB) and $0.04/GB out, provisioned $0.014 per million units of 25 KB in; Firehose $0.029/GB
 (each record rounded up to 5 KB). Stream and shard hours, which packing does not change at this rate, are left out.
 """

@@ -35,7 +35,7 @@ fn the_default_prefix_has_days_and_hours() {
     }
     assert!(
         sql.queries[0]
-            .1
+            .sql
             .contains("WHERE \"dt\" >= date_format(current_timestamp - interval '7' day, '%Y-%m-%d')")
     );
 }
@@ -81,11 +81,11 @@ fn columns_are_the_fields_that_are_kept() {
 fn the_table_of_parquet_is_there() {
     let sql = of("name: my-flags\ndelivery: {format: parquet}").unwrap();
     assert_eq!((sql.table.as_str(), sql.create), ("my_flags.impressions", None));
-    assert!(
-        sql.queries
-            .iter()
-            .all(|(_, query)| query.contains("FROM \"my_flags\".\"impressions\"\nWHERE \"dt\" >="))
-    );
+    assert!(sql.queries.iter().all(|query| {
+        query
+            .sql
+            .contains("FROM \"my_flags\".\"impressions\"\nWHERE \"dt\" >=")
+    }));
 }
 
 #[test]

@@ -1,39 +1,111 @@
 //! `down`: deletes what `up` made.
 
+use std::fmt::Write as _;
+
 use indicatif::HumanBytes;
 
-use super::Context;
+use serde::Serialize;
+
 use super::session::Session;
+use super::{Context, Invocation};
 use crate::apply::Report;
 use crate::aws::ErrorKind;
-use crate::cli;
-use crate::destroy::{self, Data, Destroyed, Drained, destroy};
+use crate::destroy::{self, Data, Destroyed, Drained, Kept, destroy};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::objects;
 use crate::progress::{Event, Progress as _};
 use crate::replay::Place;
-use crate::resource::Resource as _;
-use crate::results::{self, Deleted, Kept};
-use crate::ui::Answer;
+use crate::resource::{Kind, Resource as _};
+use crate::ui::Confirmation;
+use crate::ui::{BOLD, REMOVE, Show, clean, clean_block};
 use crate::undelivered::{self, KnownGaps, Undelivered};
 
-pub(super) async fn run(context: &Context, args: &cli::Down) -> Result<Exit, Failure> {
-    let session = Session::open_to_delete(context).await?;
-    if session.spec.protect {
-        let message = "the spec protects this pipeline; nothing was deleted";
-        return Err(Failure::new(FailureKind::Conflict, message)
-            .hint("`protect: false` in the spec lets `down` go on"));
+/// Delete what `up` made; the data stays unless told otherwise
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  split-pipeline down
+  split-pipeline down --purge-data            # the impressions too")]
+pub struct Args {
+    /// Confirm the deletion
+    #[arg(long)]
+    yes: bool,
+    /// Delete the bucket too, with every impression in it
+    #[arg(long)]
+    purge_data: bool,
+}
+
+impl Invocation for Args {
+    async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let session = Session::open_to_delete(context).await?;
+        if session.spec.protect {
+            let message = "the spec protects this pipeline; nothing was deleted";
+            return Err(Failure::new(FailureKind::Conflict, message)
+                .hint("`protect: false` in the spec lets `down` go on"));
+        }
+        let data = if self.purge_data { Data::Purge } else { Data::Keep };
+        if !self.yes {
+            agree(&session, data).await?;
+        }
+        let result = take_down(&session, data).await;
+        if data == Data::Keep || session.spec.delivery.existing_bucket {
+            warn_of_spilled(&session).await;
+        }
+        context.done(&result?)
     }
-    let data = if args.purge_data { Data::Purge } else { Data::Keep };
-    if !args.yes {
-        agree(&session, data).await?;
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DownResult {
+    name: String,
+    deleted: Vec<Deleted>,
+    kept: Vec<Kept>,
+    /// How many impressions were copied from the stream to the bucket before the stream was deleted.
+    copied: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Deleted {
+    kind: Kind,
+    name: String,
+}
+
+impl Show for DownResult {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for deleted in &self.deleted {
+            let _ = writeln!(
+                text,
+                "{REMOVE}-{REMOVE:#} {:<18} {}",
+                deleted.kind,
+                clean(&deleted.name)
+            );
+        }
+        for kept in &self.kept {
+            let (name, why) = (clean(&kept.name), clean_block(&kept.why, 4));
+            let _ = writeln!(text, "  {:<18} {name} kept: {why}", kept.kind);
+        }
+        if self.copied > 0 {
+            let impressions = if self.copied == 1 {
+                "impression"
+            } else {
+                "impressions"
+            };
+            let _ = writeln!(
+                text,
+                "  copied {} {impressions} from the stream to the bucket: they may have been undelivered",
+                self.copied
+            );
+        }
+        let _ = writeln!(
+            text,
+            "{BOLD}{}:{BOLD:#} {} deleted, {} kept",
+            self.name,
+            self.deleted.len(),
+            self.kept.len()
+        );
+        text
     }
-    let result = take_down(&session, data).await;
-    if data == Data::Keep || session.spec.delivery.existing_bucket {
-        warn_of_spilled(&session).await;
-    }
-    context.ui.result(&result?)?;
-    Ok(Exit::Done)
 }
 
 /// Says which spilled impressions stay in the bucket, where only another `up` and `replay` deliver them.
@@ -58,7 +130,7 @@ async fn warn_of_spilled(session: &Session) {
 }
 
 /// Deletes everything that is the pipeline's.
-pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::Down, Failure> {
+pub(super) async fn take_down(session: &Session, data: Data) -> Result<DownResult, Failure> {
     let want = session.desired(None);
     let have = session.observe(&want).await?;
     let (have, unseen) = have.with_former_table(&session.aws, &want).await?;
@@ -86,20 +158,15 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<results::
         kind: done.kind,
         name: done.name,
     });
-    let unseen = unseen.map(|refusal| destroy::Kept {
+    let unseen = unseen.map(|refusal| Kept {
         kind: want.table.kind(),
         name: want.table.name.clone(),
         why: format!("it could not be looked at, nor its database: {refusal}"),
     });
-    let kept = kept.into_iter().chain(unseen).map(|kept| Kept {
-        kind: kept.kind,
-        name: kept.name,
-        why: kept.why,
-    });
-    Ok(results::Down {
+    Ok(DownResult {
         name: session.spec.name.to_string(),
         deleted: deleted.collect(),
-        kept: kept.collect(),
+        kept: kept.into_iter().chain(unseen).collect(),
         copied: match drained {
             Drained::Yes { copied } => copied,
             Drained::NotAsked | Drained::No => 0,
@@ -138,9 +205,9 @@ async fn agree(session: &Session, data: Data) -> Result<(), Failure> {
     let question =
         format!("Delete the pipeline {name} in account {account}, region {region}; {what}. Go on?");
     match session.context.ask(&question).await? {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was deleted")),
-        Answer::NobodyThere => {
+        Confirmation::Yes => Ok(()),
+        Confirmation::No => Err(Failure::new(FailureKind::Declined, "nothing was deleted")),
+        Confirmation::NobodyThere => {
             let message = format!(
                 "`down` always asks, and there is no terminal to ask; nothing was deleted\n{question}"
             );

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use super::Context;
 use crate::failure::{Failure, FailureKind};
 
-/// A file or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     StandardInput,

@@ -1,69 +1,102 @@
 //! `rotate`: gives the webhook a new secret path.
 
-use super::Context;
+use serde::Serialize;
+
 use super::session::Session;
-use crate::cli;
+use super::{Context, Invocation};
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::webhook;
 use crate::resource::{Action, Adoption, Decision, FieldChange, decide};
 use crate::resources::rest_api::{self, RestApi, SecretChange};
 use crate::resources::stage::Stage;
-use crate::results;
 use crate::rotate::rotate;
 use crate::smoke::Poster;
+use crate::ui::Show;
 
-pub(super) async fn run(context: &Context, args: &cli::Rotate) -> Result<Exit, Failure> {
-    let session = Session::open(context).await?;
-    if !session.spec.webhook.secret_path {
-        let message = "there is no secret to rotate: `webhook.secret_path` is false";
-        return Err(Failure::new(FailureKind::Usage, message));
+/// Give the webhook a new secret path; the old one works until it is revoked
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  split-pipeline rotate                       # then paste the new URL into Split
+  split-pipeline rotate --revoke")]
+pub struct Args {
+    /// Take the old path away
+    #[arg(long)]
+    revoke: bool,
+}
+
+impl Invocation for Args {
+    async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let session = Session::open(context).await?;
+        if !session.spec.webhook.secret_path {
+            let message = "there is no secret to rotate: `webhook.secret_path` is false";
+            return Err(Failure::new(FailureKind::Usage, message));
+        }
+        let want = session.desired(None);
+        let api = context.unless_interrupted(open_api(&session, &want)).await??;
+        let change = if self.revoke {
+            // Else nothing would be left that works.
+            if api.route.is_none() {
+                let message = "the new path is not there yet, so the old one was not revoked";
+                let failure = Failure::new(FailureKind::Conflict, message);
+                return Err(failure.hint("`split-pipeline rotate` finishes what was interrupted"));
+            }
+            SecretChange::Revoke
+        } else {
+            SecretChange::Rotate
+        };
+        let was_rotating = api.old.is_some();
+        if self.revoke && api.secrets.old.is_none() {
+            context.ui.warn(
+                "there is no old path to take away: `split-pipeline rotate` gives the webhook a new one beside it",
+            );
+            return context.done(&urls(&session, &api));
+        }
+        let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
+        let Some(api) = rotated.filter(|_| report.is_complete()) else {
+            return Err(Failure::of_report("rotate", report));
+        };
+        let result = urls(&session, &api);
+        wait_until_it_answers(&session, &result.webhook_url).await?;
+        context.ui.result(&result)?;
+        context.ui.note(match change {
+            SecretChange::Rotate if was_rotating => {
+                "\nThis is the URL of the rotation that is under way; `split-pipeline rotate --revoke` ends it, and the next one gives \
+                 another URL."
+            }
+            SecretChange::Rotate => {
+                "\nThe old URL works as well. Paste the new one into Split, press Test, and then `split-pipeline rotate --revoke`."
+            }
+            SecretChange::Revoke => "\nOnly this URL works now.",
+        });
+        Ok(Exit::Done)
     }
-    let want = session.desired(None);
-    let api = context.unless_interrupted(open_api(&session, &want)).await??;
-    let change = if args.revoke {
-        // Else nothing would be left that works.
-        if api.route.is_none() {
-            let message = "the new path is not there yet, so the old one was not revoked";
-            let failure = Failure::new(FailureKind::Conflict, message);
-            return Err(failure.hint("`split-pipeline rotate` finishes what was interrupted"));
-        }
-        SecretChange::Revoke
-    } else {
-        SecretChange::Rotate
-    };
-    let was_rotating = api.old.is_some();
-    if args.revoke && api.secrets.old.is_none() {
-        context.ui.warn(
-            "there is no old path to take away: `split-pipeline rotate` gives the webhook a new one beside it",
-        );
-        context.ui.result(&urls(&session, &api))?;
-        return Ok(Exit::Done);
+}
+
+#[derive(Debug, Serialize)]
+struct RotateResult {
+    name: String,
+    webhook_url: String,
+    /// The URL before, while it works too.
+    old_webhook_url: Option<String>,
+}
+
+impl Show for RotateResult {
+    fn urls(&self) -> Vec<&str> {
+        let old = self.old_webhook_url.as_deref();
+        old.into_iter().chain([self.webhook_url.as_str()]).collect()
     }
-    let (report, rotated) = rotate(&session.aws, &want, &api, change).await;
-    let Some(api) = rotated.filter(|_| report.is_complete()) else {
-        return Err(Failure::of_report("rotate", report));
-    };
-    let result = urls(&session, &api);
-    wait_until_it_answers(&session, &result.webhook_url).await?;
-    context.ui.result(&result)?;
-    context.ui.note(match change {
-        SecretChange::Rotate if was_rotating => {
-            "\nThis is the URL of the rotation that is under way; `split-pipeline rotate --revoke` ends it, and the next one gives \
-             another URL."
-        }
-        SecretChange::Rotate => {
-            "\nThe old URL works as well. Paste the new one into Split, press Test, and then `split-pipeline rotate --revoke`."
-        }
-        SecretChange::Revoke => "\nOnly this URL works now.",
-    });
-    Ok(Exit::Done)
+
+    fn text(&self) -> String {
+        format!("{}\n", self.webhook_url)
+    }
 }
 
 /// The URLs that work. A path that is not there has no URL; `rotate` makes it, and `--revoke` refuses without it.
-fn urls(session: &Session, api: &rest_api::Id) -> results::Rotate {
+fn urls(session: &Session, api: &rest_api::Id) -> RotateResult {
     let url = |route: &rest_api::Route| session.url(&api.api, &route.path);
-    results::Rotate {
+    RotateResult {
         name: session.spec.name.to_string(),
         webhook_url: api.route.as_ref().map(url).unwrap_or_default(),
         old_webhook_url: api.old.as_ref().map(url),

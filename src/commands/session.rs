@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::config::Credentials;
-use tokio_util::sync::CancellationToken;
-
 use super::Context;
 use super::input::Input;
 use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile, Sources};
-use crate::aws::{Aws, ConnectOptions};
+use crate::aws::{Aws, ConnectOptions, Credentials};
 use crate::desired::{Code, Desired, Platform, Transport};
 use crate::failure::{Failure, FailureKind};
 use crate::local;
@@ -55,29 +52,6 @@ impl Session {
             aws,
             names,
         })
-    }
-
-    /// The same session with another interrupt: for a deadline, or for cleaning up after the user interrupted.
-    pub(super) fn with_interrupt(self, interrupt: CancellationToken) -> Self {
-        Self {
-            aws: self.aws.with_interrupt(interrupt.clone()),
-            context: Context {
-                interrupt,
-                ..self.context
-            },
-            ..self
-        }
-    }
-
-    /// The same session for another spec.
-    pub(super) fn with_spec(self, spec: Spec) -> Self {
-        let names = Names::new(
-            spec.name.as_str(),
-            &self.aws.account,
-            &self.aws.partition,
-            &self.aws.region,
-        );
-        Self { spec, names, ..self }
     }
 
     /// The processor that the function runs on; the emulator runs it on this machine.
@@ -182,7 +156,6 @@ impl Session {
         }
     }
 
-    /// What is there.
     pub(super) async fn observe(&self, want: &Desired) -> Result<Snapshot, Failure> {
         let observed = self
             .context

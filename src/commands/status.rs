@@ -1,23 +1,28 @@
 //! `status`: what is wrong, what went through, how every resource is, and the webhook URL.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::Context;
+use clap::ValueHint;
+use serde::Serialize;
+
 use super::session::Session;
+use super::{Context, Invocation};
 use crate::aws::AwsError;
-use crate::cli;
+use crate::cli::span;
 use crate::desired::Desired;
 use crate::failure::{Exit, Failure};
-use crate::health::{self, Watching};
+use crate::health::{self, AlarmState, Finding, ResourceHealth, Watching};
 use crate::observe::Snapshot;
-use crate::plan::{Plan, Summary};
-use crate::resource::{Action, Adoption, Phase};
+use crate::plan::Plan;
+use crate::resource::Adoption;
 use crate::resources::{alarm, alarm_topic};
-use crate::results::{self, AlarmState, Detail, Metrics, NewestObject, State, Traffic};
 use crate::spec::TopicArn;
-use crate::undelivered::newest::NEWEST_PREFIXES;
+use crate::traffic::metrics::Metrics;
+use crate::traffic::{self, Traffic};
 use crate::undelivered::{self, Undelivered};
-use crate::{objects, prefixes, traffic};
+
+mod text;
 
 /// How often `--watch` looks again.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
@@ -25,30 +30,84 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// CloudWatch has a value a minute, and asking costs money.
 const MEASURE_EVERY: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(context: &Context, args: &cli::Status) -> Result<Exit, Failure> {
-    let session = Session::open(context).await?;
-    session.mind_log_retention(args.since);
-    let mut measured = None;
-    loop {
-        let status = look(&session, args, &mut measured).await?;
-        if args.watch {
-            context.ui.clear_screen();
-        }
-        context.ui.result(&status)?;
-        if !args.watch {
-            return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
-        }
-        context
-            .unless_interrupted(tokio::time::sleep(WATCH_EVERY))
-            .await?;
+/// Show what is wrong and what to do, traffic, each resource's state and the webhook URL; exits with 3 if something is wrong
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  split-pipeline status --since 24h
+  split-pipeline status --watch")]
+pub struct Args {
+    /// Look again every few seconds, until interrupted
+    #[arg(long)]
+    watch: bool,
+    /// Compare with this deployment zip of the handler
+    #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
+    handler: Option<PathBuf>,
+    /// The span to report traffic for
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = span)]
+    since: Duration,
+}
+
+impl Invocation for Args {
+    fn is_endless(&self) -> bool {
+        self.watch
     }
+
+    async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let session = Session::open(context).await?;
+        session.mind_log_retention(self.since);
+        let mut measured = None;
+        loop {
+            let status = look(&session, self, &mut measured).await?;
+            if self.watch {
+                context.ui.clear_screen();
+            }
+            context.ui.result(&status)?;
+            if !self.watch {
+                return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
+            }
+            context
+                .unless_interrupted(tokio::time::sleep(WATCH_EVERY))
+                .await?;
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct StatusResult {
+    name: String,
+    region: String,
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
+    time: SystemTime,
+    #[serde(skip)]
+    detail: Detail,
+    /// Whether every resource is as it should be, every batch was stored, Firehose reports no errors, and no alarm goes off.
+    healthy: bool,
+    /// What is wrong or worth knowing, the worst first.
+    problems: Vec<Finding>,
+    /// The URL to paste into Split; absent where there is none.
+    webhook_url: Option<String>,
+    /// Whether the URL before works too, until `rotate --revoke`.
+    rotating: bool,
+    resources: Vec<ResourceHealth>,
+    alarms: Vec<AlarmState>,
+    undelivered: Undelivered,
+    traffic: Traffic,
+}
+
+/// How much people are told of the resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    Every,
+    /// Those that are not as they should be.
+    Differing,
 }
 
 async fn look(
     session: &Session,
-    args: &cli::Status,
+    args: &Args,
     measured: &mut Option<(Instant, Metrics)>,
-) -> Result<results::Status, Failure> {
+) -> Result<StatusResult, Failure> {
     let mut want = session.desired(session.code_to_compare(args.handler.as_deref())?);
     let (have, watching, traffic) = futures_util::join!(
         session.observe(&want),
@@ -64,9 +123,9 @@ async fn look(
     let webhook_url = session.open_url(&have);
     let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
     let summaries = Plan::new(&want, have, Adoption::Refuse).summaries(&want);
-    let resources: Vec<_> = summaries.into_iter().map(resource).collect();
+    let resources: Vec<_> = summaries.into_iter().map(ResourceHealth::from).collect();
     let problems = health::problems(&session.spec, &resources, &watching, &undelivered, &traffic);
-    Ok(results::Status {
+    Ok(StatusResult {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
         time: SystemTime::now(),
@@ -143,65 +202,12 @@ async fn traffic(
             None => Ok((Instant::now(), traffic::metrics::read(aws, names, since).await?)),
         }
     };
+    let bucket = names.bucket(&session.spec);
+    let newest = traffic::newest_object(aws, &bucket, session.spec.delivery.prefix.as_str(), since);
     let (mut traffic, fresh, newest) =
-        futures_util::try_join!(traffic::read(aws, names, since), metrics, newest(session, since))?;
+        futures_util::try_join!(traffic::read(aws, names, since), metrics, newest)?;
     traffic.metrics = fresh.1.clone();
     traffic.newest_object = newest;
     *measured = Some(fresh);
     Ok(traffic)
-}
-
-/// The newest object of the span, where the prefix says where to look.
-async fn newest(session: &Session, since: Duration) -> Result<Option<NewestObject>, AwsError> {
-    let (prefix, now) = (session.spec.delivery.prefix.as_str(), SystemTime::now());
-    if prefixes::of(prefix, now).is_err() {
-        return Ok(None);
-    }
-    let bucket = session.names.bucket(&session.spec);
-    let from = now.checked_sub(since).unwrap_or(UNIX_EPOCH);
-    let latest = prefixes::between(prefix, from, now);
-    for prefix in latest.iter().rev().take(NEWEST_PREFIXES) {
-        let Some((object, at)) = objects::newest(&session.aws, &bucket, prefix).await? else {
-            continue;
-        };
-        return Ok(Some(NewestObject {
-            bytes: object
-                .size()
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or_default(),
-            key: object.key.unwrap_or_default(),
-            age_seconds: now.duration_since(at).unwrap_or_default().as_secs(),
-        }));
-    }
-    Ok(None)
-}
-
-fn resource(summary: Summary) -> results::Resource {
-    let state = match (&summary.phase, summary.action) {
-        (None, _) => State::Missing,
-        _ if summary.owner.is_foreign() => State::Foreign,
-        (Some(Phase::Failed(_)), _) => State::Failed,
-        (Some(Phase::Pending(_) | Phase::Deleting), _) => State::Pending,
-        (Some(Phase::Ready), Action::Keep) => State::Ok,
-        (Some(Phase::Ready), _) => State::Drifted,
-    };
-    let why = match &summary.phase {
-        Some(Phase::Failed(why) | Phase::Pending(why)) => Some(why.clone()),
-        Some(_) => summary.reason,
-        None => None,
-    };
-    let drift = if state == State::Missing {
-        Vec::new()
-    } else {
-        summary.fields
-    };
-    results::Resource {
-        kind: summary.kind,
-        name: summary.name,
-        id: summary.id,
-        state,
-        why,
-        drift,
-        left_alone: summary.left_alone,
-    }
 }

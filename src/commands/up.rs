@@ -1,30 +1,90 @@
 //! `up`: makes AWS match the spec.
 
 use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 use std::time::Instant;
 
-use super::Context;
+use clap::ValueHint;
+use serde::Serialize;
+
 use super::session::Session;
+use super::{Context, Invocation};
 use crate::apply::{Applied, apply};
 use crate::aws::ErrorKind;
-use crate::cli;
+use crate::cli::some_time;
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::foreign::shell_word;
 use crate::plan::Summary;
 use crate::progress::Event;
 use crate::proposal::Proposal;
 use crate::resource::{Action, Adoption, Kind, Phase};
-use crate::results::{self, Made};
 use crate::spec::Spec;
-use crate::ui::Answer;
+use crate::ui::Confirmation;
+use crate::ui::Show;
 use crate::undelivered::{self, KnownGaps, Undelivered};
 
-pub(super) async fn run(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
-    let work = async |context: Context| Box::pin(up(&context, args)).await;
-    context.within(args.timeout, work).await
+/// Make AWS match the spec, and print the webhook URL
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  split-pipeline up
+  split-pipeline up --local                   # on an emulator, with no AWS account
+  URL=$(split-pipeline up --yes)              # in a script: nothing but the URL is printed")]
+pub struct Args {
+    /// Confirm changes that replace or shrink a resource, or may delete or hide existing data
+    #[arg(long)]
+    yes: bool,
+    /// Take over resources of the right name that are not tagged as this pipeline's
+    #[arg(long)]
+    adopt: bool,
+    /// Deploy this zip of the handler instead of building one
+    #[arg(long, value_name = "ZIP", value_hint = ValueHint::FilePath)]
+    handler: Option<PathBuf>,
+    /// The longest that the whole command may take; what is under way then is finished, and nothing new is started
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = some_time)]
+    timeout: Duration,
 }
 
-async fn up(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
+impl Invocation for Args {
+    async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let work = async |context: Context| Box::pin(up(&context, self)).await;
+        context.within(self.timeout, work).await
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct UpResult {
+    name: String,
+    region: String,
+    account: String,
+    pub(super) webhook_url: String,
+    resources: Vec<Made>,
+    elapsed_ms: u128,
+}
+
+/// One resource after `up`.
+#[derive(Debug, Serialize)]
+pub(super) struct Made {
+    kind: Kind,
+    name: String,
+    /// What AWS calls it.
+    id: String,
+    /// `created`, `updated`, `replaced`, `unchanged` or `adopted`.
+    action: &'static str,
+}
+
+impl Show for UpResult {
+    fn urls(&self) -> Vec<&str> {
+        vec![&self.webhook_url]
+    }
+
+    fn text(&self) -> String {
+        format!("{}\n", self.webhook_url)
+    }
+}
+
+async fn up(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
     let adoption = if args.adopt {
         Adoption::Allow
@@ -48,9 +108,7 @@ async fn up(context: &Context, args: &cli::Up) -> Result<Exit, Failure> {
 /// Whether the user has agreed to replacing and shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// Beforehand.
     Given,
-    /// Has to be asked.
     Ask,
 }
 
@@ -60,7 +118,7 @@ pub(super) async fn bring_up(
     handler: Option<&Path>,
     adoption: Adoption,
     consent: Consent,
-) -> Result<results::Up, Failure> {
+) -> Result<UpResult, Failure> {
     let started = Instant::now();
     session.topic_is_near()?;
     let code = session.code_to_deploy(handler).await?;
@@ -123,7 +181,7 @@ async fn converge(session: &Session, proposal: Proposal, adoption: Adoption, con
     second
 }
 
-fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<results::Up, Failure> {
+fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<UpResult, Failure> {
     let Applied { report, webhook } = applied;
     let Some((api, path)) = webhook.filter(|_| report.is_complete()) else {
         return Err(Failure::of_report("up", report));
@@ -134,7 +192,7 @@ fn outcome(session: &Session, applied: Applied, started: Instant) -> Result<resu
         id: done.id,
         action: done.action.done(),
     });
-    Ok(results::Up {
+    Ok(UpResult {
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
         account: session.aws.account.clone(),
@@ -185,9 +243,9 @@ fn questions(summaries: &[Summary]) -> Vec<String> {
 async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
     let question = format!("{questions}\nGo on?");
     match session.context.ask(&question).await? {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(FailureKind::Declined, "nothing was changed")),
-        Answer::NobodyThere => {
+        Confirmation::Yes => Ok(()),
+        Confirmation::No => Err(Failure::new(FailureKind::Declined, "nothing was changed")),
+        Confirmation::NobodyThere => {
             let message = format!(
                 "this needs your agreement, and there is no terminal to ask; nothing was changed\n{questions}"
             );
@@ -197,7 +255,7 @@ async fn agree(session: &Session, questions: &str) -> Result<(), Failure> {
 }
 
 /// Whether there are new e-mail subscriptions, which count only once their owners have said so.
-fn to_be_confirmed(spec: &Spec, up: &results::Up) -> bool {
+fn to_be_confirmed(spec: &Spec, up: &UpResult) -> bool {
     let is_new = |made: &Made| made.kind == Kind::AlarmTopic && made.action != Action::Keep.done();
     !spec.monitoring.emails.is_empty() && up.resources.iter().any(is_new)
 }

@@ -1,25 +1,47 @@
 //! `url`: prints the webhook URL alone.
 
-use super::Context;
+use serde::Serialize;
+
 use super::session::Session;
+use super::{Context, Invocation};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::observe::webhook;
-use crate::results;
+use crate::ui::Show;
 
-pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
-    let session = Session::open(context).await?;
-    let want = session.desired(None);
-    let (api, stage) = context.unless_interrupted(webhook(&session.aws, &want)).await??;
-    let open = stage.is_some_and(|stage| stage.state.name == want.stage.state.name);
-    let api = api.filter(|_| open).map(|api| api.id);
-    let url = api.and_then(|api| Some(session.url(&api.api, &api.route?.path)));
-    let url = url.ok_or_else(|| {
-        Failure::new(
-            FailureKind::Aws,
-            format!("{} has no webhook here", session.spec.name),
-        )
-        .hint("`split-pipeline up` makes it; `split-pipeline status` says what is missing")
-    })?;
-    context.ui.result(&results::Url { webhook_url: url })?;
-    Ok(Exit::Done)
+/// Print the webhook URL alone
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args;
+
+impl Invocation for Args {
+    async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let session = Session::open(context).await?;
+        let want = session.desired(None);
+        let (api, stage) = context.unless_interrupted(webhook(&session.aws, &want)).await??;
+        let open = stage.is_some_and(|stage| stage.state.name == want.stage.state.name);
+        let api = api.filter(|_| open).map(|api| api.id);
+        let url = api.and_then(|api| Some(session.url(&api.api, &api.route?.path)));
+        let url = url.ok_or_else(|| {
+            Failure::new(
+                FailureKind::Aws,
+                format!("{} has no webhook here", session.spec.name),
+            )
+            .hint("`split-pipeline up` makes it; `split-pipeline status` says what is missing")
+        })?;
+        context.done(&UrlResult { webhook_url: url })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct UrlResult {
+    webhook_url: String,
+}
+
+impl Show for UrlResult {
+    fn urls(&self) -> Vec<&str> {
+        vec![&self.webhook_url]
+    }
+
+    fn text(&self) -> String {
+        format!("{}\n", self.webhook_url)
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::{Desired, Platform, Transport};
 use crate::names::Names;
-use crate::replay::Place;
 use crate::spec::{Architecture, Spec};
 
 /// The spec in this text.
@@ -24,10 +23,4 @@ pub(crate) fn desired(text: &str) -> Desired {
         transport: Transport::Tls,
     };
     Desired::new(&spec, &names(&spec), platform, None)
-}
-
-/// Where the pipeline of the spec in this text has its impressions.
-pub(crate) fn place(text: &str) -> Place {
-    let spec = spec(text);
-    Place::new(&spec, &names(&spec))
 }

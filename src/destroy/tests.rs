@@ -17,8 +17,9 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::{Seen, aws, every_service};
-use crate::desired::testing::{desired, place};
+use crate::desired::testing::desired;
 use crate::observe::testing::{as_wanted, nothing as nothing_there};
+use crate::replay::testing::place_of;
 use crate::resource::{Phase, Tags};
 use crate::undelivered::gaps::Gaps;
 
@@ -70,7 +71,7 @@ async fn destroy_stream(shards: Rule, tags: impl Fn(&Desired) -> Tags) -> (Destr
     let deleted = Arc::default();
     let rules = kinesis(shards, &deleted);
     let aws = aws(&rules.each_ref(), &[]);
-    let (want, place) = (desired(SPEC), place(SPEC));
+    let (want, place) = (desired(SPEC), place_of(SPEC));
     let have = only_a_stream(&want, tags(&want));
     let undelivered = Undrained {
         place: &place,
@@ -113,7 +114,7 @@ async fn a_stream_that_is_not_looked_into_because_the_user_interrupted_stays_and
     let rules = kinesis(no_shards(), &Arc::default());
     let aws = aws(&rules.each_ref(), &[]);
     aws.interrupt.cancel();
-    let (want, place) = (desired(SPEC), place(SPEC));
+    let (want, place) = (desired(SPEC), place_of(SPEC));
     let have = only_a_stream(&want, want.stream.tags.clone());
     let undelivered = Undrained {
         place: &place,

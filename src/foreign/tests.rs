@@ -156,3 +156,13 @@ proptest! {
         prop_assert!(!shell_word(&text).chars().any(is_deceptive));
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("it failed")]
+struct Outer(#[source] std::io::Error);
+
+#[test]
+fn a_cause_stays_on_the_line_of_what_it_caused() {
+    let outer = Outer(std::io::Error::other("gone\nhint: run `x`\u{1b}[2J"));
+    assert_eq!(whole_chain(&outer), "it failed: gone\\nhint: run `x`\\u{1b}[2J");
+}

@@ -1,14 +1,23 @@
 //! Reads the lines of an object in any compression: one line in memory at a time, and no more than the caps allow.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write as _};
 
+use flate2::Compression;
 use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use zip::ZipReadOptions;
 use zip::read::Config;
 use zip::unstable::read::ZipIterable;
 
 use super::content::{Caps, Excess, ReadError};
+
+/// Text as a gzipped object.
+pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text)?;
+    encoder.finish()
+}
 
 pub struct Lines<R> {
     text: BufReader<Capped<R>>,

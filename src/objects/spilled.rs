@@ -26,7 +26,6 @@ pub enum BucketOwnership {
 }
 
 impl BucketOwnership {
-    /// Reads from a spec whose bucket it is.
     pub fn of(spec: &Spec) -> Self {
         if spec.delivery.existing_bucket {
             Self::User
@@ -79,9 +78,9 @@ pub struct SpilledPile {
     pub objects: usize,
     /// Their bytes, compressed.
     pub bytes: u64,
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub oldest: SystemTime,
-    #[serde(serialize_with = "crate::results::as_rfc3339")]
+    #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub newest: SystemTime,
 }
 

@@ -98,7 +98,7 @@ pub(super) fn count(gzip: &[u8], place: &Place) -> Result<ImpressionCounts, Read
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::gzip;
+    use crate::objects::lines::gzip;
 
     fn all(text: &[u8]) -> Result<Vec<String>, ReadError> {
         let gzip = gzip(text).unwrap();

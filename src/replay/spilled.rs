@@ -13,12 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::chunks::{ImpressionCounts, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, OBJECT_BYTES, Place, ReplayError, WrittenObjects, broken, delete_hint};
+use super::{Mode, OBJECT_BYTES, Place, ReplayError, ReplayReport, WrittenObjects, broken, delete_hint};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, Skipped, Spilled, SpilledObject};
 use crate::progress::Event;
-use crate::results::Replay;
 
 /// How long a chunk of an object's impressions is sent again: a shard takes 1 MB per second, and a chunk has some 8.
 const SENDING: Duration = Duration::from_mins(2);
@@ -46,13 +45,13 @@ enum ObjectOutcome {
 }
 
 /// Sends this pipeline's spilled impressions again, oldest first, or says which objects it would send.
-pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, ReplayError> {
+pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<ReplayReport, ReplayError> {
     let spilled = objects::spilled(aws, &place.bucket, &place.name, place.ownership).await?;
-    let result = Replay {
+    let result = ReplayReport {
         name: place.name.clone(),
         dry_run: mode == Mode::DryRun,
         bucket: place.bucket.clone(),
-        ..Replay::default()
+        ..ReplayReport::default()
     };
     let mut replaying = Replaying {
         aws,
@@ -68,7 +67,7 @@ pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<Replay, Repl
 }
 
 /// Names the objects that may be somebody else's.
-fn leave_unclaimed(spilled: &Spilled, place: &Place, result: &mut Replay) {
+fn leave_unclaimed(spilled: &Spilled, place: &Place, result: &mut ReplayReport) {
     result
         .skipped
         .extend(spilled.unclaimed.iter().map(|object| Skipped {
@@ -89,7 +88,7 @@ struct Replaying<'a> {
     place: &'a Place,
     mode: Mode,
     kinesis: aws_sdk_kinesis::Client,
-    result: Replay,
+    result: ReplayReport,
 }
 
 impl Replaying<'_> {

@@ -11,11 +11,10 @@ use flate2::read::MultiGzDecoder;
 use split_pipeline_handler::decode::MAX_INFLATED_BYTES;
 
 use super::shard::{ShardReader, arrival, shards};
-use super::{Mode, OBJECT_BYTES, Place, ReplayError, Span};
+use super::{Mode, OBJECT_BYTES, Place, ReplayError, ReplayReport, Span};
 use crate::aws::{Aws, AwsError};
 use crate::objects::Skipped;
 use crate::progress::Event;
-use crate::results::Replay;
 
 /// How far arrival times may be out of order: they are approximate, and nothing says that they only grow (Kinesis API
 /// reference, `Record`). Reading starts so much before a span and ends so much after it.
@@ -26,16 +25,16 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Copies what came in during a span of time to where Firehose would have put it, or says how much that is.
 ///
 /// The same span gives the same objects, which are written over; an object of another span is never written over.
-pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Replay, ReplayError> {
+pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<ReplayReport, ReplayError> {
     let mut copy = StreamCopy {
         aws,
         place,
         mode,
-        result: Replay {
+        result: ReplayReport {
             name: place.name.clone(),
             dry_run: mode == Mode::DryRun,
             bucket: place.bucket.clone(),
-            ..Replay::default()
+            ..ReplayReport::default()
         },
     };
     copy.all(span).await.map_err(ReplayError::Copy)?;
@@ -46,7 +45,7 @@ struct StreamCopy<'a> {
     aws: &'a Aws,
     place: &'a Place,
     mode: Mode,
-    result: Replay,
+    result: ReplayReport,
 }
 
 /// Impressions that go into one object.

@@ -13,9 +13,11 @@ use aws_sdk_s3::types::Object;
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 
 use super::Place;
+use crate::names::Names;
 use crate::objects::BucketOwnership;
 use crate::objects::content::Caps;
 use crate::objects::lines;
+use crate::spec::Spec;
 
 /// An object's bytes, and when it was stored, in seconds since 1970.
 type Stored = (Vec<u8>, i64);
@@ -131,4 +133,11 @@ pub(super) fn place(ownership: BucketOwnership) -> Place {
         number_fields: Vec::new(),
         columns: None,
     }
+}
+
+/// Where the pipeline of the spec in this text has its impressions.
+pub(crate) fn place_of(text: &str) -> Place {
+    let spec = Spec::parse(text, "test").unwrap().spec;
+    let names = Names::new(spec.name.as_str(), "123456789012", "aws", "us-east-1");
+    Place::new(&spec, &names)
 }

@@ -14,11 +14,9 @@ use aws_sdk_kinesis::types::{
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::testing::{FakeBucket, place};
+use super::testing::{FakeBucket, place, place_of};
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing;
-use crate::results::Replay;
 
 const IMPRESSION: &str = r#"{"key":"k","split":"s","time":1700000000000}"#;
 
@@ -60,7 +58,7 @@ async fn lines_are_counted_and_put_where_firehose_would_have() {
 #[tokio::test]
 async fn rows_and_what_is_no_row_are_apart_and_an_empty_object_is_never_written() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
-    let place = testing::place(spec);
+    let place = place_of(spec);
     let row = "p/dt=2023-11-14/name.parquet".to_owned();
     let is_misfit = |key: &String| key.starts_with("errors/") && key.ends_with("/name.ndjson.gz");
     let (copied, misfits, keys) = put(&place, &format!("{IMPRESSION}\n"), Mode::Do).await;
@@ -91,7 +89,7 @@ async fn replayed(
     record_kib: u32,
     mode: Mode,
     answer: impl Fn(&PutRecordsInput) -> PutRecordsOutput + Send + Sync + 'static,
-) -> Result<Replay, ReplayError> {
+) -> Result<ReplayReport, ReplayError> {
     let stream = mock!(aws_sdk_kinesis::Client::put_records).then_compute_output(answer);
     let rules = bucket.rules();
     let aws = aws(&[&stream], &rules.each_ref());
@@ -133,7 +131,7 @@ async fn a_result_names_the_pipeline_the_bucket_and_whether_anything_was_done() 
     for mode in [Mode::Do, Mode::DryRun] {
         let bucket = spilled(&format!("{IMPRESSION}\n"));
         let result = replayed(&bucket, 100, mode, |_| answer(&[None])).await.unwrap();
-        let of = |result: &Replay| (result.name.clone(), result.bucket.clone(), result.dry_run);
+        let of = |result: &ReplayReport| (result.name.clone(), result.bucket.clone(), result.dry_run);
         let want = ("flags".to_owned(), "b".to_owned(), mode == Mode::DryRun);
         assert_eq!((of(&result), result.delivered), (want.clone(), 1));
         assert_eq!(bucket.keys().is_empty(), mode == Mode::Do);
@@ -237,7 +235,7 @@ fn shard_list() -> Rule {
 #[tokio::test]
 async fn what_is_no_row_is_counted_apart() {
     let spec = "name: flags\ndelivery: {format: parquet, prefix: 'p/dt=!{timestamp:yyyy-MM-dd}/'}\n";
-    let place = testing::place(spec);
+    let place = place_of(spec);
     let rules = stream_of(vec![format!("{IMPRESSION}\n[]\n"), "[]\n".to_owned()]);
     let bucket = FakeBucket::default();
     let s3 = bucket.rules();

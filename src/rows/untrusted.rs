@@ -245,7 +245,6 @@ enum PageKind {
     Dictionary,
 }
 
-/// What a page says of itself.
 #[derive(Clone, Copy, Debug)]
 struct ParquetPage {
     kind: PageKind,
@@ -295,7 +294,6 @@ impl ParquetPage {
     }
 }
 
-/// What a page says of its values.
 #[derive(Clone, Copy, Debug)]
 struct Values {
     count: u64,

@@ -12,7 +12,6 @@ use super::SmokeError;
 /// The most impressions in one post; Lambda takes 6 MB, which is far more.
 const LARGEST_POST: usize = 1000;
 
-/// Impressions to send.
 #[derive(Clone, Debug)]
 pub struct Batch {
     impressions: Vec<String>,
@@ -55,12 +54,10 @@ impl Batch {
         })
     }
 
-    /// How many impressions there are.
     pub fn len(&self) -> usize {
         self.impressions.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.impressions.is_empty()
     }

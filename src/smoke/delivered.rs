@@ -8,12 +8,12 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
-use super::known::{FoundIn, Sent, Shape};
+use super::SmokeReport;
+use super::known::{FoundIn, SentImpressions, Shape};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, BucketOwnership, Skipped};
 use crate::prefixes;
-use crate::results::Smoke;
 
 /// How many objects are read at once.
 const CONCURRENT_READS: usize = 16;
@@ -24,13 +24,9 @@ const CONCURRENT_BYTES: u64 = 64 * 1024 * 1024;
 /// Where a pipeline's impressions may be found.
 #[derive(Clone, Debug)]
 pub struct SearchArea {
-    /// The pipeline.
     pub pipeline: String,
-    /// Its bucket.
     pub bucket: String,
-    /// Whose the bucket is.
     pub ownership: BucketOwnership,
-    /// The prefix of delivered objects.
     pub prefix: String,
     /// How long Firehose may gather records: it puts an object where the arrival of its oldest record says.
     pub gathered: Duration,
@@ -38,7 +34,6 @@ pub struct SearchArea {
     pub shape: Shape,
 }
 
-/// Where impressions are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Places {
     /// Under the prefix of delivered objects.
@@ -47,24 +42,21 @@ enum Places {
     DeliveredAndSpilled,
 }
 
-/// A search for impressions in a bucket.
 pub struct Search {
     area: SearchArea,
     from: SystemTime,
     /// Objects that were written before do not count.
     written_since: SystemTime,
-    /// Where impressions are looked for.
     places: Places,
-    sent: Sent,
+    sent: SentImpressions,
     seen: HashSet<String>,
     objects: Vec<String>,
     unreadable: BTreeMap<String, String>,
     has_read: bool,
 }
 
-type Read = Result<Bytes, ReadError>;
+type ReadObject = Result<Bytes, ReadError>;
 
-/// An object to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NewObject {
     key: String,
@@ -99,7 +91,7 @@ impl Search {
             from: since - area.gathered,
             written_since: since,
             places: Places::Delivered,
-            sent: Sent::new(area.shape.clone(), lines),
+            sent: SentImpressions::new(area.shape.clone(), lines),
             area,
             seen: HashSet::new(),
             objects: Vec::new(),
@@ -139,7 +131,7 @@ impl Search {
     }
 
     /// Fails if S3 denies every object, from the first on: then it is the credentials that may not read.
-    fn unless_all_denied(&mut self, read: Vec<Read>) -> Result<Vec<Read>, AwsError> {
+    fn unless_all_denied(&mut self, read: Vec<ReadObject>) -> Result<Vec<ReadObject>, AwsError> {
         self.has_read |= read.iter().any(Result::is_ok);
         let denial = read.iter().find_map(|read| match read {
             Err(ReadError::Refused(error)) if error.kind == ErrorKind::Denied => Some(error.clone()),
@@ -169,7 +161,7 @@ impl Search {
     }
 
     /// Writes what was found into a result.
-    pub fn report(self, result: &mut Smoke) {
+    pub fn report(self, result: &mut SmokeReport) {
         self.sent.report(result);
         result.bucket = self.area.bucket;
         result.objects = self.objects;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 
+use super::SmokeReport;
 use crate::objects::content::{Caps, ReadError};
 use crate::objects::lines;
-use crate::results::Smoke;
 use crate::rows::{self, JsonRow, PARQUET_MAGIC, Row, json_row};
 use crate::table::{BIGINT, DeliveredColumn};
 
@@ -21,7 +21,6 @@ pub enum Shape {
     Rows(Vec<DeliveredColumn>),
 }
 
-/// Where an impression was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FoundIn {
     /// Where Firehose delivers.
@@ -35,7 +34,7 @@ type LeftOut = BTreeSet<String>;
 
 /// The impressions that were sent, and how often each was found.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct SentImpressions {
     shape: Shape,
     lines: HashMap<String, usize>,
     /// Rows without the columns that are left out, those with the fewest left out first.
@@ -56,9 +55,9 @@ pub(super) type Candidates = Vec<usize>;
 
 /// What was found in an object, and how often: no more than was sent, however often an object repeats it. What can be the fewest
 /// impressions comes first.
-pub(super) type Found = BTreeMap<Candidates, usize>;
+pub(super) type FoundImpressions = BTreeMap<Candidates, usize>;
 
-impl Sent {
+impl SentImpressions {
     pub(super) fn new(shape: Shape, lines: &[String]) -> Self {
         let mut sent = Self {
             shape,
@@ -112,8 +111,8 @@ impl Sent {
 
     /// The impressions of an object that were sent. Lines are told from rows by the first bytes: what was spilled is in lines,
     /// always.
-    pub(super) fn found_in(&self, object: &Bytes, caps: Caps) -> Result<Found, ReadError> {
-        let mut found = Found::new();
+    pub(super) fn found_in(&self, object: &Bytes, caps: Caps) -> Result<FoundImpressions, ReadError> {
+        let mut found = FoundImpressions::new();
         let mut keep = |candidates: Candidates| {
             if !candidates.is_empty() {
                 *found.entry(candidates).or_default() += 1;
@@ -147,8 +146,7 @@ impl Sent {
         matching.collect()
     }
 
-    /// Counts what was found in an object.
-    pub(super) fn count(&mut self, found: &Found, place: FoundIn) {
+    pub(super) fn count(&mut self, found: &FoundImpressions, place: FoundIn) {
         for (candidates, times) in found {
             (0..*times).for_each(|_| self.count_one(candidates, place));
         }
@@ -180,7 +178,7 @@ impl Sent {
     }
 
     /// Writes the counts into a result. What was delivered and spilled as well is delivered.
-    pub(super) fn report(&self, result: &mut Smoke) {
+    pub(super) fn report(&self, result: &mut SmokeReport) {
         for it in &self.tallies {
             let delivered = it.delivered.min(it.sent);
             let spilled = it.spilled.min(it.sent - delivered);
@@ -210,9 +208,9 @@ mod tests {
             .collect()
     }
 
-    fn sent(shape: Shape, lines: &[&str]) -> Sent {
+    fn sent(shape: Shape, lines: &[&str]) -> SentImpressions {
         let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
-        Sent::new(shape, &lines)
+        SentImpressions::new(shape, &lines)
     }
 
     fn parquet(lines: &[&str]) -> Bytes {
@@ -221,15 +219,15 @@ mod tests {
     }
 
     /// Counts what an object holds.
-    fn find(sent: &mut Sent, object: impl Into<Bytes>, place: FoundIn) -> Smoke {
+    fn find(sent: &mut SentImpressions, object: impl Into<Bytes>, place: FoundIn) -> SmokeReport {
         let found = sent.found_in(&object.into(), Caps::DELIVERED).unwrap();
         sent.count(&found, place);
-        let mut result = Smoke::default();
+        let mut result = SmokeReport::default();
         sent.report(&mut result);
         result
     }
 
-    fn counts(result: &Smoke) -> [usize; 4] {
+    fn counts(result: &SmokeReport) -> [usize; 4] {
         [
             result.delivered,
             result.spilled,
@@ -293,11 +291,14 @@ mod tests {
         let result = find(&mut sent, lines.join("\n"), FoundIn::Spilled);
         assert_eq!(counts(&result), [2, 0, 0, 0]);
         let wrong_time = parquet(&[r#"{"key":"a","time":2,"version":"1","properties":"{}"}"#]);
-        assert_eq!(sent.found_in(&wrong_time, Caps::DELIVERED).unwrap(), Found::new());
+        assert_eq!(
+            sent.found_in(&wrong_time, Caps::DELIVERED).unwrap(),
+            FoundImpressions::new()
+        );
         let lost_column = parquet(&[r#"{"key":"a","time":1,"version":"1"}"#]);
         assert_eq!(
             sent.found_in(&lost_column, Caps::DELIVERED).unwrap(),
-            Found::new()
+            FoundImpressions::new()
         );
     }
 
@@ -344,7 +345,10 @@ mod tests {
         let object = Bytes::from(line.clone());
         ALLOCATED.reset_peak_usage();
         let before = ALLOCATED.current_usage();
-        assert_eq!(sent.found_in(&object, Caps::DELIVERED).unwrap(), Found::new());
+        assert_eq!(
+            sent.found_in(&object, Caps::DELIVERED).unwrap(),
+            FoundImpressions::new()
+        );
         let taken = ALLOCATED.peak_usage() - before;
         assert!(taken < 3 * line.len(), "{taken} for {}", line.len());
         let same = line.replace(r#""b"}"#, r#""a"}"#);

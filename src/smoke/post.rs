@@ -1,13 +1,11 @@
 //! Posting as Split does: gzipped JSON, and after another answer than 200 once more, 300 ms later.
 
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::SmokeError;
+use crate::objects::lines::gzip;
 
 /// When Split tries again (Harness: "Webhook for Impressions").
 const RETRY_AFTER: Duration = Duration::from_millis(300);
@@ -22,14 +20,12 @@ const OPENING: Duration = Duration::from_mins(1);
 pub struct Poster {
     client: reqwest::Client,
     url: String,
-    /// The slowest answer so far.
     pub slowest: Duration,
     /// Elements that were answered to be no impressions.
     pub rejected: u64,
 }
 
 impl Poster {
-    /// A poster to `url`.
     pub fn new(url: &str) -> Result<Self, SmokeError> {
         let client = reqwest::Client::builder()
             .timeout(TIMEOUT)
@@ -46,10 +42,8 @@ impl Poster {
     /// Posts a body gzipped, with `Content-Encoding: gzip` or without: which of the two Split's traffic meets is not
     /// documented, and API Gateway inflates the one and not the other.
     pub async fn gzipped(&mut self, body: &str, header: Header) -> Result<(), SmokeError> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         // Writing to memory cannot fail.
-        let _ = encoder.write_all(body.as_bytes());
-        let body = encoder.finish().unwrap_or_default();
+        let body = gzip(body.as_bytes()).unwrap_or_default();
         self.post(body, header, "a gzipped batch").await
     }
 
@@ -109,9 +103,7 @@ impl Poster {
 /// Whether a gzipped body says so in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
-    /// It does.
     Present,
-    /// It does not.
     Absent,
 }
 

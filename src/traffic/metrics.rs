@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy};
 use aws_smithy_types::DateTime;
+use serde::Serialize;
 
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::desired;
 use crate::moment;
 use crate::names::Names;
-use crate::results::Metrics;
 
 /// For how long CloudWatch keeps values, and how far apart they are then at least ("Metrics retention" in its guide).
 const RETENTION: [(Duration, i32); 3] = [
@@ -22,6 +22,17 @@ const RETENTION: [(Duration, i32); 3] = [
 
 /// What was measured so long ago says nothing of how it is; older spans have a value an hour.
 const CURRENT: Duration = Duration::from_mins(75);
+
+/// What CloudWatch has measured over the span; absent where it has no values.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Metrics {
+    /// Invocations that Lambda refused, since too many were running.
+    pub throttles: Option<u64>,
+    /// How far the delivery was behind the stream when last measured, in milliseconds.
+    pub iterator_age_ms: Option<u64>,
+    /// How old the oldest record was that was not in S3, when last measured, in seconds.
+    pub freshness_seconds: Option<u64>,
+}
 
 /// Reads what was measured since `since` ago.
 pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, AwsError> {

@@ -9,12 +9,12 @@ use crate::foreign;
 use crate::progress::Event;
 
 /// A text of others as a part of one line: everything that deceives is spelled out, and what looks like a secret is masked.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     foreign::line(&shapes(text))
 }
 
 /// The same, with line breaks, where every line but the first is indented.
-pub(super) fn clean_block(text: &str, indent: usize) -> String {
+pub(crate) fn clean_block(text: &str, indent: usize) -> String {
     foreign::block(&shapes(text), indent)
 }
 

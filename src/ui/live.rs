@@ -102,11 +102,11 @@ impl Live {
 
 /// One plain line an event, and none that says the same again.
 #[derive(Default)]
-pub(super) struct Plain {
+pub(super) struct PlainLines {
     said: Mutex<HashMap<Option<Kind>, String>>,
 }
 
-impl Plain {
+impl PlainLines {
     /// The line for an event, if it says something new.
     pub(super) fn event(&self, event: &Event) -> Option<String> {
         match event {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn plain_lines_do_not_repeat_themselves() {
-        let plain = Plain::default();
+        let plain = PlainLines::default();
         let waiting = |what: &str| Event::Waiting {
             kind: Kind::Stream,
             name: "flags".into(),

@@ -14,7 +14,6 @@ use crate::resources::rest_api::is_secret;
 /// What is shown in place of a secret.
 const MASK: &str = "(secret)";
 
-/// The secrets that are known.
 #[derive(Debug, Default)]
 pub(super) struct Masks {
     known: RwLock<Vec<Known>>,
@@ -28,7 +27,6 @@ struct Known {
 }
 
 impl Masks {
-    /// Hides this secret from now on.
     pub(super) fn learn(&self, secret: &str) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if !secret.is_empty() && known.iter().all(|known| known.secret != secret) {

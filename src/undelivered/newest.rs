@@ -8,9 +8,6 @@ use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::desired::Desired;
 use crate::{objects, prefixes};
 
-/// How many prefixes are searched for the newest object, an hour each by default: two days.
-pub const NEWEST_PREFIXES: usize = 48;
-
 /// The newest object of a delivery stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Newest {
@@ -35,10 +32,9 @@ pub(super) async fn newest_delivered(
         let at = objects::written_at(object).filter(|at| *at >= oldest);
         at.filter(|_| is_written_by(object.key().unwrap_or_default(), name))
     };
-    let hourly = prefixes::between(prefix, oldest, now);
-    for prefix in hourly.iter().rev().take(NEWEST_PREFIXES) {
+    for prefix in prefixes::latest(prefix, oldest, now) {
         let mut newest = None;
-        let looked = objects::for_each(aws, &want.bucket.name, prefix, |object| {
+        let looked = objects::for_each(aws, &want.bucket.name, &prefix, |object| {
             newest = newest.max(written(&object));
         });
         match looked.await {

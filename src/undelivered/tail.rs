@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::aws;
-    use crate::replay::gzip;
+    use crate::objects::lines::gzip;
 
     /// Reads the tail of a stream with one record.
     async fn tail_of(text: &[u8]) -> Tail {

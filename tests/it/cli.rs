@@ -1,7 +1,7 @@
 //! The commands that need neither AWS nor the emulator.
 
 use clap::CommandFactory as _;
-use split_pipeline::cli::Cli;
+use split_pipeline::commands::Cli;
 
 use crate::support::command::{root, split_pipeline};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser as _};
 use serde_json::Value;
-use split_pipeline::cli::Cli;
+use split_pipeline::commands::Cli;
 use split_pipeline::spec::Spec;
 
 use crate::support::archive::{ARM64, X86_64, header_only};

@@ -159,7 +159,7 @@ fn asks_for_the_last_days(query: &str, first: Option<&Partition>) {
 
 /// Insists that the queries are one `SELECT` each, from the table alone.
 fn queries_the_table(sql: &Sql, format: Format) {
-    for (_, query) in &sql.queries {
+    for Query { sql: query, .. } in &sql.queries {
         let Statement::Query(query) = parsed(&GenericDialect {}, query) else {
             panic!("{query}");
         };
@@ -203,7 +203,7 @@ fn reads_as_meant(text: &str) -> Option<Sql> {
     }
     queries_the_table(&sql, spec.delivery.format);
     asks_for_the_last_days(
-        &sql.queries[0].1,
+        &sql.queries[0].sql,
         DeliveredTable::new(&spec).unwrap().partitions.first(),
     );
     Some(sql)
@@ -248,7 +248,7 @@ fn names_that_are_words_of_sql_are_names() {
             let prefix = "a/order=!{timestamp:yyyy-MM}/select=!{timestamp:HH}/";
             let spec = json!({"name": name, "delivery": {"format": format, "prefix": prefix}});
             let sql = reads_as_meant(&spec.to_string()).unwrap();
-            assert!(sql.queries[0].1.contains("\nWHERE \"order\" >= "), "{sql:?}");
+            assert!(sql.queries[0].sql.contains("\nWHERE \"order\" >= "), "{sql:?}");
         }
     }
 }

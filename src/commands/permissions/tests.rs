@@ -186,7 +186,6 @@ fn a_policy_that_knows_the_api_reaches_no_other() {
     assert!(!reaches("POST", "/restapis"));
 }
 
-/// A name, and one that is like it.
 fn two_names() -> impl Strategy<Value = (String, String)> {
     let name = "[a-z][a-z0-9-]{1,30}[a-z0-9]";
     (name, 0..=32_usize, "[-]{0,2}(eph)?[-]{0,2}[a-z0-9?-]{0,12}", name).prop_flat_map(
@@ -215,7 +214,7 @@ proptest! {
             return Ok(());
         };
         let ephemeral = spec.name.ephemeral(&hex::encode(run)).unwrap();
-        let settings = ephemeral_settings(&spec);
+        let settings = smoke::ephemeral::settings(&spec);
         let patterns = ephemeral_resources(&spec);
         for resource in own_resources(&settings, &names(ephemeral.as_str())) {
             let is_matched = patterns.iter().any(|pattern| overlap(pattern.as_bytes(), resource.as_bytes()));

@@ -9,9 +9,8 @@ use aws_smithy_mocks::{MockResponse, Rule, mock};
 
 use super::*;
 use crate::aws::testing;
-use crate::failure::{Failure, FailureKind};
 use crate::objects::BucketOwnership;
-use crate::replay::gzip;
+use crate::objects::lines::gzip;
 use crate::replay::testing::{FakeBucket, place};
 
 const LINE: &str = "{\"key\":\"k\",\"split\":\"s\"}\n";
@@ -55,12 +54,12 @@ fn aws(bucket: &FakeBucket, stream: &Rule) -> Aws {
     testing::aws(&[stream], &rules.each_ref())
 }
 
-async fn replayed(bucket: &FakeBucket, stream: &Rule, ownership: BucketOwnership) -> Replay {
+async fn replayed(bucket: &FakeBucket, stream: &Rule, ownership: BucketOwnership) -> ReplayReport {
     let place = place(ownership);
     replay(&aws(bucket, stream), &place, Mode::Do).await.unwrap()
 }
 
-fn skipped(result: &Replay) -> Vec<(&str, &str)> {
+fn skipped(result: &ReplayReport) -> Vec<(&str, &str)> {
     let skipped = result.skipped.iter();
     skipped.map(|it| (&*it.key, &*it.why)).collect()
 }
@@ -210,12 +209,15 @@ async fn an_interruption_ends_the_retries_and_keeps_the_object() {
     });
     let aws = aws(&bucket, &stream).with_interrupt(interrupt);
     let place = place(BucketOwnership::Pipeline);
-    let failure = Failure::from(replay(&aws, &place, Mode::Do).await.unwrap_err());
-    assert_eq!((failure.kind, failure.code()), (FailureKind::Interrupted, 130));
+    let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
     assert_eq!(
-        failure.message,
+        error.to_string(),
         "stopped after 0 of 2 spilled objects: interrupted"
     );
+    let ReplayError::Stopped { source, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(source.kind, ErrorKind::Interrupted);
     assert_eq!((*calls.lock().unwrap(), bucket.keys().len()), (2, 2));
 }
 
@@ -282,20 +284,19 @@ async fn credentials_that_end_stop_everything() {
     let (stream, calls) = stream(|_| None);
     let aws = aws(&bucket, &stream);
     let place = place(BucketOwnership::Pipeline);
-    let failure = Failure::from(replay(&aws, &place, Mode::Do).await.unwrap_err());
+    let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
+    let message = error.to_string();
     assert!(
-        failure
-            .message
-            .contains("sent again, but it could not be deleted"),
-        "{}",
-        failure.message
+        message.contains("sent again, but it could not be deleted"),
+        "{message}"
     );
-    let command = format!("`aws s3 rm s3://b/{}`", key("a"));
-    assert!(
-        failure.hints.iter().any(|hint| hint.starts_with(&command)),
-        "{:?}",
-        failure.hints
-    );
+    let ReplayError::NotDeleted {
+        bucket: at, key: of, ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!((at, of), ("b".to_owned(), key("a")));
     assert_eq!(*calls.lock().unwrap(), 1);
 }
 

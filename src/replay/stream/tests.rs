@@ -133,7 +133,7 @@ fn span(seconds: Range<u64>) -> Span {
     }
 }
 
-async fn copied(stream: &FakeStream, bucket: &FakeBucket, seconds: Range<u64>) -> Replay {
+async fn copied(stream: &FakeStream, bucket: &FakeBucket, seconds: Range<u64>) -> ReplayReport {
     let (stream, bucket) = (stream.rules(), bucket.rules());
     let aws = testing::aws(&stream.each_ref(), &bucket.each_ref());
     let place = place(BucketOwnership::Pipeline);

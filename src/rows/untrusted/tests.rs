@@ -169,7 +169,7 @@ fn why(file: &File) -> String {
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
-    crate::replay::gzip(text).unwrap()
+    crate::objects::lines::gzip(text).unwrap()
 }
 
 #[test]

@@ -78,7 +78,7 @@ async fn what_is_new_is_found_and_what_cannot_be_read_is_named() {
     search.look(&aws).await.unwrap();
     search.look(&aws).await.unwrap();
     assert!(!search.is_complete());
-    let mut result = Smoke::default();
+    let mut result = SmokeReport::default();
     search.report(&mut result);
     let skipped: Vec<_> = result.skipped.iter().map(|it| &*it.key).collect();
     assert_eq!(skipped, ["i/denied", "i/gzip"]);
@@ -96,7 +96,7 @@ async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
     let aws = aws(&[], &rules.each_ref());
     let lines = ["a", "b"].map(str::to_owned);
     let mut search = Search::start(&aws, area(), &lines).await.unwrap();
-    let gzip = |text: &[u8]| crate::replay::gzip(text).unwrap();
+    let gzip = |text: &[u8]| crate::objects::lines::gzip(text).unwrap();
     // Each inflates past the caps, and repeats what was sent on the way there.
     let mut bombs = vec![
         ("i/bytes", gzip(&vec![b'x'; 1 << 20]).repeat(257)),
@@ -119,7 +119,7 @@ async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
     objects.lock().unwrap().push(("i/sent", b"a\n"));
     search.look(&aws).await.unwrap();
     assert!(search.is_complete());
-    let mut result = Smoke::default();
+    let mut result = SmokeReport::default();
     search.report(&mut result);
     let skipped: Vec<_> = result.skipped.iter().map(|it| (&*it.key, &*it.why)).collect();
     assert_eq!(

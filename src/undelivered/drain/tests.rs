@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::aws::testing::aws;
-use crate::desired::testing::place;
+use crate::replay::testing::place_of;
 
 mod errors;
 
@@ -143,7 +143,7 @@ impl World {
     async fn drain(&self, delivers: bool, gaps: Gaps) -> (usize, Duration) {
         let (kinesis, s3) = (self.kinesis(), self.s3());
         let aws = aws(&kinesis.each_ref(), &s3.each_ref());
-        let place = place(SPEC);
+        let place = place_of(SPEC);
         let unproven = Unproven {
             gaps,
             since: SystemTime::now() - LIMIT,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use split_pipeline::estimate::estimate;
-use split_pipeline::results::Estimate;
+use split_pipeline::estimate::{Estimate, estimate};
 use split_pipeline::spec::Spec;
 
 use super::blocks;
@@ -178,7 +177,7 @@ fn arm64_is_a_fifth_cheaper() {
 
 #[test]
 fn the_benchmark_of_packing_has_the_prices_of_estimate() {
-    let (prices, benchmark) = (page("src/estimate.rs"), page("benches/handler/packing.py"));
+    let (prices, benchmark) = (page("src/estimate/price.rs"), page("benches/handler/packing.py"));
     for (name, price) in [
         ("ON_DEMAND_IN_GB", "0.08"),
         ("ON_DEMAND_OUT_GB", "0.04"),

@@ -9,7 +9,7 @@ use super::*;
 async fn drained(world: &World, first: Option<&Rule>, spec: &str, pass: Pass) -> Result<usize, ReplayError> {
     let (kinesis, s3) = (world.kinesis(), world.s3());
     let rules: Vec<_> = first.into_iter().chain(&s3).collect();
-    let (aws, place) = (aws(&kinesis.each_ref(), &rules), place(spec));
+    let (aws, place) = (aws(&kinesis.each_ref(), &rules), place_of(spec));
     let unproven = Unproven {
         gaps: Gaps::default(),
         since: SystemTime::now() - LIMIT,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::clean::{clean, clean_block};
-use super::text::{ADD, BOLD, CHANGE, REMOVE, Show, show_fields};
-use super::{DIM, HINT};
+use super::{Detail, StatusResult};
+use crate::health::{Condition, ResourceHealth};
 use crate::resource::Kind;
-use crate::results::{Detail, NewestObject, Resource, State, Status, Traffic};
+use crate::traffic::{NewestObject, Traffic};
+use crate::ui::{ADD, BOLD, CHANGE, DIM, HINT, REMOVE, Show, clean, clean_block, show_fields};
 
 /// How the course of a count over time is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum Course {
     Told,
 }
 
-impl Show for Status {
+impl Show for StatusResult {
     fn urls(&self) -> Vec<&str> {
         self.webhook_url.as_deref().into_iter().collect()
     }
@@ -31,7 +31,7 @@ impl Show for Status {
     }
 }
 
-fn screen(status: &Status, course: Course) -> String {
+fn screen(status: &StatusResult, course: Course) -> String {
     let mut text = String::new();
     let (style, word) = if status.healthy {
         (ADD, "healthy")
@@ -162,16 +162,17 @@ fn row(text: &mut String, name: &str, rest: &str) {
 }
 
 /// Every resource on a line, but for alarms that are as they should be: those are many, and alike.
-fn resources(text: &mut String, resources: &[Resource]) {
-    let is_fine_alarm = |resource: &Resource| resource.kind == Kind::Alarm && resource.state == State::Ok;
+fn resources(text: &mut String, resources: &[ResourceHealth]) {
+    let is_fine_alarm =
+        |resource: &ResourceHealth| resource.kind == Kind::Alarm && resource.state == Condition::Ok;
     for resource in resources.iter().filter(|resource| !is_fine_alarm(resource)) {
         let (style, word) = match resource.state {
-            State::Ok => (ADD, "ok"),
-            State::Missing => (REMOVE, "missing"),
-            State::Drifted => (CHANGE, "drifted"),
-            State::Pending => (CHANGE, "pending"),
-            State::Failed => (REMOVE, "failed"),
-            State::Foreign => (REMOVE, "foreign"),
+            Condition::Ok => (ADD, "ok"),
+            Condition::Missing => (REMOVE, "missing"),
+            Condition::Drifted => (CHANGE, "drifted"),
+            Condition::Pending => (CHANGE, "pending"),
+            Condition::Failed => (REMOVE, "failed"),
+            Condition::Foreign => (REMOVE, "foreign"),
         };
         let _ = writeln!(
             text,
@@ -194,8 +195,12 @@ fn resources(text: &mut String, resources: &[Resource]) {
 }
 
 /// The resources that are not as they should be, and how many are: so that all of it stays on a screen.
-fn differing(text: &mut String, all: &[Resource]) {
-    let others: Vec<_> = all.iter().filter(|it| it.state != State::Ok).cloned().collect();
+fn differing(text: &mut String, all: &[ResourceHealth]) {
+    let others: Vec<_> = all
+        .iter()
+        .filter(|it| it.state != Condition::Ok)
+        .cloned()
+        .collect();
     resources(text, &others);
     let fine = all.len() - others.len();
     if fine > 0 {
@@ -215,7 +220,6 @@ fn bars(parts: &[u64]) -> String {
     parts.iter().map(bar).collect()
 }
 
-/// When there was most of it.
 fn told(parts: &[u64], step_seconds: u64) -> String {
     let most = parts.iter().enumerate().rev().max_by_key(|(_, count)| **count);
     match most {
