@@ -1,6 +1,6 @@
-//! The handler's deployment zip: given, embedded in this program, left by an earlier build, or built now.
+//! Provides the handler's deployment zip: given by the user, embedded in this program, left by an earlier build, or built now.
 //!
-//! Owns building, checking and packing the handler. Must not upload it.
+//! Must not upload it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,45 +11,36 @@ use sha2::{Digest, Sha256};
 use crate::spec::Architecture;
 
 mod cargo;
+mod compiler;
 mod elf;
 mod embedded;
 mod fingerprint;
 mod sources;
-mod target;
 mod zip;
 
+use compiler::BuildCommand;
 pub use sources::Sources;
-use target::Target;
 
 /// What Lambda takes directly, without a bucket in between (AWS: "Lambda quotas").
 const LARGEST_ZIP: usize = 50 * 1024 * 1024;
 
-/// The package that is the handler.
 const PACKAGE: &str = "split-pipeline-handler";
 
-/// The handler, ready to be deployed.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    /// The deployment zip.
     pub zip: Vec<u8>,
     /// Base64 of its SHA-256, as Lambda reports it.
     pub sha256: String,
-    /// Where it comes from.
     pub origin: Origin,
 }
 
-/// Where a deployment zip comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The user gave this file.
     Given(PathBuf),
-    /// It is a part of this program.
     Embedded,
-    /// It was built from the sources in this workspace.
     Built(PathBuf),
 }
 
-/// What a build is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// For AWS: small and fast, minutes to build.
@@ -59,7 +50,6 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Cargo's name of the profile.
     fn cargo_name(self) -> &'static str {
         match self {
             Self::Deployment => "handler",
@@ -69,42 +59,26 @@ impl Profile {
     }
 }
 
-/// What can go wrong with the handler's zip.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// A file cannot be read or written.
     #[error("{path}", path = path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// A given file is no deployment zip.
     #[error("{path} is no deployment zip: {why}", path = path.display())]
-    NotAZip {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// A given path names a device, FIFO or directory.
+    NotAZip { path: PathBuf, why: String },
     #[error("{path} is not a regular file", path = .0.display())]
     NotAFile(PathBuf),
-    /// Cargo could not be started.
     #[error("cargo could not be started")]
     NoCargo(#[source] std::io::Error),
-    /// The handler does not compile.
     #[error("the handler could not be built:\n{0}")]
     Build(String),
-    /// This machine cannot build for that processor.
     #[error("this machine cannot build the handler for {}: it needs cargo-zigbuild or cargo-lambda", .0.as_str())]
     CannotCross(Architecture),
-    /// The binary would not run on Lambda.
     #[error("the handler would not run on Lambda: {0}")]
     Unfit(#[from] elf::Unfit),
-    /// The zip is larger than Lambda takes.
     #[error("the deployment zip has {0} bytes, and Lambda takes {LARGEST_ZIP} at most")]
     TooLarge(usize),
 }
@@ -117,13 +91,12 @@ impl ArtifactError {
         }
     }
 
-    /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NoCargo(_) => vec![
                 "install Rust (https://rustup.rs), or give a built handler with --handler ZIP".to_owned(),
             ],
-            Self::CannotCross(architecture) => target::cross_hints(*architecture),
+            Self::CannotCross(architecture) => compiler::cross_hints(*architecture),
             Self::Unfit(elf::Unfit::Glibc { .. }) => vec![
                 "`cargo install cargo-zigbuild && pip install ziglang` builds for an older glibc".to_owned(),
                 "or build on a system with glibc 2.34 or older, and deploy with --handler ZIP".to_owned(),
@@ -215,11 +188,11 @@ async fn compile(
     profile: Profile,
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Vec<u8>, ArtifactError> {
-    let compile = async |target: Target| {
+    let compile = async |target: BuildCommand| {
         let path = cargo::build(workspace, &target, profile, progress).await?;
         std::fs::read(&path).map_err(|error| ArtifactError::io(&path, error))
     };
-    let binary = compile(Target::of(architecture, profile)?).await?;
+    let binary = compile(BuildCommand::of(architecture, profile)?).await?;
     let too_new = match elf::check(&binary, architecture) {
         Ok(()) => return Ok(binary),
         // The emulator runs it here, with the glibc that it was built with.
@@ -227,7 +200,7 @@ async fn compile(
         Err(too_new @ elf::Unfit::Glibc { .. }) => too_new,
         Err(unfit) => return Err(unfit.into()),
     };
-    let target = Target::for_older_glibc(architecture, profile).ok_or(too_new)?;
+    let target = BuildCommand::for_older_glibc(architecture, profile).ok_or(too_new)?;
     let binary = compile(target).await?;
     elf::check(&binary, architecture)?;
     Ok(binary)

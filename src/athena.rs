@@ -1,4 +1,4 @@
-//! SQL for what is delivered: the table's definition, unless the pipeline has made it, and questions to ask of it.
+//! Writes SQL for delivered impressions: the table's definition, unless the pipeline created the table, and example queries.
 //!
 //! Pure: values in, SQL out.
 
@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use crate::names::Names;
 use crate::spec::{Compression, Format, Spec};
-use crate::table::{Column, Partition, Table, Unpredictable};
+use crate::table::{DeliveredColumn, DeliveredTable, Partition, UnpredictablePartitions};
 
 mod quote;
 
-/// SQL for one pipeline's data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sql {
     /// The table's name, with its database's where the pipeline has made both.
@@ -27,10 +26,8 @@ pub struct Query {
     pub sql: String,
 }
 
-/// Why a table cannot be made of what is delivered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AthenaError {
-    /// Athena cannot read it.
     #[error("Athena does not read objects compressed as `delivery.compression: {0}`")]
     Compression(&'static str),
     /// There is no telling which partitions there are.
@@ -41,17 +38,17 @@ pub enum AthenaError {
     Dollar,
 }
 
-impl From<Unpredictable> for AthenaError {
-    fn from(why: Unpredictable) -> Self {
+impl From<UnpredictablePartitions> for AthenaError {
+    fn from(why: UnpredictablePartitions) -> Self {
         match why {
-            Unpredictable::Random => Self::Random,
-            Unpredictable::Dollar => Self::Dollar,
+            UnpredictablePartitions::Random => Self::Random,
+            UnpredictablePartitions::Dollar => Self::Dollar,
         }
     }
 }
 
 pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
-    let delivered = Table::new(spec)?;
+    let delivered = DeliveredTable::new(spec)?;
     let (database, name) = (names.database(), names.table_in_database());
     let (table, queried, create) = match (spec.delivery.format, spec.delivery.compression) {
         (Format::Parquet, _) => (
@@ -76,8 +73,8 @@ pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
     })
 }
 
-fn create(name: &str, table: &Table, bucket: &str) -> String {
-    let column = |column: &Column| format!("{} {}", quote::ddl_name(&column.name), column.kind);
+fn create(name: &str, table: &DeliveredTable, bucket: &str) -> String {
+    let column = |column: &DeliveredColumn| format!("{} {}", quote::ddl_name(&column.name), column.kind);
     let columns: Vec<_> = table.columns.iter().map(column).collect();
     let partitions: Vec<_> = table.partitions.iter().map(|it| column(&it.column)).collect();
     let partitions = match partitions.join(",\n  ") {
@@ -101,7 +98,6 @@ fn create(name: &str, table: &Table, bucket: &str) -> String {
     )
 }
 
-/// The queries of a table, given its quoted name.
 fn queries(table: &str, first: Option<&Partition>) -> [Query; 3] {
     let lately = first.and_then(|first| {
         let format = quote::text(&date_format(first.date.as_ref()?)?);

@@ -1,10 +1,12 @@
-//! AWS clients for one account and region, made from one configuration.
+//! Builds AWS clients for one account and region from one configuration, and makes calls: credentials, endpoint, reporting of
+//! every call, retries, the interrupt.
 //!
-//! Owns how calls are made: credentials, endpoint, logging of every call, the interrupt. Must not know what a
-//! resource is.
+//! Must not know what a resource is.
 
 pub(crate) mod answer;
-pub mod error;
+mod classify;
+mod error;
+mod hints;
 mod retry;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,17 +22,15 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
-pub use aws_sdk_s3::config::Credentials;
-
-pub use self::error::{AwsError, ErrorKind, Outcome};
-use self::retry::{Attempts, Budget};
+pub use self::classify::ErrorKind;
+pub use self::error::{AwsError, Outcome};
+use self::retry::{Attempts, RepetitionBudget};
 pub use self::wait::Look;
 use crate::progress::{Event, SharedProgress};
+pub use aws_sdk_s3::config::Credentials;
 
-/// Where and as whom AWS is called.
 #[derive(Clone, Debug, Default)]
-pub struct Target {
-    /// A profile of the AWS configuration.
+pub struct ConnectOptions {
     pub profile: Option<String>,
     /// The region, where it is not the AWS configuration's.
     pub region: Option<String>,
@@ -43,50 +43,38 @@ pub struct Target {
 /// Clients for every service the pipeline needs, in one account and region.
 #[derive(Clone)]
 pub struct Aws {
-    /// Amazon API Gateway.
     pub apigateway: aws_sdk_apigateway::Client,
-    /// Amazon CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
-    /// Amazon Data Firehose.
     pub firehose: aws_sdk_firehose::Client,
-    /// AWS Glue, whose catalog has the tables.
     pub glue: aws_sdk_glue::Client,
-    /// AWS Identity and Access Management.
     pub iam: aws_sdk_iam::Client,
-    /// Amazon Kinesis Data Streams.
     pub kinesis: aws_sdk_kinesis::Client,
-    /// AWS Lambda.
     pub lambda: aws_sdk_lambda::Client,
-    /// Amazon CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// Amazon S3.
     pub s3: aws_sdk_s3::Client,
-    /// Amazon Simple Notification Service.
     pub sns: aws_sdk_sns::Client,
     /// The twelve-digit account id.
     pub account: String,
     /// The partition, such as `aws` or `aws-cn`.
     pub partition: String,
-    /// The region.
     pub region: String,
     /// The endpoint, where it is not AWS itself.
     pub endpoint: Option<String>,
-    /// Cancelled when the user interrupts.
     pub interrupt: CancellationToken,
     progress: SharedProgress,
-    repetitions: Arc<Budget>,
+    repetitions: Arc<RepetitionBudget>,
 }
 
 impl Aws {
     /// Loads the AWS configuration and asks for the account that it belongs to.
     pub async fn connect(
-        target: &Target,
+        target: &ConnectOptions,
         progress: SharedProgress,
         interrupt: CancellationToken,
     ) -> Result<Self, AwsError> {
         let config = Box::pin(load(target)).await;
         let Some(region) = config.region().map(ToString::to_string) else {
-            return Err(AwsError::own(
+            return Err(AwsError::new(
                 "configuration",
                 ErrorKind::Other,
                 "no region: give `region` in the spec, --region or AWS_REGION",
@@ -150,7 +138,7 @@ impl Aws {
             let started = Instant::now();
             // On the heap: an SDK's future is large, and a dozen are joined at a time.
             let sent = Box::pin(send());
-            let answer = async { sent.await.map_err(|error| AwsError::new(call, error)) };
+            let answer = async { sent.await.map_err(|error| AwsError::from_sdk(call, error)) };
             let answer = self.answer(call, answer).await;
             let outcome = match &answer {
                 Ok(_) => "ok".to_owned(),
@@ -166,7 +154,7 @@ impl Aws {
                 return Err(error);
             };
             let delay = delay.max(self.repetitions.take(tokio::time::Instant::now()));
-            if delay >= WORTH_SAYING {
+            if delay >= SHORTEST_REPORTED_DELAY {
                 let (why, delay) = (&error.message, Duration::from_secs(delay.as_secs()));
                 let again = humantime::format_duration(delay);
                 self.event(Event::Working(format!("{call}: {why}; trying again in {again}")));
@@ -191,7 +179,6 @@ impl Aws {
         }
     }
 
-    /// Reports an event.
     pub fn event(&self, event: Event) {
         self.progress.event(event);
     }
@@ -206,10 +193,10 @@ impl Aws {
     }
 }
 
-/// From which length on the user is told about a wait before a call is made again.
-const WORTH_SAYING: Duration = Duration::from_secs(2);
+/// The user is told of a delay before a repeated call if it is at least this long.
+const SHORTEST_REPORTED_DELAY: Duration = Duration::from_secs(2);
 
-async fn load(target: &Target) -> SdkConfig {
+async fn load(target: &ConnectOptions) -> SdkConfig {
     // Connect and read time-outs keep a dead endpoint from holding a command for minutes; S3 and Lambda uploads
     // of a few MiB stay well below.
     let timeouts = TimeoutConfig::builder()

@@ -246,7 +246,7 @@ mod tests {
         let error = ReplayError::Stopped {
             done: 0,
             all: 2,
-            source: AwsError::own("replay", ErrorKind::Interrupted, "interrupted"),
+            source: AwsError::new("replay", ErrorKind::Interrupted, "interrupted"),
         };
         let failure = Failure::from(error);
         assert_eq!((failure.kind, failure.code()), (FailureKind::Interrupted, 130));
@@ -264,7 +264,7 @@ mod tests {
         let error = ReplayError::NotDeleted {
             bucket: "b".to_owned(),
             key: "spill/a'; rm -rf ~ #\u{202e}".to_owned(),
-            source: AwsError::own("s3:DeleteObject", ErrorKind::Denied, "no"),
+            source: AwsError::new("s3:DeleteObject", ErrorKind::Denied, "no"),
         };
         let hints = Failure::from(error).hints;
         let command = r"`aws s3 rm $'s3://b/spill/a\047; rm -rf ~ #\342\200\256'` deletes it";

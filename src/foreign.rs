@@ -1,7 +1,7 @@
-//! Text that others wrote (a spec, tags, AWS's messages, log lines), made harmless where it is shown or written down.
+//! Makes other people's text (a spec, tags, AWS's messages, log lines) harmless before it is shown or written.
 //!
-//! Owns which characters deceive a reader, and how each format spells them out. Pure: text in, text out. Must not know
-//! secrets: those are masked in `ui`.
+//! Defines which characters deceive a reader, and how each format escapes them. Pure: text in, text out. Must not know secrets:
+//! `ui` masks those.
 
 use std::error::Error;
 

@@ -1,8 +1,7 @@
-//! The local emulator's life: MiniStack, pinned to one version, bound to this machine alone, with IAM enforced, behind a gate
-//! that admits only the user who started it (`gate.py`).
+//! Installs, starts, reuses and stops the local emulator: MiniStack, pinned to one version, bound to this machine, with IAM
+//! enforced, behind a gate that admits only the user who started it (`gate.py`).
 //!
-//! Owns finding or installing it, starting it in the background, reusing and stopping it. Must not know about
-//! resources.
+//! Must not know about resources.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,105 +28,67 @@ use crate::ownership::NotPrivate;
 /// The version that all of this is tested with.
 pub const MINISTACK_VERSION: &str = "1.5.33";
 
-/// The variable that says after how long without a request the emulator ends.
 const IDLE_VARIABLE: &str = "SPLIT_PIPELINE_LOCAL_IDLE";
 
 /// After how long without a request the emulator ends, unless the variable says otherwise.
-const IDLE: Duration = Duration::from_hours(1);
+const DEFAULT_IDLE: Duration = Duration::from_hours(1);
 
-/// How long a start may take: `uvx` downloads first.
-const STARTING: Duration = Duration::from_mins(3);
+/// `uvx` downloads first.
+const START_LIMIT: Duration = Duration::from_mins(3);
 
-/// How long a stop may take before the process is killed.
-const STOPPING: Duration = Duration::from_secs(5);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a killed process may take to end.
-const KILLING: Duration = Duration::from_secs(10);
+const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long another command may hold the lock: a first start downloads Python packages, then waits for the emulator.
-const LOCKED: Duration = Duration::from_mins(10);
+const LOCK_LIMIT: Duration = Duration::from_mins(10);
 
-/// A running emulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulator {
-    /// Where it answers.
     pub endpoint: String,
     /// Its process, where we started it.
     pub pid: Option<u32>,
-    /// Its version.
     pub version: String,
     /// The file with its credentials, for AWS's own tools (`AWS_SHARED_CREDENTIALS_FILE`).
     pub credentials_file: PathBuf,
-    /// Its credentials.
     pub credentials: Credentials,
 }
 
-/// What can go wrong with the emulator.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The port's number is no number.
     #[error("SPLIT_PIPELINE_LOCAL_PORT is no port number: {0}")]
     Port(String),
-    /// The idle time is no duration.
     #[error("{IDLE_VARIABLE} is not a duration above zero: {0}")]
     Idle(String),
-    /// The system names no directory for the user's cache.
     #[error(
         "there is no cache directory for the local emulator's files: neither HOME nor XDG_CACHE_HOME is set"
     )]
     NoCacheDirectory,
-    /// The directory of the emulator's files is not the user's own.
     #[error("the local emulator's files need a directory of your own")]
     NotPrivate(#[from] NotPrivate),
-    /// Something else listens on the port.
     #[error("port {0} is in use by a program that this user's split-pipeline did not start")]
     PortInUse(u16),
-    /// An emulator of another version runs there.
     #[error("MiniStack {version} runs on port {port}, and split-pipeline needs {MINISTACK_VERSION}")]
-    OtherVersion {
-        /// The port.
-        port: u16,
-        /// Its version.
-        version: String,
-    },
-    /// There is no Python to run it with.
+    OtherVersion { port: u16, version: String },
     #[error("there is no Python 3.10 or newer to run the local emulator with")]
     NoPython,
-    /// It could not be installed.
     #[error("MiniStack {MINISTACK_VERSION} could not be installed:\n{}", foreign::quote(.0))]
     Install(String),
-    /// It ended before it answered.
     #[error("the local emulator did not start:\n{}", foreign::quote(.0))]
     Start(String),
-    /// Another command holds the lock for longer than a start takes.
     #[error("another split-pipeline command still holds the lock {path} after {limit}", path = path.display(), limit = format_duration(*limit))]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-        /// How long the lock was waited for.
-        limit: Duration,
-    },
-    /// It does not end.
+    Locked { path: PathBuf, limit: Duration },
     #[error("the local emulator (process {pid}) is still running {limit} after it was killed", limit = format_duration(*limit))]
-    StillRunning {
-        /// Its process.
-        pid: u32,
-        /// How long its end was waited for.
-        limit: Duration,
-    },
-    /// A file of its state cannot be read or written.
+    StillRunning { pid: u32, limit: Duration },
     #[error("{path}", path = path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl LocalError {
-    /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::PortInUse(_) => "stop that program, or choose another port: SPLIT_PIPELINE_LOCAL_PORT=4567",
@@ -164,8 +125,8 @@ impl LocalError {
 pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalError> {
     let state = State::from_env()?;
     // Two commands at once must not start two.
-    let _lock = state.lock(LOCKED, progress).await?;
-    if let Some(running) = usable(&state).await? {
+    let _lock = state.lock(LOCK_LIMIT, progress).await?;
+    if let Some(running) = running_emulator(&state).await? {
         state.share()?;
         return Ok(running);
     }
@@ -173,7 +134,7 @@ pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalE
     let idle = idle()?;
     // An interrupted start may have left one on its way; one that was idle may be about to end.
     if let Some(leader) = state.leader() {
-        match answering(&state, &leader).await {
+        match wait_until_it_answers(&state, &leader).await {
             Err(LocalError::Start(_)) => {}
             answered => return answered,
         }
@@ -181,17 +142,17 @@ pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalE
     let leader = process::start(&install::python(&state, progress).await?, &state, idle)?;
     state.remember(&leader)?;
     state.claim()?;
-    answering(&state, &leader).await
+    wait_until_it_answers(&state, &leader).await
 }
 
 /// Gives the emulator that runs, if one does.
 pub async fn status() -> Result<Option<Emulator>, LocalError> {
-    usable(&State::from_env()?).await
+    running_emulator(&State::from_env()?).await
 }
 
 fn idle() -> Result<Duration, LocalError> {
     match std::env::var(IDLE_VARIABLE) {
-        Err(_) => Ok(IDLE),
+        Err(_) => Ok(DEFAULT_IDLE),
         Ok(text) => match humantime::parse_duration(&text) {
             Ok(idle) if !idle.is_zero() => Ok(idle),
             _ => Err(LocalError::Idle(text)),
@@ -202,7 +163,7 @@ fn idle() -> Result<Duration, LocalError> {
 /// Stops the emulator if this command started it, and no other command has used it since.
 pub async fn stop_if_unshared(progress: &(dyn Fn(&str) + Sync)) -> Result<(), LocalError> {
     let state = State::from_env()?;
-    let _lock = state.lock(LOCKED, progress).await?;
+    let _lock = state.lock(LOCK_LIMIT, progress).await?;
     if state.is_claimed_by_this_command() {
         end(&state).await?;
     }
@@ -212,23 +173,23 @@ pub async fn stop_if_unshared(progress: &(dyn Fn(&str) + Sync)) -> Result<(), Lo
 /// Stops the emulator if we started it, and gives what was stopped.
 pub async fn stop(progress: &(dyn Fn(&str) + Sync)) -> Result<Option<Emulator>, LocalError> {
     let state = State::from_env()?;
-    let _lock = state.lock(LOCKED, progress).await?;
+    let _lock = state.lock(LOCK_LIMIT, progress).await?;
     end(&state).await
 }
 
 /// Ends the emulator's process: by its identity and not by what answers, since it may hang, or be of another version.
 async fn end(state: &State) -> Result<Option<Emulator>, LocalError> {
-    let running = usable(state).await.ok().flatten();
+    let running = running_emulator(state).await.ok().flatten();
     let Some(leader) = state.leader() else {
         // It may have ended by itself.
         state.forget()?;
         return Ok(None);
     };
     leader.signal(Signal::TERM);
-    if !ends(STOPPING, || leader.is_running()).await {
+    if !has_ended_within(STOP_LIMIT, || leader.is_running()).await {
         leader.signal(Signal::KILL);
-        if !ends(KILLING, || leader.is_running()).await {
-            let (pid, limit) = (leader.pid, KILLING);
+        if !has_ended_within(KILL_LIMIT, || leader.is_running()).await {
+            let (pid, limit) = (leader.pid, KILL_LIMIT);
             return Err(LocalError::StillRunning { pid, limit });
         }
     }
@@ -239,7 +200,7 @@ async fn end(state: &State) -> Result<Option<Emulator>, LocalError> {
 }
 
 /// Waits, for so long at most, until a process no longer runs, and tells whether it ended.
-async fn ends(limit: Duration, is_running: impl Fn() -> bool) -> bool {
+async fn has_ended_within(limit: Duration, is_running: impl Fn() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     while is_running() {
         if Instant::now() >= deadline {
@@ -251,7 +212,7 @@ async fn ends(limit: Duration, is_running: impl Fn() -> bool) -> bool {
 }
 
 /// The emulator on our port, if there is one; an error if something else is there.
-async fn usable(state: &State) -> Result<Option<Emulator>, LocalError> {
+async fn running_emulator(state: &State) -> Result<Option<Emulator>, LocalError> {
     let port = state.port;
     let credentials = state.credentials();
     match (
@@ -278,12 +239,12 @@ fn emulator(state: &State, version: String, credentials: Credentials) -> Emulato
 }
 
 /// Waits until a process that was just started answers.
-async fn answering(state: &State, leader: &Leader) -> Result<Emulator, LocalError> {
-    let deadline = Instant::now() + STARTING;
+async fn wait_until_it_answers(state: &State, leader: &Leader) -> Result<Emulator, LocalError> {
+    let deadline = Instant::now() + START_LIMIT;
     let mut delay = Duration::from_millis(50);
     loop {
         // While it starts on a busy machine, it may accept a connection and not answer in time.
-        let looked = usable(state).await;
+        let looked = running_emulator(state).await;
         if let Ok(Some(emulator)) = looked {
             return Ok(emulator);
         }
@@ -305,9 +266,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_a_process_is_waited_for_within_a_bound() {
-        assert!(!ends(Duration::ZERO, || true).await);
+        assert!(!has_ended_within(Duration::ZERO, || true).await);
         let looks = std::cell::Cell::new(2);
         let runs_for_two_looks = || looks.replace(looks.get() - 1) > 0;
-        assert!(ends(Duration::from_mins(1), runs_for_two_looks).await);
+        assert!(has_ended_within(Duration::from_mins(1), runs_for_two_looks).await);
     }
 }

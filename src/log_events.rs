@@ -1,6 +1,6 @@
-//! The events of a log group.
+//! Reads the events of a log group.
 //!
-//! Only reads. Must not know what is in them.
+//! Must not know their contents.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,4 @@
-//! Moments and counts that others tell, within what can be written: no answer of AWS's makes a time that has no text, or
-//! a number that wraps.
+//! Limits times and counts from AWS's answers to what can be written: every time has a text, and no number wraps.
 //!
 //! Pure: values in, values out.
 

@@ -1,6 +1,6 @@
-//! Every name, ARN and tag of a pipeline: all follow from its name, account, partition and region.
+//! Defines every name, ARN and tag of a pipeline: all follow from its name, account, partition and region.
 //!
-//! Owns the formats. Must not look anything up.
+//! Must not look anything up.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,6 @@ pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];
 const MANAGED_BY: &str = "managed-by";
 const PIPELINE: &str = "split-pipeline";
 
-/// The names of one pipeline's resources.
 #[derive(Clone, Debug)]
 pub struct Names {
     name: String,
@@ -26,7 +25,6 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names of the pipeline `name` in one account and region.
     pub fn new(name: &str, account: &str, partition: &str, region: &str) -> Self {
         Self {
             name: name.into(),
@@ -36,7 +34,6 @@ impl Names {
         }
     }
 
-    /// The account id.
     pub fn account(&self) -> &str {
         &self.account
     }
@@ -46,7 +43,6 @@ impl Names {
         &self.partition
     }
 
-    /// The region.
     pub fn region(&self) -> &str {
         &self.region
     }
@@ -59,17 +55,14 @@ impl Names {
         )
     }
 
-    /// The bucket's ARN.
     pub fn bucket_arn(&self, bucket: &str) -> String {
         format!("arn:{}:s3:::{bucket}", self.partition)
     }
 
-    /// The Kinesis stream.
     pub fn stream(&self) -> String {
         self.name.clone()
     }
 
-    /// The Kinesis stream's ARN.
     pub fn stream_arn(&self) -> String {
         self.arn("kinesis", &format!("stream/{}", self.name))
     }
@@ -84,12 +77,10 @@ impl Names {
         format!("{}-handler-{}", self.name, self.region)
     }
 
-    /// The delivery role's ARN.
     pub fn delivery_role_arn(&self, spec: &Spec) -> String {
         self.role_arn(spec, &self.delivery_role())
     }
 
-    /// The function role's ARN.
     pub fn function_role_arn(&self, spec: &Spec) -> String {
         self.role_arn(spec, &self.function_role())
     }
@@ -99,12 +90,10 @@ impl Names {
         format!("arn:{}:iam::{}:role{path}{role}", self.partition, self.account)
     }
 
-    /// The function.
     pub fn function(&self) -> String {
         self.name.clone()
     }
 
-    /// The function's ARN.
     pub fn function_arn(&self) -> String {
         self.arn("lambda", &format!("function:{}", self.name))
     }
@@ -119,22 +108,18 @@ impl Names {
         format!("/aws/kinesisfirehose/{}", self.name)
     }
 
-    /// The log stream in it.
     pub fn delivery_log_stream(&self) -> String {
         "S3Delivery".to_owned()
     }
 
-    /// The ARN of a log group.
     pub fn log_group_arn(&self, group: &str) -> String {
         self.arn("logs", &format!("log-group:{group}"))
     }
 
-    /// The delivery stream.
     pub fn delivery_stream(&self) -> String {
         self.name.clone()
     }
 
-    /// The delivery stream's ARN.
     pub fn delivery_stream_arn(&self) -> String {
         self.arn("firehose", &format!("deliverystream/{}", self.name))
     }
@@ -144,7 +129,6 @@ impl Names {
         self.name.replace('-', "_")
     }
 
-    /// The Glue database's ARN.
     pub fn database_arn(&self) -> String {
         self.arn("glue", &format!("database/{}", self.database()))
     }
@@ -159,7 +143,6 @@ impl Names {
         format!("{}.{}", self.database(), self.table_in_database())
     }
 
-    /// The Glue table's ARN.
     pub fn table_arn(&self) -> String {
         self.any_table_arn(&self.table_in_database())
     }
@@ -184,7 +167,6 @@ impl Names {
         format!("{}-{about}", self.name)
     }
 
-    /// An alarm's ARN.
     pub fn alarm_arn(&self, alarm: &str) -> String {
         self.arn("cloudwatch", &format!("alarm:{alarm}"))
     }
@@ -194,7 +176,6 @@ impl Names {
         format!("{}-alarms", self.name)
     }
 
-    /// The topic's ARN.
     pub fn alarm_topic_arn(&self) -> String {
         self.arn("sns", &self.alarm_topic())
     }
@@ -204,7 +185,6 @@ impl Names {
         format!("{}-{}", self.name, self.region)
     }
 
-    /// The dashboard's ARN.
     pub fn dashboard_arn(&self) -> String {
         format!(
             "arn:{}:cloudwatch::{}:dashboard/{}",
@@ -224,7 +204,6 @@ impl Names {
         self.api_gateway_arn(&format!("/restapis/{api}"))
     }
 
-    /// The ARN by which a stage is tagged.
     pub fn stage_arn(&self, api: &str, stage: &str) -> String {
         format!("{}/stages/{stage}", self.rest_api_arn(api))
     }

@@ -1,4 +1,4 @@
-//! What lies in a bucket: listing, counting, whose a spilled object is, and reading an object within bounded memory.
+//! Lists and counts the objects of a bucket, tells which pipeline spilled them, and reads them within bounded memory.
 //!
 //! Must not write or delete.
 
@@ -14,8 +14,8 @@ pub mod lines;
 mod spilled;
 
 pub use spilled::{
-    BucketOwnership, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject, SpilledPile, Unclaimed,
-    UnclaimedReason, spilled, spilled_pile,
+    BucketOwnership, Skipped, Spilled, SpilledObject, SpilledPile, Unclaimed, UnclaimedReason, spilled,
+    spilled_pile,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

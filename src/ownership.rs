@@ -1,6 +1,6 @@
-//! Which files and directories belong to the user: what another user can write is neither run nor trusted.
+//! Tells which files and directories belong to the user: files that another user can write are neither run nor trusted.
 //!
-//! Must not know what the files are for.
+//! Must not know the files' purpose.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
@@ -25,18 +25,14 @@ const STICKY: u32 = 0o1000;
 /// Why a directory is not used for the user's private files.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPrivate {
-    /// The path names a file or a symbolic link.
     #[error("{path} is not a directory", path = .0.display())]
     NotADirectory(PathBuf),
     /// Another user owns the directory, or one above it, or can write to it.
     #[error("{path} belongs to another user, or other users can write to it", path = .0.display())]
     Foreign(PathBuf),
-    /// The directory cannot be created, read or changed.
     #[error("{path}", path = path.display())]
     Io {
-        /// The directory.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -103,7 +99,6 @@ fn is_absent_or(found: io::Result<bool>) -> bool {
     found.unwrap_or_else(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// The user who runs the command.
 struct User {
     id: u32,
     group: u32,

@@ -1,5 +1,5 @@
-//! Where Firehose puts objects, given its prefix and a time: to search there without listing years of impressions, and
-//! to put there what it did not deliver.
+//! Fills in Firehose's prefixes for a time: to search there without listing years of impressions, and to put there what Firehose
+//! did not deliver.
 
 use std::time::{Duration, SystemTime};
 

@@ -6,7 +6,6 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What the names of variables with AWS credentials start with.
 const AWS: &str = "AWS_";
 
 /// Finds a program in the absolute directories of `PATH`.

@@ -1,6 +1,5 @@
-//! Unguessable text, from the operating system's generator.
+//! Makes unguessable text with the operating system's generator.
 
-/// `bytes` random bytes as hexadecimal digits.
 pub fn hex(bytes: usize) -> Result<String, getrandom::Error> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random)?;

@@ -1,22 +1,23 @@
-//! Bringing home impressions that are safe but not delivered: spilled to S3, or left in the stream.
+//! Delivers impressions that are safe but not delivered: those spilled to S3, or left in the stream.
 //!
-//! At least once, like everything here: what is interrupted and run again loses nothing, and may send some again.
+//! At least once: a replay that is interrupted and repeated loses nothing, and may send impressions again.
 
 use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use serde::Serialize;
+use split_pipeline_handler::spill::SPILLED_EXTENSION;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::foreign::shell_word;
 use crate::names::Names;
 use crate::objects::lines::gzip;
-use crate::objects::{BucketOwnership, SPILLED_EXTENSION, Skipped};
+use crate::objects::{BucketOwnership, Skipped};
 use crate::prefixes;
 use crate::rows::{self, PARQUET_EXTENSION, row};
 use crate::spec::Spec;
-use crate::table::{Column, delivered_columns, number_fields};
+use crate::table::{DeliveredColumn, delivered_columns, number_fields};
 
 pub mod access;
 mod chunks;
@@ -26,6 +27,9 @@ pub mod spilled;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+
+/// How much goes into one object, before compression: what Firehose gathers by default.
+const OBJECT_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -41,21 +45,19 @@ pub struct Place {
     /// The fields that Firehose can only convert where they are whole numbers.
     pub number_fields: Vec<String>,
     /// The columns of the table that objects are to fit; none where they are NDJSON.
-    pub columns: Option<Vec<Column>>,
+    pub columns: Option<Vec<DeliveredColumn>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Do,
-    /// Only say what would be done.
     DryRun,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Its first moment.
     pub since: SystemTime,
-    /// The first moment after it.
+    /// Exclusive.
     pub until: SystemTime,
 }
 
@@ -88,12 +90,10 @@ pub enum ReplayError {
     /// An AWS call failed while spilled impressions were sent; what was not sent is still spilled.
     #[error("stopped after {done} of {all} spilled objects: {source}")]
     Stopped {
-        /// How many objects were done with: sent again and deleted, skipped, or gone.
         done: usize,
         all: usize,
         source: AwsError,
     },
-    /// A spilled object was sent again, and is still there.
     #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
     NotDeleted {
         bucket: String,
@@ -111,7 +111,7 @@ pub fn delete_hint(bucket: &str, key: &str) -> String {
 }
 
 #[derive(Debug, Default)]
-struct Written {
+struct WrittenObjects {
     /// How many impressions are where they would have been delivered.
     copied: usize,
     /// How many are where Firehose puts what it cannot convert.
@@ -119,7 +119,7 @@ struct Written {
     keys: Vec<String>,
 }
 
-impl Written {
+impl WrittenObjects {
     fn add(&mut self, other: Self) {
         self.copied += other.copied;
         self.misfits += other.misfits;
@@ -147,7 +147,7 @@ impl Place {
     fn prefix_at(&self, at: SystemTime) -> Result<String, AwsError> {
         prefixes::of(&self.prefix, at).map_err(|expression| {
             let message = format!("`!{{{expression}}}` in `delivery.prefix` cannot be filled in by `replay`");
-            AwsError::own("replay", ErrorKind::Other, message)
+            AwsError::new("replay", ErrorKind::Other, message)
         })
     }
 
@@ -160,8 +160,8 @@ impl Place {
         ndjson: &[u8],
         mode: Mode,
         aws: &Aws,
-    ) -> Result<Written, AwsError> {
-        let mut written = Written::default();
+    ) -> Result<WrittenObjects, AwsError> {
+        let mut written = WrittenObjects::default();
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
             self.write(&key, gzip(ndjson).map_err(|error| broken(&error))?, mode, aws)
@@ -219,10 +219,9 @@ impl Place {
 }
 
 fn broken(error: &dyn std::error::Error) -> AwsError {
-    AwsError::own("replay", ErrorKind::Other, error.to_string())
+    AwsError::new("replay", ErrorKind::Other, error.to_string())
 }
 
-/// The lines of NDJSON, with their ends.
 fn lines(ndjson: &[u8]) -> impl Iterator<Item = &[u8]> {
     ndjson.split_inclusive(|byte| *byte == b'\n')
 }

@@ -66,7 +66,7 @@ fn tags_from<K: Into<String>, V: Into<String>>(tags: impl IntoIterator<Item = (K
 async fn unless_there<R: Resource>(want: &Target<R>, aws: &Aws, call: &'static str) -> Result<(), AwsError> {
     match R::observe(want, aws).await? {
         None => Ok(()),
-        Some(_) => Err(AwsError::own(call, ErrorKind::Exists, "it exists by now")),
+        Some(_) => Err(AwsError::new(call, ErrorKind::Exists, "it exists by now")),
     }
 }
 

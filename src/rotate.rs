@@ -49,7 +49,7 @@ async fn move_stage(want: &Target<Stage>, step: &Step<'_>) -> Result<stage::Id, 
 }
 
 fn gone() -> AwsError {
-    AwsError::own(
+    AwsError::new(
         "apigateway:GetRestApis",
         ErrorKind::NotFound,
         "it is gone meanwhile",

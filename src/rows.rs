@@ -1,4 +1,4 @@
-//! Impressions as rows of the table of what is delivered, and Parquet files of them, as Firehose's conversion makes them.
+//! Converts impressions to rows of the delivered table, and rows to Parquet files and back, as Firehose's conversion does.
 //!
 //! Must not look anything up: bytes in, bytes out.
 
@@ -19,17 +19,15 @@ use parquet::schema::types::Type;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::untrusted::{PageBudget, Untrusted, check_footer, check_pages};
+use self::untrusted::{PageBudget, ParquetRefusal, check_footer, check_pages};
 use crate::objects::content::Caps;
-use crate::table::{BIGINT, Column};
+use crate::table::{BIGINT, DeliveredColumn};
 
 mod thrift;
 pub mod untrusted;
 
-/// What a Parquet file starts with.
 pub const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
 
-/// What the names of Parquet files end with.
 pub const PARQUET_EXTENSION: &str = ".parquet";
 
 /// A row, without the columns that have no value.
@@ -43,7 +41,7 @@ pub enum Cell {
 
 impl Cell {
     /// The cell of a value; none where the column has no place for it.
-    fn new(column: &Column, value: &RawValue) -> Option<Self> {
+    fn new(column: &DeliveredColumn, value: &RawValue) -> Option<Self> {
         let text = match value.get() {
             quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok()?,
             // What is no text is written as the JSON that it is.
@@ -66,7 +64,7 @@ pub struct JsonRow {
 
 /// Reads the row of an object, and holds nothing of the fields that are no columns: whoever wrote the object may have written
 /// millions.
-struct ReadRow<'a>(&'a [Column]);
+struct ReadRow<'a>(&'a [DeliveredColumn]);
 
 impl<'de> DeserializeSeed<'de> for ReadRow<'_> {
     type Value = JsonRow;
@@ -108,32 +106,31 @@ impl<'de> Visitor<'de> for ReadRow<'_> {
 }
 
 /// The row of an impression in JSON; none where it is no object, or has a value that its column has no place for, or two.
-pub fn json_row(columns: &[Column], impression: &str) -> Option<JsonRow> {
+pub fn json_row(columns: &[DeliveredColumn], impression: &str) -> Option<JsonRow> {
     let mut json = serde_json::Deserializer::from_str(impression);
     let read = ReadRow(columns).deserialize(&mut json).ok()?;
     json.end().ok().map(|()| read)
 }
 
-/// As [`json_row`], the row alone.
-pub fn row(columns: &[Column], impression: &str) -> Option<Row> {
+pub fn row(columns: &[DeliveredColumn], impression: &str) -> Option<Row> {
     json_row(columns, impression).map(|read| read.row)
 }
 
-pub fn read(file: &Bytes) -> Result<Vec<Row>, Untrusted> {
+pub fn read(file: &Bytes) -> Result<Vec<Row>, ParquetRefusal> {
     let mut rows = Vec::new();
     for_each(file, Caps::DELIVERED.inflated, |row| rows.push(row))?;
     Ok(rows)
 }
 
 /// Gives every row of a Parquet file, one in memory at a time, of a file whose pages and rows have no more bytes than a cap.
-pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), Untrusted> {
+pub fn for_each(file: &Bytes, cap: u64, each: impl FnMut(Row)) -> Result<(), ParquetRefusal> {
     check_footer(file)?;
     // What is odd beyond what is checked makes the library panic rather than fail, in places.
     let read = AssertUnwindSafe(|| for_each_checked(file, cap, each));
-    catch_unwind(read).unwrap_or(Err(Untrusted::ReaderFailed))
+    catch_unwind(read).unwrap_or(Err(ParquetRefusal::ReaderFailed))
 }
 
-fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), Untrusted> {
+fn for_each_checked(file: &Bytes, cap: u64, mut each: impl FnMut(Row)) -> Result<(), ParquetRefusal> {
     let reader = SerializedFileReader::new(file.clone())?;
     check_pages(file, reader.metadata(), &mut PageBudget::new(cap))?;
     // A few bytes of a dictionary can be the text of millions of rows.
@@ -162,7 +159,7 @@ const GROUP_ROWS: usize = 64 * 1024;
 /// How many bytes of rows are held before they are written, unless one row alone has more.
 const GROUP_BYTES: u64 = 16 * 1024 * 1024;
 
-pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
+pub fn write(columns: &[DeliveredColumn], rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
     let mut writer = Writer::new(columns)?;
     rows.iter().try_for_each(|row| writer.push(row.clone()))?;
     writer.finish()
@@ -170,7 +167,7 @@ pub fn write(columns: &[Column], rows: &[Row]) -> Result<Vec<u8>, ParquetError> 
 
 /// Writes a Parquet file row by row, of which it holds some at a time.
 pub struct Writer<'a> {
-    columns: &'a [Column],
+    columns: &'a [DeliveredColumn],
     file: SerializedFileWriter<Vec<u8>>,
     group: Vec<Row>,
     bytes: u64,
@@ -179,7 +176,7 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Starts a file with these columns.
-    pub fn new(columns: &'a [Column]) -> Result<Self, ParquetError> {
+    pub fn new(columns: &'a [DeliveredColumn]) -> Result<Self, ParquetError> {
         let fields = columns.iter().map(|column| {
             let (physical, converted) = match column.kind {
                 BIGINT => (PhysicalType::INT64, ConvertedType::NONE),
@@ -284,14 +281,14 @@ impl Cell {
 mod tests {
     use super::*;
     use crate::spec::Spec;
-    use crate::table::Table;
+    use crate::table::DeliveredTable;
 
-    fn columns() -> Vec<Column> {
+    fn columns() -> Vec<DeliveredColumn> {
         let spec = Spec::parse(
             "name: abc\nhandler: {fields: [key, time, properties, sdkVersion]}",
             "s.yaml",
         );
-        Table::new(&spec.unwrap().spec).unwrap().columns
+        DeliveredTable::new(&spec.unwrap().spec).unwrap().columns
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What is delivered, as a table: its columns, and partitions that follow from the prefix, so that nobody has to add them.
+//! Describes delivered impressions as a table: its columns, and partitions that follow from the prefix, so that nobody has to
+//! add them.
 //!
 //! Pure: values in, values out. Must not know SQL, nor the catalog that has the table.
 
@@ -14,33 +15,26 @@ const NUMBER_FIELDS: [&str; 1] = ["time"];
 /// The type of a whole number, as Hive calls it.
 pub const BIGINT: &str = "bigint";
 
-/// What a spec delivers, as a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// The columns that objects have.
-    pub columns: Vec<Column>,
-    /// The columns that keys have.
+pub struct DeliveredTable {
+    pub columns: Vec<DeliveredColumn>,
     pub partitions: Vec<Partition>,
-    /// The folder that everything is in.
     folder: String,
     /// The folder of one partition, with columns in place of their values.
     template: String,
 }
 
-/// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its name, in lower case.
+pub struct DeliveredColumn {
+    /// In lower case.
     pub name: String,
-    /// Its type, as Hive calls it.
     pub kind: &'static str,
 }
 
 /// A part of the prefix that differs from partition to partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Its column.
-    pub column: Column,
+    pub column: DeliveredColumn,
     /// How its values follow from each other.
     properties: Vec<(&'static str, String)>,
     /// The date pattern that its values have, where they are dates.
@@ -49,16 +43,14 @@ pub struct Partition {
 
 /// Why there is no telling which partitions a prefix makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unpredictable {
-    /// A part of it is random.
+pub enum UnpredictablePartitions {
     Random,
     /// A part of it looks like a column in the folder of one partition.
     Dollar,
 }
 
-impl Table {
-    /// The table of a spec.
-    pub fn new(spec: &Spec) -> Result<Self, Unpredictable> {
+impl DeliveredTable {
+    pub fn new(spec: &Spec) -> Result<Self, UnpredictablePartitions> {
         let columns = columns(&spec.handler.fields);
         let (partitions, template) = partitions(spec.delivery.prefix.folders(), &columns)?;
         let folder = template.split("${").next().unwrap_or_default();
@@ -72,7 +64,6 @@ impl Table {
         })
     }
 
-    /// Where everything is.
     pub fn location(&self, bucket: &str) -> String {
         format!("s3://{bucket}/{}", self.folder)
     }
@@ -98,7 +89,7 @@ impl Table {
 }
 
 /// The columns that delivered objects have, where they have any.
-pub fn delivered_columns(spec: &Spec) -> Option<Vec<Column>> {
+pub fn delivered_columns(spec: &Spec) -> Option<Vec<DeliveredColumn>> {
     (spec.delivery.format == Format::Parquet).then(|| columns(&spec.handler.fields))
 }
 
@@ -110,34 +101,37 @@ pub fn number_fields(spec: &Spec) -> Vec<String> {
 }
 
 /// Columns by the names of fields, which are matched without regard to case: engines do not have it.
-fn columns(fields: &Fields) -> Vec<Column> {
+fn columns(fields: &Fields) -> Vec<DeliveredColumn> {
     let names: Vec<&str> = match fields {
         Fields::All => IMPRESSION_FIELDS.to_vec(),
         Fields::Keep(fields) => fields.iter().map(String::as_str).collect(),
     };
-    let mut columns = Vec::<Column>::new();
+    let mut columns = Vec::<DeliveredColumn>::new();
     for field in names {
         let name = field.to_lowercase();
         if columns.iter().all(|column| column.name != name) {
             let is_number = NUMBER_FIELDS.contains(&name.as_str());
             let kind = if is_number { BIGINT } else { "string" };
-            columns.push(Column { name, kind });
+            columns.push(DeliveredColumn { name, kind });
         }
     }
     columns
 }
 
 /// The partitions that folders make, and the folders with a column in place of each of them.
-fn partitions(folders: &str, columns: &[Column]) -> Result<(Vec<Partition>, String), Unpredictable> {
+fn partitions(
+    folders: &str,
+    columns: &[DeliveredColumn],
+) -> Result<(Vec<Partition>, String), UnpredictablePartitions> {
     if folders.contains("${") || folders.contains("$!{") {
-        return Err(Unpredictable::Dollar);
+        return Err(UnpredictablePartitions::Dollar);
     }
     let (mut partitions, mut template, mut rest) = (Vec::<Partition>::new(), String::new(), folders);
     while let Some((before, after)) = rest.split_once("!{") {
         let (expression, after) = after.split_once('}').unwrap_or((after, ""));
         let pattern = expression
             .strip_prefix("timestamp:")
-            .ok_or(Unpredictable::Random)?;
+            .ok_or(UnpredictablePartitions::Random)?;
         template.push_str(before);
         let named = before
             .strip_suffix('=')
@@ -216,7 +210,7 @@ fn partition(name: String, pattern: &str) -> Partition {
         }
     };
     Partition {
-        column: Column { name, kind },
+        column: DeliveredColumn { name, kind },
         properties,
         date,
     }

@@ -1,6 +1,7 @@
-//! What went through the webhook and what Firehose could not deliver, read from the pipeline's own logs, and the newest object.
+//! Reads from the pipeline's own logs what went through the webhook and what Firehose could not deliver, and finds the newest
+//! object.
 //!
-//! Only reads. The function writes one line a batch; its fields are defined by the handler.
+//! Only reads. The function writes one line per batch; the handler defines its fields.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -122,7 +123,6 @@ pub async fn newest_object(
     Ok(None)
 }
 
-/// A span in which nothing has happened.
 fn empty(since: Duration) -> Traffic {
     let parts = vec![0; usize::try_from(PARTS).unwrap_or_default()];
     let series = Series {

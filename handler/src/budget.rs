@@ -1,23 +1,23 @@
-//! Owns how much of the function a batch may take: its memory, and its processor.
+//! Limits how much of the function a batch may use: memory, and processor time.
 //!
-//! A function of 256 MiB has a seventh of a processor (Lambda gives a whole one for 1,769 MiB), so a body that takes a second
-//! of one would take seven. Counts what follows from the text alone, so that the bounds can be tested without a clock; looks at
-//! the clock besides, because a function may have less of a processor still.
+//! A function of 256 MiB has a seventh of a processor (Lambda gives a whole one for 1,769 MiB), so a body that takes one
+//! second of a processor takes seven. The counts depend on the text alone, so that tests need no clock. The deadline is
+//! checked as well, because a function may have even less of a processor.
 
 use tokio::time::Instant;
 
-use crate::decode::DecodeError;
 use crate::memory::Memory;
+use crate::refusal::Refusal;
 
 /// The most impressions that a body can hold as Split sends them, rounded up: with the shortest values, Split's 14 fields
 /// take 277 bytes, of which 64 MiB hold 242,000.
 ///
 /// More elements are refused if each costs more than its bytes: if it is rejected, or is to be a record of its own.
-pub const LARGEST_BATCH: usize = 250_000;
+pub(crate) const LARGEST_BATCH: usize = 250_000;
 
 /// The most fields that are read by all the rules of JSON, which takes ten times as long as reading them as Split writes
 /// them: those of the largest batch, and two more in each impression.
-pub const MOST_FIELDS: usize = 16 * LARGEST_BATCH;
+pub(crate) const MOST_FIELDS: usize = 16 * LARGEST_BATCH;
 
 /// The bytes after which the clock is looked at again. They take at most some 10 ms of a processor.
 const BYTES_BETWEEN_LOOKS: usize = 1024 * 1024;
@@ -28,10 +28,8 @@ const LOOKS_AT_A_BYTE: usize = 3;
 /// The bytes before which the clock is not looked at, so that a body below 1 MiB is taken however late it is.
 const BYTES_BEFORE_LOOKS: usize = LOOKS_AT_A_BYTE * BYTES_BETWEEN_LOOKS;
 
-/// What is left for a batch.
 #[derive(Clone, Debug)]
-pub struct Budget {
-    /// The memory.
+pub(crate) struct BatchBudget {
     pub(crate) memory: Memory,
     impressions: usize,
     rejected: usize,
@@ -43,10 +41,8 @@ pub struct Budget {
     next_look: usize,
 }
 
-impl Budget {
-    /// Returns a budget that never ends.
-    #[must_use]
-    pub fn unlimited() -> Self {
+impl BatchBudget {
+    pub(crate) fn unlimited() -> Self {
         Self {
             memory: Memory::unlimited(),
             impressions: usize::MAX,
@@ -81,19 +77,18 @@ impl Budget {
         }
     }
 
-    /// Takes an impression.
-    pub(crate) fn take_impression(&mut self) -> Result<(), DecodeError> {
-        take(&mut self.impressions, DecodeError::Impressions)
+    pub(crate) fn take_impression(&mut self) -> Result<(), Refusal> {
+        take(&mut self.impressions, Refusal::Impressions)
     }
 
     /// Takes an element that is no impression.
-    pub(crate) fn take_rejected(&mut self) -> Result<(), DecodeError> {
-        take(&mut self.rejected, DecodeError::Rejected)
+    pub(crate) fn take_rejected(&mut self) -> Result<(), Refusal> {
+        take(&mut self.rejected, Refusal::Rejected)
     }
 
     /// Takes a field of so many bytes that is read by all the rules of JSON.
-    pub(crate) fn take_field(&mut self, bytes: usize) -> Result<(), DecodeError> {
-        take(&mut self.fields, DecodeError::Fields)?;
+    pub(crate) fn take_field(&mut self, bytes: usize) -> Result<(), Refusal> {
+        take(&mut self.fields, Refusal::Fields)?;
         self.look_at(bytes)
     }
 
@@ -103,27 +98,26 @@ impl Budget {
     }
 
     /// Counts bytes that are looked at, and looks at the clock now and then. Once it was late, it stays late.
-    pub(crate) fn look_at(&mut self, bytes: usize) -> Result<(), DecodeError> {
+    pub(crate) fn look_at(&mut self, bytes: usize) -> Result<(), Refusal> {
         self.looked_at = self.looked_at.saturating_add(bytes);
         if self.looked_at < self.next_look {
             return Ok(());
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(DecodeError::Time);
+            return Err(Refusal::Time);
         }
         self.next_look = self.looked_at.saturating_add(BYTES_BETWEEN_LOOKS);
         Ok(())
     }
 }
 
-fn take(left: &mut usize, error: DecodeError) -> Result<(), DecodeError> {
+fn take(left: &mut usize, error: Refusal) -> Result<(), Refusal> {
     *left = left.checked_sub(1).ok_or(error)?;
     Ok(())
 }
 
 #[cfg(test)]
-impl Budget {
-    /// Returns a budget of so many fields.
+impl BatchBudget {
     pub(crate) fn with_fields(fields: usize) -> Self {
         Self {
             fields,
@@ -131,7 +125,6 @@ impl Budget {
         }
     }
 
-    /// Returns how many fields are left.
     pub(crate) fn fields_left(&self) -> usize {
         self.fields
     }
@@ -145,11 +138,11 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::MAX_INFLATED_BYTES;
+    use crate::refusal::MAX_INFLATED_BYTES;
     use crate::testing::in_ms;
 
-    fn of_batch(record_kib: u32) -> Budget {
-        Budget::of_batch(Memory::unlimited(), record_kib, in_ms(60_000))
+    fn of_batch(record_kib: u32) -> BatchBudget {
+        BatchBudget::of_batch(Memory::unlimited(), record_kib, in_ms(60_000))
     }
 
     #[test]
@@ -162,9 +155,9 @@ mod tests {
     #[test]
     fn what_is_refused_is_what_the_sender_is_told() {
         for (error, count) in [
-            (DecodeError::Impressions, LARGEST_BATCH),
-            (DecodeError::Rejected, LARGEST_BATCH),
-            (DecodeError::Fields, MOST_FIELDS),
+            (Refusal::Impressions, LARGEST_BATCH),
+            (Refusal::Rejected, LARGEST_BATCH),
+            (Refusal::Fields, MOST_FIELDS),
         ] {
             let text = error.to_string().replace(',', "");
             assert!(text.contains(&count.to_string()), "{text}");
@@ -179,12 +172,12 @@ mod tests {
             budget.take_impression().unwrap();
             budget.take_rejected().unwrap();
         }
-        assert_eq!(budget.take_impression(), Err(DecodeError::Impressions));
-        assert_eq!(budget.take_rejected(), Err(DecodeError::Rejected));
+        assert_eq!(budget.take_impression(), Err(Refusal::Impressions));
+        assert_eq!(budget.take_rejected(), Err(Refusal::Rejected));
         for _ in 0..MOST_FIELDS {
             budget.take_field(1).unwrap();
         }
-        assert_eq!(budget.take_field(1), Err(DecodeError::Fields));
+        assert_eq!(budget.take_field(1), Err(Refusal::Fields));
         assert_eq!(budget.looked_at(), MOST_FIELDS);
     }
 
@@ -199,15 +192,15 @@ mod tests {
 
     #[test]
     fn the_clock_is_looked_at_now_and_then() {
-        let mut budget = Budget::of_batch(Memory::unlimited(), 100, Instant::now());
+        let mut budget = BatchBudget::of_batch(Memory::unlimited(), 100, Instant::now());
         assert_eq!(budget.look_at(BYTES_BEFORE_LOOKS - 1), Ok(()));
-        assert_eq!(budget.look_at(1), Err(DecodeError::Time));
-        assert_eq!(budget.look_at(1), Err(DecodeError::Time));
+        assert_eq!(budget.look_at(1), Err(Refusal::Time));
+        assert_eq!(budget.look_at(1), Err(Refusal::Time));
         let mut budget = of_batch(100);
         assert_eq!(budget.look_at(BYTES_BEFORE_LOOKS), Ok(()));
         budget.deadline = Some(Instant::now());
         assert_eq!(budget.look_at(BYTES_BETWEEN_LOOKS - 1), Ok(()));
-        assert_eq!(budget.look_at(1), Err(DecodeError::Time));
+        assert_eq!(budget.look_at(1), Err(Refusal::Time));
         assert_eq!(of_batch(100).look_at(usize::MAX), Ok(()));
     }
 }

@@ -1,21 +1,18 @@
-//! Owns the way from a request's body to JSON text: base64, gzip, UTF-8.
+//! Decodes a request's body to JSON text: base64, gzip, UTF-8.
 //!
-//! Must not look at headers: API Gateway inflates a body sent with `Content-Encoding: gzip` and passes the header on,
-//! so only the body's first bytes tell. Must not put anything of the body into an error.
+//! Must not look at headers: API Gateway inflates a body sent with `Content-Encoding: gzip` and passes the header on, so only
+//! the body's first bytes tell. Must not put anything of the body into an error.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
 use memchr::memmem;
-use thiserror::Error;
 
-use crate::budget::Budget;
+use crate::budget::BatchBudget;
+use crate::refusal::Refusal;
 
-/// What a body may inflate to: 64 MiB, as the contract says ("The webhook", answer 413).
-///
-/// Counted while inflating. The size in a gzip trailer is the sender's claim, modulo 4 GiB and of the last member only.
-pub const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
+pub use crate::refusal::MAX_INFLATED_BYTES;
 
 /// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -32,82 +29,12 @@ const HIGHEST_INFLATION: usize = 1032;
 /// A buffer larger than this part of the memory is not kept for the next batch, whose impressions may need the room.
 const KEPT_PART: usize = 4;
 
-/// How API Gateway passed the body on.
+/// How API Gateway passed the body on: as text, or as base64 of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Encoding {
-    /// As the text that it is.
     Text,
-    /// As base64 of the bytes that it is.
     Base64,
-}
-
-/// Why a body holds no impressions that could be taken.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum DecodeError {
-    /// The event calls the body base64 and it is not.
-    #[error("the body is not valid base64")]
-    Base64,
-    /// The body starts like gzip and is cut off, damaged or followed by something else.
-    #[error("the body is not valid gzip")]
-    Gzip,
-    /// The body is larger than [`MAX_INFLATED_BYTES`].
-    #[error("the body is larger than {} MiB once inflated", MAX_INFLATED_BYTES / (1024 * 1024))]
-    TooLarge,
-    /// Body, impressions or rejected elements take more than [`Memory`](crate::memory::Memory) has.
-    #[error("the batch needs more memory than the function has")]
-    Memory,
-    /// The body was not read to its end when the function had to turn to storing what it holds.
-    #[error("the batch needs more time than the function has")]
-    Time,
-    /// More than [`LARGEST_BATCH`](crate::budget::LARGEST_BATCH) impressions, each a record of its own.
-    #[error("the batch has more than 250,000 impressions, too many for a record each")]
-    Impressions,
-    /// More than [`LARGEST_BATCH`](crate::budget::LARGEST_BATCH) elements are to be rejected.
-    #[error("the batch has more than 250,000 elements that are not impressions")]
-    Rejected,
-    /// The objects have more than [`MOST_FIELDS`](crate::budget::MOST_FIELDS).
-    #[error("the batch has more than 4,000,000 fields")]
-    Fields,
-    /// The text is not UTF-8.
-    #[error("the body is not valid UTF-8")]
-    Utf8,
-    /// The text is not JSON.
-    #[error("the body is not valid JSON (line {line}, column {column})")]
-    Json {
-        /// The line of the first character that cannot be, from 1.
-        line: usize,
-        /// Its column in bytes, from 1.
-        column: usize,
-    },
-    /// The text is JSON, but a string, number, boolean or null.
-    #[error("the body is neither a JSON array nor an object")]
-    NotAnArray,
-}
-
-impl DecodeError {
-    /// Returns the HTTP status that answers the sender.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::TooLarge
-            | Self::Memory
-            | Self::Time
-            | Self::Impressions
-            | Self::Rejected
-            | Self::Fields => 413,
-            Self::Base64 | Self::Gzip | Self::Utf8 | Self::Json { .. } | Self::NotAnArray => 400,
-        }
-    }
-}
-
-impl From<serde_json::Error> for DecodeError {
-    /// Keeps the position only: `serde_json`'s message may quote the body.
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json {
-            line: error.line(),
-            column: error.column(),
-        }
-    }
 }
 
 /// Decodes bodies, one after the other, in the same buffers.
@@ -134,25 +61,17 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Returns the text of a body, inflated if it is gzipped, borrowed if it was text all along.
-    ///
-    /// # Errors
-    ///
-    /// When the body is not what `encoding` or its own first bytes say, or is too large.
-    pub fn decode<'a>(&'a mut self, body: &'a str, encoding: Encoding) -> Result<&'a str, DecodeError> {
-        self.decode_within(body, encoding, &mut Budget::unlimited())
+    pub fn decode<'a>(&'a mut self, body: &'a str, encoding: Encoding) -> Result<&'a str, Refusal> {
+        self.decode_within(body, encoding, &mut BatchBudget::unlimited())
     }
 
     /// As [`Decoder::decode`], but takes from `budget` what it inflates to.
-    ///
-    /// # Errors
-    ///
-    /// As [`Decoder::decode`], and when the budget is not enough.
-    pub fn decode_within<'a>(
+    pub(crate) fn decode_within<'a>(
         &'a mut self,
         body: &'a str,
         encoding: Encoding,
-        budget: &mut Budget,
-    ) -> Result<&'a str, DecodeError> {
+        budget: &mut BatchBudget,
+    ) -> Result<&'a str, Refusal> {
         let text = match encoding {
             // Gzip's second byte is no UTF-8 after its first, so a text never is gzip.
             Encoding::Text => body,
@@ -160,24 +79,24 @@ impl Decoder {
                 self.bytes.clear();
                 base64_simd::STANDARD
                     .decode_append(body, &mut self.bytes)
-                    .map_err(|_| DecodeError::Base64)?;
+                    .map_err(|_| Refusal::Base64)?;
                 let plain = if self.bytes.starts_with(&GZIP_MAGIC) {
                     self.inflate(budget)?;
                     &self.plain
                 } else {
                     &self.bytes
                 };
-                std::str::from_utf8(plain).map_err(|_| DecodeError::Utf8)?
+                std::str::from_utf8(plain).map_err(|_| Refusal::Utf8)?
             }
         };
         if text.len() > MAX_INFLATED_BYTES {
-            return Err(DecodeError::TooLarge);
+            return Err(Refusal::TooLarge);
         }
         Ok(text)
     }
 
     /// Inflates the gzip file in `bytes` into `plain`, up to one byte past the limit.
-    fn inflate(&mut self, budget: &mut Budget) -> Result<(), DecodeError> {
+    fn inflate(&mut self, budget: &mut BatchBudget) -> Result<(), Refusal> {
         if self.written > budget.memory.left() / KEPT_PART {
             self.plain = Vec::new();
             self.written = 0;
@@ -195,10 +114,10 @@ impl Decoder {
     }
 
     /// Inflates a file of any number of members, and nothing else.
-    fn inflate_exactly(&mut self, most: usize, budget: &mut Budget) -> Result<(), DecodeError> {
+    fn inflate_exactly(&mut self, most: usize, budget: &mut BatchBudget) -> Result<(), Refusal> {
         self.plain.clear();
         let mut refused = None;
-        let gzip = Metered {
+        let gzip = MeteredGzip {
             rest: &self.bytes,
             budget,
             refused: &mut refused,
@@ -208,7 +127,7 @@ impl Decoder {
             .read_to_end(&mut self.plain);
         match (refused, read) {
             (Some(error), _) => Err(error),
-            (None, Err(_)) => Err(DecodeError::Gzip),
+            (None, Err(_)) => Err(Refusal::Gzip),
             (None, Ok(_)) => Ok(()),
         }
     }
@@ -243,14 +162,14 @@ impl Decoder {
 }
 
 /// A file that is read in pieces, so that members and blocks without content do not pass without a look at the clock.
-struct Metered<'a> {
+struct MeteredGzip<'a> {
     rest: &'a [u8],
-    budget: &'a mut Budget,
+    budget: &'a mut BatchBudget,
     /// Why the rest is not read.
-    refused: &'a mut Option<DecodeError>,
+    refused: &'a mut Option<Refusal>,
 }
 
-impl Read for Metered<'_> {
+impl Read for MeteredGzip<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.fill_buf()?.read(buffer)?;
         self.consume(read);
@@ -258,7 +177,7 @@ impl Read for Metered<'_> {
     }
 }
 
-impl BufRead for Metered<'_> {
+impl BufRead for MeteredGzip<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match self.refused {
             Some(_) => Err(io::ErrorKind::TimedOut.into()),

@@ -1,7 +1,7 @@
-//! Owns getting records into Kinesis: concurrency, retries, backoff, and until when.
+//! Sends records to Kinesis: several requests at once, with retries and backoff, until a deadline.
 //!
-//! Must not lose a record: each one is accepted by Kinesis or returned. A record whose answer was lost is sent again, so
-//! it may arrive twice.
+//! Must not lose a record: Kinesis accepts it, or it is returned. A record whose answer was lost is sent again, so it may
+//! arrive twice.
 
 use std::time::Duration;
 
@@ -17,10 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::aws::error_code;
 use crate::log::{MAX_VALUES, milliseconds};
 use crate::pack::Record;
-use crate::request::{Bodies, replace_body};
-
-/// How many requests are on their way at once: enough to hide the latency of one, few enough to bound memory.
-pub(crate) const CONCURRENT_REQUESTS: usize = 4;
+use crate::request::{Bodies, CONCURRENT_REQUESTS, replace_body};
 
 /// The longest wait before the first retry; it doubles with each.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -48,10 +45,9 @@ pub struct Delivery<'a> {
     pub undelivered: Vec<Record<'a>>,
     /// The number of impressions that it has.
     pub delivered: usize,
-    /// How often a record was sent again.
-    pub retried: usize,
+    pub(crate) retried: usize,
     /// How long each request took, in milliseconds, up to as many as the log takes.
-    pub latencies: Vec<u64>,
+    pub(crate) latencies: Vec<u64>,
     /// The last error code, if any record was ever refused.
     pub error: Option<String>,
 }
@@ -145,7 +141,6 @@ fn is_accepted(result: &PutRecordsResultEntry) -> bool {
     result.error_code.is_none() && result.sequence_number.is_some()
 }
 
-/// Why a whole request failed.
 struct PutFailure {
     code: String,
     retryable: bool,

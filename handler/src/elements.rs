@@ -1,22 +1,20 @@
-//! Owns splitting a batch's JSON text into impressions and elements that are none.
+//! Splits a batch's JSON text into impressions and rejected elements.
 //!
-//! Must not reserialize: an element stays the text that it was, to the last digit, duplicate name and lone surrogate.
-//! Nesting must not use the stack; `serde_json` skips a raw value without recursion.
+//! Must not reserialize: an element keeps its text, to the last digit, duplicate name and lone surrogate. Nesting must not
+//! use the stack; `serde_json` skips a raw value without recursion.
 
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::budget::Budget;
-use crate::decode::DecodeError;
-use crate::fields::{Kept, Unread, for_each_field, project_within};
-use crate::plain::{self, Plain};
+use crate::budget::BatchBudget;
+use crate::fields::{Projection, UnreadFields, for_each_field, project_within};
+use crate::json::{WHITESPACE, blank_newlines};
+use crate::plain::{self, PlainImpression};
+use crate::refusal::Refusal;
 use crate::rejected::{Reason, Rejected};
-use crate::settings::Fields;
-
-/// What JSON allows between tokens (RFC 8259, section 2).
-pub(crate) const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+use crate::settings::KeptFields;
 
 /// What an allocation takes beside its size at most: a header, and what its size is rounded up by.
 const ALLOCATION: usize = 32;
@@ -42,25 +40,17 @@ pub struct Impression<'a> {
 /// Splits the text of a body into its elements, keeping of each impression what `fields` says.
 ///
 /// An empty text, `[]` and `{}` have no elements; any other object is one.
-///
-/// # Errors
-///
-/// When the text is not JSON, or is neither an array nor an object.
-pub fn parse<'a>(text: &'a str, fields: &Fields) -> Result<Elements<'a>, DecodeError> {
-    parse_within(text, fields, &mut Budget::unlimited(), 0)
+pub fn parse<'a>(text: &'a str, fields: &KeptFields) -> Result<Elements<'a>, Refusal> {
+    parse_within(text, fields, &mut BatchBudget::unlimited(), 0)
 }
 
 /// As [`parse`], but takes from `budget` what the elements take, and for each impression `beside_each` bytes of memory more.
-///
-/// # Errors
-///
-/// As [`parse`], and when the budget is not enough.
-pub fn parse_within<'a>(
+pub(crate) fn parse_within<'a>(
     text: &'a str,
-    fields: &Fields,
-    budget: &mut Budget,
+    fields: &KeptFields,
+    budget: &mut BatchBudget,
     beside_each: usize,
-) -> Result<Elements<'a>, DecodeError> {
+) -> Result<Elements<'a>, Refusal> {
     // A byte order mark is no JSON, but some senders write it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut splitter = Splitter {
@@ -79,16 +69,15 @@ pub fn parse_within<'a>(
     };
     match pushed {
         Ok(()) => Ok(splitter.elements),
-        Err(Stop::NotJson) => Err(where_it_ends(text)),
-        Err(Stop::Refused(error)) => Err(error),
+        Err(SplitError::NotJson) => Err(where_it_ends(text)),
+        Err(SplitError::Refused(error)) => Err(error),
     }
 }
 
 /// Reads impressions that were stored as NDJSON: every line is one, whatever fields were kept of it.
-#[must_use]
 pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
     let key = |line| {
-        let read = object(line, &Fields::All, &mut Budget::unlimited());
+        let read = object(line, &KeptFields::All, &mut BatchBudget::unlimited());
         read.ok()
             .and_then(|(_, impression)| impression.ok())
             .map(|impression| impression.key)
@@ -101,9 +90,6 @@ pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
 }
 
 /// Returns JSON text as one line: newlines between tokens become spaces.
-///
-/// Inside a string JSON allows no literal newline, so nothing but layout changes.
-#[must_use]
 pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
         let mut bytes = json.into_owned().into_bytes();
@@ -117,61 +103,52 @@ pub fn single_line(json: Cow<'_, str>) -> Cow<'_, str> {
     json
 }
 
-/// Makes spaces of newlines.
-pub(crate) fn blank_newlines(json: &mut [u8]) {
-    for byte in json {
-        if matches!(byte, b'\r' | b'\n') {
-            *byte = b' ';
-        }
-    }
-}
-
 /// Says where a text ceases to be JSON.
-fn where_it_ends(text: &str) -> DecodeError {
+fn where_it_ends(text: &str) -> Refusal {
     let read = serde_json::from_str::<IgnoredAny>(text);
-    read.map_or_else(DecodeError::from, |_| DecodeError::NotAnArray)
+    read.map_or_else(Refusal::from, |_| Refusal::NotAnArray)
 }
 
 /// Splits one text, and counts what that takes.
 struct Splitter<'a, 's> {
     elements: Elements<'a>,
-    fields: &'s Fields,
-    budget: &'s mut Budget,
+    fields: &'s KeptFields,
+    budget: &'s mut BatchBudget,
     /// What memory an impression takes beside its line.
     each: usize,
 }
 
 /// Why a text is not split to its end.
-enum Stop {
+enum SplitError {
     NotJson,
-    Refused(DecodeError),
+    Refused(Refusal),
 }
 
-impl From<DecodeError> for Stop {
-    fn from(error: DecodeError) -> Self {
+impl From<Refusal> for SplitError {
+    fn from(error: Refusal) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<Unread> for Stop {
-    fn from(unread: Unread) -> Self {
+impl From<UnreadFields> for SplitError {
+    fn from(unread: UnreadFields) -> Self {
         match unread {
-            Unread::Unfit => Self::NotJson,
-            Unread::Refused(error) => Self::Refused(error),
+            UnreadFields::Unfit => Self::NotJson,
+            UnreadFields::Refused(error) => Self::Refused(error),
         }
     }
 }
 
 impl<'a> Splitter<'a, '_> {
     /// Takes the elements of an array, from behind its bracket to the end of the text, in which there are so many objects.
-    fn push_all(&mut self, text: &'a str, objects: usize) -> Result<(), Stop> {
+    fn push_all(&mut self, text: &'a str, objects: usize) -> Result<(), SplitError> {
         self.make_room(objects);
         let mut rest = text.trim_start_matches(WHITESPACE);
         let mut is_first = true;
         while !rest.starts_with(']') || !is_first {
             let before = rest.len();
             rest = match plain::impression(rest) {
-                Some(Plain { raw, key }) => {
+                Some(PlainImpression { raw, key }) => {
                     let line = project_within(raw, self.fields, self.budget)?;
                     self.push_impression(Impression { line, key })?;
                     &rest[raw.len()..]
@@ -184,13 +161,13 @@ impl<'a> Splitter<'a, '_> {
             rest = more.trim_start_matches(WHITESPACE);
             is_first = false;
         }
-        let end = rest.strip_prefix(']').ok_or(Stop::NotJson)?;
+        let end = rest.strip_prefix(']').ok_or(SplitError::NotJson)?;
         let is_end = end.trim_start_matches(WHITESPACE).is_empty();
-        is_end.then_some(()).ok_or(Stop::NotJson)
+        is_end.then_some(()).ok_or(SplitError::NotJson)
     }
 
     /// Takes the text's only element, which must be an object.
-    fn push_only(&mut self, text: &'a str) -> Result<(), Stop> {
+    fn push_only(&mut self, text: &'a str) -> Result<(), SplitError> {
         let text = text.trim_end_matches(WHITESPACE);
         let is_empty = text
             .strip_prefix('{')
@@ -199,10 +176,10 @@ impl<'a> Splitter<'a, '_> {
             return Ok(());
         }
         if !text.starts_with('{') {
-            return Err(Stop::NotJson);
+            return Err(SplitError::NotJson);
         }
         let is_all = self.push_object(text)?.len() == text.len();
-        is_all.then_some(()).ok_or(Stop::NotJson)
+        is_all.then_some(()).ok_or(SplitError::NotJson)
     }
 
     /// Allocates the list of impressions once: one that grows is there twice while it is copied.
@@ -212,7 +189,7 @@ impl<'a> Splitter<'a, '_> {
     }
 
     /// Takes the element that a text starts with, whatever it is, and returns what follows.
-    fn push_any(&mut self, text: &'a str) -> Result<&'a str, Stop> {
+    fn push_any(&mut self, text: &'a str) -> Result<&'a str, SplitError> {
         if text.starts_with('{') {
             let raw = self.push_object(text)?;
             return Ok(&text[raw.len()..]);
@@ -220,14 +197,14 @@ impl<'a> Splitter<'a, '_> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
         let raw = match values.next() {
             Some(Ok(raw)) => raw.get(),
-            Some(Err(_)) | None => return Err(Stop::NotJson),
+            Some(Err(_)) | None => return Err(SplitError::NotJson),
         };
         self.push_rejected(Reason::NotAnObject, raw)?;
-        text.get(values.byte_offset()..).ok_or(Stop::NotJson)
+        text.get(values.byte_offset()..).ok_or(SplitError::NotJson)
     }
 
     /// Takes the object that a text starts with, and returns its text.
-    fn push_object(&mut self, text: &'a str) -> Result<&'a str, Stop> {
+    fn push_object(&mut self, text: &'a str) -> Result<&'a str, SplitError> {
         let (raw, impression) = object(text, self.fields, self.budget)?;
         match impression {
             Ok(impression) => self.push_impression(impression)?,
@@ -236,7 +213,7 @@ impl<'a> Splitter<'a, '_> {
         Ok(raw)
     }
 
-    fn push_rejected(&mut self, reason: Reason, raw: &str) -> Result<(), DecodeError> {
+    fn push_rejected(&mut self, reason: Reason, raw: &str) -> Result<(), Refusal> {
         self.budget.take_rejected()?;
         let before = self.elements.rejected.memory();
         self.elements.rejected.push(reason, raw);
@@ -244,7 +221,7 @@ impl<'a> Splitter<'a, '_> {
         self.budget.memory.hold(more)
     }
 
-    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), DecodeError> {
+    fn push_impression(&mut self, impression: Impression<'a>) -> Result<(), Refusal> {
         let line = match &impression.line {
             Cow::Borrowed(_) => 0,
             Cow::Owned(line) => line.capacity() + ALLOCATION,
@@ -260,12 +237,12 @@ impl<'a> Splitter<'a, '_> {
 /// is none.
 fn object<'a>(
     text: &'a str,
-    fields: &Fields,
-    budget: &mut Budget,
-) -> Result<(&'a str, Result<Impression<'a>, Reason>), Unread> {
+    fields: &KeptFields,
+    budget: &mut BatchBudget,
+) -> Result<(&'a str, Result<Impression<'a>, Reason>), UnreadFields> {
     let (mut key, mut split) = (None, None);
     let most = budget.memory.left();
-    let mut kept = Kept::new(fields, most);
+    let mut kept = Projection::new(fields, most);
     // Of a name that occurs twice the last counts, as with most readers of JSON.
     let longest = kept.longest().max("split".len());
     let raw = for_each_field(text, longest, budget, |field| {
@@ -277,7 +254,7 @@ fn object<'a>(
         kept.push(field)
     })?;
     if raw.len() > most && memchr::memchr2(b'\r', b'\n', raw.as_bytes()).is_some() {
-        return Err(Unread::Refused(DecodeError::Memory));
+        return Err(UnreadFields::Refused(Refusal::Memory));
     }
     let impression = match (key, split) {
         (None, _) => Err(Reason::NoKey),

@@ -1,4 +1,4 @@
-//! Owns the two ends of API Gateway's proxy integration: the event that comes in and the response that goes out.
+//! Defines both ends of API Gateway's proxy integration: the event that comes in and the response that goes out.
 //!
 //! Must not know what the body holds.
 
@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::decode::Encoding;
+use crate::log::Line;
 
 /// What of an API Gateway proxy event matters here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Event<'a> {
+pub(crate) struct ProxyEvent<'a> {
     #[serde(borrow, default)]
     body: Option<Body<'a>>,
     #[serde(default)]
@@ -25,7 +26,7 @@ pub(crate) struct Event<'a> {
 #[derive(Debug, Deserialize)]
 struct Body<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> Event<'a> {
+impl<'a> ProxyEvent<'a> {
     /// Reads an event; `None` if it is of another shape.
     pub(crate) fn read(event: &'a RawValue) -> Option<Self> {
         let is_object = event.get().starts_with('{');
@@ -34,12 +35,10 @@ impl<'a> Event<'a> {
             .flatten()
     }
 
-    /// Returns the body, empty if there is none.
     pub(crate) fn body(&self) -> &str {
         self.body.as_ref().map_or("", |body| &body.0)
     }
 
-    /// Returns how the body was passed on.
     pub(crate) fn encoding(&self) -> Encoding {
         match self.is_base64_encoded {
             Some(true) => Encoding::Base64,
@@ -52,49 +51,34 @@ impl<'a> Event<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    /// The HTTP status.
-    pub status_code: u16,
-    /// The HTTP headers.
-    pub headers: Headers,
-    /// The answer, JSON text.
-    pub body: String,
-    /// Always false: the body is text.
-    pub is_base64_encoded: bool,
+    pub(crate) status_code: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: String,
+    pub(crate) is_base64_encoded: bool,
 }
 
-/// The headers of every response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Headers {
-    /// What the body is.
-    pub content_type: &'static str,
-}
-
-/// What became of a batch that was taken: `delivered + spilled + rejected = received`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counts {
-    pub(crate) received: usize,
-    pub(crate) delivered: usize,
-    pub(crate) spilled: usize,
-    pub(crate) rejected: usize,
+pub(crate) struct Headers {
+    pub(crate) content_type: &'static str,
 }
 
 impl Response {
-    /// Answers 200: every element is stored.
-    pub(crate) fn taken(counts: Counts) -> Self {
-        let Counts {
+    /// Answers 200: every element is stored, so `delivered + spilled + rejected = received`.
+    pub(crate) fn taken(line: &Line) -> Self {
+        let Line {
             received,
             delivered,
             spilled,
             rejected,
-        } = counts;
+            ..
+        } = line;
         let body = format!(
             r#"{{"received":{received},"delivered":{delivered},"spilled":{spilled},"rejected":{rejected}}}"#
         );
         Self::new(200, body)
     }
 
-    /// Answers that the batch was not taken.
     pub(crate) fn refused(status_code: u16, error: &str) -> Self {
         let body = serde_json::json!({ "error": error });
         Self::new(status_code, body.to_string())
@@ -118,7 +102,7 @@ mod tests {
 
     fn read(json: &str) -> Option<(String, Encoding)> {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
-        let event = Event::read(raw)?;
+        let event = ProxyEvent::read(raw)?;
         Some((event.body().to_owned(), event.encoding()))
     }
 
@@ -163,7 +147,7 @@ mod tests {
     #[test]
     fn base64_is_borrowed() {
         let raw: &RawValue = serde_json::from_str(r#"{"body":"WzFd"}"#).unwrap();
-        let event = Event::read(raw).unwrap();
+        let event = ProxyEvent::read(raw).unwrap();
         assert!(matches!(event.body, Some(Body(Cow::Borrowed("WzFd")))));
     }
 

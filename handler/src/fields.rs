@@ -1,6 +1,6 @@
-//! Owns reading the fields of an impression as raw JSON, and leaving out those that the spec does not keep.
+//! Reads the fields of an impression as raw JSON, and leaves out those that the spec does not keep.
 //!
-//! Must not decode or rewrite a value: numbers stay as long, and strings as escaped, as they came in.
+//! Must not decode or rewrite a value: numbers keep their digits, and strings their escapes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,11 +9,10 @@ use serde::Deserializer as _;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::budget::Budget;
-use crate::characters::characters;
-use crate::decode::DecodeError;
-use crate::elements::WHITESPACE;
-use crate::settings::Fields;
+use crate::budget::BatchBudget;
+use crate::json::{WHITESPACE, characters};
+use crate::refusal::Refusal;
+use crate::settings::KeptFields;
 
 /// What is kept of an impression is first given so much room: more than most take, so that few are copied as they grow.
 const USUAL_BYTES: usize = 256;
@@ -21,67 +20,61 @@ const USUAL_BYTES: usize = 256;
 /// The most bytes of JSON that stand for one byte of a string: those of an escape such as `\u0061`.
 const LONGEST_ESCAPE: usize = 6;
 
-/// The bytes that the quotes around a string take.
 const QUOTES: usize = 2;
 
 /// Why the fields of a text were not all read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unread {
+pub(crate) enum UnreadFields {
     /// It does not start with the JSON text of an object, or with none that fits.
     Unfit,
-    /// The budget is not enough.
-    Refused(DecodeError),
+    Refused(Refusal),
 }
 
 /// Returns an impression with only the fields that are to be kept, in the order in which they came in; `None` if it is not the
 /// JSON text of an object and there are fields to leave out.
 ///
 /// Kept names and values are copied as they stand, escapes and all; a name that occurs twice is kept twice.
-#[must_use]
-pub fn project<'a>(impression: &'a str, fields: &Fields) -> Option<Cow<'a, str>> {
-    project_within(impression, fields, &mut Budget::unlimited()).ok()
+pub fn project<'a>(impression: &'a str, fields: &KeptFields) -> Option<Cow<'a, str>> {
+    project_within(impression, fields, &mut BatchBudget::unlimited()).ok()
 }
 
 /// As [`project`], but takes each field from `budget`.
 pub(crate) fn project_within<'a>(
     impression: &'a str,
-    fields: &Fields,
-    budget: &mut Budget,
-) -> Result<Cow<'a, str>, Unread> {
-    let mut kept = Kept::new(fields, budget.memory.left());
+    fields: &KeptFields,
+    budget: &mut BatchBudget,
+) -> Result<Cow<'a, str>, UnreadFields> {
+    let mut kept = Projection::new(fields, budget.memory.left());
     if kept.copy.is_some() {
         let object = for_each_field(impression, kept.longest(), budget, |field| kept.push(field))?;
         let is_all = object.len() == impression.trim_end_matches(WHITESPACE).len();
-        is_all.then_some(()).ok_or(Unread::Unfit)?;
+        is_all.then_some(()).ok_or(UnreadFields::Unfit)?;
     }
     Ok(kept.finish(impression))
 }
 
 /// An impression of which some fields are kept.
-pub(crate) struct Kept<'f> {
+pub(crate) struct Projection<'f> {
     /// The names to keep and what is kept so far; absent where all is.
     copy: Option<(&'f [String], String)>,
-    /// The most bytes that may be kept.
     most: usize,
 }
 
-impl<'f> Kept<'f> {
+impl<'f> Projection<'f> {
     /// Starts without any field, to keep so many bytes at most.
-    pub(crate) fn new(fields: &'f Fields, most: usize) -> Self {
+    pub(crate) fn new(fields: &'f KeptFields, most: usize) -> Self {
         let copy = match fields {
-            Fields::All => None,
-            Fields::Keep(names) => Some((names.as_slice(), String::new())),
+            KeptFields::All => None,
+            KeptFields::Keep(names) => Some((names.as_slice(), String::new())),
         };
         Self { copy, most }
     }
 
-    /// Returns the length of the longest name to keep.
     pub(crate) fn longest(&self) -> usize {
         self.copy.as_ref().map_or(0, |(names, _)| longest(names))
     }
 
-    /// Adds the impression's next field, if it is one to keep.
-    pub(crate) fn push(&mut self, field: &Field<'_>) -> Result<(), Unread> {
+    pub(crate) fn push(&mut self, field: &Field<'_>) -> Result<(), UnreadFields> {
         let Some((names, kept)) = &mut self.copy else {
             return Ok(());
         };
@@ -93,7 +86,7 @@ impl<'f> Kept<'f> {
                 kept.push(',');
             }
             if kept.len() + field.raw_name.len() + field.value.len() >= self.most {
-                return Err(Unread::Refused(DecodeError::Memory));
+                return Err(UnreadFields::Refused(Refusal::Memory));
             }
             kept.push_str(field.raw_name);
             kept.push(':');
@@ -118,7 +111,6 @@ impl<'f> Kept<'f> {
     }
 }
 
-/// Returns the length of the longest of these names.
 pub(crate) fn longest(names: &[String]) -> usize {
     names.iter().map(String::len).max().unwrap_or_default()
 }
@@ -132,7 +124,6 @@ fn decode(json: &str) -> Option<String> {
     Some(text)
 }
 
-/// One field of an object.
 #[derive(Debug)]
 pub(crate) struct Field<'a> {
     /// The JSON text of the name, quotes included.
@@ -140,7 +131,6 @@ pub(crate) struct Field<'a> {
     /// The name, its escapes resolved; absent if it has a lone surrogate, which no text has, or is longer with its escapes than
     /// any name that is looked for.
     name: Option<Cow<'a, str>>,
-    /// The JSON text of the value.
     pub(crate) value: &'a str,
 }
 
@@ -164,12 +154,10 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Tells whether this is the name.
     pub(crate) fn is_named(&self, want: &str) -> bool {
         self.name.as_deref() == Some(want)
     }
 
-    /// Tells whether this is the name, in any case.
     pub(crate) fn is_named_in_any_case(&self, want: &str) -> bool {
         let name = self.name.as_ref();
         name.is_some_and(|name| name.eq_ignore_ascii_case(want))
@@ -180,7 +168,6 @@ impl<'a> Field<'a> {
         self.name.is_some() || characters(self.raw_name).all(|character| character.is_ok())
     }
 
-    /// Tells whether the value is a string.
     pub(crate) fn is_string(&self) -> bool {
         self.value.starts_with('"')
     }
@@ -193,10 +180,10 @@ impl<'a> Field<'a> {
 pub(crate) fn for_each_field<'a>(
     text: &'a str,
     longest: usize,
-    budget: &mut Budget,
-    visit: impl FnMut(&Field<'a>) -> Result<(), Unread>,
-) -> Result<&'a str, Unread> {
-    let mut why = Unread::Unfit;
+    budget: &mut BatchBudget,
+    visit: impl FnMut(&Field<'a>) -> Result<(), UnreadFields>,
+) -> Result<&'a str, UnreadFields> {
+    let mut why = UnreadFields::Unfit;
     let mut last = &text[..0];
     let visitor = FieldVisitor {
         longest,
@@ -212,20 +199,22 @@ pub(crate) fn for_each_field<'a>(
     // What was read last is a part of the text, behind which only brackets of this object follow.
     let end = last.as_ptr().addr() - text.as_ptr().addr() + last.len();
     let bracket = text.get(end..).and_then(|rest| rest.find('}'));
-    bracket.and_then(|at| text.get(..=end + at)).ok_or(Unread::Unfit)
+    bracket
+        .and_then(|at| text.get(..=end + at))
+        .ok_or(UnreadFields::Unfit)
 }
 
 struct FieldVisitor<'b, 'de, F> {
     longest: usize,
-    budget: &'b mut Budget,
+    budget: &'b mut BatchBudget,
     /// Why the fields are not all read, if it is not for the text.
-    why: &'b mut Unread,
+    why: &'b mut UnreadFields,
     /// The last value, or the start of the text.
     last: &'b mut &'de str,
     visit: F,
 }
 
-impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVisitor<'_, 'de, F> {
+impl<'de, F: FnMut(&Field<'de>) -> Result<(), UnreadFields>> Visitor<'de> for FieldVisitor<'_, 'de, F> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,7 +225,7 @@ impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVis
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             let (name, value) = (name.get(), value.get());
             let taken = self.budget.take_field(name.len() + value.len());
-            let visited = taken.map_err(Unread::Refused).and_then(|()| {
+            let visited = taken.map_err(UnreadFields::Refused).and_then(|()| {
                 *self.last = value;
                 (self.visit)(&Field::new(name, value, self.longest))
             });
@@ -253,8 +242,8 @@ impl<'de, F: FnMut(&Field<'de>) -> Result<(), Unread>> Visitor<'de> for FieldVis
 mod tests {
     use super::*;
 
-    fn keep(names: &[&str]) -> Fields {
-        Fields::Keep(names.iter().map(|&name| name.to_owned()).collect())
+    fn keep(names: &[&str]) -> KeptFields {
+        KeptFields::Keep(names.iter().map(|&name| name.to_owned()).collect())
     }
 
     #[test]
@@ -285,7 +274,7 @@ mod tests {
         let fields = names.each_ref().map(|name| format!("\"{name}\":1"));
         let text = format!("{{{}}}", fields.join(","));
         let mut have = Vec::new();
-        let object = for_each_field(&text, 3, &mut Budget::unlimited(), |field| {
+        let object = for_each_field(&text, 3, &mut BatchBudget::unlimited(), |field| {
             let decoded = match &field.name {
                 Some(Cow::Owned(name)) => name.len(),
                 _ => 0,
@@ -312,7 +301,7 @@ mod tests {
     #[test]
     fn without_a_list_nothing_changes() {
         let impression = r#"{ "a" : [1, 2] }"#;
-        let have = project(impression, &Fields::All).unwrap();
+        let have = project(impression, &KeptFields::All).unwrap();
         assert!(matches!(have, Cow::Borrowed(text) if text == impression));
     }
 

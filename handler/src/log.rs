@@ -1,7 +1,7 @@
-//! Owns the handler's log: one line of JSON for each invocation, on standard output, whence Lambda takes it to the
-//! function's log group. The line is CloudWatch's embedded metric format too, so its numbers are metrics.
+//! Writes the handler's log: one line of JSON for each invocation on standard output, which Lambda sends to the function's
+//! log group. The line is in CloudWatch's embedded metric format, so its numbers are metrics.
 //!
-//! The CLI reads these lines back, so the field names are an interface. Must not contain anything of an impression.
+//! The CLI reads these lines, so the field names are an interface. Must not contain anything of an impression.
 
 use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ pub const STARTUP_FAILED: &str = "startup failed";
 pub const NAMESPACE: &str = "split-pipeline";
 
 /// The fields that are metrics, and their units.
-pub const METRICS: [(&str, &str); 10] = [
+const METRICS: [(&str, &str); 10] = [
     ("received", "Count"),
     ("delivered", "Count"),
     ("spilled", "Count"),
@@ -94,7 +94,6 @@ pub struct Line {
 
 impl Line {
     /// Returns an empty line about an invocation.
-    #[must_use]
     pub fn batch(function: &str, request_id: &str) -> Self {
         Self {
             message: BATCH.to_owned(),
@@ -105,7 +104,6 @@ impl Line {
     }
 
     /// Returns the line about a handler that cannot start.
-    #[must_use]
     pub fn startup_failed(error: &dyn std::error::Error) -> Self {
         Self {
             level: Level::Error,

@@ -1,6 +1,4 @@
-//! Starts the handler: settings and clients from the environment, once, then one invocation after the other.
-//!
-//! Must not do the work of an invocation.
+//! Starts the handler: reads settings and builds clients once, then handles one invocation after the other.
 
 use std::env;
 use std::process::ExitCode;
@@ -11,7 +9,7 @@ use serde_json::value::RawValue;
 use split_pipeline_handler::aws::{Clients, MissingVariable};
 use split_pipeline_handler::event::Response;
 use split_pipeline_handler::log::Line;
-use split_pipeline_handler::settings::{Function, Settings};
+use split_pipeline_handler::settings::{HandlerSettings, LambdaFunction};
 use split_pipeline_handler::webhook::Webhook;
 use tokio::time::Instant;
 
@@ -41,8 +39,8 @@ fn run() -> Result<(), Error> {
     if let Some(name) = RUNTIME_VARIABLES.into_iter().find(|name| get(name).is_none()) {
         return Err(MissingVariable { name }.into());
     }
-    let function = Function::from_env(get)?;
-    let webhook = Webhook::new(Settings::from_env(get)?, Clients::from_env(get)?, function);
+    let function = LambdaFunction::from_env(get)?;
+    let webhook = Webhook::new(HandlerSettings::from_env(get)?, Clients::from_env(get)?, function);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

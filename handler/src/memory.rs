@@ -1,12 +1,12 @@
-//! Owns how much of the function's memory a batch may take.
+//! Limits how much of the function's memory a batch may use.
 //!
-//! Counts bytes that follow from counts and sizes alone, so that the bound can be tested without measuring memory.
-//! Must not ask the system how much memory there is.
+//! The bytes follow from counts and sizes alone, so that tests need not measure memory. Must not ask the system for free
+//! memory.
 
-use crate::decode::DecodeError;
+use crate::refusal::Refusal;
 
 /// What is kept for everything that no batch enlarges: the process with its TLS connections (some 20 MiB resident), the
-/// bodies of [four requests](crate::deliver) of about 1.5 MiB, and what an allocator does not give back.
+/// bodies of four requests of about 1.5 MiB, and what an allocator does not give back.
 const RESERVED_BYTES: usize = 40 * MIB;
 
 /// The part of a function's memory that is kept as well, because an allocator rounds up what it is asked for.
@@ -18,9 +18,8 @@ const EVENT_COPIES: usize = 5;
 
 const MIB: usize = 1024 * 1024;
 
-/// What of the function's memory is left for a batch.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     left: usize,
 }
 
@@ -35,27 +34,22 @@ impl Memory {
         }
     }
 
-    /// Returns memory that never runs out.
-    #[must_use]
-    pub fn unlimited() -> Self {
+    pub(crate) fn unlimited() -> Self {
         Self { left: usize::MAX }
     }
 
-    /// Returns memory of so many bytes.
     #[cfg(test)]
     pub(crate) fn of(left: usize) -> Self {
         Self { left }
     }
 
-    /// Returns how many bytes are left.
-    #[must_use]
-    pub fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.left
     }
 
     /// Takes so many bytes for the rest of the batch.
-    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), DecodeError> {
-        self.left = self.left.checked_sub(bytes).ok_or(DecodeError::Memory)?;
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.left = self.left.checked_sub(bytes).ok_or(Refusal::Memory)?;
         Ok(())
     }
 }
@@ -70,7 +64,7 @@ mod tests {
         assert_eq!(memory.left(), (200 - 40 - 20 - 5) * 1024 * 1024);
         memory.hold(135 * 1024 * 1024 - 1).unwrap();
         assert_eq!(memory.left(), 1);
-        assert_eq!(memory.hold(2), Err(DecodeError::Memory));
+        assert_eq!(memory.hold(2), Err(Refusal::Memory));
         memory.hold(1).unwrap();
         assert_eq!(memory.left(), 0);
     }

@@ -1,16 +1,16 @@
-//! Owns packing impressions into Kinesis records, and records into `PutRecords` requests.
+//! Packs impressions into Kinesis records, and records into `PutRecords` requests.
 //!
-//! Must not drop an impression: what no record can hold is returned beside the records. Must not copy an impression, nor
-//! call AWS. Must not list what it makes: a batch can be millions of records, in a function with little memory.
+//! Must not drop an impression: those too large for any record are returned beside the records. Must not copy an impression,
+//! nor call AWS. Must not hold a list of all records: a batch can be millions of records, in a function with little memory.
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
-use crate::budget::{Budget, LARGEST_BATCH};
-use crate::characters::characters;
-use crate::decode::DecodeError;
+use crate::budget::{BatchBudget, LARGEST_BATCH};
 use crate::elements::Impression;
-use crate::fields::{Unread, for_each_field, longest};
+use crate::fields::{UnreadFields, for_each_field, longest};
+use crate::json::characters;
 use crate::memory::Memory;
+use crate::refusal::Refusal;
 use crate::settings::MAX_RECORD_KIB;
 
 /// The largest record, newlines included, that Firehose takes from a stream.
@@ -44,24 +44,20 @@ const MAX_PLAIN_FIELDS: usize = 8;
 /// How the escape of a letter or a digit starts.
 const ESCAPE: &[u8] = br"\u";
 
-/// The length of a random partition key.
 const RANDOM_KEY_BYTES: usize = 16;
 
 /// A Kinesis record: one or more impressions.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// The impressions, each of which becomes a line.
-    pub impressions: &'a [Impression<'a>],
+    pub(crate) impressions: &'a [Impression<'a>],
     /// The size of the lines, newlines included.
     pub bytes: usize,
-    /// How the shard is chosen.
-    pub spread: Spread,
+    pub(crate) spread: Spread,
 }
 
 /// How records are spread over the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// At random, evenly.
+pub(crate) enum Spread {
     Random,
     /// By the `key` of the record's first impression.
     ByKey,
@@ -71,14 +67,14 @@ pub enum Spread {
 #[derive(Debug)]
 pub struct Packed<'a> {
     /// The records, in the order of the impressions.
-    pub records: Records<'a>,
+    pub records: PackedRecords<'a>,
     /// The impressions that are too large for any record.
     pub oversized: Vec<&'a str>,
 }
 
 /// Makes records of impressions, one after the other as they are needed.
 #[derive(Clone, Debug)]
-pub struct Records<'a> {
+pub struct PackedRecords<'a> {
     /// What is left of each of the parts that share no record.
     parts: [Part<'a>; 3],
     spread: Spread,
@@ -98,7 +94,6 @@ struct Part<'a> {
 /// So has a misfit, an impression with something else than a whole number in one of the `number_fields`: Firehose cannot
 /// convert it, and converts a record whole or not at all. Beyond `MAX_LONE_MISFITS` of them, misfits share records with each
 /// other. For that, the misfits become the last of the impressions.
-#[must_use]
 pub fn pack<'a, 't>(
     impressions: &'a mut [Impression<'t>],
     record_kib: u32,
@@ -107,18 +102,22 @@ pub fn pack<'a, 't>(
 where
     't: 'a,
 {
-    pack_within(impressions, record_kib, number_fields, &mut Budget::of_fields())
+    pack_within(
+        impressions,
+        record_kib,
+        number_fields,
+        &mut BatchBudget::of_fields(),
+    )
 }
 
 /// As [`pack`], but takes from `budget`, of which reading the batch has left so much, what it takes to tell misfits.
 ///
 /// An impression for which nothing is left is taken for a misfit.
-#[must_use]
-pub fn pack_within<'a, 't>(
+pub(crate) fn pack_within<'a, 't>(
     impressions: &'a mut [Impression<'t>],
     record_kib: u32,
     number_fields: &[String],
-    budget: &mut Budget,
+    budget: &mut BatchBudget,
 ) -> Packed<'a>
 where
     't: 'a,
@@ -133,7 +132,7 @@ where
     let target = (record_kib as usize * 1024).min(MAX_RECORD_BYTES);
     let oversized = impressions.iter().filter(|impression| is_oversized(impression));
     Packed {
-        records: Records {
+        records: PackedRecords {
             parts: [(rest, target), (lone, 0), (misfits, target)].map(|(rest, target)| Part { rest, target }),
             spread: match record_kib {
                 0 => Spread::ByKey,
@@ -151,7 +150,7 @@ where
 fn put_misfits_last(
     impressions: &mut [Impression<'_>],
     number_fields: &[String],
-    budget: &mut Budget,
+    budget: &mut BatchBudget,
 ) -> usize {
     let (mut fitting, mut end) = (0, impressions.len());
     while fitting < end {
@@ -178,7 +177,7 @@ pub(crate) fn hold_records(
     text: usize,
     record_kib: u32,
     number_fields: &[String],
-) -> Result<usize, DecodeError> {
+) -> Result<usize, Refusal> {
     // Kinesis may refuse them all. A list that grows has room for up to twice as many as it holds.
     const RECORD: usize = 2 * size_of::<Record<'_>>();
     if record_kib == 0 {
@@ -202,7 +201,7 @@ fn is_oversized(impression: &Impression<'_>) -> bool {
     size(impression) > MAX_RECORD_BYTES
 }
 
-impl<'a> Iterator for Records<'a> {
+impl<'a> Iterator for PackedRecords<'a> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
@@ -267,7 +266,6 @@ fn plainly_fits(line: &str, number_fields: &[String]) -> bool {
     colons.next().is_none()
 }
 
-/// Whether a text ends with a name in quotes, in any case.
 fn ends_with_name(text: &[u8], name: &str) -> bool {
     let text = text.strip_suffix(b"\"");
     let parts = text.and_then(|text| text.split_at_checked(text.len().checked_sub(name.len())?));
@@ -301,10 +299,13 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 ///
 /// Names are compared without regard to case, as Firehose does. Of a name that is there twice it is not documented what becomes.
 /// No once `budget` has no fields left.
-fn fits(line: &str, number_fields: &[String], budget: &mut Budget) -> bool {
+fn fits(line: &str, number_fields: &[String], budget: &mut BatchBudget) -> bool {
     let mut found = vec![false; number_fields.len()];
     let read = for_each_field(line, longest(number_fields), budget, |field| {
-        field.has_text_as_name().then_some(()).ok_or(Unread::Unfit)?;
+        field
+            .has_text_as_name()
+            .then_some(())
+            .ok_or(UnreadFields::Unfit)?;
         let same = number_fields
             .iter()
             .position(|name| field.is_named_in_any_case(name));
@@ -315,7 +316,7 @@ fn fits(line: &str, number_fields: &[String], budget: &mut Budget) -> bool {
         let is_number = !field.is_string() && serde_json::from_str::<Option<i64>>(field.value).is_ok();
         let fits = is_number && !*found;
         *found = true;
-        fits.then_some(()).ok_or(Unread::Unfit)
+        fits.then_some(()).ok_or(UnreadFields::Unfit)
     });
     read.is_ok()
 }
@@ -337,8 +338,7 @@ pub fn requests<'a>(records: impl IntoIterator<Item = Record<'a>>) -> impl Itera
 }
 
 /// Returns 16 random hexadecimal digits: short, and spread evenly over the shards once hashed.
-#[must_use]
-pub fn random_key() -> String {
+pub(crate) fn random_key() -> String {
     format!("{:0RANDOM_KEY_BYTES$x}", fastrand::u64(..))
 }
 
@@ -354,8 +354,7 @@ impl Record<'_> {
     }
 
     /// Returns the key whose hash chooses the shard. A random one is another one each time.
-    #[must_use]
-    pub fn partition_key(&self) -> String {
+    pub(crate) fn partition_key(&self) -> String {
         match (self.spread, self.impressions) {
             (Spread::ByKey, [first, ..]) => partition_key(first.key),
             _ => random_key(),

@@ -1,15 +1,15 @@
-//! Owns reading an impression that is written as Split writes them: compact JSON, without arrays or fractions.
+//! Reads an impression that is written as Split writes them: compact JSON, without arrays or fractions.
 //!
-//! Most of what a batch costs is looking at each of its bytes as JSON. This reader takes about a third of the time of a reader
-//! for all JSON (`handler/benches/batch`). It must not accept text that is not JSON, and it refuses no text: it leaves every
-//! other layout to `serde_json`. A test and a fuzz target compare what it accepts with what `serde_json` accepts.
+//! Most of a batch's cost is looking at each byte as JSON. This reader takes a third of the time of a reader for all JSON
+//! (`handler/benches/batch`). It must not accept text that is not JSON, and it refuses no text: it leaves every other layout
+//! to `serde_json`. A test and a fuzz target compare what it accepts with what `serde_json` accepts.
 
 /// How deep objects may nest in an impression; its properties are the second level.
 const MAX_DEPTH: u32 = 4;
 
 /// An impression at the start of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plain<'a> {
+pub(crate) struct PlainImpression<'a> {
     /// Its JSON text, in which there is no white space between tokens.
     pub(crate) raw: &'a str,
     /// The JSON text of its `key`, quotes included.
@@ -17,7 +17,7 @@ pub(crate) struct Plain<'a> {
 }
 
 /// Reads the impression that `text` starts with, if that is plain to see.
-pub(crate) fn impression(text: &str) -> Option<Plain<'_>> {
+pub(crate) fn impression(text: &str) -> Option<PlainImpression<'_>> {
     let mut scanner = Scanner {
         bytes: text.as_bytes(),
         at: 0,
@@ -29,21 +29,22 @@ pub(crate) fn impression(text: &str) -> Option<Plain<'_>> {
         b"\"split\"" => split = Some(value),
         _ => {}
     })?;
-    let (Value::String { start, end }, Value::String { .. }) = (key?, split?) else {
+    let (PlainValue::String { start, end }, PlainValue::String { .. }) = (key?, split?) else {
         return None;
     };
-    Some(Plain {
+    Some(PlainImpression {
         raw: text.get(..scanner.at)?,
         key: text.get(start..end)?,
     })
 }
 
-/// What a value is, as far as it matters.
 #[derive(Clone, Copy)]
-enum Value {
+enum PlainValue {
     /// A string, and where it starts and ends, quotes included.
-    String { start: usize, end: usize },
-    /// Anything else.
+    String {
+        start: usize,
+        end: usize,
+    },
     Other,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Scanner<'a> {
     /// Reads an object, and shows each of its own names with the value.
     ///
     /// Names with escapes are not plain: another name might be spelled with them.
-    fn object(&mut self, depth: u32, visit: &mut impl FnMut(&'a [u8], Value)) -> Option<()> {
+    fn object(&mut self, depth: u32, visit: &mut impl FnMut(&'a [u8], PlainValue)) -> Option<()> {
         let deeper = depth.checked_sub(1)?;
         self.expect(b'{')?;
         if self.expect(b'}').is_some() {
@@ -75,7 +76,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn value(&mut self, depth: u32) -> Option<Value> {
+    fn value(&mut self, depth: u32) -> Option<PlainValue> {
         let start = self.at;
         match *self.bytes.get(start)? {
             b'"' => {
@@ -84,7 +85,7 @@ impl<'a> Scanner<'a> {
                     self.escape()?;
                 }
                 let end = self.at;
-                return Some(Value::String { start, end });
+                return Some(PlainValue::String { start, end });
             }
             b'n' => self.literal(b"null")?,
             b't' => self.literal(b"true")?,
@@ -92,7 +93,7 @@ impl<'a> Scanner<'a> {
             b'{' => self.object(depth, &mut |_, _| {})?,
             _ => self.integer()?,
         }
-        Some(Value::Other)
+        Some(PlainValue::Other)
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
@@ -138,7 +139,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes past what follows a backslash.
     fn escape(&mut self) -> Option<()> {
         let escaped = *self.bytes.get(self.at)?;
         self.at += 1;
@@ -189,7 +189,7 @@ mod tests {
             (r#"{"key":"a","split":"b","x":true,"y":false,"z":0}"#, "\"a\""),
         ];
         for (raw, key) in plain {
-            let want = (!key.is_empty()).then_some(Plain { raw, key });
+            let want = (!key.is_empty()).then_some(PlainImpression { raw, key });
             for rest in ["", ",", "]", "{}", " and more than eight bytes"] {
                 assert_eq!(impression(&format!("{raw}{rest}")), want, "{raw}");
             }

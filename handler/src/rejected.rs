@@ -1,20 +1,20 @@
-//! Owns the elements that are no impressions, as the gzipped NDJSON that they are stored as: `{"reason":…,"element":…}`.
+//! Holds rejected elements as the gzipped NDJSON that is stored in S3: `{"reason":…,"element":…}`.
 //!
-//! Must not keep a list: a body can have thirty million of them in two bytes each, in a function with little memory.
+//! Must not keep a list: a body can have thirty million elements of two bytes each, in a function with little memory.
 
 use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::elements::blank_newlines;
+use crate::json::blank_newlines;
 
 /// How much of an element with newlines is copied at once.
 const PIECE: usize = 64 * 1024;
 
 /// What makes an element no impression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// It is an array, string, number, boolean or null.
     NotAnObject,
     /// It has no `key`, or one that is no string.
@@ -25,8 +25,7 @@ pub enum Reason {
 
 impl Reason {
     /// Returns the reason as it is stored beside the element; contains nothing that JSON would escape.
-    #[must_use]
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::NotAnObject => "not an object",
             Self::NoKey => "no string field key",
@@ -46,7 +45,6 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// Adds an element's JSON text.
     pub(crate) fn push(&mut self, reason: Reason, raw: &str) {
         let file = self
             .file
@@ -57,16 +55,8 @@ impl Rejected {
         self.count += 1;
     }
 
-    /// Returns how many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
-    }
-
-    /// Tells whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     /// Returns how much memory they take: a file in memory grows by doubling.
@@ -114,7 +104,7 @@ mod tests {
         rejected.push(Reason::NotAnObject, "\"\\ud800\\\"\"");
         rejected.push(Reason::NoKey, "{\r\n}");
         rejected.push(Reason::NoSplit, "{\"key\":\"é\"}");
-        assert_eq!((rejected.len(), rejected.is_empty()), (3, false));
+        assert_eq!(rejected.len(), 3);
         let want = concat!(
             "{\"reason\":\"not an object\",\"element\":\"\\ud800\\\"\"}\n",
             "{\"reason\":\"no string field key\",\"element\":{  }}\n",
@@ -145,7 +135,7 @@ mod tests {
 
     #[test]
     fn none_are_no_file() {
-        assert!(Rejected::default().is_empty());
+        assert_eq!(Rejected::default().len(), 0);
         assert_eq!(Rejected::default().into_file().unwrap(), None);
     }
 

@@ -1,7 +1,7 @@
-//! Owns the body of a `PutRecords` request, written once from the impressions.
+//! Writes the body of a `PutRecords` request, once, from the impressions.
 //!
-//! The SDK would have every record as a vector of its own, encode it into a string, and copy that into the body: three
-//! copies of a batch at once, in the memory of a small function. Signing, sending and reading the answer stay the SDK's.
+//! The SDK would hold each record as its own vector, encode it into a string, and copy that into the body: three copies of a
+//! batch at once, in a small function's memory. The SDK still signs and sends the request and reads the answer.
 
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,10 @@ use aws_sdk_kinesis::config::http::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
-use crate::deliver::CONCURRENT_REQUESTS;
 use crate::pack::Record;
+
+/// How many requests are on their way at once: enough to hide the latency of one, few enough to bound memory.
+pub(crate) const CONCURRENT_REQUESTS: usize = 4;
 
 /// Bytes of a record's JSON beside its data and partition key.
 const RECORD_OVERHEAD: usize = br#"{"Data":"","PartitionKey":""},"#.len();
@@ -21,20 +23,19 @@ const RECORD_OVERHEAD: usize = br#"{"Data":"","PartitionKey":""},"#.len();
 pub struct Bodies(Arc<Mutex<Vec<Vec<u8>>>>);
 
 /// The buffer of a body, which goes back when the last user of the body is done with it.
-struct Lent {
+struct LentBuffer {
     bytes: Vec<u8>,
     home: Bodies,
 }
 
 impl Bodies {
     /// Writes the body that puts these records to a stream (Kinesis API reference, `PutRecords`).
-    #[must_use]
     pub fn write(&self, stream: &str, records: &[Record<'_>]) -> Bytes {
         let mut bytes = self.kept().pop().unwrap_or_default();
         bytes.clear();
         write(&mut bytes, stream, records);
         let home = self.clone();
-        Bytes::from_owner(Lent { bytes, home })
+        Bytes::from_owner(LentBuffer { bytes, home })
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -42,13 +43,13 @@ impl Bodies {
     }
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for LentBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBuffer {
     fn drop(&mut self) {
         let mut kept = self.home.kept();
         if kept.len() < CONCURRENT_REQUESTS {

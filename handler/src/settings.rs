@@ -1,39 +1,31 @@
-//! Owns the handler's settings: their names in the Lambda environment, defaults, limits and parsing.
+//! Defines the handler's settings: their names in the Lambda environment, defaults, limits and parsing.
 //!
-//! The CLI writes what [`Settings::to_env`] returns and the handler reads it back with [`Settings::from_env`], so
-//! neither may spell a variable's name itself. Must not read the environment: the caller passes a lookup.
+//! The CLI writes the variables that [`HandlerSettings::to_env`] returns, and the handler reads them with
+//! [`HandlerSettings::from_env`]: no other place spells their names. Must not read the environment: the caller passes a
+//! lookup.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The environment variable that names the Kinesis stream.
-pub const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
-/// The environment variable that names the bucket for spilled and rejected impressions.
-pub const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
-/// The environment variable that holds [`Settings::record_kib`].
-pub const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
-/// The environment variable that holds [`Settings::number_fields`], a JSON array of names; absent means none.
-pub const ENV_NUMBER_FIELDS: &str = "SPLIT_PIPELINE_NUMBER_FIELDS";
-/// The environment variable that holds the fields to keep, a JSON array of names; absent means all.
-pub const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
+const ENV_STREAM: &str = "SPLIT_PIPELINE_STREAM";
+const ENV_BUCKET: &str = "SPLIT_PIPELINE_BUCKET";
+const ENV_RECORD_KIB: &str = "SPLIT_PIPELINE_RECORD_KIB";
+const ENV_NUMBER_FIELDS: &str = "SPLIT_PIPELINE_NUMBER_FIELDS";
+const ENV_FIELDS: &str = "SPLIT_PIPELINE_FIELDS";
 
-/// The size records are packed to where nothing is said: large enough that Firehose's rounding up to 5 KB a record
-/// does not matter.
+/// The default record size: so large that Firehose's rounding up to 5 KB per record does not matter.
 pub const DEFAULT_RECORD_KIB: u32 = 100;
 
 /// The largest record that Firehose reads from a stream: 1,000 KiB (Firehose quotas, "maximum size of a record").
 pub const MAX_RECORD_KIB: u32 = 1_000;
 
-/// The environment variable in which Lambda says the function's name.
 const ENV_FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
-/// The environment variable in which Lambda says the function's memory, in MiB.
 const ENV_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// What Lambda says about the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
+pub struct LambdaFunction {
     /// Its name, which is the pipeline's.
     pub name: String,
     /// Its memory.
@@ -42,7 +34,7 @@ pub struct Function {
 
 /// What the handler needs to know about the pipeline that it is part of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct HandlerSettings {
     /// The name of the Kinesis stream that takes the impressions.
     pub stream: String,
     /// The bucket that takes what the stream refuses, and elements that are no impressions.
@@ -52,15 +44,13 @@ pub struct Settings {
     /// The fields, in any case, that Firehose can only convert where they are whole numbers.
     pub number_fields: Vec<String>,
     /// The fields of an impression that are passed on.
-    pub fields: Fields,
+    pub fields: KeptFields,
 }
 
 /// Which fields of an impression are passed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fields {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptFields {
     /// Every field that came in.
-    #[default]
     All,
     /// Only the fields of these names, in the order in which they came in.
     Keep(Vec<String>),
@@ -68,58 +58,33 @@ pub enum Fields {
 
 /// Why the environment holds no usable settings.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the texts say what is wrong")]
 pub enum SettingsError {
-    /// A variable without a default is absent or empty.
-    #[error("environment variable {name} is not set")]
-    Missing {
-        /// The variable's name.
-        name: &'static str,
-    },
-    /// The function's memory is not a whole number.
-    #[error("{ENV_MEMORY} is {value:?}, expected a whole number")]
-    Memory {
-        /// The text that was found.
-        value: String,
-    },
-    /// The record size is not a whole number from 0 to [`MAX_RECORD_KIB`].
-    #[error("{ENV_RECORD_KIB} is {value:?}, expected a whole number from 0 to {MAX_RECORD_KIB}")]
-    RecordKib {
-        /// The text that was found.
-        value: String,
-    },
-    /// A list of fields is not a JSON array of strings.
-    #[error("{name} is not a JSON array of field names")]
-    Fields {
-        /// The variable's name.
-        name: &'static str,
-        /// Why it is none.
-        source: serde_json::Error,
-    },
-    /// The list of fields is empty, which would pass on nothing at all.
+    #[error("environment variable {0} is not set")]
+    Missing(&'static str),
+    #[error("{ENV_MEMORY} is {0:?}, expected a whole number")]
+    Memory(String),
+    #[error("{ENV_RECORD_KIB} is {0:?}, expected a whole number from 0 to {MAX_RECORD_KIB}")]
+    RecordKib(String),
+    #[error("{0} is not a JSON array of field names")]
+    Fields(&'static str, #[source] serde_json::Error),
     #[error("{ENV_FIELDS} names no field")]
     NoFields,
 }
 
-impl Function {
+impl LambdaFunction {
     /// Reads what Lambda says from an environment, given as a lookup by name.
-    ///
-    /// # Errors
-    ///
-    /// When a variable is absent, empty or no number.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let memory = required(ENV_MEMORY, &get)?;
         Ok(Self {
             name: required(ENV_FUNCTION, &get)?,
-            memory_mib: memory
-                .parse()
-                .map_err(|_| SettingsError::Memory { value: memory })?,
+            memory_mib: memory.parse().map_err(|_| SettingsError::Memory(memory))?,
         })
     }
 }
 
-impl Settings {
-    /// Returns the environment variables from which [`Settings::from_env`] makes these settings again.
-    #[must_use]
+impl HandlerSettings {
+    /// Returns the environment variables from which [`HandlerSettings::from_env`] makes these settings again.
     pub fn to_env(&self) -> BTreeMap<String, String> {
         let mut env = BTreeMap::from([
             (ENV_STREAM.to_owned(), self.stream.clone()),
@@ -130,17 +95,13 @@ impl Settings {
         if !self.number_fields.is_empty() {
             env.insert(ENV_NUMBER_FIELDS.to_owned(), list(&self.number_fields));
         }
-        if let Fields::Keep(names) = &self.fields {
+        if let KeptFields::Keep(names) = &self.fields {
             env.insert(ENV_FIELDS.to_owned(), list(names));
         }
         env
     }
 
     /// Reads the settings from an environment, given as a lookup by name.
-    ///
-    /// # Errors
-    ///
-    /// When a variable without a default is absent, or one has a value that [`Settings::to_env`] never writes.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Ok(Self {
             stream: required(ENV_STREAM, &get)?,
@@ -148,9 +109,9 @@ impl Settings {
             record_kib: get(ENV_RECORD_KIB).map_or(Ok(DEFAULT_RECORD_KIB), parse_record_kib)?,
             number_fields: names(ENV_NUMBER_FIELDS, &get)?.unwrap_or_default(),
             fields: match names(ENV_FIELDS, &get)? {
-                None => Fields::All,
+                None => KeptFields::All,
                 Some(names) if names.is_empty() => return Err(SettingsError::NoFields),
-                Some(names) => Fields::Keep(names),
+                Some(names) => KeptFields::Keep(names),
             },
         })
     }
@@ -159,13 +120,13 @@ impl Settings {
 fn required(name: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {
     get(name)
         .filter(|value| !value.is_empty())
-        .ok_or(SettingsError::Missing { name })
+        .ok_or(SettingsError::Missing(name))
 }
 
 fn parse_record_kib(value: String) -> Result<u32, SettingsError> {
     match value.parse() {
         Ok(kib) if kib <= MAX_RECORD_KIB => Ok(kib),
-        _ => Err(SettingsError::RecordKib { value }),
+        _ => Err(SettingsError::RecordKib(value)),
     }
 }
 
@@ -176,7 +137,7 @@ fn names(
     let names = get(name).map(|text| serde_json::from_str(&text));
     names
         .transpose()
-        .map_err(|source| SettingsError::Fields { name, source })
+        .map_err(|source| SettingsError::Fields(name, source))
 }
 
 #[cfg(test)]
@@ -185,8 +146,8 @@ mod tests {
 
     use super::*;
 
-    fn settings(env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::from_env(|name| {
+    fn settings(env: &[(&str, &str)]) -> Result<HandlerSettings, SettingsError> {
+        HandlerSettings::from_env(|name| {
             let found = env.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         })
@@ -195,12 +156,12 @@ mod tests {
     #[test]
     fn defaults_apply_to_what_is_absent() {
         let have = settings(&[(ENV_STREAM, "s"), (ENV_BUCKET, "b")]).unwrap();
-        let want = Settings {
+        let want = HandlerSettings {
             stream: "s".to_owned(),
             bucket: "b".to_owned(),
             record_kib: DEFAULT_RECORD_KIB,
             number_fields: Vec::new(),
-            fields: Fields::All,
+            fields: KeptFields::All,
         };
         assert_eq!(have, want);
     }
@@ -239,13 +200,13 @@ mod tests {
     #[test]
     fn lambda_says_name_and_memory() {
         let function = |name: &str, memory: &str| {
-            Function::from_env(|variable| match variable {
+            LambdaFunction::from_env(|variable| match variable {
                 "AWS_LAMBDA_FUNCTION_NAME" => Some(name.to_owned()),
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" => Some(memory.to_owned()),
                 _ => None,
             })
         };
-        let want = Function {
+        let want = LambdaFunction {
             name: "split".to_owned(),
             memory_mib: 256,
         };
@@ -281,10 +242,10 @@ mod tests {
             number_fields in prop::collection::vec(any::<String>(), 0..3),
             names in prop::option::of(prop::collection::vec(any::<String>(), 1..5)),
         ) {
-            let fields = names.map_or(Fields::All, Fields::Keep);
-            let want = Settings { stream, bucket, record_kib, number_fields, fields };
+            let fields = names.map_or(KeptFields::All, KeptFields::Keep);
+            let want = HandlerSettings { stream, bucket, record_kib, number_fields, fields };
             let env = want.to_env();
-            let have = Settings::from_env(|name| env.get(name).cloned()).unwrap();
+            let have = HandlerSettings::from_env(|name| env.get(name).cloned()).unwrap();
             prop_assert_eq!(have, want);
         }
     }

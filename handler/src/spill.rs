@@ -1,7 +1,7 @@
-//! Owns storing in S3 what does not go to Kinesis: undelivered impressions under `spill/<pipeline>/`, rejected elements
-//! under `rejected/<pipeline>/`, as gzipped NDJSON. Several pipelines can share a bucket, so the key names the owner.
+//! Stores in S3 what does not go to Kinesis: undelivered impressions under `spill/<pipeline>/`, rejected elements under
+//! `rejected/<pipeline>/`, as gzipped NDJSON. Several pipelines can share a bucket, so the key names the pipeline.
 //!
-//! Must not report success before S3 has. Must not overwrite: every object has a name of its own.
+//! Must not report success before S3 does. Must not overwrite: every object has its own name.
 
 use std::io::Write as _;
 use std::time::SystemTime;
@@ -26,53 +26,44 @@ pub const SPILL_PREFIX: &str = "spill/";
 /// The prefix of every pipeline's rejected elements; see [`rejected_prefix`] for one pipeline's.
 pub const REJECTED_PREFIX: &str = "rejected/";
 
+/// What the names of stored objects end with: they are gzipped NDJSON.
+pub const SPILLED_EXTENSION: &str = ".ndjson.gz";
+
 /// The most characters of a request id that go into a key. Lambda's ids are UUIDs, which have 36.
 const MAX_REQUEST_ID: usize = 64;
 
 /// Returns the prefix under which the function of this pipeline stores undelivered impressions; `replay` reads them.
 ///
 /// Ends in a slash, so no pipeline's prefix is the beginning of another's.
-#[must_use]
 pub fn spill_prefix(pipeline: &str) -> String {
     format!("{SPILL_PREFIX}{pipeline}/")
 }
 
 /// Returns the prefix under which the function of this pipeline stores rejected elements, each with the reason.
-#[must_use]
 pub fn rejected_prefix(pipeline: &str) -> String {
     format!("{REJECTED_PREFIX}{pipeline}/")
 }
 
-/// Why an object was not stored.
 #[derive(Debug, Error)]
 pub(crate) enum SpillError {
-    /// S3 refused it, again and again.
     #[error("{code}")]
-    Put {
-        /// The AWS error code.
-        code: String,
-    },
-    /// There was no time left.
+    Put { code: String },
     #[error("timeout")]
     Deadline,
 }
 
 /// A bucket, and until when it may be written to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spill<'a> {
-    /// The client.
+pub(crate) struct SpillTarget<'a> {
     pub(crate) s3: &'a Client,
-    /// The bucket's name.
     pub(crate) bucket: &'a str,
-    /// The pipeline that owns the objects.
     pub(crate) pipeline: &'a str,
     /// The invocation's request id, which names the objects.
     pub(crate) request_id: &'a str,
-    /// When to give up.
     pub(crate) deadline: Instant,
 }
 
-impl Spill<'_> {
+impl SpillTarget<'_> {
     /// Stores impressions that Kinesis has not accepted; without any, does nothing.
     pub(crate) async fn store_impressions(
         &self,
@@ -121,7 +112,7 @@ impl Spill<'_> {
     fn key(&self, prefix: &str, now: SystemTime) -> String {
         let date = date(now);
         let (request_id, unique) = (file_name(self.request_id), random_key());
-        format!("{prefix}dt={date}/{request_id}-{unique}.ndjson.gz")
+        format!("{prefix}dt={date}/{request_id}-{unique}{SPILLED_EXTENSION}")
     }
 }
 
@@ -149,7 +140,6 @@ fn compression_failed() -> SpillError {
     }
 }
 
-/// Returns the UTC date of a moment, as `YYYY-MM-DD`.
 fn date(moment: SystemTime) -> String {
     let text = DateTime::from(moment).fmt(Format::DateTime);
     // Only a clock past the year 9999 has no such text.

@@ -1,4 +1,4 @@
-//! Owns what the tests of several modules share: Kinesis and S3 in memory, that answer as a test says.
+//! Kinesis and S3 in memory, with answers that a test chooses.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,29 +29,29 @@ pub(crate) type S3Answer = MockResponse<PutObjectOutput, PutObjectError>;
 
 /// A record as it went over the wire.
 #[derive(Clone, Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SentRecord {
     pub(crate) partition_key: String,
     pub(crate) data: Vec<u8>,
 }
 
 /// What Kinesis answers: an HTTP status and a body.
-pub(crate) type Answer = (u16, String);
+pub(crate) type KinesisAnswer = (u16, String);
 
 /// Answers a request, given its number from 0 and its records.
-type Answers = dyn Fn(usize, &[Sent]) -> Answer + Send + Sync;
+type KinesisAnswers = dyn Fn(usize, &[SentRecord]) -> KinesisAnswer + Send + Sync;
 
 /// A stream that remembers the data of every record it was sent, by request, and of those that it accepted.
 #[derive(Clone, Default)]
-pub(crate) struct Stream {
+pub(crate) struct MemoryStream {
     pub(crate) sent: Arc<Mutex<Vec<Vec<Vec<u8>>>>>,
     pub(crate) accepted: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-impl Stream {
+impl MemoryStream {
     /// Makes a client whose requests are answered by `answer`, given the number of the request from 0.
     pub(crate) fn client(
         &self,
-        answer: impl Fn(usize, &[Sent]) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(usize, &[SentRecord]) -> KinesisAnswer + Send + Sync + 'static,
     ) -> aws_sdk_kinesis::Client {
         let connector = SharedHttpConnector::new(Wire {
             stream: self.clone(),
@@ -60,12 +60,11 @@ impl Stream {
         kinesis(http_client_fn(move |_, _| connector.clone()))
     }
 
-    /// Returns everything that was accepted, in order.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.accepted.lock().unwrap().concat()).unwrap()
     }
 
-    fn take(&self, records: Vec<Sent>, (status, body): &Answer) {
+    fn take(&self, records: Vec<SentRecord>, (status, body): &KinesisAnswer) {
         let results = serde_json::from_str::<Value>(body).unwrap_or_default();
         for (index, record) in records.iter().enumerate().filter(|_| *status == 200) {
             if results["Records"][index]["SequenceNumber"].is_string() {
@@ -79,8 +78,8 @@ impl Stream {
 
 /// Where a client's requests end, as they would go over the wire.
 struct Wire {
-    stream: Stream,
-    answer: Box<Answers>,
+    stream: MemoryStream,
+    answer: Box<KinesisAnswers>,
 }
 
 impl fmt::Debug for Wire {
@@ -163,9 +162,9 @@ fn s3_config() -> aws_sdk_s3::config::Builder {
         .retry_config(RetryConfig::disabled())
 }
 
-fn sent(record: &Value) -> Sent {
+fn sent(record: &Value) -> SentRecord {
     let data = record["Data"].as_str().unwrap();
-    Sent {
+    SentRecord {
         partition_key: record["PartitionKey"].as_str().unwrap().to_owned(),
         data: base64_simd::STANDARD.decode_to_vec(data).unwrap(),
     }
@@ -176,7 +175,7 @@ fn credentials() -> Credentials {
 }
 
 /// Accepts the records whose place in the request satisfies `accepts`, and throttles the others.
-pub(crate) fn accept_where(records: &[Sent], accepts: impl Fn(usize) -> bool) -> Answer {
+pub(crate) fn accept_where(records: &[SentRecord], accepts: impl Fn(usize) -> bool) -> KinesisAnswer {
     let results: Vec<_> = (0..records.len())
         .map(|index| {
             if accepts(index) {
@@ -189,12 +188,12 @@ pub(crate) fn accept_where(records: &[Sent], accepts: impl Fn(usize) -> bool) ->
     (200, json!({ "Records": results }).to_string())
 }
 
-pub(crate) fn accept(_: usize, records: &[Sent]) -> Answer {
+pub(crate) fn accept(_: usize, records: &[SentRecord]) -> KinesisAnswer {
     accept_where(records, |_| true)
 }
 
 /// The message quotes the request, as AWS's validation messages do.
-pub(crate) fn kinesis_error(code: &str) -> Answer {
+pub(crate) fn kinesis_error(code: &str) -> KinesisAnswer {
     (400, json!({ "__type": code, "message": "SECRET" }).to_string())
 }
 
@@ -221,11 +220,11 @@ fn metadata(code: &str) -> ErrorMetadata {
 
 /// A bucket that remembers its objects by key, inflated.
 #[derive(Clone, Default)]
-pub(crate) struct Bucket {
+pub(crate) struct MemoryBucket {
     pub(crate) objects: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
-impl Bucket {
+impl MemoryBucket {
     /// Makes a client that stores every object but those whose key starts with `denied`.
     pub(crate) fn client(&self, denied: &'static str) -> aws_sdk_s3::Client {
         let bucket = self.clone();

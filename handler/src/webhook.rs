@@ -1,4 +1,4 @@
-//! Owns the answer to one invocation: what is taken, where it goes and what the sender is told.
+//! Handles one invocation: takes the batch, delivers or spills it, and answers the sender.
 //!
 //! Must not answer 200 before every element is stored. Must not write the log: the caller has the line.
 
@@ -11,17 +11,18 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::aws::Clients;
-use crate::budget::Budget;
-use crate::decode::{DecodeError, Decoder};
+use crate::budget::BatchBudget;
+use crate::decode::Decoder;
 use crate::deliver::deliver;
 use crate::elements::{Elements, Impression, parse_within};
-use crate::event::{Counts, Event, Response};
+use crate::event::{ProxyEvent, Response};
 use crate::log::{Level, Line, milliseconds};
 use crate::memory::Memory;
 use crate::pack::{hold_records, pack_within, requests};
+use crate::refusal::Refusal;
 use crate::request::Bodies;
-use crate::settings::{Function, Settings};
-use crate::spill::{Spill, SpillError};
+use crate::settings::{HandlerSettings, LambdaFunction};
+use crate::spill::{SpillError, SpillTarget};
 
 /// The most time that is kept back for writing to S3 when Kinesis fails: compressing tens of MiB on a fraction of a
 /// core, and a retry.
@@ -32,16 +33,16 @@ const SPILL_RESERVE_PART: f64 = 0.4;
 
 /// The webhook: settings, clients and buffers, made once.
 pub struct Webhook {
-    settings: Settings,
+    settings: HandlerSettings,
     clients: Clients,
-    function: Function,
+    function: LambdaFunction,
     /// Absent while a batch is decoded in it, and before the first.
     decoder: Mutex<Option<Decoder>>,
     bodies: Bodies,
     started: AtomicBool,
 }
 
-/// What [`Webhook::handle`] returns.
+/// A handled invocation.
 #[derive(Debug)]
 pub struct Handled {
     /// The answer to the sender.
@@ -52,18 +53,18 @@ pub struct Handled {
 
 /// Why a batch is not answered 200. The texts are what the sender is told.
 #[derive(Debug, Error)]
-enum Failure {
+enum BatchFailure {
     #[error("the event is not an API Gateway proxy event")]
     Event,
     #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Decode(#[from] Refusal),
     #[error("not every impression could be stored: Kinesis: {kinesis}; S3: {s3}")]
     Spill { kinesis: String, s3: SpillError },
     #[error("not every element that is no impression could be stored: S3: {s3}")]
     Rejected { s3: SpillError },
 }
 
-impl Failure {
+impl BatchFailure {
     fn status(&self) -> u16 {
         match self {
             Self::Event => 400,
@@ -75,8 +76,7 @@ impl Failure {
 
 impl Webhook {
     /// Makes the webhook of one pipeline.
-    #[must_use]
-    pub fn new(settings: Settings, clients: Clients, function: Function) -> Self {
+    pub fn new(settings: HandlerSettings, clients: Clients, function: LambdaFunction) -> Self {
         Self {
             settings,
             clients,
@@ -98,12 +98,7 @@ impl Webhook {
         let taken = self.take(event, &mut decoder, deadline, &mut line).await;
         self.decoder().replace(decoder);
         let response = match taken {
-            Ok(()) => Response::taken(Counts {
-                received: line.received,
-                delivered: line.delivered,
-                spilled: line.spilled,
-                rejected: line.rejected,
-            }),
+            Ok(()) => Response::taken(&line),
             Err(failure) => {
                 let error = failure.to_string();
                 let response = Response::refused(failure.status(), &error);
@@ -127,11 +122,11 @@ impl Webhook {
         decoder: &mut Decoder,
         deadline: Instant,
         line: &mut Line,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), BatchFailure> {
         let memory = Memory::beside_event(self.function.memory_mib, event.get().len());
         let read_by = deadline - storing_reserve(deadline);
-        let mut budget = Budget::of_batch(memory, self.settings.record_kib, read_by);
-        let event = Event::read(event).ok_or(Failure::Event)?;
+        let mut budget = BatchBudget::of_batch(memory, self.settings.record_kib, read_by);
+        let event = ProxyEvent::read(event).ok_or(BatchFailure::Event)?;
         line.bytes_in = event.body().len();
         let text = decoder.decode_within(event.body(), event.encoding(), &mut budget)?;
         line.bytes_inflated = text.len();
@@ -141,8 +136,8 @@ impl Webhook {
         Box::pin(self.store(elements, &mut budget, deadline, line)).await
     }
 
-    fn split<'a>(&self, text: &'a str, budget: &mut Budget) -> Result<Elements<'a>, DecodeError> {
-        let Settings {
+    fn split<'a>(&self, text: &'a str, budget: &mut BatchBudget) -> Result<Elements<'a>, Refusal> {
+        let HandlerSettings {
             record_kib,
             number_fields,
             fields,
@@ -156,12 +151,12 @@ impl Webhook {
     async fn store(
         &self,
         elements: Elements<'_>,
-        budget: &mut Budget,
+        budget: &mut BatchBudget,
         deadline: Instant,
         line: &mut Line,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), BatchFailure> {
         let request_id = line.request_id.clone();
-        let spill = Spill {
+        let spill = SpillTarget {
             s3: &self.clients.s3,
             bucket: &self.settings.bucket,
             pipeline: &self.function.name,
@@ -181,18 +176,18 @@ impl Webhook {
             line.rejected = count;
         }
         impressions?;
-        rejected.map_err(|s3| Failure::Rejected { s3 })
+        rejected.map_err(|s3| BatchFailure::Rejected { s3 })
     }
 
     async fn store_impressions(
         &self,
         impressions: &mut [Impression<'_>],
-        budget: &mut Budget,
-        spill: Spill<'_>,
+        budget: &mut BatchBudget,
+        spill: SpillTarget<'_>,
         line: &mut Line,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), BatchFailure> {
         let count = impressions.len();
-        let Settings {
+        let HandlerSettings {
             record_kib,
             number_fields,
             ..
@@ -216,7 +211,7 @@ impl Webhook {
         if let Err(s3) = stored.await {
             // Without an error from Kinesis, only what no record can hold was to be spilled.
             let kinesis = delivery.error.unwrap_or_else(|| "too large".to_owned());
-            return Err(Failure::Spill { kinesis, s3 });
+            return Err(BatchFailure::Spill { kinesis, s3 });
         }
         line.spilled = count - delivery.delivered;
         Ok(())

@@ -1,4 +1,4 @@
-//! Running cargo: progress from its messages, the compiler's words where it fails.
+//! Runs cargo, and reports progress from its messages and the compiler's errors.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
-use super::target::Target;
+use super::compiler::BuildCommand;
 use super::{ArtifactError, Profile};
 use crate::programs;
 
@@ -29,10 +29,9 @@ struct CompiledTarget {
     name: String,
 }
 
-/// Compiles the handler and gives the path of the binary.
 pub(super) async fn build(
     workspace: &Path,
-    target: &Target,
+    target: &BuildCommand,
     profile: Profile,
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<PathBuf, ArtifactError> {

@@ -1,4 +1,4 @@
-//! Whether a binary would run on Lambda: the right processor, and no newer glibc than Lambda has.
+//! Checks that a binary runs on Lambda: the right processor, and no newer glibc than Lambda's.
 
 use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64};
 use object::read::elf::{FileHeader, SectionTable};
@@ -6,29 +6,20 @@ use object::{Endianness, ReadRef};
 
 use crate::spec::Architecture;
 
-/// The glibc of `provided.al2023` (Amazon Linux 2023).
+/// The version in `provided.al2023` (Amazon Linux 2023).
 const LAMBDA_GLIBC: (u32, u32) = (2, 34);
 
-/// Why a binary would not run on Lambda.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// It is no 64-bit ELF file, or a broken one.
     #[error("it is no executable for 64-bit Linux")]
     NotElf(#[source] object::read::Error),
-    /// It is for another processor.
     #[error("it is for {have}, and the function's processor is {}", wanted.as_str())]
     Machine {
-        /// The processor that it is for.
         have: &'static str,
-        /// The processor that the function has.
         wanted: Architecture,
     },
-    /// It needs a newer glibc.
     #[error("it needs {needed}, and Lambda has glibc {}.{}", LAMBDA_GLIBC.0, LAMBDA_GLIBC.1)]
-    Glibc {
-        /// The newest symbol version that it needs.
-        needed: String,
-    },
+    Glibc { needed: String },
 }
 
 /// Checks that `binary` runs on Lambda with `architecture`.

@@ -1,10 +1,9 @@
-//! The handlers that were embedded when this program was built, if any were; `build.rs` says how.
+//! The handlers that `build.rs` embedded when this program was built, if any.
 
 use crate::spec::Architecture;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// The embedded deployment zip for a processor.
 pub(super) fn zip(architecture: Architecture) -> Option<&'static [u8]> {
     match architecture {
         Architecture::X86_64 => X86_64,

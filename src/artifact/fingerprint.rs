@@ -1,4 +1,4 @@
-//! Whether the handler changed since its zip was built, without asking cargo: that takes half a second.
+//! Tells whether the handler changed since its zip was built, without cargo, which takes half a second.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

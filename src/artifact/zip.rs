@@ -1,4 +1,4 @@
-//! The deployment zip: one executable `bootstrap`, and the same bytes for the same binary.
+//! Packs and unpacks the deployment zip: one executable `bootstrap`. The same binary gives the same bytes.
 
 use std::io::{self, Cursor, Read as _, Write as _};
 
@@ -8,13 +8,11 @@ use ::zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::Profile;
 
-/// What Lambda runs.
 const ENTRY: &str = "bootstrap";
 
 /// The largest binary that Lambda unpacks (AWS: "Lambda quotas", 250 MB).
 const LARGEST_BINARY: u64 = 250 * 1024 * 1024;
 
-/// Packs a binary.
 pub(super) fn pack(binary: &[u8], profile: Profile) -> io::Result<Vec<u8>> {
     let level = match profile {
         Profile::Deployment => 9,

@@ -1,4 +1,4 @@
-//! Names and texts as Athena reads them: Hive's rules in a table's definition, Trino's in queries.
+//! Quotes names and texts for Athena: by Hive's rules in a table's definition, by Trino's in queries.
 //!
 //! Pure. The only place that puts a value into SQL.
 

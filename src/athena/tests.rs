@@ -1,4 +1,4 @@
-//! Unit tests of the SQL: what it has.
+//! Unit tests of the SQL's text.
 
 use super::*;
 use crate::spec::BucketName;

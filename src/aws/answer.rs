@@ -1,6 +1,5 @@
-//! What AWS's answers say, checked before it becomes part of a name, an ARN, a URL, a policy or an export.
-//!
-//! Whoever answers may be an endpoint of the user's choice, or something between.
+//! Checks the identifiers in AWS's answers before they become part of a name, an ARN, a URL, a policy or an export: the
+//! answers may come from an endpoint of the user's choice, or from something between.
 
 use super::AwsError;
 use crate::spec::{Region, is_account, is_partition};
@@ -33,7 +32,7 @@ pub(super) fn region(text: &str) -> Result<String, AwsError> {
     let region = Region::new(text);
     region.map(|region| region.to_string()).map_err(|allowed| {
         let message = format!("the region \"{text}\" {allowed}");
-        AwsError::own("configuration", super::ErrorKind::Other, message)
+        AwsError::new("configuration", super::ErrorKind::Other, message)
     })
 }
 

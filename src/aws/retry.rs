@@ -1,39 +1,37 @@
-//! Which failed calls are made again, when, and how many of them in all.
+//! Decides which failed calls are repeated, when, and how many in total.
 //!
-//! Pure but for the budget that all calls of a run share. Must not sleep.
+//! Pure, except for the budget that all calls of a run share. Must not sleep.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{AwsError, ErrorKind};
+use super::{AwsError, ErrorKind};
 
 /// How often a call is made whose connection or answer is lost, or that AWS fails with 5xx. AWS's own standard of three is
 /// few for a command of fifty calls that all have to succeed.
-const ATTEMPTS: u32 = 6;
+const MOST_ATTEMPTS: u32 = 6;
 
 /// The longest wait before the second attempt; it doubles with each. An endpoint that is not there is given up after
 /// some three seconds.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
-/// How long a throttled call is repeated.
-const THROTTLING: Duration = Duration::from_mins(2);
+const THROTTLED_LIMIT: Duration = Duration::from_mins(2);
 
 /// The first wait of a throttled call, and the longest, where AWS does not say how long to wait.
-const THROTTLED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+const THROTTLED_DELAYS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Calls that AWS allows an account only once in a while, whoever makes them ("Amazon API Gateway quotas").
-const PACES: [(&str, Duration); 3] = [
+const SLOW_CALLS: [(&str, Duration); 3] = [
     ("apigateway:DeleteRestApi", Duration::from_secs(30)),
     ("apigateway:CreateDeployment", Duration::from_secs(5)),
     ("apigateway:CreateRestApi", Duration::from_secs(3)),
 ];
 
 /// In how many paces a call's turn should have come that others make as well.
-const TURNS: u32 = 10;
+const MOST_TURNS: u32 = 10;
 
-/// One call's attempts.
 pub(super) struct Attempts {
     pace: Duration,
     started: Instant,
@@ -42,7 +40,7 @@ pub(super) struct Attempts {
 
 impl Attempts {
     pub(super) fn new(call: &str) -> Self {
-        let pace = PACES.iter().find(|(slow, _)| *slow == call);
+        let pace = SLOW_CALLS.iter().find(|(slow, _)| *slow == call);
         Self {
             pace: pace.map(|(_, pace)| *pace).unwrap_or_default(),
             started: Instant::now(),
@@ -57,15 +55,15 @@ impl Attempts {
         match error.kind {
             ErrorKind::Unreachable | ErrorKind::Failed => {
                 let backoff = doubled(FIRST_BACKOFF).mul_f64(fastrand::f64());
-                (self.made < ATTEMPTS).then(|| backoff.max(error.retry_after.unwrap_or_default()))
+                (self.made < MOST_ATTEMPTS).then(|| backoff.max(error.retry_after.unwrap_or_default()))
             }
             ErrorKind::Throttled => {
-                let (first, longest) = THROTTLED;
+                let (first, longest) = THROTTLED_DELAYS;
                 let backoff = doubled(first).min(longest).mul_f64(0.5 + fastrand::f64() / 2.0);
                 // Whoever else waits for the same turn should not come at the same moment.
                 let turn = self.pace.max(error.retry_after.unwrap_or_default());
                 let delay = backoff.max(turn.mul_f64(1.0 + fastrand::f64() / 10.0));
-                let limit = THROTTLING.max(self.pace * TURNS);
+                let limit = THROTTLED_LIMIT.max(self.pace * MOST_TURNS);
                 (self.started.elapsed() + delay <= limit).then_some(delay)
             }
             _ => None,
@@ -74,7 +72,7 @@ impl Attempts {
 }
 
 /// How often the calls of a run may be repeated, all together: an outage must not make a storm of them.
-pub(super) struct Budget {
+pub(super) struct RepetitionBudget {
     /// When the budget would be whole again.
     whole_at: Mutex<Instant>,
 }
@@ -83,7 +81,7 @@ pub(super) struct Budget {
 const REFILL: Duration = Duration::from_millis(200);
 const BURST: u32 = 20;
 
-impl Default for Budget {
+impl Default for RepetitionBudget {
     fn default() -> Self {
         Self {
             whole_at: Mutex::new(Instant::now()),
@@ -91,7 +89,7 @@ impl Default for Budget {
     }
 }
 
-impl Budget {
+impl RepetitionBudget {
     /// Takes one repetition out of the budget; gives how long to wait until it is there.
     pub(super) fn take(&self, now: Instant) -> Duration {
         let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +103,7 @@ mod tests {
     use super::*;
 
     fn error(kind: ErrorKind, retry_after: Option<u64>) -> AwsError {
-        let mut error = AwsError::own("a test", kind, "");
+        let mut error = AwsError::new("a test", kind, "");
         error.retry_after = retry_after.map(Duration::from_secs);
         error
     }
@@ -155,7 +153,7 @@ mod tests {
 
     #[test]
     fn repetitions_share_a_budget() {
-        let budget = Budget::default();
+        let budget = RepetitionBudget::default();
         let now = Instant::now();
         for _ in 0..BURST {
             assert_eq!(budget.take(now), Duration::ZERO);

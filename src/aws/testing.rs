@@ -1,4 +1,4 @@
-//! Clients for unit tests, whose services answer as rules say, and a record of what they did.
+//! Clients for unit tests, whose services answer by rules, and a record of their calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,12 +34,10 @@ impl Seen {
         (Aws { progress, ..aws }, seen)
     }
 
-    /// Every event.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap().clone()
     }
 
-    /// Every call, as an IAM action.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         let events = self.events().into_iter();
         let call = |event| match event {

@@ -1,4 +1,4 @@
-//! Unit tests of making a call: when it is made again, how long, and that none starts after an interruption.
+//! Unit tests of calls: when and for how long a call is repeated, and that no call starts after an interruption.
 
 use aws_sdk_kinesis::operation::delete_stream::{DeleteStreamError, DeleteStreamOutput};
 use aws_sdk_kinesis::operation::get_resource_policy::GetResourcePolicyError;

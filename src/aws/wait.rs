@@ -1,13 +1,13 @@
 //! Waits for resources: polls with a deadline, and repeats calls that AWS answers with "not yet".
 //!
-//! Owns the delays between looks. Must not know what is being waited for beyond the words to say it.
+//! Must not know more of a resource than the words that describe the wait.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Aws;
-use super::error::{AwsError, ErrorKind};
+use super::{AwsError, ErrorKind};
 
 /// How long a new role or policy may take to be known everywhere (IAM is eventually consistent; Terraform's AWS
 /// provider allows the same).
@@ -21,16 +21,16 @@ pub const SETTLING: Duration = Duration::from_mins(10);
 pub const TAGGING: Duration = Duration::from_secs(3);
 
 /// The shortest and the longest time between two looks. Firehose answers five calls a second.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const LOOK_DELAYS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// A look comes after this part of the time waited so far, so that what took a minute is seen three seconds later at most.
-const PART: u32 = 20;
+const WAITED_PART: u32 = 20;
 
 /// The first and the longest wait before a call is made again that came too early: each may carry the handler's zip.
-const CALL_AGAIN: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
+const CALL_DELAYS: (Duration, Duration) = (Duration::from_millis(150), Duration::from_secs(3));
 
 /// How long a call in flight may still take when the user interrupts or time runs out.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What a look at a resource found.
 pub enum Look<T> {
@@ -54,11 +54,11 @@ impl Aws {
                 Look::Ready(found) => return Ok(found),
                 Look::Pending(state) => state,
             };
-            let delay = look_again_after(started.elapsed());
+            let delay = next_look_after(started.elapsed());
             if started.elapsed() + delay > limit {
                 let waited = humantime::format_duration(limit);
                 let message = format!("waited {waited} for {what}; the last state was {state}");
-                return Err(AwsError::own("wait", ErrorKind::TimedOut, message));
+                return Err(AwsError::new("wait", ErrorKind::TimedOut, message));
             }
             self.pause_for(delay, || format!("{what}; the last state was {state}"))
                 .await?;
@@ -74,7 +74,7 @@ impl Aws {
         mut call: impl AsyncFnMut() -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
         let deadline = Instant::now() + PROPAGATION;
-        let (mut next, longest) = CALL_AGAIN;
+        let (mut next, longest) = CALL_DELAYS;
         loop {
             let error = match call().await {
                 Err(error) if error.kind == ErrorKind::NotYet => error,
@@ -114,18 +114,20 @@ impl Aws {
         call: &'static str,
         answer: impl Future<Output = Result<T, AwsError>>,
     ) -> Result<T, AwsError> {
-        let given_up = async {
-            self.interrupt.cancelled().await;
-            tokio::time::sleep(GRACE).await;
-        };
         tokio::select! {
             answer = answer => answer,
-            () = given_up => Err(interrupted(format!("{call} was sent, and stopped waiting for its answer"))),
+            () = self.grace_expired() => Err(interrupted(format!("{call} was sent, and stopped waiting for its answer"))),
         }
     }
 
+    /// Ends when calls in flight at an interruption have had their time.
+    pub(crate) async fn grace_expired(&self) {
+        self.interrupt.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
     /// Stops work of many calls between two of them when the user interrupts.
-    pub fn go_on(&self) -> Result<(), AwsError> {
+    pub fn check_interrupt(&self) -> Result<(), AwsError> {
         if self.interrupt.is_cancelled() {
             Err(interrupted("interrupted"))
         } else {
@@ -136,13 +138,13 @@ impl Aws {
 
 /// The error of work that ends because the user interrupts.
 pub(super) fn interrupted(message: impl Into<String>) -> AwsError {
-    AwsError::own("wait", ErrorKind::Interrupted, message)
+    AwsError::new("wait", ErrorKind::Interrupted, message)
 }
 
 /// When to look again at what has been waited for so long.
-fn look_again_after(waited: Duration) -> Duration {
-    let (shortest, longest) = LOOK_AGAIN;
-    jittered((waited / PART).clamp(shortest, longest))
+fn next_look_after(waited: Duration) -> Duration {
+    let (shortest, longest) = LOOK_DELAYS;
+    jittered((waited / WAITED_PART).clamp(shortest, longest))
 }
 
 /// A little more or less, so that concurrent waits spread out.
@@ -189,7 +191,7 @@ mod tests {
         let error = aws.wait_until("it", SETTLING, look).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Interrupted);
         assert!(error.message.contains("CREATING"), "{}", error.message);
-        let not_yet = async || Err::<(), _>(AwsError::own("test:Call", ErrorKind::NotYet, "no"));
+        let not_yet = async || Err::<(), _>(AwsError::new("test:Call", ErrorKind::NotYet, "no"));
         let error = aws.settle(&|_| {}, not_yet).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Interrupted);
         assert_eq!(started.elapsed(), Duration::from_mins(1));
@@ -210,14 +212,14 @@ mod tests {
             "waited 10m for it to be ready; the last state was CREATING"
         );
         assert!(started.elapsed() <= SETTLING);
-        assert!(started.elapsed() + LOOK_AGAIN.1 * 2 > SETTLING);
+        assert!(started.elapsed() + LOOK_DELAYS.1 * 2 > SETTLING);
     }
 
     #[test]
     fn looks_become_rarer_the_longer_it_takes() {
         for (waited, want) in [(0, 200), (2_000, 200), (20_000, 1_000), (600_000, 5_000)] {
             let (delay, want) = (
-                look_again_after(Duration::from_millis(waited)),
+                next_look_after(Duration::from_millis(waited)),
                 Duration::from_millis(want),
             );
             assert!(

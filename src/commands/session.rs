@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Context;
 use super::input::Input;
 use crate::artifact::{self, Artifact, ArtifactError, Origin, Profile, Sources};
-use crate::aws::{Aws, Credentials, Target};
+use crate::aws::{Aws, ConnectOptions, Credentials};
 use crate::engine::observe::observe;
 use crate::failure::{Failure, FailureKind};
 use crate::local;
@@ -219,14 +219,14 @@ async fn read_spec_with(
 }
 
 /// Where and as whom to call AWS; starts the emulator if it is asked for.
-async fn target(context: &Context, spec: &Spec) -> Result<Target, Failure> {
+async fn target(context: &Context, spec: &Spec) -> Result<ConnectOptions, Failure> {
     let global = &context.global;
     let region = global
         .region
         .clone()
         .or_else(|| spec.region.as_ref().map(|region| region.as_str().to_owned()));
     if !global.local {
-        return Ok(Target {
+        return Ok(ConnectOptions {
             profile: global.profile.clone(),
             region,
             endpoint: global.endpoint_url.clone(),
@@ -235,7 +235,7 @@ async fn target(context: &Context, spec: &Spec) -> Result<Target, Failure> {
     }
     let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
     let emulator = context.unless_interrupted(local::ensure(&progress)).await??;
-    Ok(Target {
+    Ok(ConnectOptions {
         profile: None,
         region: region.or_else(|| Some(LOCAL_REGION.to_owned())),
         endpoint: Some(emulator.endpoint),

@@ -1,4 +1,4 @@
-//! The credentials that open the gate before the emulator: random for each start, in a file that only the user reads.
+//! The credentials that open the emulator's gate: random for each start, in a file that only the user can read.
 //!
 //! Must not be part of any message or of a process's environment or command line.
 
@@ -19,13 +19,11 @@ const ACCESS_KEY_ID: &str = "test";
 /// The secret access key; MiniStack does not verify root's signatures, so the session token alone is secret.
 const SECRET_ACCESS_KEY: &str = "test";
 
-/// The random bytes of a session token.
 const TOKEN_BYTES: usize = 32;
 
 /// What stands before the session token in the file.
 const TOKEN: &str = "aws_session_token = ";
 
-/// The credentials of the emulator's root.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     session_token: String,
@@ -38,12 +36,10 @@ impl Credentials {
         Ok(Self { session_token })
     }
 
-    /// The access key id.
     pub fn access_key_id(&self) -> &'static str {
         ACCESS_KEY_ID
     }
 
-    /// The secret access key.
     pub fn secret_access_key(&self) -> &'static str {
         SECRET_ACCESS_KEY
     }

@@ -1,4 +1,4 @@
-//! What answers on the emulator's port, and whether it is the emulator that this user started.
+//! Tells which program answers on the emulator's port, and whether it is the emulator that this user started.
 //!
 //! Must not send the credentials: another user may have bound the port first.
 
@@ -13,16 +13,13 @@ use crate::random;
 /// Longer than a busy emulator needs, shorter than a user waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The random bytes of a nonce.
 const NONCE_BYTES: usize = 16;
 
 /// More bytes than the emulator answers with.
 const LONGEST_ANSWER: usize = 4096;
 
-/// What answers on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// Nothing listens.
     Nothing,
     /// Something that does not know the credentials of the last start.
     SomethingElse,
@@ -30,9 +27,8 @@ pub(super) enum Health {
     Emulator(String),
 }
 
-/// The answer of `gate.py`.
 #[derive(Deserialize)]
-struct Answer {
+struct HealthAnswer {
     version: String,
     proof: String,
 }
@@ -68,7 +64,7 @@ async fn start_of(mut answer: reqwest::Response) -> Vec<u8> {
 }
 
 fn read(text: &[u8], nonce: &str, credentials: Option<&Credentials>) -> Health {
-    match (serde_json::from_slice::<Answer>(text), credentials) {
+    match (serde_json::from_slice::<HealthAnswer>(text), credentials) {
         (Ok(answer), Some(credentials)) if credentials.verify(nonce, &answer.proof) => {
             Health::Emulator(answer.version)
         }

@@ -1,6 +1,6 @@
-//! Tells the emulator's process from a later one with the same id, which systems use again.
+//! Tells the emulator's process from a later process with the same id: systems reuse ids.
 //!
-//! A process is known by its id and its start time, and gets a signal only while both match.
+//! A process is identified by its id and start time, and gets a signal only while both match.
 
 use std::fmt;
 use std::fs;

@@ -1,6 +1,6 @@
-//! Finds the Python that runs the pinned MiniStack: of the `ministack` on PATH, or of an environment of our own.
+//! Finds the Python that runs the pinned MiniStack: that of the `ministack` on PATH, or that of split-pipeline's environment.
 //!
-//! Runs Python isolated (`-I`) and in a directory of ours: otherwise it imports modules from the current directory, which
+//! Runs Python isolated (`-I`) and in a private directory: otherwise Python imports modules from the current directory, which
 //! may be another user's.
 
 use std::ffi::OsStr;

@@ -70,7 +70,6 @@ pub(super) fn start(python: &Path, state: &State, idle: Duration) -> Result<Lead
     })
 }
 
-/// Creates the credentials of this start.
 fn new_credentials(state: &State) -> Result<Credentials, LocalError> {
     let credentials = Credentials::random().map_err(|error| LocalError::Start(error.to_string()))?;
     let path = state.credentials_file();

@@ -1,4 +1,4 @@
-//! Where the emulator's state on disk is: one set of files a port, so that several can run side by side.
+//! Keeps the emulator's state on disk: one set of files per port, so that several emulators can run side by side.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,19 +11,14 @@ use super::identity::Leader;
 use super::{LocalError, install};
 use crate::ownership::private_directory;
 
-/// The emulator's usual port.
 const DEFAULT_PORT: u16 = 4566;
 
-/// How long to wait before the lock is tried again.
 const LOCK_AGAIN: Duration = Duration::from_millis(50);
 
-/// How many lines of the log an error shows.
 const LINES_SHOWN: usize = 15;
 
-/// The emulator's files and port.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    /// The port.
     pub(super) port: u16,
     directory: PathBuf,
 }
@@ -53,7 +48,6 @@ impl State {
         Ok(Self { port, directory })
     }
 
-    /// Where the emulator answers.
     pub(super) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -74,17 +68,14 @@ impl State {
         }
     }
 
-    /// The file with the credentials of the last start.
     pub(super) fn credentials_file(&self) -> PathBuf {
         self.file("credentials")
     }
 
-    /// The credentials of the last start.
     pub(super) fn credentials(&self) -> Option<Credentials> {
         Credentials::read(&self.credentials_file())
     }
 
-    /// What the emulator prints.
     pub(super) fn log(&self) -> PathBuf {
         self.file("log")
     }
@@ -138,7 +129,6 @@ impl State {
         remembered.is_running().then_some(remembered)
     }
 
-    /// Remembers the process.
     pub(super) fn remember(&self, leader: &Leader) -> Result<(), LocalError> {
         self.write("pid", &format!("{leader}\n")).map(drop)
     }
@@ -173,7 +163,6 @@ impl State {
         remove(&self.file("work"), |path| fs::remove_dir_all(path))
     }
 
-    /// The end of what the emulator printed.
     pub(super) fn last_log_lines(&self) -> String {
         let text = fs::read(self.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         last_lines(&text.unwrap_or_default())

@@ -1,22 +1,21 @@
-//! Reading an object without trusting it: caps on its size as stored, on what it inflates to and on its lines, and an error that
-//! concerns it alone told from one that concerns every object.
+//! Reads an object without trusting it: its stored size, its inflated size and its lines have caps, and an error of this object
+//! is told from an error of all objects.
 
 use std::io;
 
 use bytes::{Bytes, BytesMut};
+use split_pipeline_handler::decode::MAX_INFLATED_BYTES;
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 
 const MIB: u64 = 1024 * 1024;
 
-/// The most that is read of one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
     /// Bytes as they are stored, all of which are held in memory.
     pub stored: u64,
     /// Bytes once they are inflated, of which one line at a time is held.
     pub inflated: u64,
-    /// Bytes of a line.
     pub line: u64,
 }
 
@@ -26,7 +25,7 @@ impl Caps {
     pub const SPILLED: Self = Self {
         stored: 128 * MIB,
         inflated: 256 * MIB,
-        line: 64 * MIB,
+        line: MAX_INFLATED_BYTES as u64,
     };
 
     /// Of an object that Firehose delivered: its buffer takes 128 MiB before compression, and Firehose raises it where delivery
@@ -34,38 +33,28 @@ impl Caps {
     pub const DELIVERED: Self = Self {
         stored: 256 * MIB,
         inflated: 256 * MIB,
-        line: 64 * MIB,
+        line: MAX_INFLATED_BYTES as u64,
     };
 }
 
-/// Why an object's content was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It does not exist any longer.
     #[error("deleted meanwhile")]
     Gone,
-    /// S3 refuses to give this object.
     #[error(transparent)]
     Refused(AwsError),
-    /// It did not arrive whole.
     #[error("not received whole: {0}")]
     Incomplete(String),
-    /// It is larger than anything that a pipeline writes.
     #[error("{what} more than {} MiB", limit / MIB)]
     TooLarge { what: Excess, limit: u64 },
-    /// Its content is not what its name says.
     #[error("{0}")]
     Malformed(io::Error),
 }
 
-/// What of an object is larger than its cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
-    /// Its bytes as they are stored.
     Stored,
-    /// What it inflates to.
     Inflated,
-    /// A line.
     Line,
 }
 
@@ -147,7 +136,7 @@ pub async fn fetch(
             Ok(None) => return Ok(Ok(bytes.freeze())),
             Err(error) => return Ok(Err(ReadError::Incomplete(error.to_string()))),
         }
-        aws.go_on()?;
+        aws.check_interrupt()?;
     }
 }
 

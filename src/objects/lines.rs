@@ -1,4 +1,4 @@
-//! The lines of an object, however it is compressed: one of them in memory at a time, and no more of them than its caps allow.
+//! Reads the lines of an object in any compression: one line in memory at a time, and no more than the caps allow.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write as _};
@@ -19,7 +19,6 @@ pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Gives the lines of text one by one.
 pub struct Lines<R> {
     text: BufReader<Capped<R>>,
     line: Vec<u8>,
@@ -138,7 +137,6 @@ const END_BYTES: u64 = 1024 * 1024;
 /// bytes, and inflate to nothing.
 struct Archive<'a> {
     object: Cursor<&'a [u8]>,
-    /// How many bytes were read, by every reader of the archive.
     read: &'a Cell<u64>,
 }
 

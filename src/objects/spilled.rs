@@ -1,26 +1,22 @@
-//! The objects under `spill/`: which of them this pipeline's handler wrote, and how much they hold.
+//! Tells which objects under `spill/` this pipeline's handler wrote, and how much they hold.
 //!
-//! Owns the rule of ownership. Must not read, move or delete an object.
+//! Must not read, move or delete an object.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use aws_sdk_s3::types::Object;
 use serde::Serialize;
-use split_pipeline_handler::spill::{SPILL_PREFIX, spill_prefix};
+use split_pipeline_handler::spill::{SPILL_PREFIX, SPILLED_EXTENSION, spill_prefix};
 
 use super::{for_each, written_at};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::foreign::shell_word;
 use crate::spec::Spec;
 
-/// What the names of spilled objects end with: they are gzipped NDJSON.
-pub const SPILLED_EXTENSION: &str = ".ndjson.gz";
-
 /// Hexadecimal digits at the end of the handler's object names.
 const UNIQUE_DIGITS: usize = 16;
 
-/// Whose bucket a pipeline delivers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketOwnership {
     /// The pipeline's own: `up` created it.
@@ -43,7 +39,6 @@ impl BucketOwnership {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpilledObject {
     pub key: String,
-    /// Its size, compressed.
     pub bytes: u64,
     pub written: SystemTime,
 }
@@ -68,16 +63,13 @@ pub struct Spilled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unclaimed {
     pub key: String,
-    /// Why it is not counted as this pipeline's.
     pub reason: UnclaimedReason,
 }
 
 /// Why an object under `spill/` is not counted as this pipeline's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnclaimedReason {
-    /// Its key does not name a pipeline, and several pipelines may use the bucket.
     NamesNoPipeline,
-    /// Its key is not one that a handler makes.
     NotFromHandler,
 }
 
@@ -156,8 +148,8 @@ pub async fn spilled(
 ) -> Result<Spilled, AwsError> {
     let mut spilled = Spilled::default();
     for_each_found(aws, bucket, pipeline, ownership, |found| match found {
-        Found::Spilled(object) => spilled.objects.push(object),
-        Found::Unclaimed(object) => spilled.unclaimed.push(object),
+        ListedObject::Spilled(object) => spilled.objects.push(object),
+        ListedObject::Unclaimed(object) => spilled.unclaimed.push(object),
     })
     .await?;
     spilled
@@ -176,14 +168,14 @@ pub async fn spilled_pile(
 ) -> Result<(Option<SpilledPile>, usize), AwsError> {
     let (mut pile, mut name_none) = (None, 0);
     for_each_found(aws, bucket, pipeline, ownership, |found| match found {
-        Found::Spilled(object) => {
+        ListedObject::Spilled(object) => {
             let one = SpilledPile::of(&object);
             pile = Some(
                 pile.take()
                     .map_or(one.clone(), |pile: SpilledPile| pile.with(&one)),
             );
         }
-        Found::Unclaimed(object) => {
+        ListedObject::Unclaimed(object) => {
             name_none += usize::from(object.reason == UnclaimedReason::NamesNoPipeline);
         }
     })
@@ -192,7 +184,7 @@ pub async fn spilled_pile(
 }
 
 /// An object that concerns a pipeline.
-enum Found {
+enum ListedObject {
     Spilled(SpilledObject),
     Unclaimed(Unclaimed),
 }
@@ -202,7 +194,7 @@ async fn for_each_found(
     bucket: &str,
     pipeline: &str,
     ownership: BucketOwnership,
-    mut each: impl FnMut(Found),
+    mut each: impl FnMut(ListedObject),
 ) -> Result<(), AwsError> {
     let prefixes = match ownership {
         BucketOwnership::Pipeline => vec![SPILL_PREFIX.to_owned()],
@@ -211,7 +203,7 @@ async fn for_each_found(
     };
     for prefix in prefixes {
         let listed = for_each(aws, bucket, &prefix, |object| {
-            if let Some(found) = Found::new(object, pipeline, ownership) {
+            if let Some(found) = ListedObject::new(object, pipeline, ownership) {
                 each(found);
             }
         });
@@ -220,7 +212,7 @@ async fn for_each_found(
     Ok(())
 }
 
-impl Found {
+impl ListedObject {
     fn new(object: Object, pipeline: &str, ownership: BucketOwnership) -> Option<Self> {
         let (written, bytes) = (written_at(&object), object.size().unwrap_or_default());
         let key = object.key.unwrap_or_default();

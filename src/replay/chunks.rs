@@ -1,4 +1,4 @@
-//! The impressions of a spilled object, a few MiB of lines in memory at a time.
+//! Reads the impressions of a spilled object, a few MiB of lines at a time.
 //!
 //! Must not send or store anything.
 
@@ -20,13 +20,11 @@ const CHUNK_LINES: usize = 64 * 1024;
 /// Whole lines of a spilled object, in order.
 pub(super) struct Chunks<R> {
     lines: Lines<R>,
-    /// How many lines were read.
     number: usize,
     /// A line that was too much for the chunk before.
     next: Option<String>,
 }
 
-/// The chunks of a spilled object.
 pub(super) fn chunks(gzip: &[u8]) -> Chunks<Gzip<'_>> {
     Chunks {
         lines: gzipped(gzip, Caps::SPILLED),
@@ -36,7 +34,6 @@ pub(super) fn chunks(gzip: &[u8]) -> Chunks<Gzip<'_>> {
 }
 
 impl<R: Read> Chunks<R> {
-    /// The next lines; none after the last.
     pub(super) fn next(&mut self) -> Result<Option<String>, ReadError> {
         let (mut chunk, mut lines) = (String::new(), 0);
         while lines < CHUNK_LINES {
@@ -77,7 +74,7 @@ impl<R: Read> Chunks<R> {
 
 /// How many impressions a spilled object has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct ImpressionCounts {
     /// Those that a record can hold.
     pub(super) sendable: usize,
     /// Those that no record can hold.
@@ -85,8 +82,8 @@ pub(super) struct Counted {
 }
 
 /// Reads a spilled object to its end, so that nothing of one that cannot be read is sent.
-pub(super) fn count(gzip: &[u8], place: &Place) -> Result<Counted, ReadError> {
-    let (mut counted, mut chunks) = (Counted::default(), chunks(gzip));
+pub(super) fn count(gzip: &[u8], place: &Place) -> Result<ImpressionCounts, ReadError> {
+    let (mut counted, mut chunks) = (ImpressionCounts::default(), chunks(gzip));
     while let Some(chunk) = chunks.next()? {
         let mut impressions = stored(&chunk);
         let all = impressions.len();

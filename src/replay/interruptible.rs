@@ -1,4 +1,4 @@
-//! A Kinesis client that starts no call after an interruption: what retries on its own then stops as well.
+//! Makes a Kinesis client that starts no call after an interruption, so that retries of others stop as well.
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::interceptors::BeforeSerializationInterceptorContextRef;

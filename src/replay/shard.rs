@@ -1,6 +1,6 @@
-//! Reading a stream's shards page by page, from a moment to the newest record, however long that takes.
+//! Reads a stream's shards page by page, from a given time to the newest record, however long that takes.
 //!
-//! Must not know what is in the records.
+//! Must not know the contents of the records.
 
 use std::time::{Duration, SystemTime};
 
@@ -28,14 +28,13 @@ pub(crate) struct ShardReader<'a> {
     has_read: bool,
 }
 
-/// Records that were read at once.
 pub(crate) struct ShardPage {
     pub(crate) records: Vec<Record>,
     /// Whether there were no newer records at that moment.
     pub(crate) is_at_tip: bool,
 }
 
-enum Start<'a> {
+enum ReadFrom<'a> {
     At(SystemTime),
     After(&'a str),
     Oldest,
@@ -58,7 +57,7 @@ impl<'a> ShardReader<'a> {
             expired: 0,
             has_read: false,
         };
-        reader.iterator = reader.start_at(aws, Start::At(from)).await?;
+        reader.iterator = reader.start_at(aws, ReadFrom::At(from)).await?;
         Ok(reader)
     }
 
@@ -69,7 +68,7 @@ impl<'a> ShardReader<'a> {
                 aws.pause(READ_AGAIN).await?;
             }
             self.has_read = true;
-            aws.go_on()?;
+            aws.check_interrupt()?;
             let request = || aws.kinesis.get_records().shard_iterator(&at).send();
             let page = match aws.call("kinesis:GetRecords", request).await {
                 Ok(page) => page,
@@ -99,30 +98,30 @@ impl<'a> ShardReader<'a> {
     /// Continues after the last record that was read, or at the oldest one if that has been trimmed.
     async fn again(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
         let Some(last) = &self.last else {
-            return self.start_at(aws, Start::At(self.from)).await;
+            return self.start_at(aws, ReadFrom::At(self.from)).await;
         };
-        match self.start_at(aws, Start::After(last)).await {
+        match self.start_at(aws, ReadFrom::After(last)).await {
             Err(error) if error.code.as_deref() == Some("InvalidArgumentException") => {
-                self.start_at(aws, Start::Oldest).await
+                self.start_at(aws, ReadFrom::Oldest).await
             }
             other => other,
         }
     }
 
-    async fn start_at(&self, aws: &Aws, start: Start<'_>) -> Result<Option<String>, AwsError> {
+    async fn start_at(&self, aws: &Aws, start: ReadFrom<'_>) -> Result<Option<String>, AwsError> {
         let request = || {
             let call = aws.kinesis.get_shard_iterator();
             let call = call.stream_name(self.stream).shard_id(self.shard);
             let call = match start {
-                Start::At(from) => {
+                ReadFrom::At(from) => {
                     let call = call.shard_iterator_type(ShardIteratorType::AtTimestamp);
                     call.timestamp(DateTime::from(from))
                 }
-                Start::After(last) => {
+                ReadFrom::After(last) => {
                     let call = call.shard_iterator_type(ShardIteratorType::AfterSequenceNumber);
                     call.starting_sequence_number(last)
                 }
-                Start::Oldest => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
+                ReadFrom::Oldest => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
             };
             call.send()
         };

@@ -1,30 +1,26 @@
-//! Sending again what the handler spilled to S3: only this pipeline's own objects, each of which goes only after all of it is
-//! stored elsewhere. An object that cannot be replayed is left alone and named, and the others are replayed.
+//! Sends spilled impressions again: only this pipeline's objects, each of which is deleted once all of it is stored elsewhere.
+//! An object that cannot be replayed is kept and named, and the others are replayed.
 
 use std::time::Duration;
 
 use split_pipeline_handler::deliver::{Delivery, deliver};
 use split_pipeline_handler::elements::stored;
-use split_pipeline_handler::pack::{Records, pack, requests};
+use split_pipeline_handler::pack::{PackedRecords, pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::spill::SPILL_PREFIX;
+use split_pipeline_handler::spill::{SPILL_PREFIX, SPILLED_EXTENSION};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::chunks::{Counted, chunks, count};
+use super::chunks::{ImpressionCounts, chunks, count};
 use super::interruptible::interruptible;
-use super::{Mode, Place, ReplayError, ReplayReport, Written, broken, delete_hint};
-use crate::aws::wait::GRACE;
+use super::{Mode, OBJECT_BYTES, Place, ReplayError, ReplayReport, WrittenObjects, broken, delete_hint};
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::objects::content::{Caps, ReadError, fetch};
-use crate::objects::{self, SPILLED_EXTENSION, Skipped, Spilled, SpilledObject};
+use crate::objects::{self, Skipped, Spilled, SpilledObject};
 use crate::progress::Event;
 
 /// How long a chunk of an object's impressions is sent again: a shard takes 1 MB per second, and a chunk has some 8.
 const SENDING: Duration = Duration::from_mins(2);
-
-/// How many bytes of impressions that no record can hold go into one object.
-const OVERSIZED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The error codes by which Kinesis refuses a record rather than the caller or the moment (Kinesis API reference, `PutRecords`).
 const REFUSES_RECORD: [&str; 3] = [
@@ -159,7 +155,7 @@ impl Replaying<'_> {
     }
 
     async fn one(&mut self, object: &SpilledObject) -> Result<ObjectOutcome, AwsError> {
-        self.aws.go_on()?;
+        self.aws.check_interrupt()?;
         let (bucket, key) = (&self.place.bucket, &object.key);
         let fetched = fetch(self.aws, bucket, key, Some(object.bytes), Caps::SPILLED).await?;
         let counted = fetched.and_then(|gzip| count(&gzip, self.place).map(|counted| (gzip, counted)));
@@ -201,9 +197,9 @@ impl Replaying<'_> {
         &self,
         object: &SpilledObject,
         gzip: &[u8],
-        counted: Counted,
-    ) -> Result<Written, AwsError> {
-        let (mut written, mut parts) = (Written::default(), 0);
+        counted: ImpressionCounts,
+    ) -> Result<WrittenObjects, AwsError> {
+        let (mut written, mut parts) = (WrittenObjects::default(), 0);
         let (mut lines, mut chunks) = (String::new(), chunks(gzip));
         let mut left = counted.oversized;
         while left > 0 {
@@ -220,7 +216,7 @@ impl Replaying<'_> {
             } else {
                 left - oversized.len()
             };
-            if left == 0 || lines.len() >= OVERSIZED_BYTES {
+            if left == 0 || lines.len() >= OBJECT_BYTES {
                 parts += 1;
                 let name = oversized_name(&object.key, parts);
                 let put = self
@@ -248,21 +244,21 @@ impl Replaying<'_> {
                 continue;
             }
             // The client refused what was to start after the interruption.
-            self.aws.go_on()?;
+            self.aws.check_interrupt()?;
             let code = sent.error.unwrap_or_default();
             return Ok(self.not_accepted(delivered, sendable, &code));
         }
         Ok(ObjectOutcome::Stored)
     }
 
-    async fn send_records<'r>(&self, records: Records<'r>) -> Result<Delivery<'r>, AwsError> {
+    async fn send_records<'r>(&self, records: PackedRecords<'r>) -> Result<Delivery<'r>, AwsError> {
         let bodies = Bodies::default();
         let stream = &self.place.stream;
         let deadline = Instant::now() + SENDING;
         let sending = deliver(&self.kinesis, &bodies, stream, requests(records), deadline);
         tokio::select! {
             sent = sending => Ok(sent),
-            () = out_of_patience(self.aws) => Err(interrupted()),
+            () = self.aws.grace_expired() => Err(interrupted()),
         }
     }
 
@@ -312,14 +308,8 @@ fn concerns_all(error: &AwsError) -> bool {
     )
 }
 
-/// Ends when calls in flight at an interruption have had their time.
-async fn out_of_patience(aws: &Aws) {
-    aws.interrupt.cancelled().await;
-    tokio::time::sleep(GRACE).await;
-}
-
 fn interrupted() -> AwsError {
-    AwsError::own("replay", ErrorKind::Interrupted, "interrupted")
+    AwsError::new("replay", ErrorKind::Interrupted, "interrupted")
 }
 
 #[cfg(test)]

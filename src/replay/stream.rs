@@ -1,6 +1,6 @@
-//! Copying from the stream to S3 what it still keeps of a span of time, whether it is in S3 already or not.
+//! Copies the records of a span of time from the stream to S3, whether S3 has them already or not.
 //!
-//! Owns which records belong to a span and to which object. Must not read a shard itself.
+//! Decides which records belong to a span and to which object. Must not read a shard itself.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -8,22 +8,17 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_kinesis::types::Record;
 use flate2::read::MultiGzDecoder;
+use split_pipeline_handler::decode::MAX_INFLATED_BYTES;
 
 use super::shard::{ShardReader, arrival, shards};
-use super::{Mode, Place, ReplayError, ReplayReport, Span};
+use super::{Mode, OBJECT_BYTES, Place, ReplayError, ReplayReport, Span};
 use crate::aws::{Aws, AwsError};
 use crate::objects::Skipped;
 use crate::progress::Event;
 
-/// How much goes into one object, before compression: what Firehose gathers by default.
-const OBJECT_BYTES: usize = 64 * 1024 * 1024;
-
 /// How far arrival times may be out of order: they are approximate, and nothing says that they only grow (Kinesis API
 /// reference, `Record`). Reading starts so much before a span and ends so much after it.
 const ARRIVAL_SLACK: Duration = Duration::from_mins(5);
-
-/// The most that a gzipped record is inflated to: what the handler takes in one request.
-const MAX_RECORD_INFLATED: u64 = 64 * 1024 * 1024;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -31,7 +26,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 ///
 /// The same span gives the same objects, which are written over; an object of another span is never written over.
 pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<ReplayReport, ReplayError> {
-    let mut copy = Copy {
+    let mut copy = StreamCopy {
         aws,
         place,
         mode,
@@ -46,7 +41,7 @@ pub async fn copy(aws: &Aws, place: &Place, span: Span, mode: Mode) -> Result<Re
     Ok(copy.result)
 }
 
-struct Copy<'a> {
+struct StreamCopy<'a> {
     aws: &'a Aws,
     place: &'a Place,
     mode: Mode,
@@ -54,17 +49,16 @@ struct Copy<'a> {
 }
 
 /// Impressions that go into one object.
-struct Gathered {
+struct ObjectBuffer {
     first: String,
     last: String,
     records: usize,
-    /// When the first came in.
     arrival: SystemTime,
     prefix: String,
     ndjson: Vec<u8>,
 }
 
-impl Gathered {
+impl ObjectBuffer {
     /// The object's name: the same one only for the same records.
     fn name(&self, pipeline: &str, shard: &str) -> String {
         let (first, last, records) = (&self.first, &self.last, self.records);
@@ -72,7 +66,7 @@ impl Gathered {
     }
 }
 
-impl Copy<'_> {
+impl StreamCopy<'_> {
     async fn all(&mut self, span: Span) -> Result<(), AwsError> {
         let shards = shards(self.aws, &self.place.stream).await?;
         for (index, shard) in shards.iter().enumerate() {
@@ -106,7 +100,7 @@ impl Copy<'_> {
     /// Adds a record to the object that it belongs to.
     async fn gather(
         &mut self,
-        gathered: &mut Option<Gathered>,
+        gathered: &mut Option<ObjectBuffer>,
         shard: &str,
         record: &Record,
         arrival: SystemTime,
@@ -119,10 +113,11 @@ impl Copy<'_> {
             return Ok(());
         }
         let prefix = self.place.prefix_at(arrival)?;
-        let is_other = |object: &mut Gathered| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
+        let is_other =
+            |object: &mut ObjectBuffer| object.ndjson.len() >= OBJECT_BYTES || object.prefix != prefix;
         let full = gathered.take_if(is_other);
         self.put(full, shard).await?;
-        let object = gathered.get_or_insert_with(|| Gathered {
+        let object = gathered.get_or_insert_with(|| ObjectBuffer {
             first: record.sequence_number().to_owned(),
             last: String::new(),
             records: 0,
@@ -149,7 +144,7 @@ impl Copy<'_> {
         read.map_err(|skipped| self.result.skipped.push(skipped)).ok()
     }
 
-    async fn put(&mut self, gathered: Option<Gathered>, shard: &str) -> Result<(), AwsError> {
+    async fn put(&mut self, gathered: Option<ObjectBuffer>, shard: &str) -> Result<(), AwsError> {
         let Some(object) = gathered else { return Ok(()) };
         let name = object.name(&self.place.name, shard);
         let (arrival, ndjson) = (object.arrival, &object.ndjson);
@@ -171,10 +166,10 @@ pub(crate) fn lines(data: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     }
     let mut lines = Vec::new();
     let read = MultiGzDecoder::new(data)
-        .take(MAX_RECORD_INFLATED + 1)
+        .take(MAX_INFLATED_BYTES as u64 + 1)
         .read_to_end(&mut lines);
     match read {
-        Ok(_) if lines.len() as u64 <= MAX_RECORD_INFLATED => Ok(lines.into()),
+        Ok(_) if lines.len() <= MAX_INFLATED_BYTES => Ok(lines.into()),
         Ok(_) => Err("the record inflates to more than 64 MiB".to_owned()),
         Err(error) => Err(format!("the record is not valid gzip: {error}")),
     }

@@ -1,4 +1,4 @@
-//! What the tests of replaying share: a bucket and a place in memory.
+//! A bucket in memory and a pipeline's place, shared by the tests of replaying.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};

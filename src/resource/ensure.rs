@@ -18,7 +18,7 @@ pub async fn ensure<R: Resource>(
     let (have, step) = match (have, action) {
         (_, Action::Refuse | Action::Delete) => {
             let why = reason.unwrap_or_else(|| "it is in the way".to_owned());
-            return Err(AwsError::own("up", ErrorKind::Unusable, why));
+            return Err(AwsError::new("up", ErrorKind::Unusable, why));
         }
         (Some(have), Action::Keep | Action::Update | Action::Adopt) => (have, *step),
         (Some(have), Action::Create | Action::Replace) => {
@@ -87,7 +87,7 @@ async fn create<R: Resource>(want: &Target<R>, step: &Step<'_>) -> Result<Observ
         Err(error) if error.kind != ErrorKind::TimedOut => Err(error),
         _ => {
             let why = "it exists by now, and is not tagged as this pipeline's";
-            Err(AwsError::own(exists.call, ErrorKind::Exists, why))
+            Err(AwsError::new(exists.call, ErrorKind::Exists, why))
         }
     }
 }
@@ -152,6 +152,6 @@ fn pending<R: Resource, T>(have: Option<&Described<R>>) -> Result<Look<T>, AwsEr
         Some(Phase::Ready) => "there".to_owned(),
         Some(Phase::Pending(word)) => word.clone(),
         Some(Phase::Deleting) => "DELETING".to_owned(),
-        Some(Phase::Failed(why)) => return Err(AwsError::own("AWS", ErrorKind::Unusable, why)),
+        Some(Phase::Failed(why)) => return Err(AwsError::new("AWS", ErrorKind::Unusable, why)),
     }))
 }

@@ -127,7 +127,7 @@ impl Resource for Made {
     async fn create(want: &Thing, _: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         want.did("create");
         if let Some(kind) = want.extra.fails {
-            return Err(AwsError::own("test:Create", kind, "it cannot be created"));
+            return Err(AwsError::new("test:Create", kind, "it cannot be created"));
         }
         let bare = State {
             size: 1,

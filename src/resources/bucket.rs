@@ -314,7 +314,7 @@ impl Target<Bucket> {
             "the bucket {} {why}; `delivery.bucket` names another one",
             self.name
         );
-        AwsError::own("s3:HeadBucket", kind, message)
+        AwsError::new("s3:HeadBucket", kind, message)
     }
 
     async fn read_tags(&self, aws: &Aws) -> Result<Tags, AwsError> {

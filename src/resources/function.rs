@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{
     PackageType, Runtime, State as Lifecycle,
 };
 use serde::Serialize;
-use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
+use split_pipeline_handler::settings::{HandlerSettings, KeptFields};
 
 use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
@@ -99,8 +99,8 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Function> {
 }
 
 /// The handler's settings.
-fn settings(spec: &Spec, names: &Names) -> Settings {
-    Settings {
+fn settings(spec: &Spec, names: &Names) -> HandlerSettings {
+    HandlerSettings {
         stream: names.stream(),
         bucket: names.bucket(spec),
         record_kib: spec.handler.record_kib.get(),
@@ -231,7 +231,7 @@ impl Target<Function> {
             .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
         if let Some(error) = answer.tags_error() {
             // Without its tags, our own function would look like somebody else's.
-            return Err(AwsError::own(
+            return Err(AwsError::new(
                 "lambda:ListTags",
                 ErrorKind::Denied,
                 error.message(),
@@ -295,7 +295,7 @@ impl Target<Function> {
 
     fn zip(&self) -> Result<&[u8], AwsError> {
         let zip = self.extra.as_ref().ok_or_else(|| {
-            AwsError::own(
+            AwsError::new(
                 "lambda:CreateFunction",
                 ErrorKind::Other,
                 "there is no handler to deploy",

@@ -271,5 +271,5 @@ fn iam_tags(tags: &Tags) -> Result<Vec<aws_sdk_iam::types::Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| AwsError::own("iam:TagRole", ErrorKind::Other, error.to_string()))
+        .map_err(|error| AwsError::new("iam:TagRole", ErrorKind::Other, error.to_string()))
 }

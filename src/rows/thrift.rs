@@ -1,8 +1,8 @@
-//! Reads just enough of Thrift's compact protocol to look at a Parquet file's metadata without making anything of it.
+//! Reads just enough of Thrift's compact protocol to check a Parquet file's metadata without building it.
 //!
-//! Must not allocate, nor recurse deeper than a fixed depth: whoever wrote the file chose the numbers in it.
+//! Must not allocate, nor recurse deeper than a fixed depth: the writer of the file chose the numbers in it.
 
-use super::untrusted::Untrusted;
+use super::untrusted::ParquetRefusal;
 
 /// How deep a struct may be within others; Parquet's own are less than ten deep.
 const MAX_DEPTH: u8 = 32;
@@ -28,22 +28,22 @@ impl FieldType {
 }
 
 /// Bytes of the protocol that are still to be read.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(super) struct ThriftReader<'a>(pub(super) &'a [u8]);
 
-impl Reader<'_> {
+impl ThriftReader<'_> {
     /// Reads a struct: `field` takes a field by its number, or says that it did not.
     pub(super) fn fields(
         &mut self,
-        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, Untrusted>,
-    ) -> Result<(), Untrusted> {
+        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, ParquetRefusal>,
+    ) -> Result<(), ParquetRefusal> {
         self.fields_at(field, MAX_DEPTH)
     }
 
     fn fields_at(
         &mut self,
-        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, Untrusted>,
+        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, ParquetRefusal>,
         depth: u8,
-    ) -> Result<(), Untrusted> {
+    ) -> Result<(), ParquetRefusal> {
         let mut last = 0;
         loop {
             let header = self.byte()?;
@@ -57,7 +57,7 @@ impl Reader<'_> {
             };
             // Writers keep the order. Of a field that is there twice, other readers may take the other one.
             if number <= last {
-                return Err(Untrusted::Metadata);
+                return Err(ParquetRefusal::Metadata);
             }
             last = number;
             if !field(number, kind, self)? {
@@ -70,43 +70,42 @@ impl Reader<'_> {
     pub(super) fn list(
         &mut self,
         kind: FieldType,
-        element: &mut dyn FnMut(&mut Self) -> Result<(), Untrusted>,
-    ) -> Result<(), Untrusted> {
+        element: &mut dyn FnMut(&mut Self) -> Result<(), ParquetRefusal>,
+    ) -> Result<(), ParquetRefusal> {
         if kind != FieldType::LIST {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         }
         let (count, kind) = self.list_header()?;
         if count > 0 && kind != FieldType::STRUCT {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         }
         (0..count).try_for_each(|_| element(self))
     }
 
-    /// Reads a struct within a field.
     pub(super) fn structure(
         &mut self,
         kind: FieldType,
-        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, Untrusted>,
-    ) -> Result<(), Untrusted> {
+        field: &mut dyn FnMut(i64, FieldType, &mut Self) -> Result<bool, ParquetRefusal>,
+    ) -> Result<(), ParquetRefusal> {
         match kind {
             FieldType::STRUCT => self.fields(field),
-            _ => Err(Untrusted::Metadata),
+            _ => Err(ParquetRefusal::Metadata),
         }
     }
 
     /// Reads a whole number that is not negative.
-    pub(super) fn size(&mut self, kind: FieldType) -> Result<u64, Untrusted> {
+    pub(super) fn size(&mut self, kind: FieldType) -> Result<u64, ParquetRefusal> {
         match kind {
             FieldType::I16 | FieldType::I32 | FieldType::I64 => {
-                u64::try_from(self.integer()?).map_err(|_| Untrusted::Metadata)
+                u64::try_from(self.integer()?).map_err(|_| ParquetRefusal::Metadata)
             }
-            _ => Err(Untrusted::Metadata),
+            _ => Err(ParquetRefusal::Metadata),
         }
     }
 
-    fn skip(&mut self, kind: FieldType, depth: u8) -> Result<(), Untrusted> {
+    fn skip(&mut self, kind: FieldType, depth: u8) -> Result<(), ParquetRefusal> {
         let Some(below) = depth.checked_sub(1) else {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         };
         match kind {
             FieldType::TRUE | FieldType::FALSE => Ok(()),
@@ -131,19 +130,19 @@ impl Reader<'_> {
                     self.skip_element(value, below)
                 })
             }
-            _ => Err(Untrusted::Metadata),
+            _ => Err(ParquetRefusal::Metadata),
         }
     }
 
     /// In a list, a truth value takes a byte.
-    fn skip_element(&mut self, kind: FieldType, depth: u8) -> Result<(), Untrusted> {
+    fn skip_element(&mut self, kind: FieldType, depth: u8) -> Result<(), ParquetRefusal> {
         match kind {
             FieldType::TRUE | FieldType::FALSE => self.byte().map(drop),
             kind => self.skip(kind, depth),
         }
     }
 
-    fn list_header(&mut self) -> Result<(u64, FieldType), Untrusted> {
+    fn list_header(&mut self) -> Result<(u64, FieldType), ParquetRefusal> {
         let header = self.byte()?;
         let count = match header >> 4 {
             15 => self.varint()?,
@@ -152,12 +151,12 @@ impl Reader<'_> {
         Ok((count, FieldType(header & 0x0f)))
     }
 
-    fn integer(&mut self) -> Result<i64, Untrusted> {
+    fn integer(&mut self) -> Result<i64, ParquetRefusal> {
         let number = self.varint()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    fn varint(&mut self) -> Result<u64, Untrusted> {
+    fn varint(&mut self) -> Result<u64, ParquetRefusal> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -166,18 +165,18 @@ impl Reader<'_> {
                 return Ok(number);
             }
         }
-        Err(Untrusted::Metadata)
+        Err(ParquetRefusal::Metadata)
     }
 
-    fn byte(&mut self) -> Result<u8, Untrusted> {
-        let (byte, rest) = self.0.split_first().ok_or(Untrusted::Metadata)?;
+    fn byte(&mut self) -> Result<u8, ParquetRefusal> {
+        let (byte, rest) = self.0.split_first().ok_or(ParquetRefusal::Metadata)?;
         self.0 = rest;
         Ok(*byte)
     }
 
-    fn take(&mut self, count: u64) -> Result<(), Untrusted> {
-        let count = usize::try_from(count).map_err(|_| Untrusted::Metadata)?;
-        self.0 = self.0.get(count..).ok_or(Untrusted::Metadata)?;
+    fn take(&mut self, count: u64) -> Result<(), ParquetRefusal> {
+        let count = usize::try_from(count).map_err(|_| ParquetRefusal::Metadata)?;
+        self.0 = self.0.get(count..).ok_or(ParquetRefusal::Metadata)?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Checks a Parquet file before the Parquet library reads it: the library allocates and recurses as the file says, and anyone
-//! who may write to the bucket can say anything.
+//! with write access to the bucket can say anything.
 //!
-//! Refuses what Firehose's conversion and [`write`](super::write) never make. Must not hold more than one buffer.
+//! Refuses files that Firehose's conversion and [`write`](super::write) never make. Must not hold more than one buffer.
 
 use std::io::{self, Read as _};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::thrift::{FieldType, Reader};
+use super::thrift::{FieldType, ThriftReader};
 
 /// The longest metadata at the end of a file: what is made of it takes up to some 25 times as much memory.
 const MAX_FOOTER_BYTES: usize = 8 * 1024 * 1024;
@@ -36,40 +36,27 @@ const MAX_NAME_BYTES: u64 = 255;
 /// What the library keeps of each value of a dictionary beside its bytes.
 const DICTIONARY_VALUE_BYTES: u64 = 40;
 
-/// What a file starts and ends with.
 const MAGIC: &[u8] = super::PARQUET_MAGIC;
 
-/// Why a Parquet file is not read.
 #[derive(Debug, thiserror::Error)]
-pub enum Untrusted {
-    /// Its metadata makes no sense.
+pub enum ParquetRefusal {
     #[error("not valid Parquet")]
     Metadata,
-    /// The library says that it makes none.
     #[error("not valid Parquet: {0}")]
     Parquet(#[from] ParquetError),
-    /// The library gave up.
     #[error("not valid Parquet: the reader failed")]
     ReaderFailed,
-    /// Its columns are no table of impressions.
     #[error("its columns are nested")]
     Nested,
     /// It is written in a way that Firehose does not.
     #[error("Parquet of an unsupported {0}")]
     Unsupported(&'static str),
-    /// It has more of something than a delivered object can have.
     #[error("it has more than {limit} {what}")]
-    TooMany {
-        what: &'static str,
-        /// The most that is read.
-        limit: u64,
-    },
-    /// Its pages or rows are larger than a delivered object can be.
+    TooMany { what: &'static str, limit: u64 },
     #[error("it inflates to more than {} MiB", .0 / 1024 / 1024)]
     TooLarge(u64),
 }
 
-/// Counts bytes against a cap.
 pub(super) struct PageBudget {
     cap: u64,
     spent: u64,
@@ -80,31 +67,31 @@ impl PageBudget {
         Self { cap, spent: 0 }
     }
 
-    pub(super) fn spend(&mut self, bytes: u64) -> Result<(), Untrusted> {
+    pub(super) fn spend(&mut self, bytes: u64) -> Result<(), ParquetRefusal> {
         self.spent = self.spent.saturating_add(bytes);
         if self.spent > self.cap {
-            return Err(Untrusted::TooLarge(self.cap));
+            return Err(ParquetRefusal::TooLarge(self.cap));
         }
         Ok(())
     }
 }
 
-fn at_most(what: &'static str, limit: u64, count: u64) -> Result<(), Untrusted> {
+fn at_most(what: &'static str, limit: u64, count: u64) -> Result<(), ParquetRefusal> {
     if count > limit {
-        return Err(Untrusted::TooMany { what, limit });
+        return Err(ParquetRefusal::TooMany { what, limit });
     }
     Ok(())
 }
 
 /// Checks that the metadata at the end of a file is small, flat and all there.
-pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
-    let rest = file.strip_suffix(MAGIC).ok_or(Untrusted::Metadata)?;
-    let (rest, length) = rest.split_last_chunk::<4>().ok_or(Untrusted::Metadata)?;
+pub(super) fn check_footer(file: &[u8]) -> Result<(), ParquetRefusal> {
+    let rest = file.strip_suffix(MAGIC).ok_or(ParquetRefusal::Metadata)?;
+    let (rest, length) = rest.split_last_chunk::<4>().ok_or(ParquetRefusal::Metadata)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     at_most("bytes of metadata", MAX_FOOTER_BYTES as u64, length as u64)?;
-    let start = rest.len().checked_sub(length).ok_or(Untrusted::Metadata)?;
+    let start = rest.len().checked_sub(length).ok_or(ParquetRefusal::Metadata)?;
     let (mut elements, mut chunks) = (0_u64, 0);
-    Reader(&rest[start..]).fields(&mut |number, kind, footer| match number {
+    ThriftReader(&rest[start..]).fields(&mut |number, kind, footer| match number {
         2 => {
             footer.list(kind, &mut |element| {
                 elements += 1;
@@ -123,20 +110,20 @@ pub(super) fn check_footer(file: &[u8]) -> Result<(), Untrusted> {
 }
 
 /// The first element of a schema is the table, and the others are its columns.
-fn check_element(element: &mut Reader<'_>, is_table: bool) -> Result<(), Untrusted> {
+fn check_element(element: &mut ThriftReader<'_>, is_table: bool) -> Result<(), ParquetRefusal> {
     element.fields(&mut |number, kind, element| {
         if number != 5 {
             return Ok(false);
         }
         if element.size(kind)? > 0 && !is_table {
-            return Err(Untrusted::Nested);
+            return Err(ParquetRefusal::Nested);
         }
         Ok(true)
     })
 }
 
 /// Counts the columns of a row group, and the group itself.
-fn count_chunks(group: &mut Reader<'_>, chunks: &mut u64) -> Result<(), Untrusted> {
+fn count_chunks(group: &mut ThriftReader<'_>, chunks: &mut u64) -> Result<(), ParquetRefusal> {
     let mut count = || {
         *chunks += 1;
         at_most("columns in row groups", MAX_COLUMN_CHUNKS as u64, *chunks)
@@ -159,13 +146,13 @@ pub(super) fn check_pages(
     file: &[u8],
     metadata: &ParquetMetaData,
     budget: &mut PageBudget,
-) -> Result<(), Untrusted> {
+) -> Result<(), ParquetRefusal> {
     let columns = metadata.file_metadata().schema_descr().columns();
     if columns
         .iter()
         .any(|it| it.max_rep_level() > 0 || it.max_def_level() > 1)
     {
-        return Err(Untrusted::Nested);
+        return Err(ParquetRefusal::Nested);
     }
     for column in columns {
         at_most(
@@ -176,7 +163,7 @@ pub(super) fn check_pages(
     }
     let mut rows = 0_u64;
     for group in metadata.row_groups() {
-        let group_rows = u64::try_from(group.num_rows()).map_err(|_| Untrusted::Metadata)?;
+        let group_rows = u64::try_from(group.num_rows()).map_err(|_| ParquetRefusal::Metadata)?;
         rows = rows.saturating_add(group_rows);
         at_most("rows", MAX_ROWS, rows)?;
         at_most("cells", MAX_CELLS, rows.saturating_mul(columns.len() as u64))?;
@@ -187,30 +174,37 @@ pub(super) fn check_pages(
                     .unwrap_or(column.data_page_offset()),
                 column.compressed_size(),
             )?;
-            let pages = file.get(range).ok_or(Untrusted::Metadata)?;
+            let pages = file.get(range).ok_or(ParquetRefusal::Metadata)?;
             if check_column(pages, column.compression(), budget)? != group_rows {
-                return Err(Untrusted::Metadata);
+                return Err(ParquetRefusal::Metadata);
             }
         }
     }
     Ok(())
 }
 
-fn range(start: i64, length: i64) -> Result<Range<usize>, Untrusted> {
-    let size = |number: i64| usize::try_from(number).map_err(|_| Untrusted::Metadata);
+fn range(start: i64, length: i64) -> Result<Range<usize>, ParquetRefusal> {
+    let size = |number: i64| usize::try_from(number).map_err(|_| ParquetRefusal::Metadata);
     let start = size(start)?;
-    let end = start.checked_add(size(length)?).ok_or(Untrusted::Metadata)?;
+    let end = start.checked_add(size(length)?).ok_or(ParquetRefusal::Metadata)?;
     Ok(start..end)
 }
 
 /// Gives how many values a column's pages have, nulls included.
-fn check_column(pages: &[u8], compression: Compression, budget: &mut PageBudget) -> Result<u64, Untrusted> {
+fn check_column(
+    pages: &[u8],
+    compression: Compression,
+    budget: &mut PageBudget,
+) -> Result<u64, ParquetRefusal> {
     let (mut values, mut rest) = (0_u64, pages);
     while !rest.is_empty() {
-        let mut reader = Reader(rest);
-        let page = Page::read(&mut reader)?;
-        let stored = usize::try_from(page.stored).map_err(|_| Untrusted::Metadata)?;
-        let (data, after) = reader.0.split_at_checked(stored).ok_or(Untrusted::Metadata)?;
+        let mut reader = ThriftReader(rest);
+        let page = ParquetPage::read(&mut reader)?;
+        let stored = usize::try_from(page.stored).map_err(|_| ParquetRefusal::Metadata)?;
+        let (data, after) = reader
+            .0
+            .split_at_checked(stored)
+            .ok_or(ParquetRefusal::Metadata)?;
         budget.spend(page.inflated)?;
         if page.kind == PageKind::Dictionary {
             budget.spend(page.values.saturating_mul(DICTIONARY_VALUE_BYTES))?;
@@ -226,18 +220,22 @@ fn check_column(pages: &[u8], compression: Compression, budget: &mut PageBudget)
 }
 
 /// Checks what the library does not: gzip is inflated to its end, whatever size the page gives.
-fn check_compression(page: &Page, data: &[u8], compression: Compression) -> Result<(), Untrusted> {
+fn check_compression(
+    page: &ParquetPage,
+    data: &[u8],
+    compression: Compression,
+) -> Result<(), ParquetRefusal> {
     match compression {
         Compression::UNCOMPRESSED | Compression::SNAPPY => Ok(()),
         Compression::GZIP(_) => {
-            let levels = usize::try_from(page.levels).map_err(|_| Untrusted::Metadata)?;
-            let gzip = data.get(levels..).ok_or(Untrusted::Metadata)?;
+            let levels = usize::try_from(page.levels).map_err(|_| ParquetRefusal::Metadata)?;
+            let gzip = data.get(levels..).ok_or(ParquetRefusal::Metadata)?;
             let most = page.inflated.saturating_sub(page.levels);
             let mut gzip = MultiGzDecoder::new(gzip).take(most + 1);
-            let inflated = io::copy(&mut gzip, &mut io::sink()).map_err(|_| Untrusted::Metadata)?;
-            (inflated <= most).then_some(()).ok_or(Untrusted::Metadata)
+            let inflated = io::copy(&mut gzip, &mut io::sink()).map_err(|_| ParquetRefusal::Metadata)?;
+            (inflated <= most).then_some(()).ok_or(ParquetRefusal::Metadata)
         }
-        _ => Err(Untrusted::Unsupported("compression")),
+        _ => Err(ParquetRefusal::Unsupported("compression")),
     }
 }
 
@@ -248,7 +246,7 @@ enum PageKind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Page {
+struct ParquetPage {
     kind: PageKind,
     stored: u64,
     inflated: u64,
@@ -258,8 +256,8 @@ struct Page {
     is_compressed: bool,
 }
 
-impl Page {
-    fn read(header: &mut Reader<'_>) -> Result<Self, Untrusted> {
+impl ParquetPage {
+    fn read(header: &mut ThriftReader<'_>) -> Result<Self, ParquetRefusal> {
         let (mut kind, mut stored, mut inflated) = (None, None, None);
         let (mut data, mut dictionary, mut data_v2) = (None, None, None);
         header.fields(&mut |number, field, header| {
@@ -280,10 +278,10 @@ impl Page {
             Some(0) => (PageKind::Data, data),
             Some(2) => (PageKind::Dictionary, dictionary),
             Some(3) => (PageKind::Data, data_v2),
-            _ => return Err(Untrusted::Unsupported("kind of page")),
+            _ => return Err(ParquetRefusal::Unsupported("kind of page")),
         };
         let (Some(values), Some(stored), Some(inflated)) = (values, stored, inflated) else {
-            return Err(Untrusted::Metadata);
+            return Err(ParquetRefusal::Metadata);
         };
         Ok(Self {
             kind,
@@ -309,11 +307,11 @@ const ENCODINGS: [u64; 4] = [0, 2, 3, 8];
 impl Values {
     /// Reads a header whose fields have these numbers.
     fn read(
-        header: &mut Reader<'_>,
+        header: &mut ThriftReader<'_>,
         kind: FieldType,
         encoding: i64,
         levels: &[i64],
-    ) -> Result<Self, Untrusted> {
+    ) -> Result<Self, ParquetRefusal> {
         let mut values = Self { count: 0, levels: 0 };
         header.structure(kind, &mut |number, kind, header| {
             if number == 1 {
@@ -322,7 +320,7 @@ impl Values {
                 values.levels = values.levels.saturating_add(header.size(kind)?);
             } else if number == encoding {
                 if !ENCODINGS.contains(&header.size(kind)?) {
-                    return Err(Untrusted::Unsupported("encoding"));
+                    return Err(ParquetRefusal::Unsupported("encoding"));
                 }
             } else {
                 return Ok(false);

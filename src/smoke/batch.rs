@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use split_pipeline_handler::elements::single_line;
 use split_pipeline_handler::fields::project;
-use split_pipeline_handler::settings::Fields;
+use split_pipeline_handler::settings::KeptFields;
 
 use super::SmokeError;
 
@@ -63,7 +63,7 @@ impl Batch {
     }
 
     /// The lines that must be found in S3, given the fields that the pipeline keeps.
-    pub fn lines(&self, fields: &Fields) -> Vec<String> {
+    pub fn lines(&self, fields: &KeptFields) -> Vec<String> {
         let line = |impression: &String| {
             let kept = project(impression, fields).unwrap_or(Cow::Borrowed(impression));
             single_line(kept).into_owned()
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn made_up_impressions_are_json_and_all_different() {
         let batch = Batch::made_up(100, "run");
-        let lines = batch.lines(&Fields::All);
+        let lines = batch.lines(&KeptFields::All);
         for line in &lines {
             serde_json::from_str::<serde_json::Value>(line).unwrap();
         }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn kept_fields_are_all_that_is_expected() {
         let batch = Batch::from_json(r#"[{"key":"k", "split":"s","time":12345678901234567890}]"#).unwrap();
-        let keep = Fields::Keep(vec!["time".into(), "key".into()]);
+        let keep = KeptFields::Keep(vec!["time".into(), "key".into()]);
         assert_eq!(batch.lines(&keep), [r#"{"key":"k","time":12345678901234567890}"#]);
     }
 }

@@ -113,7 +113,7 @@ impl Search {
             let read = self.unless_all_denied(read)?;
             for (object, bytes) in group.iter().zip(read) {
                 // Looking through a hostile object takes seconds.
-                aws.go_on()?;
+                aws.check_interrupt()?;
                 let found = bytes.and_then(|bytes| self.sent.found_in(&bytes, object.place.caps()));
                 match found {
                     Ok(found) => {

@@ -10,7 +10,7 @@ use super::SmokeReport;
 use crate::objects::content::{Caps, ReadError};
 use crate::objects::lines;
 use crate::rows::{self, JsonRow, PARQUET_MAGIC, Row, json_row};
-use crate::table::{BIGINT, Column};
+use crate::table::{BIGINT, DeliveredColumn};
 
 /// What becomes of impressions on their way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Shape {
     /// They are lines, as they were sent.
     Lines,
     /// They are rows of a table with these columns.
-    Rows(Vec<Column>),
+    Rows(Vec<DeliveredColumn>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,8 +196,8 @@ mod tests {
     use crate::ALLOCATED;
     use crate::rows::row;
 
-    fn columns() -> Vec<Column> {
-        let column = |name: &str, kind| Column {
+    fn columns() -> Vec<DeliveredColumn> {
+        let column = |name: &str, kind| DeliveredColumn {
             name: name.to_owned(),
             kind,
         };

@@ -1,4 +1,4 @@
-//! What CloudWatch has measured of a pipeline, where the logs do not say it.
+//! Reads CloudWatch's metrics of a pipeline, where the logs do not say it.
 //!
 //! Only reads. Each call costs a hundredth of a cent for ten metrics or so, and values are a minute apart.
 

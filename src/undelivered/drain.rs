@@ -80,7 +80,7 @@ impl Drain<'_> {
             None => Ok(copied.copied + copied.misfits),
             Some(Skipped { key, why }) => {
                 let message = format!("the record {key} cannot be copied: {why}");
-                Err(ReplayError::Copy(AwsError::own(
+                Err(ReplayError::Copy(AwsError::new(
                     "down",
                     ErrorKind::Unusable,
                     message,

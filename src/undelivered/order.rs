@@ -162,7 +162,7 @@ fn not_drained(error: ReplayError) -> AwsError {
         }
         other => {
             let why = whole_chain(&other);
-            AwsError::own("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
+            AwsError::new("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
         }
     }
 }

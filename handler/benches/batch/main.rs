@@ -16,7 +16,7 @@ use split_pipeline_handler::decode::{Decoder, Encoding};
 use split_pipeline_handler::elements::parse;
 use split_pipeline_handler::pack::{pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::settings::{Fields, Function, Settings};
+use split_pipeline_handler::settings::{HandlerSettings, KeptFields, LambdaFunction};
 use split_pipeline_handler::webhook::Webhook;
 
 mod impressions;
@@ -25,20 +25,20 @@ mod stub;
 /// Impressions a batch; Lambda's 6 MB payload takes the largest only gzipped.
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 50_000];
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> HandlerSettings {
+    HandlerSettings {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib: 100,
         number_fields: Vec::new(),
-        fields: Fields::All,
+        fields: KeptFields::All,
     }
 }
 
 fn whole_path(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.unwrap();
-    let function = Function {
+    let function = LambdaFunction {
         name: "bench".to_owned(),
         memory_mib: 256,
     };
@@ -75,7 +75,7 @@ fn bodies_of(number_fields: &[String], name: &str, criterion: &mut Criterion) {
             bencher.iter(|| {
                 let event: Event<'_> = serde_json::from_str(event).unwrap();
                 let text = decoder.decode(event.body, Encoding::Base64).unwrap();
-                let mut elements = parse(text, &Fields::All).unwrap();
+                let mut elements = parse(text, &KeptFields::All).unwrap();
                 let packed = pack(&mut elements.impressions, 100, number_fields);
                 for request in requests(packed.records) {
                     black_box(bodies.write("stream", &request));

@@ -12,14 +12,14 @@ use serde_json::value::RawValue;
 use split_pipeline_handler::elements::{parse, single_line, stored};
 use split_pipeline_handler::pack::{MAX_RECORD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, pack, requests};
 use split_pipeline_handler::request::Bodies;
-use split_pipeline_handler::settings::Fields;
+use split_pipeline_handler::settings::KeptFields;
 
 fuzz_target!(|input: (u16, bool, &str)| {
     let (size, project, text) = input;
     let fields = if project {
-        Fields::Keep(vec!["key".to_owned(), "a".to_owned()])
+        KeptFields::Keep(vec!["key".to_owned(), "a".to_owned()])
     } else {
-        Fields::All
+        KeptFields::All
     };
     check_elements(text);
     let Ok(mut elements) = parse(text, &fields) else { return };
@@ -47,7 +47,7 @@ fn check_elements(text: &str) {
     if !array.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('[') {
         return;
     }
-    let have = parse(text, &Fields::All);
+    let have = parse(text, &KeptFields::All);
     let Ok(want) = serde_json::from_str::<Vec<&RawValue>>(array) else {
         assert!(have.is_err());
         return;

@@ -16,12 +16,12 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn decode_bytes(bytes: &[u8]) -> Result<String, DecodeError> {
+fn decode_bytes(bytes: &[u8]) -> Result<String, Refusal> {
     let body = base64_simd::STANDARD.encode_to_string(bytes);
     decode(&body, Encoding::Base64)
 }
 
-fn decode(body: &str, encoding: Encoding) -> Result<String, DecodeError> {
+fn decode(body: &str, encoding: Encoding) -> Result<String, Refusal> {
     Decoder::default().decode(body, encoding).map(str::to_owned)
 }
 
@@ -73,7 +73,7 @@ fn a_copy_of_the_trailer_does_not_hide_garbage() {
             let want = if garbage == member[..member.len() - 8] {
                 Ok(plain.repeat(2))
             } else {
-                Err(DecodeError::Gzip)
+                Err(Refusal::Gzip)
             };
             assert_eq!(decode_bytes(&bytes), want, "{garbage:x?}");
         }
@@ -85,7 +85,7 @@ fn a_trailer_that_overlaps_its_copy_does_not_hide_garbage() {
     // The trailer of an empty member is zeros, so one more zero makes a second one that overlaps it.
     for zeros in 1..20 {
         let bytes = [gzip(b""), vec![0; zeros]].concat();
-        assert_eq!(decode_bytes(&bytes), Err(DecodeError::Gzip), "{zeros}");
+        assert_eq!(decode_bytes(&bytes), Err(Refusal::Gzip), "{zeros}");
     }
 }
 
@@ -148,7 +148,7 @@ fn a_header_with_a_wrong_checksum_is_refused() {
     let mut member = gzip(b"[1]");
     member[3] |= 2;
     member.splice(10..10, [1, 2]);
-    assert_eq!(decode_bytes(&member), Err(DecodeError::Gzip));
+    assert_eq!(decode_bytes(&member), Err(Refusal::Gzip));
 }
 
 /// Part of a file: a member, or something that only looks like it.
@@ -169,10 +169,10 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn reference(gzip: &[u8]) -> Result<String, DecodeError> {
+fn reference(gzip: &[u8]) -> Result<String, Refusal> {
     let mut text = String::new();
     let read = MultiGzDecoder::new(gzip).read_to_string(&mut text);
-    read.map(|_| text).map_err(|_| DecodeError::Gzip)
+    read.map(|_| text).map_err(|_| Refusal::Gzip)
 }
 
 proptest! {
@@ -215,20 +215,20 @@ fn damaged_bodies_are_refused() {
     let whole = gzip(b"[{\"key\":\"a\"}]");
     for length in 2..whole.len() {
         let have = decode_bytes(&whole[..length]);
-        assert_eq!(have, Err(DecodeError::Gzip), "cut to {length}");
+        assert_eq!(have, Err(Refusal::Gzip), "cut to {length}");
     }
     let mut trailing = whole.clone();
     trailing.extend(b"garbage");
-    assert_eq!(decode_bytes(&trailing), Err(DecodeError::Gzip));
+    assert_eq!(decode_bytes(&trailing), Err(Refusal::Gzip));
     let mut damaged = whole.clone();
     let crc = damaged.len() - 8;
     damaged[crc] ^= 1;
-    assert_eq!(decode_bytes(&damaged), Err(DecodeError::Gzip));
-    assert_eq!(decode_bytes(b"[\"\xff\"]"), Err(DecodeError::Utf8));
-    assert_eq!(decode_bytes(&gzip(b"\xff")), Err(DecodeError::Utf8));
+    assert_eq!(decode_bytes(&damaged), Err(Refusal::Gzip));
+    assert_eq!(decode_bytes(b"[\"\xff\"]"), Err(Refusal::Utf8));
+    assert_eq!(decode_bytes(&gzip(b"\xff")), Err(Refusal::Utf8));
     for body in ["%", "YQ", "YQ==YQ==", "Y Q=="] {
         let have = decode(body, Encoding::Base64);
-        assert_eq!(have, Err(DecodeError::Base64), "{body}");
+        assert_eq!(have, Err(Refusal::Base64), "{body}");
     }
 }
 
@@ -240,17 +240,17 @@ fn inflating_stops_at_the_limit() {
     assert_eq!(decode_bytes(&gzip(&limit)).unwrap().len(), MAX_INFLATED_BYTES);
     let mut past = gzip(&limit);
     past.extend(gzip(b" "));
-    assert_eq!(decode_bytes(&past), Err(DecodeError::TooLarge));
+    assert_eq!(decode_bytes(&past), Err(Refusal::TooLarge));
 }
 
-fn decode_within(decoder: &mut Decoder, bytes: &[u8], budget: &mut Budget) -> Result<usize, DecodeError> {
+fn decode_within(decoder: &mut Decoder, bytes: &[u8], budget: &mut BatchBudget) -> Result<usize, Refusal> {
     let body = base64_simd::STANDARD.encode_to_string(bytes);
     let text = decoder.decode_within(&body, Encoding::Base64, budget);
     text.map(str::len)
 }
 
-fn with_memory(bytes: usize) -> Budget {
-    let mut budget = Budget::unlimited();
+fn with_memory(bytes: usize) -> BatchBudget {
+    let mut budget = BatchBudget::unlimited();
     budget.memory = Memory::of(bytes);
     budget
 }
@@ -263,8 +263,8 @@ fn no_more_is_inflated_than_memory_is_left() {
         for (have, want) in [
             (5_001, Ok((5_000, 1))),
             (5_000, Ok((5_000, 0))),
-            (4_999, Err(DecodeError::Memory)),
-            (0, Err(DecodeError::Memory)),
+            (4_999, Err(Refusal::Memory)),
+            (0, Err(Refusal::Memory)),
         ] {
             let mut decoder = Decoder::default();
             let mut budget = with_memory(have);
@@ -282,7 +282,7 @@ fn a_buffer_is_kept_unless_the_next_batch_may_need_its_memory() {
     // What the buffer of the large batch takes is held for the small one as well, as long as it is kept.
     for (have, want) in [(20_000, 15_000), (19_999, 19_997)] {
         let mut decoder = Decoder::default();
-        decode_within(&mut decoder, &large, &mut Budget::unlimited()).unwrap();
+        decode_within(&mut decoder, &large, &mut BatchBudget::unlimited()).unwrap();
         let mut budget = with_memory(have);
         assert_eq!(decode_within(&mut decoder, &small, &mut budget), Ok(2));
         assert_eq!(budget.memory.left(), want);
@@ -294,7 +294,7 @@ fn the_size_in_the_trailer_is_not_trusted() {
     let mut bomb = gzip(&vec![b' '; MAX_INFLATED_BYTES + 1]);
     let size = bomb.len() - 4;
     bomb[size..].fill(0);
-    assert_eq!(decode_bytes(&bomb), Err(DecodeError::TooLarge));
+    assert_eq!(decode_bytes(&bomb), Err(Refusal::TooLarge));
 }
 
 #[test]
@@ -312,9 +312,9 @@ fn members_and_blocks_without_content_are_read_no_further_than_to_the_deadline()
         assert!(file.len() > 5 * 1024 * 1024, "{}", file.len());
         for (deadline, want, most) in [
             (in_ms(60_000), Ok(0), file.len()),
-            (in_ms(0), Err(DecodeError::Time), 3 * 1024 * 1024 + PIECE),
+            (in_ms(0), Err(Refusal::Time), 3 * 1024 * 1024 + PIECE),
         ] {
-            let mut budget = Budget::of_batch(Memory::unlimited(), 100, deadline);
+            let mut budget = BatchBudget::of_batch(Memory::unlimited(), 100, deadline);
             let mut decoder = Decoder {
                 bytes: file.clone(),
                 ..Decoder::default()

@@ -11,8 +11,8 @@ use crate::memory::Memory;
 use crate::testing::in_ms;
 
 fn lines(text: &str) -> Vec<String> {
-    let elements = parse(text, &Fields::All).unwrap();
-    assert!(elements.rejected.is_empty(), "{text}");
+    let elements = parse(text, &KeptFields::All).unwrap();
+    assert_eq!(elements.rejected.len(), 0, "{text}");
     let lines = elements.impressions.into_iter();
     lines.map(|impression| impression.line.into_owned()).collect()
 }
@@ -78,7 +78,7 @@ fn what_is_no_impression_is_rejected_with_its_text() {
     ];
     for (raw, want) in cases {
         let text = format!(r#"[ {raw} ,{{"key":"a","split":"b"}}]"#);
-        let have = parse(&text, &Fields::All).unwrap();
+        let have = parse(&text, &KeptFields::All).unwrap();
         assert_eq!(have.impressions.len(), 1, "{raw}");
         let mut lines = String::new();
         let file = have.rejected.into_file().unwrap().unwrap();
@@ -91,8 +91,8 @@ fn what_is_no_impression_is_rejected_with_its_text() {
 #[test]
 fn what_is_no_batch_is_an_error() {
     for text in ["null", "true", "1", "\"[]\""] {
-        let have = parse(text, &Fields::All).unwrap_err();
-        assert_eq!(have, DecodeError::NotAnArray, "{text}");
+        let have = parse(text, &KeptFields::All).unwrap_err();
+        assert_eq!(have, Refusal::NotAnArray, "{text}");
     }
     let invalid = [
         "[",
@@ -114,15 +114,15 @@ fn what_is_no_batch_is_an_error() {
         "[{\"key\":\"a\"]",
     ];
     for text in invalid {
-        let have = parse(text, &Fields::All).unwrap_err();
-        assert!(matches!(have, DecodeError::Json { .. }), "{text}: {have}");
+        let have = parse(text, &KeptFields::All).unwrap_err();
+        assert!(matches!(have, Refusal::Json { .. }), "{text}: {have}");
     }
 }
 
 #[test]
 fn errors_say_where_but_not_what() {
     let text = "[\n{\"key\":\"secret\" \"x\"}]";
-    let have = parse(text, &Fields::All).unwrap_err().to_string();
+    let have = parse(text, &KeptFields::All).unwrap_err().to_string();
     assert_eq!(have, "the body is not valid JSON (line 2, column 17)");
 }
 
@@ -130,18 +130,18 @@ fn errors_say_where_but_not_what() {
 fn nesting_does_not_use_the_stack() {
     const DEPTH: usize = 100_000;
     let nested = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
-    assert_eq!(parse(&nested, &Fields::All).unwrap().rejected.len(), 1);
+    assert_eq!(parse(&nested, &KeptFields::All).unwrap().rejected.len(), 1);
     let objects = format!("{}1{}", "{\"a\":".repeat(DEPTH), "}".repeat(DEPTH));
-    assert_eq!(parse(&objects, &Fields::All).unwrap().rejected.len(), 1);
+    assert_eq!(parse(&objects, &KeptFields::All).unwrap().rejected.len(), 1);
     let impression = format!(r#"{{"key":"a","split":"b","x":{nested}}}"#);
     assert_eq!(lines(&impression), [impression.as_str()]);
-    assert!(parse(&"[".repeat(DEPTH), &Fields::All).is_err());
-    assert!(parse(&"{\"a\":".repeat(DEPTH), &Fields::All).is_err());
+    assert!(parse(&"[".repeat(DEPTH), &KeptFields::All).is_err());
+    assert!(parse(&"{\"a\":".repeat(DEPTH), &KeptFields::All).is_err());
 }
 
 #[test]
 fn only_kept_fields_stay_and_the_key_is_still_known() {
-    let fields = Fields::Keep(vec!["time".to_owned()]);
+    let fields = KeptFields::Keep(vec!["time".to_owned()]);
     let text = "[{\"key\":\"a\",\"time\":[1,\n2],\"split\":\"b\"}]";
     let have = parse(text, &fields).unwrap();
     assert_eq!(have.impressions[0].line, r#"{"time":[1, 2]}"#);
@@ -165,8 +165,8 @@ fn every_stored_line_is_an_impression() {
 }
 
 /// Parses with so much memory, and returns how many impressions there were and how much is left.
-fn parse_with(bytes: usize, text: &str, fields: &Fields) -> Result<(usize, usize), DecodeError> {
-    let mut budget = Budget::unlimited();
+fn parse_with(bytes: usize, text: &str, fields: &KeptFields) -> Result<(usize, usize), Refusal> {
+    let mut budget = BatchBudget::unlimited();
     // What is held for brackets beside.
     let brackets = text.bytes().filter(|byte| b"[{".contains(byte)).count();
     budget.memory = Memory::of(bytes + brackets);
@@ -182,12 +182,12 @@ fn each_impression_takes_memory() {
     let plain = r#"{"key":"a","split":"b"}"#;
     for impression in [impression, plain] {
         let text = format!("[{impression},{impression},{impression}]");
-        assert_eq!(parse_with(3 * each + 1, &text, &Fields::All), Ok((3, 1)));
-        assert_eq!(parse_with(3 * each, &text, &Fields::All), Ok((3, 0)));
-        let have = parse_with(3 * each - 1, &text, &Fields::All);
-        assert_eq!(have, Err(DecodeError::Memory));
-        let have = parse_with(each - 1, impression, &Fields::All);
-        assert_eq!(have, Err(DecodeError::Memory));
+        assert_eq!(parse_with(3 * each + 1, &text, &KeptFields::All), Ok((3, 1)));
+        assert_eq!(parse_with(3 * each, &text, &KeptFields::All), Ok((3, 0)));
+        let have = parse_with(3 * each - 1, &text, &KeptFields::All);
+        assert_eq!(have, Err(Refusal::Memory));
+        let have = parse_with(each - 1, impression, &KeptFields::All);
+        assert_eq!(have, Err(Refusal::Memory));
     }
 }
 
@@ -196,12 +196,12 @@ fn a_line_that_is_copied_takes_memory() {
     let each = size_of::<Impression<'_>>() + 10;
     let impression = r#"{"key":"a","split":"b"}"#;
     let text = format!("[{impression},{impression}]");
-    let fields = Fields::Keep(vec!["key".to_owned()]);
+    let fields = KeptFields::Keep(vec!["key".to_owned()]);
     let (count, left) = parse_with(1_000, &text, &fields).unwrap();
     assert_eq!(count, 2);
     assert!(left <= 1_000 - 2 * (each + r#"{"key":"a"}"#.len()));
     let have = parse_with(2 * each, &text, &fields);
-    assert_eq!(have, Err(DecodeError::Memory));
+    assert_eq!(have, Err(Refusal::Memory));
 }
 
 #[test]
@@ -212,23 +212,23 @@ fn rejected_elements_take_memory() {
         random.to_string()
     });
     let elements = format!("[{}]", numbers.collect::<Vec<_>>().join(","));
-    let size = parse(&elements, &Fields::All)
+    let size = parse(&elements, &KeptFields::All)
         .unwrap()
         .rejected
         .into_file()
         .unwrap()
         .unwrap()
         .len();
-    let (_, left) = parse_with(1_000_000, &elements, &Fields::All).unwrap();
+    let (_, left) = parse_with(1_000_000, &elements, &KeptFields::All).unwrap();
     // The last of the file is written when it ends.
     assert!(1_000_000 - left > size && 1_000_000 - left <= 2 * size);
-    let have = parse_with(size / 2, &elements, &Fields::All);
-    assert_eq!(have, Err(DecodeError::Memory));
+    let have = parse_with(size / 2, &elements, &KeptFields::All);
+    assert_eq!(have, Err(Refusal::Memory));
 }
 
 /// Parses as one batch of a function may be, until then, and returns how many bytes were looked at as well.
-fn parse_until(deadline: Instant, text: &str, fields: &Fields) -> (Result<usize, DecodeError>, usize) {
-    let mut budget = Budget::of_batch(Memory::unlimited(), 100, deadline);
+fn parse_until(deadline: Instant, text: &str, fields: &KeptFields) -> (Result<usize, Refusal>, usize) {
+    let mut budget = BatchBudget::of_batch(Memory::unlimited(), 100, deadline);
     let parsed = parse_within(text, fields, &mut budget, 0);
     let count = parsed.map(|elements| elements.impressions.len() + elements.rejected.len());
     (count, budget.looked_at())
@@ -239,13 +239,13 @@ fn junk_is_looked_at_no_further_than_to_its_limit() {
     let junk = ["1", "{}", "[]", r#"{"split":"b"}"#, "null"];
     for junk in junk {
         let many = format!("[{}]", vec![junk; 1_000_000].join(","));
-        let (have, looked_at) = parse_until(in_ms(60_000), &many, &Fields::All);
-        assert_eq!(have, Err(DecodeError::Rejected));
+        let (have, looked_at) = parse_until(in_ms(60_000), &many, &KeptFields::All);
+        assert_eq!(have, Err(Refusal::Rejected));
         // A field is looked at once more than the rest of its element.
         assert!(looked_at <= 2 * junk.len() * LARGEST_BATCH, "{junk}: {looked_at}");
         // What ceases to be JSON after that makes no difference.
-        let (have, _) = parse_until(in_ms(60_000), &many[..many.len() - 1], &Fields::All);
-        assert_eq!(have, Err(DecodeError::Rejected));
+        let (have, _) = parse_until(in_ms(60_000), &many[..many.len() - 1], &KeptFields::All);
+        assert_eq!(have, Err(Refusal::Rejected));
     }
 }
 
@@ -255,8 +255,8 @@ fn fields_are_read_no_further_than_to_their_limit() {
         r#"[{{"key":"a","split":"b"{}}}]"#,
         r#","\u006bey":[]"#.repeat(1_000)
     );
-    for fields in [Fields::All, Fields::Keep(vec!["kex".to_owned()])] {
-        let mut budget = Budget::of_batch(Memory::unlimited(), 100, in_ms(60_000));
+    for fields in [KeptFields::All, KeptFields::Keep(vec!["kex".to_owned()])] {
+        let mut budget = BatchBudget::of_batch(Memory::unlimited(), 100, in_ms(60_000));
         let all = budget.clone();
         assert_eq!(
             parse_within(&text, &fields, &mut budget, 0)
@@ -267,15 +267,15 @@ fn fields_are_read_no_further_than_to_their_limit() {
         );
         // Each field is read once, whether for its name or to be kept.
         assert_eq!(all.fields_left() - budget.fields_left(), 1_002);
-        let mut budget = Budget::with_fields(1_001);
+        let mut budget = BatchBudget::with_fields(1_001);
         let have = parse_within(&text, &fields, &mut budget, 0).unwrap_err();
-        assert_eq!(have, DecodeError::Fields);
+        assert_eq!(have, Refusal::Fields);
         assert!(budget.looked_at() <= text.len());
     }
     // As Split writes them, fields count only if some are left out.
     let plain = r#"{"key":"a","split":"b","x":1}"#;
-    for (fields, want) in [(Fields::All, 0), (Fields::Keep(vec!["x".to_owned()]), 6)] {
-        let mut budget = Budget::with_fields(10);
+    for (fields, want) in [(KeptFields::All, 0), (KeptFields::Keep(vec!["x".to_owned()]), 6)] {
+        let mut budget = BatchBudget::with_fields(10);
         let text = format!("[{plain},{plain}]");
         assert_eq!(
             parse_within(&text, &fields, &mut budget, 0)
@@ -298,11 +298,11 @@ fn nothing_is_read_on_after_the_deadline() {
     ];
     for element in elements {
         let many = format!("[{}]", vec![element.as_str(); 10_000].join(","));
-        let (have, looked_at) = parse_until(in_ms(0), &many, &Fields::All);
-        assert_eq!(have, Err(DecodeError::Time));
+        let (have, looked_at) = parse_until(in_ms(0), &many, &KeptFields::All);
+        assert_eq!(have, Err(Refusal::Time));
         assert!(looked_at < 3 * 1024 * 1024 + 2 * element.len(), "{looked_at}");
         let few = format!("[{element},{element}]");
-        assert_eq!(parse_until(in_ms(0), &few, &Fields::All).0, Ok(2));
+        assert_eq!(parse_until(in_ms(0), &few, &KeptFields::All).0, Ok(2));
     }
 }
 
@@ -310,18 +310,18 @@ fn nothing_is_read_on_after_the_deadline() {
 fn what_is_read_with_care_takes_no_more_memory_than_there_is() {
     let (key, x) = (r#""key":"a","split":"b""#, "x".repeat(10_000));
     let nested = "[".repeat(10_000);
-    let fields = Fields::Keep(vec!["x".to_owned()]);
+    let fields = KeptFields::Keep(vec!["x".to_owned()]);
     // A value of many brackets, one to keep, and one that becomes a line.
     for (text, fields) in [
-        (nested, &Fields::All),
+        (nested, &KeptFields::All),
         (format!(r#"[{{{key},"x":"{x}"}}]"#), &fields),
         (format!(r#"[{{{key}, "x":"{x}"}}]"#), &fields),
-        (format!("[{{{key},\n\"x\":\"{x}\"}}]"), &Fields::All),
-        (format!("{{{key},\n\"x\":\"{x}\"}}"), &Fields::All),
+        (format!("[{{{key},\n\"x\":\"{x}\"}}]"), &KeptFields::All),
+        (format!("{{{key},\n\"x\":\"{x}\"}}"), &KeptFields::All),
     ] {
-        let mut budget = Budget::unlimited();
+        let mut budget = BatchBudget::unlimited();
         budget.memory = Memory::of(9_999);
         let have = parse_within(&text, fields, &mut budget, 0).unwrap_err();
-        assert_eq!(have, DecodeError::Memory, "{}", &text[..20]);
+        assert_eq!(have, Refusal::Memory, "{}", &text[..20]);
     }
 }

@@ -131,7 +131,7 @@ fn an_impression_of_split_is_told_to_fit_at_once() {
     let unusual = [r#"{"time": -1}"#, r#"{"k\u0065y":"k","time":1}"#];
     for unusual in unusual {
         assert!(
-            !plainly_fits(unusual, &fields) && fits(unusual, &fields, &mut Budget::unlimited()),
+            !plainly_fits(unusual, &fields) && fits(unusual, &fields, &mut BatchBudget::unlimited()),
             "{unusual}"
         );
     }
@@ -143,7 +143,7 @@ fn what_there_is_no_time_to_read_is_taken_for_a_misfit() {
     // Fits, but not plainly.
     let unusual = format!(r#"{{"time":-1,"x":"{}"}}"#, ":".repeat(MAX_PLAIN_COLONS));
     assert!(!plainly_fits(&unusual, &fields));
-    let mut budget = Budget::with_fields(5);
+    let mut budget = BatchBudget::with_fields(5);
     let have: Vec<_> = (0..4).map(|_| fits(&unusual, &fields, &mut budget)).collect();
     assert_eq!(
         (have.as_slice(), budget.fields_left()),
@@ -155,11 +155,11 @@ fn what_there_is_no_time_to_read_is_taken_for_a_misfit() {
             .map(|_| impression(r#"{"time":[]}"#.to_owned()))
             .collect();
         impressions.insert(1, impression(unusual.clone()));
-        let mut budget = Budget::of_fields();
+        let mut budget = BatchBudget::of_fields();
         assert_eq!(put_misfits_last(&mut impressions, &fields, &mut budget), want);
     }
     // A misfit is read no further than to the field that makes it one.
-    let mut budget = Budget::with_fields(10);
+    let mut budget = BatchBudget::with_fields(10);
     let misfit = format!(r#"{{"x":1,"time":1.5{}}}"#, r#","time":[]"#.repeat(1_000));
     assert!(!fits(&misfit, &fields, &mut budget));
     assert_eq!(budget.fields_left(), 8);
@@ -231,7 +231,7 @@ fn memory_is_held_for_as_many_records_as_there_can_be() {
     assert_eq!(held(10 * 1024, 1, &[]), (22 * record, 0));
     assert_eq!(held(10 * 1024, 10, &[]), (4 * record, 0));
     let mut little = Memory::beside_event(0, 0);
-    assert_eq!(hold_records(&mut little, 0, 1, &[]), Err(DecodeError::Memory));
+    assert_eq!(hold_records(&mut little, 0, 1, &[]), Err(Refusal::Memory));
     // The most that there can be: two that fit no record together, again and again.
     let mut impressions = of_sizes(&[0, 1023].repeat(10));
     let text = impressions.iter().map(size).sum::<usize>();
@@ -365,6 +365,6 @@ proptest! {
         let members = members.iter().map(|(name, value, space)| format!("\"{name}\"{space}:{space}{value}{space}"));
         let line = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
         let fields = ["time".to_owned()];
-        prop_assert!(!plainly_fits(&line, &fields) || fits(&line, &fields, &mut Budget::unlimited()), "{}", line);
+        prop_assert!(!plainly_fits(&line, &fields) || fits(&line, &fields, &mut BatchBudget::unlimited()), "{}", line);
     }
 }

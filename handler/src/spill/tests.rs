@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::rejected::Reason;
-use crate::testing::{Bucket, in_ms, record};
+use crate::testing::{MemoryBucket, in_ms, record};
 
-fn spill(s3: &Client) -> Spill<'_> {
-    Spill {
+fn spill(s3: &Client) -> SpillTarget<'_> {
+    SpillTarget {
         s3,
         bucket: "bucket",
         pipeline: "pipeline",
@@ -32,7 +32,7 @@ fn dates_are_utc() {
 
 #[tokio::test]
 async fn nothing_is_no_object() {
-    let bucket = Bucket::default();
+    let bucket = MemoryBucket::default();
     let s3 = bucket.client("");
     spill(&s3).store_impressions(&[], &[]).await.unwrap();
     spill(&s3).store_rejected(Rejected::default()).await.unwrap();
@@ -41,7 +41,7 @@ async fn nothing_is_no_object() {
 
 #[tokio::test]
 async fn impressions_are_ndjson() {
-    let bucket = Bucket::default();
+    let bucket = MemoryBucket::default();
     let s3 = bucket.client("");
     let records = [record(&["1", "2"]), record(&["3"])];
     spill(&s3).store_impressions(&records, &["4", "5"]).await.unwrap();
@@ -50,7 +50,7 @@ async fn impressions_are_ndjson() {
 
 #[tokio::test]
 async fn rejected_elements_are_ndjson() {
-    let bucket = Bucket::default();
+    let bucket = MemoryBucket::default();
     let s3 = bucket.client("");
     let mut rejected = Rejected::default();
     rejected.push(Reason::NotAnObject, "1");
@@ -61,7 +61,7 @@ async fn rejected_elements_are_ndjson() {
 
 #[tokio::test]
 async fn a_repeated_invocation_overwrites_nothing() {
-    let bucket = Bucket::default();
+    let bucket = MemoryBucket::default();
     let s3 = bucket.client("");
     for _ in 0..2 {
         spill(&s3).store_impressions(&[], &["1"]).await.unwrap();
@@ -92,7 +92,7 @@ fn no_pipeline_owns_what_another_stores() {
 
 #[test]
 fn a_request_id_cannot_change_where_an_object_is_stored() {
-    let s3 = Bucket::default().client("");
+    let s3 = MemoryBucket::default().client("");
     let uuid = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
     let long = "x".repeat(2_000);
     let cases = [
@@ -102,7 +102,7 @@ fn a_request_id_cannot_change_where_an_object_is_stored() {
         ("", String::new()),
     ];
     for (request_id, want) in cases {
-        let spill = Spill {
+        let spill = SpillTarget {
             request_id,
             ..spill(&s3)
         };
@@ -115,7 +115,7 @@ fn a_request_id_cannot_change_where_an_object_is_stored() {
 
 #[tokio::test]
 async fn failures_are_reported_by_code() {
-    let bucket = Bucket::default();
+    let bucket = MemoryBucket::default();
     let s3 = bucket.client("spill/");
     let have = spill(&s3).store_impressions(&[], &["1"]).await.unwrap_err();
     assert_eq!(have.to_string(), "AccessDenied");

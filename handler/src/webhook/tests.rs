@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::pack::MAX_RECORD_BYTES;
-use crate::settings::Fields;
+use crate::settings::KeptFields;
 use crate::testing::{
-    Bucket, Stream, accept, accept_where, gzip, hanging_kinesis, in_ms, kinesis_error, slow_s3,
+    MemoryBucket, MemoryStream, accept, accept_where, gzip, hanging_kinesis, in_ms, kinesis_error, slow_s3,
 };
 
 mod hostile;
@@ -15,12 +15,12 @@ const IMPRESSION: &str = r#"{"key":"SECRET","split":"b"}"#;
 
 /// A pipeline in memory.
 #[derive(Default)]
-struct World {
-    stream: Stream,
-    bucket: Bucket,
+struct MemoryPipeline {
+    stream: MemoryStream,
+    bucket: MemoryBucket,
 }
 
-impl World {
+impl MemoryPipeline {
     /// Makes a webhook whose stream and bucket work.
     fn working(&self, record_kib: u32) -> Webhook {
         let clients = Clients {
@@ -44,18 +44,18 @@ fn webhook(record_kib: u32, clients: Clients) -> Webhook {
     Webhook::new(settings(record_kib), clients, function(256))
 }
 
-fn settings(record_kib: u32) -> Settings {
-    Settings {
+fn settings(record_kib: u32) -> HandlerSettings {
+    HandlerSettings {
         stream: "stream".to_owned(),
         bucket: "bucket".to_owned(),
         record_kib,
         number_fields: Vec::new(),
-        fields: Fields::All,
+        fields: KeptFields::All,
     }
 }
 
-fn function(memory_mib: usize) -> Function {
-    Function {
+fn function(memory_mib: usize) -> LambdaFunction {
+    LambdaFunction {
         name: "function".to_owned(),
         memory_mib,
     }
@@ -89,7 +89,7 @@ fn counts(received: usize, delivered: usize, spilled: usize, rejected: usize) ->
 
 #[tokio::test]
 async fn the_test_button_is_answered() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let webhook = world.working(100);
     let mut events = vec![
         json!({}),
@@ -109,7 +109,7 @@ async fn the_test_button_is_answered() {
 
 #[tokio::test]
 async fn impressions_are_delivered_and_others_rejected() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let body = format!(r#"[{IMPRESSION}, 1, {IMPRESSION}, {{"key":"SECRET"}}]"#);
     let event = text(&body);
     let (status, answer, line) = handle(&world.working(100), &event).await;
@@ -125,7 +125,7 @@ async fn impressions_are_delivered_and_others_rejected() {
 
 #[tokio::test]
 async fn a_single_object_is_a_batch_of_one() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let (status, answer, _) = handle(&world.working(0), &text(IMPRESSION)).await;
     assert_eq!((status, answer), (200, counts(1, 1, 0, 0)));
 }
@@ -135,7 +135,7 @@ async fn bad_bodies_are_refused_and_nothing_is_taken() {
     let cut = gzip(IMPRESSION.as_bytes());
     let mut trailing = cut.clone();
     trailing.extend(b"SECRET");
-    let too_large = gzip(&vec![b' '; crate::decode::MAX_INFLATED_BYTES + 1]);
+    let too_large = gzip(&vec![b' '; crate::refusal::MAX_INFLATED_BYTES + 1]);
     let cases = [
         (400, base64(&cut[..cut.len() - 1])),
         (400, base64(&trailing)),
@@ -154,7 +154,7 @@ async fn bad_bodies_are_refused_and_nothing_is_taken() {
         (400, json!({ "body": { "key": "SECRET" } })),
         (413, base64(&too_large)),
     ];
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let webhook = world.working(100);
     for (want, event) in cases {
         let (status, answer, line) = handle(&webhook, &event).await;
@@ -169,7 +169,7 @@ async fn bad_bodies_are_refused_and_nothing_is_taken() {
 
 #[tokio::test]
 async fn what_kinesis_refuses_is_spilled() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let event = text(&format!("[{IMPRESSION},{IMPRESSION},0]"));
     let (status, answer, line) = handle(&world.denied("-"), &event).await;
     assert_eq!((status, answer), (200, counts(3, 0, 2, 1)));
@@ -183,7 +183,7 @@ async fn what_kinesis_refuses_is_spilled() {
 
 #[tokio::test(start_paused = true)]
 async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let clients = Clients {
         kinesis: world
             .stream
@@ -205,7 +205,7 @@ async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
 
 #[tokio::test]
 async fn throttling_that_ends_leaves_nothing_to_spill() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let clients = Clients {
         kinesis: world.stream.client(|call, input| match call {
             0 => kinesis_error("ThrottlingException"),
@@ -222,7 +222,7 @@ async fn throttling_that_ends_leaves_nothing_to_spill() {
 
 #[tokio::test]
 async fn an_impression_too_large_for_a_record_is_spilled() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let large = format!(r#"{{"key":"a","split":"{}"}}"#, "x".repeat(MAX_RECORD_BYTES));
     let event = base64(&gzip(format!("[{large},{IMPRESSION}]").as_bytes()));
     let (status, answer, _) = handle(&world.working(100), &event).await;
@@ -232,7 +232,7 @@ async fn an_impression_too_large_for_a_record_is_spilled() {
 
 #[tokio::test]
 async fn what_nothing_takes_is_a_500() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let event = text(&format!("[{IMPRESSION},0]"));
     let (status, answer, line) = handle(&world.denied("spill/"), &event).await;
     assert_eq!(status, 500);
@@ -247,7 +247,7 @@ async fn what_nothing_takes_is_a_500() {
 
 #[tokio::test]
 async fn a_rejected_element_that_is_not_stored_is_a_500() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let clients = Clients {
         kinesis: world.stream.client(accept),
         s3: world.bucket.client("rejected/"),
@@ -285,7 +285,7 @@ async fn a_deadline_that_s3_misses_is_a_500() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_element_that_s3_misses_the_deadline_for_is_a_500() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let clients = Clients {
         kinesis: world.stream.client(accept),
         s3: slow_s3(None),
@@ -316,7 +316,7 @@ async fn time_is_kept_for_the_spill_while_kinesis_hangs() {
 
 #[tokio::test]
 async fn only_the_first_batch_is_a_cold_start() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let webhook = world.working(100);
     let mut have = Vec::new();
     for body in ["SECRET", IMPRESSION, "[]"] {
@@ -326,8 +326,12 @@ async fn only_the_first_batch_is_a_cold_start() {
 }
 
 /// Handles a batch in a function with so much memory.
-async fn handle_with_memory(memory_mib: usize, settings: Settings, body: &str) -> (World, u16, Value, Line) {
-    let world = World::default();
+async fn handle_with_memory(
+    memory_mib: usize,
+    settings: HandlerSettings,
+    body: &str,
+) -> (MemoryPipeline, u16, Value, Line) {
+    let world = MemoryPipeline::default();
     let clients = Clients {
         kinesis: world.stream.client(accept),
         s3: world.bucket.client(""),

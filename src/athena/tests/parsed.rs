@@ -56,7 +56,7 @@ fn created_table(sql: &str) -> CreateTable {
 
 /// A table as a parser reads it: its name, columns, partitions, location and properties.
 #[derive(Debug, PartialEq)]
-struct Read {
+struct CreatedTable {
     name: String,
     columns: Vec<(String, String)>,
     partitions: Vec<(String, String)>,
@@ -64,7 +64,7 @@ struct Read {
     properties: Vec<(String, String)>,
 }
 
-impl Read {
+impl CreatedTable {
     fn of(sql: &str) -> Self {
         let table = created_table(sql);
         let column = |column: &ColumnDef| {
@@ -106,8 +106,8 @@ impl Read {
     }
 
     fn meant(spec: &Spec, names: &Names) -> Self {
-        let (table, bucket) = (Table::new(spec).unwrap(), names.bucket(spec));
-        let column = |column: &Column| (column.name.clone(), column.kind.to_owned());
+        let (table, bucket) = (DeliveredTable::new(spec).unwrap(), names.bucket(spec));
+        let column = |column: &DeliveredColumn| (column.name.clone(), column.kind.to_owned());
         Self {
             name: format!("{}_impressions", spec.name.as_str().replace('-', "_")),
             columns: table.columns.iter().map(column).collect(),
@@ -195,10 +195,17 @@ fn reads_as_meant(text: &str) -> Option<Sql> {
     let names = Names::new(spec.name.as_str(), "123456789012", "aws", "eu-west-1");
     let sql = sql(&spec, &names).ok()?;
     if let Some(create) = &sql.create {
-        assert_eq!(Read::of(create), Read::meant(&spec, &names), "{create}");
+        assert_eq!(
+            CreatedTable::of(create),
+            CreatedTable::meant(&spec, &names),
+            "{create}"
+        );
     }
     queries_the_table(&sql, spec.delivery.format);
-    asks_for_the_last_days(&sql.queries[0].sql, Table::new(&spec).unwrap().partitions.first());
+    asks_for_the_last_days(
+        &sql.queries[0].sql,
+        DeliveredTable::new(&spec).unwrap().partitions.first(),
+    );
     Some(sql)
 }
 

@@ -247,7 +247,7 @@ async fn step_that(action: Action, ends: Result<(), AwsError>) -> (Report, Vec<E
 
 #[tokio::test]
 async fn a_step_is_reported_by_how_it_ended() {
-    let error = |kind| Err(AwsError::own("test:Call", kind, "why"));
+    let error = |kind| Err(AwsError::new("test:Call", kind, "why"));
     let (report, events) = step_that(Action::Update, Ok(())).await;
     let done = &report.done[0];
     assert_eq!(
@@ -409,7 +409,7 @@ fn a_second_round_remembers_what_the_first_one_did_to_the_same_resource() {
 #[test]
 fn a_report_is_complete_without_failures_and_tells_what_was_lost() {
     let failed = |kind| {
-        let error = AwsError::own("test:Call", kind, "why");
+        let error = AwsError::new("test:Call", kind, "why");
         vec![(stream::KIND, "flags".to_owned(), error)]
     };
     let of = |failed, not_started: Vec<_>| Report {

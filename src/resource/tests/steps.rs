@@ -148,7 +148,7 @@ async fn a_call_is_repeated_if_aws_does_not_know_what_it_just_created() {
         let settled = step.settle(async || {
             calls.set(calls.get() + 1);
             match calls.get() {
-                1 | 2 => Err(AwsError::own("test:Call", kind, "no")),
+                1 | 2 => Err(AwsError::new("test:Call", kind, "no")),
                 _ => Ok(()),
             }
         });

@@ -73,7 +73,7 @@ impl Target<Bucket> {
             error.message().or(error.code()).unwrap_or_default(),
         );
         let message = format!("{key} could not be deleted: {why}");
-        let failed = AwsError::own(call, ErrorKind::Other, message);
+        let failed = AwsError::new(call, ErrorKind::Other, message);
         if lasting.is_some() {
             Err(failed)
         } else {

@@ -85,7 +85,7 @@ impl Resource for Database {
                 want.name,
                 others.join(", ")
             );
-            return Err(AwsError::own("glue:DeleteDatabase", ErrorKind::Unusable, why));
+            return Err(AwsError::new("glue:DeleteDatabase", ErrorKind::Unusable, why));
         }
         let request = || step.aws.glue.delete_database().name(&want.name).send();
         step.remove("glue:DeleteDatabase", request).await

@@ -13,7 +13,7 @@ use crate::names::{OWNERSHIP_TAGS, Tags};
 use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
 use crate::resources::Blueprint;
 use crate::spec::Format;
-use crate::table::{Column as DeliveredColumn, Table as Delivered};
+use crate::table::{DeliveredColumn, DeliveredTable};
 
 mod export;
 
@@ -95,7 +95,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Table> {
     let Blueprint { spec, names, .. } = blueprint;
     let bucket = names.bucket(spec);
     // Without Parquet, a partition may be one that no table has; the table is only looked for then, to be deleted.
-    let delivered = Delivered::new(spec).ok();
+    let delivered = DeliveredTable::new(spec).ok();
     let column = |column: &DeliveredColumn| Column {
         name: column.name.clone(),
         kind: column.kind.to_owned(),

@@ -16,7 +16,7 @@ impl Target<Function> {
         let have = ready(self, step).await?;
         match have.state.failed_update {
             None => Ok(()),
-            Some(why) => Err(AwsError::own("lambda", ErrorKind::Unusable, why)),
+            Some(why) => Err(AwsError::new("lambda", ErrorKind::Unusable, why)),
         }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rows::{Cell, Row, for_each, row, write};
-use crate::table::Column;
+use crate::table::DeliveredColumn;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -286,8 +286,8 @@ fn encodings_whose_data_says_what_to_allocate_are_refused() {
     assert_eq!(why(&file), "Parquet of an unsupported compression");
 }
 
-fn columns() -> Vec<Column> {
-    let column = |name: &str, kind| Column {
+fn columns() -> Vec<DeliveredColumn> {
+    let column = |name: &str, kind| DeliveredColumn {
         name: name.to_owned(),
         kind,
     };

@@ -10,22 +10,22 @@ pub(super) fn array(element: &str, count: usize) -> String {
     format!("[{element}{}]", format!(",{element}").repeat(count - 1))
 }
 
-pub(super) fn parquet() -> Settings {
-    Settings {
+pub(super) fn parquet() -> HandlerSettings {
+    HandlerSettings {
         number_fields: vec!["time".to_owned()],
         ..settings(100)
     }
 }
 
-pub(super) fn only_the_key() -> Settings {
-    Settings {
-        fields: Fields::Keep(vec!["key".to_owned()]),
+pub(super) fn only_the_key() -> HandlerSettings {
+    HandlerSettings {
+        fields: KeptFields::Keep(vec!["key".to_owned()]),
         ..settings(100)
     }
 }
 
 /// Handles a body that is to be answered 413, and checks that nothing of it is taken and that the log says why.
-pub(super) async fn refuse(memory_mib: usize, settings: Settings, body: &str, want: &str) {
+pub(super) async fn refuse(memory_mib: usize, settings: HandlerSettings, body: &str, want: &str) {
     let (world, status, answer, line) = handle_with_memory(memory_mib, settings, body).await;
     assert_eq!((status, &answer), (413, &json!({ "error": want })));
     assert_eq!((line.received, line.level), (0, Level::Warn));
@@ -83,7 +83,7 @@ async fn misfits_by_the_hundred_thousand_are_delivered_in_few_records() {
 
 #[tokio::test]
 async fn a_body_that_is_not_read_in_time_is_refused_and_nothing_is_taken() {
-    let world = World::default();
+    let world = MemoryPipeline::default();
     let webhook = world.working(100);
     let impression = format!(r#"{{"key":"SECRET","split":"{}"}}"#, "x".repeat(1_000));
     let large = array(&impression, 5_000);
@@ -112,14 +112,14 @@ async fn a_body_below_a_mebibyte_is_tried_however_late_it_is_and_never_lost() {
     let text = format!("[{}]", lines.join(","));
     let (first, second) = text.split_at(1_000);
     let members = [gzip(first.as_bytes()), gzip(second.as_bytes())].concat();
-    let settings = Settings {
-        fields: Fields::Keep(vec!["x".to_owned()]),
+    let settings = HandlerSettings {
+        fields: KeptFields::Keep(vec!["x".to_owned()]),
         ..parquet()
     };
     let event = serde_json::value::to_raw_value(&base64(&members)).unwrap();
     for kinesis in [true, false] {
         for s3 in [true, false] {
-            let world = World::default();
+            let world = MemoryPipeline::default();
             let clients = Clients {
                 kinesis: if kinesis {
                     world.stream.client(accept)
@@ -149,8 +149,8 @@ async fn a_body_below_a_mebibyte_is_tried_however_late_it_is_and_never_lost() {
 
 #[tokio::test]
 async fn fields_are_read_no_more_often_for_parquet_than_the_largest_batch_allows() {
-    let settings = Settings {
-        fields: Fields::Keep(["key", "split", "time"].map(str::to_owned).to_vec()),
+    let settings = HandlerSettings {
+        fields: KeptFields::Keep(["key", "split", "time"].map(str::to_owned).to_vec()),
         ..parquet()
     };
     // Leaves 6 fields to tell misfits by, after that the four others are read: enough for two of them.

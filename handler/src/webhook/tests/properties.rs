@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{World, base64, counts, handle, text};
+use super::{MemoryPipeline, base64, counts, handle, text};
 use crate::testing::{gzip, in_ms};
 
 /// Whitespace as JSON allows it between tokens.
@@ -79,7 +79,7 @@ proptest! {
             (false, true) => base64(body.as_bytes()),
             (false, false) => text(&body),
         };
-        let world = World::default();
+        let world = MemoryPipeline::default();
         let (status, answer, _) = block_on(handle(&world.working(record_kib), &event));
         prop_assert_eq!(status, 200);
         let count = impressions.len();
@@ -90,7 +90,7 @@ proptest! {
 
     #[test]
     fn no_body_is_a_panic(bytes: Vec<u8>, body: String, encoded: bool) {
-        let world = World::default();
+        let world = MemoryPipeline::default();
         let webhook = world.working(0);
         let mut gzipped = gzip(&bytes);
         gzipped.truncate(bytes.len().max(2));

@@ -96,7 +96,7 @@ pub(super) fn hide<'a>(paths: impl Iterator<Item = &'a str>, aws: &Aws) {
 fn generate() -> Result<String, AwsError> {
     crate::random::hex(SECRET_BYTES).map_err(|error| {
         let message = format!("the operating system gives no random bytes: {error}");
-        AwsError::own("random", ErrorKind::Other, message)
+        AwsError::new("random", ErrorKind::Other, message)
     })
 }
 

@@ -1,4 +1,5 @@
-//! How the handler is compiled for a processor: natively where it runs as it is, else with what can cross-compile.
+//! Chooses the command that compiles the handler for a processor: natively on the same processor, otherwise with an installed
+//! cross-compiler.
 
 use std::path::PathBuf;
 
@@ -9,10 +10,8 @@ use crate::spec::Architecture;
 /// The glibc to build against when cross-compiling; Lambda's `provided.al2023` has it.
 const GLIBC: &str = "2.34";
 
-/// The command that compiles the handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    /// Cargo's arguments.
+pub(super) struct BuildCommand {
     pub(super) arguments: Vec<String>,
     /// Where the binary ends below the target directory, where cargo's messages do not say.
     pub(super) output: Option<PathBuf>,
@@ -23,13 +22,11 @@ pub(super) struct Target {
 enum Compiler {
     /// Plain cargo: the binary runs here as it runs on Lambda.
     Native,
-    /// `cargo zigbuild`.
     Zigbuild,
-    /// `cargo lambda build`.
     CargoLambda,
 }
 
-impl Target {
+impl BuildCommand {
     /// The best way to compile for `architecture` on this machine.
     pub(super) fn of(architecture: Architecture, profile: Profile) -> Result<Self, ArtifactError> {
         let has = |tool: &str| programs::find(tool).is_some();
@@ -63,7 +60,7 @@ fn compiler(
     }
 }
 
-fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> Target {
+fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> BuildCommand {
     let name = profile.cargo_name();
     let arch = rust_arch(architecture);
     let (mut arguments, output): (Vec<String>, _) = match compiler {
@@ -97,7 +94,7 @@ fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> 
     if output.is_none() {
         arguments.push("--message-format=json-render-diagnostics".to_owned());
     }
-    Target { arguments, output }
+    BuildCommand { arguments, output }
 }
 
 fn rust_arch(architecture: Architecture) -> &'static str {
@@ -107,7 +104,6 @@ fn rust_arch(architecture: Architecture) -> &'static str {
     }
 }
 
-/// What the user can do where a processor cannot be compiled for.
 pub(super) fn cross_hints(architecture: Architecture) -> Vec<String> {
     let target = format!("{}-unknown-linux-gnu", rust_arch(architecture));
     let native = std::env::consts::ARCH;

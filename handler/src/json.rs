@@ -1,28 +1,42 @@
-//! Owns reading the characters of a JSON string one by one, so that a long string is read no further than needed.
+//! Defines JSON's white space, and reads the characters of a JSON string one by one, no further than needed.
 //!
-//! Must not allocate: what a sender writes as a name or a key can be as long as the body.
+//! Must not allocate: a name or a key that a sender writes can be as long as the body.
 
 use std::char::{DecodeUtf16Error, decode_utf16};
+use std::iter;
 use std::str::Chars;
+
+/// What JSON allows between tokens (RFC 8259, section 2).
+pub(crate) const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Replaces newlines with spaces: inside a string JSON allows no literal newline, so only the layout changes.
+pub(crate) fn blank_newlines(json: &mut [u8]) {
+    for byte in json {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
+}
 
 /// Returns the characters of a JSON string, given as JSON text with its quotes; an error for each half of a surrogate pair,
 /// which is valid JSON and no character.
 pub(crate) fn characters(json: &str) -> impl Iterator<Item = Result<char, DecodeUtf16Error>> {
     let unquoted = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
-    decode_utf16(Units {
+    let mut units = Utf16Units {
         rest: unquoted.unwrap_or(json).chars(),
         second: None,
-    })
+    };
+    decode_utf16(iter::from_fn(move || units.next()))
 }
 
 /// The UTF-16 units of a JSON string, which are what its escapes stand for.
-struct Units<'a> {
+struct Utf16Units<'a> {
     rest: Chars<'a>,
     /// The second unit of the last character.
     second: Option<u16>,
 }
 
-impl Units<'_> {
+impl Utf16Units<'_> {
     fn escaped_unit(&mut self) -> Option<u16> {
         let mut unit = 0;
         for _ in 0..4 {
@@ -31,10 +45,6 @@ impl Units<'_> {
         }
         Some(unit)
     }
-}
-
-impl Iterator for Units<'_> {
-    type Item = u16;
 
     fn next(&mut self) -> Option<u16> {
         if self.second.is_some() {
