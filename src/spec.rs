@@ -14,7 +14,6 @@ mod diagnose;
 mod ephemeral;
 mod fault;
 mod lists;
-mod locate;
 mod monitoring;
 mod prefix;
 mod problem;

@@ -20,8 +20,7 @@ pub(super) struct Fault {
 /// Whether it is a key or its value that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The nth key of this name, from 0, as a key may wrongly be given twice.
-    Key(usize),
+    Key,
     Value,
 }
 
@@ -43,7 +42,7 @@ pub(super) enum FaultKind {
 impl Fault {
     pub(super) fn at_key(self) -> Self {
         Self {
-            place: Place::Key(0),
+            place: Place::Key,
             ..self
         }
     }

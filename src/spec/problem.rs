@@ -6,8 +6,7 @@ use std::fmt;
 
 use super::Spec;
 use super::fault::{FaultKind, shortened};
-use super::locate::Position;
-use super::tree::Step;
+use super::tree::{Position, Step};
 
 /// How alike names must be, from 0 to 1, for one to be taken for the other. Below it, even the most alike misleads.
 const ALIKE: f64 = 0.8;
@@ -132,7 +131,7 @@ fn section_of(key: &str) -> Option<String> {
 }
 
 /// Shows a path: `delivery.prefix`, `webhook.allow_cidrs[0]`.
-pub(super) fn dotted(path: &[Step]) -> String {
+fn dotted(path: &[Step]) -> String {
     let mut shown = String::new();
     for step in path {
         match step {

@@ -256,6 +256,26 @@ fn unquoted_expressions() {
 }
 
 #[test]
+fn what_the_parser_says_of_an_element_is_placed_at_it() {
+    assert_shown(
+        "name: abc\ntags: {it's: [a, [b, !!int c]]}\n",
+        &["2:22: tags.it\\'s[1][1]: invalid value: string \"c\", expected an integer"],
+    );
+}
+
+#[test]
+fn a_list_or_map_is_placed_where_it_starts() {
+    assert_shown(
+        "name: abc\nstream:\n  shards: [1]\n  mode:\n    a: b\ndelivery: {prefix: {}}\n",
+        &[
+            "3:11: stream.shards: must be a whole number from 1 to 500, not a list",
+            "5:5: stream.mode: must be one of provisioned, on_demand, not keys and values",
+            "6:20: delivery.prefix: must be an S3 key prefix, not keys and values",
+        ],
+    );
+}
+
+#[test]
 fn anchors_are_read_and_merge_keys_are_not() {
     assert_shown("name: &name abc\ntags: {pipeline: *name}\n", &[]);
     assert_shown(
