@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use split_pipeline_handler::settings::{Fields as KeptFields, Settings};
+use split_pipeline_handler::settings::{Fields, Settings};
 
 use crate::names::Names;
 use crate::resource::{Kind, Tags};
@@ -24,7 +24,7 @@ use crate::resources::stream::{self, Stream};
 use crate::resources::table::Table;
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{
-    Architecture, BucketEncryption, Compression, Encryption, Fields, Format, Spec, StreamMode,
+    Architecture, BucketEncryption, Compression, Format, KeptFields, Spec, StreamEncryption, StreamMode,
 };
 use crate::table::number_fields;
 
@@ -225,9 +225,9 @@ fn stream(spec: &Spec, names: &Names, tags: &Tags) -> Stream {
         shards,
         retention_hours: signed(spec.stream.retention_hours.get()),
         encryption_key: match &spec.stream.encryption {
-            Encryption::AwsManaged => Some(AWS_MANAGED_KEY.to_owned()),
-            Encryption::Key(key) => Some(key.clone()),
-            Encryption::None => None,
+            StreamEncryption::AwsManaged => Some(AWS_MANAGED_KEY.to_owned()),
+            StreamEncryption::Key(key) => Some(key.clone()),
+            StreamEncryption::None => None,
         },
         policy: Value::Null,
         shard_metrics: Vec::new(),
@@ -349,10 +349,10 @@ fn settings(spec: &Spec, names: &Names) -> Settings {
 }
 
 /// The spec's list of fields as the handler has it.
-pub fn kept_fields(fields: &Fields) -> KeptFields {
+pub fn kept_fields(fields: &KeptFields) -> Fields {
     match fields {
-        Fields::All => KeptFields::All,
-        Fields::Keep(fields) => KeptFields::Keep(fields.clone()),
+        KeptFields::All => Fields::All,
+        KeptFields::Keep(fields) => Fields::Keep(fields.clone()),
     }
 }
 

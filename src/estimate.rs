@@ -4,7 +4,7 @@
 
 use crate::desired::alarms_wanted;
 use crate::results::{Cost, Estimate, Headroom, Prices, Sizing};
-use crate::spec::{Architecture, Format, Spec, StreamMode};
+use crate::spec::{Architecture, Format, MAX_SHARDS, Spec, StreamMode};
 
 /// An impression as Split sends it, with the end of its line.
 pub const IMPRESSION_BYTES: f64 = 371.0;
@@ -15,9 +15,6 @@ pub const POST_EVERY_SECONDS: f64 = 10.0;
 /// A shard (Kinesis, "Quotas and limits").
 const SHARD_BYTES: f64 = 1e6;
 const SHARD_RECORDS: f64 = 1000.0;
-
-/// The most shards that a spec takes.
-const MOST_SHARDS: f64 = 500.0;
 
 /// A new on-demand stream (Kinesis, "Choose the data stream capacity mode").
 const ON_DEMAND_BYTES: f64 = 4e6;
@@ -301,7 +298,7 @@ fn limits(spec: &Spec, needed: f64, records: Records, posts: f64, post: f64) -> 
         headroom(
             "shards that this takes, of those that a spec may have",
             needed,
-            MOST_SHARDS,
+            f64::from(MAX_SHARDS),
             "here the design ends: a pipeline for each group of environments",
         ),
         headroom(

@@ -6,7 +6,7 @@ use split_pipeline_handler::spill::{rejected_prefix, spill_prefix};
 use super::Transport;
 use crate::names::Names;
 use crate::resources::{canonical, role};
-use crate::spec::{BucketEncryption, Encryption, PolicyArn, Spec};
+use crate::spec::{BucketEncryption, PolicyArn, Spec, StreamEncryption};
 
 /// The role of the delivery stream: read the stream, write to the bucket, log errors.
 pub(super) fn delivery_role(spec: &Spec, names: &Names) -> role::State {
@@ -151,7 +151,7 @@ pub(super) fn alarms_publish(names: &Names) -> Value {
 /// What a role needs of the user's own keys: the stream's, and the bucket's.
 pub(super) fn use_own_keys(spec: &Spec, names: &Names, stream: &[&str], bucket: &[&str]) -> Vec<Value> {
     let mut statements = Vec::new();
-    if let Encryption::Key(key) = &spec.stream.encryption {
+    if let StreamEncryption::Key(key) = &spec.stream.encryption {
         statements.push(use_key("UseStreamKey", key, "kinesis", stream, names));
     }
     if let BucketEncryption::Key(key) = &spec.delivery.encryption {

@@ -5,10 +5,10 @@
 
 use serde_path_to_error::Segment;
 
-use super::fault::{Fault, FaultKind, Place};
-use super::problem::{Problem, SpecError, hint, nearest};
-use super::tree::{Content, Entry, Node, Step};
-use super::{BucketName, Compression, Delivery, Fields, Format, Spec, StreamMode, ephemeral, yaml};
+use super::fault::{Fault, FaultKind, FaultPlace};
+use super::problem::{SpecError, SpecProblem, hint, nearest};
+use super::tree::{Content, Entry, Node, PathStep};
+use super::{BucketName, Compression, DeliverySpec, Format, KeptFields, Spec, StreamMode, ephemeral, yaml};
 
 /// After so many problems, more of them help nobody, and finding each costs a walk through the text.
 const MAX_PROBLEMS: usize = 50;
@@ -67,7 +67,7 @@ pub(super) fn parse(text: &str, origin: &str, reserved: ReservedName) -> Result<
 }
 
 /// Sorts problems as the text goes, and says so if there may be more.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+fn in_order(mut problems: Vec<SpecProblem>) -> Vec<SpecProblem> {
     problems.sort_by_key(|problem| (problem.line, problem.column));
     if problems.len() >= MAX_PROBLEMS
         && let Some(last) = problems.last_mut()
@@ -80,7 +80,7 @@ fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 /// Reads the spec from the tree again and again, and takes out a fault each time, until it can be read.
-fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<Problem>) -> Option<Spec> {
+fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<SpecProblem>) -> Option<Spec> {
     loop {
         let error = match serde_path_to_error::deserialize::<_, Spec>(&*tree) {
             Ok(spec) => return Some(spec),
@@ -89,7 +89,8 @@ fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<Problem>) -> Option
         let path = original_path(tree, error.path());
         let fault = error.into_inner();
         // A list whose elements were all bad is not also too short.
-        let follows_from_another = tree.get(&path).is_some_and(Node::has_gaps) && fault.place == Place::Value;
+        let follows_from_another =
+            tree.get(&path).is_some_and(Node::has_gaps) && fault.place == FaultPlace::Value;
         let is_missing_name = matches!(fault.kind, FaultKind::MissingKey(_));
         if is_missing_name || !follows_from_another {
             let at = if path.is_empty() {
@@ -97,8 +98,8 @@ fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<Problem>) -> Option
             } else {
                 tree.locate(&path, fault.place)
             };
-            let problem = Problem::new(at, &path, fault.to_string());
-            problems.push(Problem {
+            let problem = SpecProblem::new(at, &path, fault.to_string());
+            problems.push(SpecProblem {
                 hint: hint(&path, &fault.kind),
                 ..problem
             });
@@ -110,12 +111,12 @@ fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<Problem>) -> Option
 }
 
 /// Turns the path that serde took into one in the text's own terms.
-fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<Step> {
+fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<PathStep> {
     let mut steps = Vec::new();
     for segment in path {
         let step = match segment {
-            Segment::Map { key } => Step::Key(key.clone()),
-            Segment::Seq { index } => Step::Index(
+            Segment::Map { key } => PathStep::Key(key.clone()),
+            Segment::Seq { index } => PathStep::Index(
                 tree.get(&steps)
                     .map_or(*index, |list| list.original_index(*index)),
             ),
@@ -128,7 +129,7 @@ fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<Step> {
 }
 
 /// Takes a fault out of the tree, so that the next one shows; tells whether that can be done.
-fn take_out(tree: &mut Node, path: &[Step], fault: &Fault) -> bool {
+fn take_out(tree: &mut Node, path: &[PathStep], fault: &Fault) -> bool {
     let any_name = || Content::Text(ANY_NAME.to_owned());
     if let (FaultKind::MissingKey(key), [], Content::Map(entries)) = (&fault.kind, path, &mut tree.content) {
         let at = tree.at;
@@ -148,7 +149,7 @@ fn take_out(tree: &mut Node, path: &[Step], fault: &Fault) -> bool {
     else {
         return false;
     };
-    let is_name = matches!(path, [Step::Key(key)] if key == "name");
+    let is_name = matches!(path, [PathStep::Key(key)] if key == "name");
     node.content = if is_name { any_name() } else { Content::Gone };
     true
 }
@@ -156,14 +157,14 @@ fn take_out(tree: &mut Node, path: &[Step], fault: &Fault) -> bool {
 /// The rules that no value can tell alone.
 struct Rules<'a> {
     tree: &'a Node,
-    problems: Vec<Problem>,
+    problems: Vec<SpecProblem>,
 }
 
 impl Rules<'_> {
     fn complain(&mut self, keys: &[&str], message: impl Into<String>) {
         let path = steps(keys);
-        let at = self.tree.locate(&path, Place::Value);
-        self.problems.push(Problem::new(at, &path, message));
+        let at = self.tree.locate(&path, FaultPlace::Value);
+        self.problems.push(SpecProblem::new(at, &path, message));
     }
 
     /// Finds names that the policy for ephemeral pipelines would match.
@@ -176,13 +177,14 @@ impl Rules<'_> {
         for (keys, name) in names {
             if let Some((message, hint)) = name.and_then(ephemeral::problem) {
                 let path = steps(keys);
-                let at = self.tree.locate(&path, Place::Value);
-                self.problems.push(Problem::new(at, &path, message).hinted(hint));
+                let at = self.tree.locate(&path, FaultPlace::Value);
+                self.problems
+                    .push(SpecProblem::new(at, &path, message).hinted(hint));
             }
         }
     }
 
-    fn check_delivery(&mut self, delivery: &Delivery) {
+    fn check_delivery(&mut self, delivery: &DeliverySpec) {
         if delivery.expire_days.is_some()
             && let Some(other) = delivery.prefix.covers(&delivery.error_prefix)
         {
@@ -210,7 +212,7 @@ impl Rules<'_> {
     }
 
     /// Checks what Firehose asks of a delivery that it converts, and that its table can be told its partitions.
-    fn check_parquet(&mut self, delivery: &Delivery) {
+    fn check_parquet(&mut self, delivery: &DeliverySpec) {
         if delivery.compression == Compression::Zip {
             let message = "must be `gzip`, `snappy` or `none` where `delivery.format` is `parquet`";
             self.complain(&["delivery", "compression"], message);
@@ -263,7 +265,7 @@ impl Rules<'_> {
     }
 }
 
-/// The least that Firehose gathers to convert ("Enable record format conversion" in its guide).
+/// The least that Firehose gathers to convert, and the default of every format ("Enable record format conversion" in its guide).
 pub(super) const PARQUET_BUFFER_MIB: u32 = 64;
 
 /// The fields of an impression (Harness: "Webhook for Impressions").
@@ -287,35 +289,35 @@ pub const IMPRESSION_FIELDS: [&str; 14] = [
 /// Gathers the warnings, and leaves no shards where they have no meaning.
 fn finish(tree: &Node, origin: &str, mut spec: Spec) -> Parsed {
     let mut warnings = Vec::new();
-    let mut warn = |path: Vec<Step>, place: Place, message: &str| {
-        let problem = Problem::new(tree.locate(&path, place), &path, message);
+    let mut warn = |path: Vec<PathStep>, place: FaultPlace, message: &str| {
+        let problem = SpecProblem::new(tree.locate(&path, place), &path, message);
         warnings.push(format!("{origin}:{problem}"));
     };
     if spec.stream.mode == StreamMode::OnDemand {
         if spec.stream.shards.take().is_some() {
             warn(
                 steps(&["stream", "shards"]),
-                Place::Key,
+                FaultPlace::Key,
                 "ignored, as a stream with `mode: on_demand` has no shards to choose",
             );
         }
     } else if spec.stream.shards.is_none() {
-        spec.stream.shards = super::Stream::default().shards;
+        spec.stream.shards = super::StreamSpec::default().shards;
     }
     if !spec.webhook.secret_path {
         warn(
             steps(&["webhook", "secret_path"]),
-            Place::Value,
+            FaultPlace::Value,
             "the URL can be guessed, and Split signs nothing: whoever finds it can add impressions",
         );
     }
-    if let Fields::Keep(fields) = &spec.handler.fields {
+    if let KeptFields::Keep(fields) = &spec.handler.fields {
         for (index, field) in fields.iter().enumerate() {
             if let Some(name) = misspelt_field(field) {
                 let mut path = steps(&["handler", "fields"]);
-                path.push(Step::Index(index));
+                path.push(PathStep::Index(index));
                 let message = format!("Split has no field `{field}`; did you mean `{name}`?");
-                warn(path, Place::Value, &message);
+                warn(path, FaultPlace::Value, &message);
             }
         }
     }
@@ -327,6 +329,6 @@ fn misspelt_field(field: &str) -> Option<&'static str> {
     nearest(field, &IMPRESSION_FIELDS).filter(|name| *name != field)
 }
 
-fn steps(keys: &[&str]) -> Vec<Step> {
-    keys.iter().map(|key| Step::Key((*key).to_owned())).collect()
+fn steps(keys: &[&str]) -> Vec<PathStep> {
+    keys.iter().map(|key| PathStep::Key((*key).to_owned())).collect()
 }

@@ -14,12 +14,12 @@ const SHOWN_CHARS: usize = 40;
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) kind: FaultKind,
-    pub(super) place: Place,
+    pub(super) place: FaultPlace,
 }
 
 /// Whether it is a key or its value that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FaultPlace {
     Key,
     Value,
 }
@@ -42,7 +42,7 @@ pub(super) enum FaultKind {
 impl Fault {
     pub(super) fn at_key(self) -> Self {
         Self {
-            place: Place::Key,
+            place: FaultPlace::Key,
             ..self
         }
     }
@@ -56,7 +56,7 @@ impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Self {
         Self {
             kind,
-            place: Place::Value,
+            place: FaultPlace::Value,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, Deserializer, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::fault::{Fault, Place};
+use super::fault::{Fault, FaultPlace};
 
 /// A line and a column, both from 1; the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ pub(super) struct Entry {
 
 /// One step down the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Key(String),
     Index(usize),
 }
@@ -76,44 +76,48 @@ impl Position {
 
 impl Node {
     /// Finds what is one step below, and where its key, or itself in a list, is.
-    fn below(&self, step: &Step) -> Option<(Position, &Node)> {
+    fn below(&self, step: &PathStep) -> Option<(Position, &Node)> {
         match (&self.content, step) {
-            (Content::Map(entries), Step::Key(key)) => {
+            (Content::Map(entries), PathStep::Key(key)) => {
                 let entry = entries.iter().find(|entry| entry.key == *key);
                 entry.map(|entry| (entry.key_at, &entry.node))
             }
-            (Content::List(nodes), Step::Index(index)) => nodes.get(*index).map(|node| (node.at, node)),
+            (Content::List(nodes), PathStep::Index(index)) => nodes.get(*index).map(|node| (node.at, node)),
             _ => None,
         }
     }
 
     /// Finds the node at the end of a path.
-    pub(super) fn get(&self, path: &[Step]) -> Option<&Node> {
+    pub(super) fn get(&self, path: &[PathStep]) -> Option<&Node> {
         path.iter()
             .try_fold(self, |node, step| node.below(step).map(|(_, below)| below))
     }
 
     /// Finds the node at the end of a path, to change it.
-    pub(super) fn get_mut(&mut self, path: &[Step]) -> Option<&mut Node> {
+    pub(super) fn get_mut(&mut self, path: &[PathStep]) -> Option<&mut Node> {
         path.iter()
             .try_fold(self, |node, step| match (&mut node.content, step) {
-                (Content::Map(entries), Step::Key(key)) => {
+                (Content::Map(entries), PathStep::Key(key)) => {
                     let entry = entries.iter_mut().find(|entry| entry.key == *key);
                     entry.map(|entry| &mut entry.node)
                 }
-                (Content::List(nodes), Step::Index(index)) => nodes.get_mut(*index),
+                (Content::List(nodes), PathStep::Index(index)) => nodes.get_mut(*index),
                 _ => None,
             })
     }
 
     /// Finds where a key or value is; where there is none, what is nearest above it.
-    pub(super) fn locate(&self, path: &[Step], place: Place) -> Position {
+    pub(super) fn locate(&self, path: &[PathStep], place: FaultPlace) -> Position {
         let (mut node, mut at) = (self, self.at);
         for step in path {
             let Some((key_at, below)) = node.below(step) else {
                 break;
             };
-            at = if place == Place::Key { key_at } else { below.at };
+            at = if place == FaultPlace::Key {
+                key_at
+            } else {
+                below.at
+            };
             node = below;
         }
         at

@@ -9,8 +9,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
-use super::problem::Problem;
-use super::tree::{Content, Entry, Node, Position, Step};
+use super::problem::SpecProblem;
+use super::tree::{Content, Entry, Node, PathStep, Position};
 
 /// The longest text that is read at all. A spec takes a few KiB.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -22,12 +22,12 @@ const MAX_OPEN_BRACKETS: usize = 1000;
 /// Reads a text into a tree, with a problem for each key that had to be left out; `start` finds where the root is.
 ///
 /// A text that is not one YAML document has this one problem, as nothing after it can be relied on.
-pub(super) fn read(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
+pub(super) fn read(text: &str) -> Result<(Node, Vec<SpecProblem>), SpecProblem> {
     refuse_unread(text)?;
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let empty = || {
         let message = "the spec is empty; `name` is the one key it needs";
-        let problem = Problem::new(Position::START, &[], message);
+        let problem = SpecProblem::new(Position::START, &[], message);
         problem.hinted("`split-pipeline init` writes a commented one")
     };
     let document = documents.next().ok_or_else(empty)?;
@@ -45,7 +45,7 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
         .map_err(|error| not_yaml(text, &path, &error))?;
     if let Some(second) = documents.next() {
         let message = "there must be one document, and `---` starts another one here";
-        return Err(Problem::new(start_of(second), &[], message));
+        return Err(SpecProblem::new(start_of(second), &[], message));
     }
     if content == Content::Null {
         return Err(empty());
@@ -62,10 +62,10 @@ pub(super) fn start(text: &str) -> Position {
 }
 
 /// Refuses what the parser would choke on, or say no position of.
-fn refuse_unread(text: &str) -> Result<(), Problem> {
+fn refuse_unread(text: &str) -> Result<(), SpecProblem> {
     if text.len() > MAX_BYTES {
         let message = format!("the spec is larger than {} MiB", MAX_BYTES >> 20);
-        return Err(Problem::new(Position::START, &[], message));
+        return Err(SpecProblem::new(Position::START, &[], message));
     }
     let mut open = 0_usize;
     for (index, c) in text.char_indices() {
@@ -75,7 +75,7 @@ fn refuse_unread(text: &str) -> Result<(), Problem> {
             _ => {}
         }
         if open > MAX_OPEN_BRACKETS {
-            return Err(Problem::new(
+            return Err(SpecProblem::new(
                 Position::at(text, index),
                 &[],
                 "too many brackets are open",
@@ -84,22 +84,22 @@ fn refuse_unread(text: &str) -> Result<(), Problem> {
         // Next line is a line break to YAML, though a control character to Unicode.
         if c.is_control() && !"\t\n\r\u{85}".contains(c) {
             let message = format!("the control character {c:?} is not allowed");
-            return Err(Problem::new(Position::at(text, index), &[], message));
+            return Err(SpecProblem::new(Position::at(text, index), &[], message));
         }
     }
     Ok(())
 }
 
 /// Says what the YAML parser says, without its own way of saying where.
-fn not_yaml(text: &str, path: &[Step], error: &serde_yaml::Error) -> Problem {
+fn not_yaml(text: &str, path: &[PathStep], error: &serde_yaml::Error) -> SpecProblem {
     let at = Position::of(error).unwrap_or(Position::START);
     let said = error
         .to_string()
         .replacen(&format!(" at line {} column {}", at.line, at.column), "", 1);
     // The parser names a path before what is said here, and none before what it says of itself.
     let problem = match said.strip_prefix(&parsers_path(path)) {
-        Some(message) => Problem::new(at, path, message),
-        None => Problem::new(at, &[], said.as_str()),
+        Some(message) => SpecProblem::new(at, path, message),
+        None => SpecProblem::new(at, &[], said.as_str()),
     };
     let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
     let value = line.split_once(':').map(|(_, value)| value.trim_start());
@@ -116,13 +116,13 @@ fn not_yaml(text: &str, path: &[Step], error: &serde_yaml::Error) -> Problem {
 
 /// Shows a path as the parser does before a message. It counts each element of a list twice, as each is first asked where it
 /// starts.
-fn parsers_path(path: &[Step]) -> String {
+fn parsers_path(path: &[PathStep]) -> String {
     let mut shown = String::new();
     for step in path {
         match step {
-            Step::Key(key) if shown.is_empty() => shown.push_str(key),
-            Step::Key(key) => shown.extend([".", key]),
-            Step::Index(index) => shown.extend(["[", &(2 * index + 1).to_string(), "]"]),
+            PathStep::Key(key) if shown.is_empty() => shown.push_str(key),
+            PathStep::Key(key) => shown.extend([".", key]),
+            PathStep::Index(index) => shown.extend(["[", &(2 * index + 1).to_string(), "]"]),
         }
     }
     shown + ": "
@@ -130,8 +130,8 @@ fn parsers_path(path: &[Step]) -> String {
 
 /// Builds the tree, noting keys that cannot be taken.
 struct Builder<'a> {
-    bad_keys: &'a mut Vec<Problem>,
-    path: &'a mut Vec<Step>,
+    bad_keys: &'a mut Vec<SpecProblem>,
+    path: &'a mut Vec<PathStep>,
     /// How much may still be built. A text cannot be worth more than its own length but through aliases, and aliases
     /// of aliases grow without end.
     budget: &'a mut usize,
@@ -223,8 +223,8 @@ impl<'de> Visitor<'de> for Builder<'_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Content, A::Error> {
         self.spend(1)?;
         let mut nodes = Vec::new();
-        while let Some(at) = found(list.next_element_seed(Start)) {
-            self.path.push(Step::Index(nodes.len()));
+        while let Some(at) = found(list.next_element_seed(StartSeed)) {
+            self.path.push(PathStep::Index(nodes.len()));
             let content = list.next_element_seed(self.child())?;
             self.path.pop();
             nodes.extend(content.map(|content| Node { at, content }));
@@ -236,12 +236,12 @@ impl<'de> Visitor<'de> for Builder<'_> {
         self.spend(1)?;
         let mut entries = Vec::new();
         let mut seen = HashSet::new();
-        while let Some(key_at) = found(map.next_key_seed(Start))
+        while let Some(key_at) = found(map.next_key_seed(StartSeed))
             && let Some(KeyText { text, is_text }) = map.next_key_seed(AnyKey)?
         {
             self.spend(1 + text.len())?;
-            self.path.push(Step::Key(text.clone()));
-            let at = found(map.next_value_seed(Start).map(Some)).unwrap_or(key_at);
+            self.path.push(PathStep::Key(text.clone()));
+            let at = found(map.next_value_seed(StartSeed).map(Some)).unwrap_or(key_at);
             let content = map.next_value_seed(self.child())?;
             let is_new = seen.insert(text.clone());
             if is_text && is_new {
@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for Builder<'_> {
                 } else {
                     "a key must be text; put it in quotes"
                 };
-                self.bad_keys.push(Problem::new(key_at, self.path, message));
+                self.bad_keys.push(SpecProblem::new(key_at, self.path, message));
             }
             self.path.pop();
         }
@@ -272,9 +272,9 @@ impl<'de> Visitor<'de> for Builder<'_> {
 
 /// Asks for a node below itself until the parser refuses to go deeper, which takes nothing from the text: the refusal says
 /// where the node starts. serde has no way to ask that.
-struct Start;
+struct StartSeed;
 
-impl<'de> DeserializeSeed<'de> for Start {
+impl<'de> DeserializeSeed<'de> for StartSeed {
     type Value = Infallible;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Infallible, D::Error> {
@@ -282,7 +282,7 @@ impl<'de> DeserializeSeed<'de> for Start {
     }
 }
 
-impl<'de> Visitor<'de> for Start {
+impl<'de> Visitor<'de> for StartSeed {
     type Value = Infallible;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -309,7 +309,7 @@ fn found<E: de::Error>(refused: Result<Option<Infallible>, E>) -> Option<Positio
 }
 
 fn start_of(document: serde_yaml::Deserializer<'_>) -> Position {
-    found(Start.deserialize(document).map(Some)).unwrap_or(Position::START)
+    found(StartSeed.deserialize(document).map(Some)).unwrap_or(Position::START)
 }
 
 /// Reads any scalar as a key.

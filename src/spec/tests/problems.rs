@@ -1,15 +1,15 @@
 //! Tests of what a user is told: every problem at once, its place, its hint, and no panic whatever the text.
 
-use super::{Problem, parse};
+use super::{SpecProblem, parse};
 use crate::spec::{MAX_BYTES, Spec};
 
-fn problems(text: &str) -> Vec<Problem> {
+fn problems(text: &str) -> Vec<SpecProblem> {
     parse(text).map_or_else(|error| error.problems, |_| Vec::new())
 }
 
 /// Checks a text's problems as shown, each followed by its hint in brackets.
 fn assert_shown(text: &str, want: &[&str]) {
-    let shown = |problem: Problem| match &problem.hint {
+    let shown = |problem: SpecProblem| match &problem.hint {
         Some(hint) => format!("{problem} [{hint}]"),
         None => problem.to_string(),
     };
@@ -28,7 +28,7 @@ fn two_problems_at_once() {
     );
     assert_eq!(
         error.problems[1],
-        Problem {
+        SpecProblem {
             path: "stream.retention".to_owned(),
             line: 5,
             column: 3,
@@ -346,7 +346,7 @@ fn no_text_panics() {
                 if let Err(error) = Spec::parse(&text, "x") {
                     let lines = text.split(['\n', '\r', '\u{85}']).count();
                     let fits =
-                        |problem: &Problem| (1..=lines + 1).contains(&problem.line) && problem.column > 0;
+                        |problem: &SpecProblem| (1..=lines + 1).contains(&problem.line) && problem.column > 0;
                     assert!(
                         !error.problems.is_empty() && error.problems.iter().all(fits),
                         "{text:?}: {error}"
