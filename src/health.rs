@@ -2,6 +2,8 @@
 //!
 //! Pure: values in, values out.
 
+use split_pipeline_handler::spill::SPILL_PREFIX;
+
 use crate::desired::{LATE_SECONDS, what_to_do};
 use crate::names::alarm_about;
 use crate::results::{AlarmState, Problem, Resource, State, Traffic};
@@ -203,7 +205,7 @@ fn set_aside(traffic: &Traffic) -> [(u64, Problem); 4] {
             spilled,
             notable(
                 format!(
-                    "the stream refused {}, set aside in spill/",
+                    "the stream refused {}, set aside in {SPILL_PREFIX}",
                     some(spilled, "impression", "impressions")
                 ),
                 "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use split_pipeline_handler::spill::REJECTED_PREFIX;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
@@ -209,7 +210,7 @@ async fn send_and_find(
         );
         let bucket = session.names.bucket(&session.spec);
         return Err(Failure::new(FailureKind::Smoke, message).hint(format!(
-            "they are below `rejected/` in {bucket}, each with the reason"
+            "they are below `{REJECTED_PREFIX}` in {bucket}, each with the reason"
         )));
     }
     let mut delay = LOOK_AGAIN.0;

@@ -9,7 +9,7 @@ use crate::artifact::file_name;
 use crate::foreign;
 use crate::names::webhook_url;
 use crate::resource::Tags;
-use crate::resources::rest_api::Path;
+use crate::resources::rest_api::{EXPORTED_SECRET, MAKE_SECRET, Path};
 
 mod delivery;
 mod monitoring;
@@ -58,8 +58,9 @@ fn how_to_use(pipeline: &Pipeline<'_>) -> Vec<String> {
     };
     let mut lines = vec!["split-pipeline build".to_owned()];
     if pipeline.has_secret_path() {
-        let secret = "SECRET=$(openssl rand -hex 16)   # keep it: it is the end of the webhook's URL";
-        lines.push(secret.to_owned());
+        lines.push(format!(
+            "SECRET=$({MAKE_SECRET})   # keep it: it is the end of the webhook's URL"
+        ));
     }
     lines.extend([
         format!("aws s3 cp {zip} s3://BUCKET/{zip}"),
@@ -138,7 +139,7 @@ fn parameters(pipeline: &Pipeline<'_>) -> Value {
         parameters["SecretPath"] = json!({
             "Type": "String",
             "NoEcho": true,
-            "AllowedPattern": "[0-9A-Za-z_-]{16,}",
+            "AllowedPattern": EXPORTED_SECRET,
             "ConstraintDescription": "It must be unguessable: 16 or more of 0-9, A-Z, a-z, _ and -.",
             "Description": "The last part of the webhook's URL, which keeps everybody but Split out.",
         });

@@ -8,7 +8,7 @@ use self::writing::{Section, block, reference, template};
 use super::{ExportError, Pipeline, Referent};
 use crate::artifact::file_name;
 use crate::foreign;
-use crate::resources::rest_api::Path;
+use crate::resources::rest_api::{EXPORTED_SECRET, MAKE_SECRET, Path};
 
 mod access;
 mod catalog;
@@ -47,11 +47,13 @@ fn head(pipeline: &Pipeline<'_>) -> String {
     let zip = file_name(&pipeline.want.function.state.architecture);
     let (secret, kept) = if pipeline.has_secret_path() {
         (
-            "#   export TF_VAR_secret_path=$(openssl rand -hex 16)   # keep it: with another one, the URL is another one\n",
+            format!(
+                "#   export TF_VAR_secret_path=$({MAKE_SECRET})   # keep it: with another one, the URL is another one\n"
+            ),
             " Terraform's state holds the secret path.",
         )
     } else {
-        ("", "")
+        (String::new(), "")
     };
     let mut head = format!(
         "# The pipeline {name}, as `split-pipeline up` makes it in {region} of the account {account}.\n#\n\
@@ -130,7 +132,7 @@ fn secret_path() -> Block {
         [
             (
                 "condition",
-                reference("can(regex(\"^[0-9A-Za-z_-]{16,}$\", var.secret_path))"),
+                reference(format!("can(regex(\"^{EXPORTED_SECRET}$\", var.secret_path))")),
             ),
             (
                 "error_message",

@@ -22,6 +22,9 @@ mod destination;
 pub use conversion::{Conversion, OPENX_JSON, PARQUET};
 pub use destination::TIME_ZONE;
 
+/// What is told where objects of two formats would have the same prefix.
+pub const NO_TABLE: &str = "no table can read both";
+
 /// The delivery stream as it should be.
 #[derive(Clone, Debug)]
 pub struct DeliveryStream {
@@ -262,7 +265,7 @@ impl Resource for DeliveryStream {
                 None => "JSON",
             });
             format!(
-                "delivery stream {name}: delivers {after} from now on, to where there is {before}, and no table can read both: \
+                "delivery stream {name}: delivers {after} from now on, to where there is {before}, and {NO_TABLE}: \
                  another `delivery.prefix` keeps them apart"
             )
         })

@@ -24,7 +24,7 @@ pub(super) use deployment::{create as create_deployment, delete as delete_deploy
 pub(super) use patch::replace;
 use route::{Method, Routes};
 pub use route::{Path, Post, Route};
-pub use secrets::{Secrets, is_secret};
+pub use secrets::{EXPORTED_SECRET, MAKE_SECRET, Secrets, is_secret};
 pub(super) use tags::{described_tags, read_tags, retag};
 
 /// The REST API as it should be.

@@ -9,6 +9,12 @@ use crate::progress::Event;
 /// Random bytes in a secret path: 128 bits cannot be guessed.
 const SECRET_BYTES: usize = 16;
 
+/// What makes a secret path by hand, for the exports.
+pub const MAKE_SECRET: &str = "openssl rand -hex 16";
+
+/// The pattern that an export asks a secret path to have: one made by hand may be any that is long.
+pub const EXPORTED_SECRET: &str = "[0-9A-Za-z_-]{16,}";
+
 /// What the description of an API starts with.
 const DESCRIPTION: &str = "Split impressions; made by split-pipeline for the path /";
 
@@ -110,6 +116,7 @@ mod tests {
         assert!(is_secret(&one) && is_secret(&other));
         assert_ne!(one, other);
         assert!(!is_secret("impressions"));
+        assert!(MAKE_SECRET.ends_with(&format!(" {SECRET_BYTES}")));
     }
 
     #[test]
