@@ -10,7 +10,7 @@ pub mod observe;
 pub mod plan;
 mod run;
 #[cfg(test)]
-mod simulation;
+mod tests;
 use crate::aws::AwsError;
 use crate::kind::Kind;
 use crate::resource::{Decision, Observed, Resource, Target};

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::resources::alarm;
-use crate::spec::{Architecture, Format, Spec, StreamMode};
+use crate::spec::{Architecture, Format, MAX_SHARDS, Spec, StreamMode};
 
 mod price;
 
@@ -18,9 +18,6 @@ pub const POST_EVERY_SECONDS: f64 = 10.0;
 /// A shard (Kinesis, "Quotas and limits").
 const SHARD_BYTES: f64 = 1e6;
 const SHARD_RECORDS: f64 = 1000.0;
-
-/// The most shards that a spec takes.
-const MOST_SHARDS: f64 = 500.0;
 
 /// A new on-demand stream (Kinesis, "Choose the data stream capacity mode").
 const ON_DEMAND_BYTES: f64 = 4e6;
@@ -329,7 +326,7 @@ fn limits(spec: &Spec, needed: f64, records: RecordRate, posts: f64, post: f64) 
         headroom(
             "shards that this takes, of those that a spec may have",
             needed,
-            MOST_SHARDS,
+            f64::from(MAX_SHARDS),
             "here the design ends: a pipeline for each group of environments",
         ),
         headroom(

@@ -11,6 +11,12 @@ use crate::spec::Spec;
 pub mod cloudformation;
 pub mod terraform;
 
+/// What makes a secret path by hand.
+pub const MAKE_SECRET: &str = "openssl rand -hex 16";
+
+/// The pattern that a secret path has to have: one made by hand may be any that is long.
+pub const EXPORTED_SECRET: &str = "[0-9A-Za-z_-]{16,}";
+
 /// The tool that a pipeline is written down for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use split_pipeline_handler::spill::REJECTED_PREFIX;
+
 use crate::artifact::ArtifactError;
 use crate::aws::{AwsError, ErrorKind};
 use crate::engine::Report;
@@ -211,7 +213,7 @@ impl From<SmokeError> for Failure {
                 failure.hint("this machine's address may not be in `webhook.allow_cidrs`")
             }
             SmokeError::Rejected { bucket, .. } => failure.hint(format!(
-                "they are below `rejected/` in {bucket}, each with the reason"
+                "they are below `{REJECTED_PREFIX}` in {bucket}, each with the reason"
             )),
             _ => failure,
         }

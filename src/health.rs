@@ -3,6 +3,7 @@
 //! Pure: values in, values out.
 
 use serde::Serialize;
+use split_pipeline_handler::spill::SPILL_PREFIX;
 
 use crate::engine::plan::Summary;
 use crate::kind::{Action, Kind};
@@ -289,7 +290,7 @@ fn set_aside(traffic: &Traffic) -> [Occurrence; 4] {
         (
             spilled,
             format!(
-                "the stream refused {}, set aside in spill/",
+                "the stream refused {}, set aside in {SPILL_PREFIX}",
                 some(spilled, "impression", "impressions")
             ),
             "`split-pipeline replay` sends them again; `split-pipeline logs` says why, often too few of `stream.shards`",

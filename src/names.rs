@@ -4,17 +4,14 @@
 
 use std::collections::BTreeMap;
 
-pub use crate::spec::GAPS_TAG;
 use crate::spec::Spec;
+pub use crate::spec::{GAPS_TAG, OWNERSHIP_TAGS};
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// The tags by which `up` and `down` know what is theirs.
-pub const OWNERSHIP_TAGS: [&str; 2] = [MANAGED_BY, PIPELINE];
-
-const MANAGED_BY: &str = "managed-by";
-const PIPELINE: &str = "split-pipeline";
+const MANAGED_BY: &str = OWNERSHIP_TAGS[0];
+const PIPELINE: &str = OWNERSHIP_TAGS[1];
 
 #[derive(Clone, Debug)]
 pub struct Names {
@@ -320,10 +317,11 @@ mod tests {
 
     #[test]
     fn the_longest_names_fit_the_limits_of_aws() {
-        let names = Names::new(&"n".repeat(32), "123456789012", "aws", "ap-southeast-2");
+        let longest = "n".repeat(crate::spec::LONGEST_NAME);
+        let names = Names::new(&longest, "123456789012", "aws", "ap-southeast-2");
         // IAM: 64 characters; S3: 63.
         assert!(names.delivery_role().len() <= 64 && names.function_role().len() <= 64);
-        assert!(format!("{}-123456789012-ap-southeast-2", "n".repeat(32)).len() <= 63);
+        assert!(format!("{longest}-123456789012-ap-southeast-2").len() <= 63);
     }
 
     #[test]

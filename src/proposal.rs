@@ -13,6 +13,7 @@ use crate::kind::Action;
 use crate::pipeline::{Desired, Plan};
 use crate::progress::Event;
 use crate::resource::{Adoption, Owner};
+use crate::resources::delivery_stream::NO_TABLE;
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{Format, Spec};
 use crate::undelivered::KnownGaps;
@@ -93,7 +94,7 @@ async fn mixed_formats(
     Ok(other.map(|key| {
         let format = if is_parquet { "Parquet" } else { "JSON" };
         format!(
-            "delivery stream {}: would deliver {format} beside {key}, and no table can read both: choose another \
+            "delivery stream {}: would deliver {format} beside {key}, and {NO_TABLE}: choose another \
              `delivery.prefix` to keep them apart",
             want.delivery_stream.name
         )

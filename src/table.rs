@@ -5,7 +5,7 @@
 
 use std::iter;
 
-use crate::spec::{Fields, Format, IMPRESSION_FIELDS, Spec};
+use crate::spec::{FieldsSpec, Format, IMPRESSION_FIELDS, Spec};
 
 /// The fields of an impression that become whole numbers; every other one may be anything, as text.
 ///
@@ -101,10 +101,10 @@ pub fn number_fields(spec: &Spec) -> Vec<String> {
 }
 
 /// Columns by the names of fields, which are matched without regard to case: engines do not have it.
-fn columns(fields: &Fields) -> Vec<DeliveredColumn> {
+fn columns(fields: &FieldsSpec) -> Vec<DeliveredColumn> {
     let names: Vec<&str> = match fields {
-        Fields::All => IMPRESSION_FIELDS.to_vec(),
-        Fields::Keep(fields) => fields.iter().map(String::as_str).collect(),
+        FieldsSpec::All => IMPRESSION_FIELDS.to_vec(),
+        FieldsSpec::Keep(fields) => fields.iter().map(String::as_str).collect(),
     };
     let mut columns = Vec::<DeliveredColumn>::new();
     for field in names {
@@ -230,7 +230,7 @@ mod tests {
                 vec!["year", "year3", "year4", "year5"],
             ),
         ] {
-            let (partitions, template) = partitions(folders, &columns(&Fields::All)).unwrap();
+            let (partitions, template) = partitions(folders, &columns(&FieldsSpec::All)).unwrap();
             let names: Vec<_> = partitions.iter().map(|it| it.column.name.as_str()).collect();
             assert_eq!(names, want, "{folders}");
             assert_eq!(template.matches("${").count(), want.len(), "{template}");

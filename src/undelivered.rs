@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use indicatif::HumanBytes;
 use serde::Serialize;
+use split_pipeline_handler::spill::SPILL_PREFIX;
 
 use crate::aws::wait::SETTLING;
 use crate::aws::{Aws, AwsError, ErrorKind};
@@ -99,7 +100,7 @@ impl Undelivered {
             let (count, size) = (pile.objects, HumanBytes(pile.bytes));
             let objects = if count == 1 { "object" } else { "objects" };
             let message = format!(
-                "spilled impressions are not delivered: {count} {objects} ({size}) under spill/ in {}, the oldest of {}",
+                "spilled impressions are not delivered: {count} {objects} ({size}) under {SPILL_PREFIX} in {}, the oldest of {}",
                 self.bucket,
                 write_time(pile.oldest)
             );
@@ -108,7 +109,7 @@ impl Undelivered {
         });
         let unclaimed = (self.unclaimed > 0).then(|| {
             let message = format!(
-                "spilled objects under spill/dt=… in {} name no pipeline, so `replay` leaves them alone: {}",
+                "spilled objects under {SPILL_PREFIX}dt=… in {} name no pipeline, so `replay` leaves them alone: {}",
                 self.bucket, self.unclaimed
             );
             let hint =

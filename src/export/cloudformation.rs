@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ExportError, Page, Piece};
+use super::{EXPORTED_SECRET, ExportError, MAKE_SECRET, Page, Piece};
 use crate::foreign;
 use crate::names::webhook_url;
 
@@ -42,8 +42,9 @@ fn how_to_use(page: &Page<'_>) -> Vec<String> {
     };
     let mut lines = vec!["split-pipeline build".to_owned()];
     if page.path.is_none() {
-        let secret = "SECRET=$(openssl rand -hex 16)   # keep it: it is the end of the webhook's URL";
-        lines.push(secret.to_owned());
+        lines.push(format!(
+            "SECRET=$({MAKE_SECRET})   # keep it: it is the end of the webhook's URL"
+        ));
     }
     lines.extend([
         format!("aws s3 cp {zip} s3://BUCKET/{zip}"),
@@ -122,7 +123,7 @@ fn parameters(page: &Page<'_>) -> Value {
         parameters["SecretPath"] = json!({
             "Type": "String",
             "NoEcho": true,
-            "AllowedPattern": "[0-9A-Za-z_-]{16,}",
+            "AllowedPattern": EXPORTED_SECRET,
             "ConstraintDescription": "It must be unguessable: 16 or more of 0-9, A-Z, a-z, _ and -.",
             "Description": "The last part of the webhook's URL, which keeps everybody but Split out.",
         });

@@ -3,7 +3,7 @@
 use hcl::{Block, Expression};
 
 use self::writing::Section;
-use super::{ExportError, Page};
+use super::{EXPORTED_SECRET, ExportError, MAKE_SECRET, Page};
 use crate::foreign;
 use crate::spec::Spec;
 
@@ -74,11 +74,13 @@ fn head(page: &Page<'_>) -> String {
     let zip = &page.zip;
     let (secret, kept) = if page.path.is_none() {
         (
-            "#   export TF_VAR_secret_path=$(openssl rand -hex 16)   # keep it: with another one, the URL is another one\n",
+            format!(
+                "#   export TF_VAR_secret_path=$({MAKE_SECRET})   # keep it: with another one, the URL is another one\n"
+            ),
             " Terraform's state holds the secret path.",
         )
     } else {
-        ("", "")
+        (String::new(), "")
     };
     let mut head = format!(
         "# The pipeline {name}, as `split-pipeline up` makes it in {region} of the account {account}.\n#\n\
@@ -157,7 +159,7 @@ fn secret_path() -> Block {
         [
             (
                 "condition",
-                reference("can(regex(\"^[0-9A-Za-z_-]{16,}$\", var.secret_path))"),
+                reference(format!("can(regex(\"^{EXPORTED_SECRET}$\", var.secret_path))")),
             ),
             (
                 "error_message",

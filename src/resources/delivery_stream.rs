@@ -29,6 +29,9 @@ mod grants;
 pub use conversion::{Conversion, OPENX_JSON, PARQUET};
 pub use destination::TIME_ZONE;
 
+/// What is told where objects of two formats would have the same prefix.
+pub const NO_TABLE: &str = "no table can read both";
+
 pub const KIND: Kind = Kind::new("delivery_stream");
 
 #[derive(Clone, Copy, Debug)]
@@ -263,7 +266,7 @@ impl Resource for DeliveryStream {
                 None => "JSON",
             });
             format!(
-                "delivery stream {name}: delivers {after} from now on, to where there is {before}, and no table can read both: \
+                "delivery stream {name}: delivers {after} from now on, to where there is {before}, and {NO_TABLE}: \
                  another `delivery.prefix` keeps them apart"
             )
         })

@@ -18,7 +18,7 @@ use crate::foreign;
 use crate::kind::Kind;
 use crate::names::{Names, Tags};
 use crate::resource::{Changes, Described, Observed, Phase, Replacement, Resource, Step, Target, ready};
-use crate::spec::{Fields, Spec};
+use crate::spec::{FieldsSpec, Spec};
 use crate::table::number_fields;
 
 mod access;
@@ -110,10 +110,10 @@ fn settings(spec: &Spec, names: &Names) -> HandlerSettings {
 }
 
 /// The spec's list of fields as the handler has it.
-pub fn kept_fields(fields: &Fields) -> KeptFields {
+pub fn kept_fields(fields: &FieldsSpec) -> KeptFields {
     match fields {
-        Fields::All => KeptFields::All,
-        Fields::Keep(fields) => KeptFields::Keep(fields.clone()),
+        FieldsSpec::All => KeptFields::All,
+        FieldsSpec::Keep(fields) => KeptFields::Keep(fields.clone()),
     }
 }
 

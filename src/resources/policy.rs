@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::access::allow;
 use crate::names::Names;
-use crate::spec::{BucketEncryption, Encryption, Spec};
+use crate::spec::{BucketEncryption, Spec, StreamEncryption};
 
 pub(crate) fn document(statements: &[Value]) -> Value {
     canonical(json!({ "Version": "2012-10-17", "Statement": statements }))
@@ -13,7 +13,7 @@ pub(crate) fn document(statements: &[Value]) -> Value {
 /// What a role needs of the user's own keys: the stream's, and the bucket's.
 pub(crate) fn use_own_keys(spec: &Spec, names: &Names, stream: &[&str], bucket: &[&str]) -> Vec<Value> {
     let mut statements = Vec::new();
-    if let Encryption::Key(key) = &spec.stream.encryption {
+    if let StreamEncryption::Key(key) = &spec.stream.encryption {
         statements.push(use_key("UseStreamKey", key, "kinesis", stream, names));
     }
     if let BucketEncryption::Key(key) = &spec.delivery.encryption {

@@ -62,9 +62,9 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Stream> {
         shards,
         retention_hours: signed(spec.stream.retention_hours.get()),
         encryption_key: match &spec.stream.encryption {
-            spec::Encryption::AwsManaged => Some(AWS_MANAGED_KEY.to_owned()),
-            spec::Encryption::Key(key) => Some(key.clone()),
-            spec::Encryption::None => None,
+            spec::StreamEncryption::AwsManaged => Some(AWS_MANAGED_KEY.to_owned()),
+            spec::StreamEncryption::Key(key) => Some(key.clone()),
+            spec::StreamEncryption::None => None,
         },
         policy: Value::Null,
         shard_metrics: Vec::new(),

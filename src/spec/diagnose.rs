@@ -5,11 +5,10 @@
 
 use serde_path_to_error::Segment;
 
-use super::fault::{Fault, FaultKind, Place};
-use super::locate::locate;
-use super::problem::{Problem, SpecError, hint, nearest};
-use super::tree::{Node, Step};
-use super::{Compression, Fields, Format, Spec, StreamMode, ephemeral, yaml};
+use super::fault::{Fault, FaultKind, FaultPlace};
+use super::problem::{SpecError, SpecProblem, hint, nearest};
+use super::tree::{Content, Entry, Node, PathStep};
+use super::{BucketName, Compression, DeliverySpec, FieldsSpec, Format, Spec, StreamMode, ephemeral, yaml};
 
 /// After so many problems, more of them help nobody, and finding each costs a walk through the text.
 const MAX_PROBLEMS: usize = 50;
@@ -43,28 +42,32 @@ pub(super) fn parse(text: &str, origin: &str, reserved: ReservedName) -> Result<
     };
     // Some editors start a file with a byte order mark, which is no part of its text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (tree, bad_keys) = yaml::read(text).map_err(|problem| fail(vec![problem]))?;
-    let bad_keys = bad_keys.into_iter().take(MAX_PROBLEMS);
-    let mut problems: Vec<Problem> = bad_keys
-        .map(|bad| Problem::new(locate(text, &bad.path, bad.place), &bad.path, bad.message))
-        .collect();
-    let (tree, spec) = read_spec(text, tree, &mut problems);
-    if let Some(spec) = &spec {
-        if reserved == ReservedName::Refused {
-            problems.extend(check_names(text, spec));
-        }
-        problems.extend(check_together(text, spec, &tree));
-        problems.extend(check_parquet(text, spec));
-        problems.extend(check_monitoring(text, spec));
+    let (mut tree, mut problems) = yaml::read(text).map_err(|problem| fail(vec![problem]))?;
+    problems.truncate(MAX_PROBLEMS);
+    let Some(spec) = read_spec(text, &mut tree, &mut problems) else {
+        return Err(fail(in_order(problems)));
+    };
+    let mut rules = Rules {
+        tree: &tree,
+        problems,
+    };
+    if reserved == ReservedName::Refused {
+        rules.check_names(&spec);
     }
-    match spec {
-        Some(spec) if problems.is_empty() => Ok(finish(text, origin, spec)),
-        _ => Err(fail(in_order(problems))),
+    rules.check_delivery(&spec.delivery);
+    if spec.delivery.format == Format::Parquet {
+        rules.check_parquet(&spec.delivery);
+    }
+    rules.check_monitoring(&spec);
+    if rules.problems.is_empty() {
+        Ok(finish(&tree, origin, spec))
+    } else {
+        Err(fail(in_order(rules.problems)))
     }
 }
 
 /// Sorts problems as the text goes, and says so if there may be more.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+fn in_order(mut problems: Vec<SpecProblem>) -> Vec<SpecProblem> {
     problems.sort_by_key(|problem| (problem.line, problem.column));
     if problems.len() >= MAX_PROBLEMS
         && let Some(last) = problems.last_mut()
@@ -77,33 +80,43 @@ fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 /// Reads the spec from the tree again and again, and takes out a fault each time, until it can be read.
-fn read_spec(text: &str, mut tree: Node, problems: &mut Vec<Problem>) -> (Node, Option<Spec>) {
+fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<SpecProblem>) -> Option<Spec> {
     loop {
-        let error = match serde_path_to_error::deserialize::<_, Spec>(&tree) {
-            Ok(spec) => return (tree, Some(spec)),
+        let error = match serde_path_to_error::deserialize::<_, Spec>(&*tree) {
+            Ok(spec) => return Some(spec),
             Err(error) => error,
         };
-        let path = original_path(&tree, error.path());
+        let path = original_path(tree, error.path());
         let fault = error.into_inner();
         // A list whose elements were all bad is not also too short.
-        let follows_from_another = tree.get(&path).is_some_and(Node::has_gaps) && fault.place == Place::Value;
+        let follows_from_another =
+            tree.get(&path).is_some_and(Node::has_gaps) && fault.place == FaultPlace::Value;
         let is_missing_name = matches!(fault.kind, FaultKind::MissingKey(_));
         if is_missing_name || !follows_from_another {
-            problems.push(explain(text, &path, &fault));
+            let at = if path.is_empty() {
+                yaml::start(text)
+            } else {
+                tree.locate(&path, fault.place)
+            };
+            let problem = SpecProblem::new(at, &path, fault.to_string());
+            problems.push(SpecProblem {
+                hint: hint(&path, &fault.kind),
+                ..problem
+            });
         }
-        if problems.len() >= MAX_PROBLEMS || !take_out(&mut tree, &path, &fault) {
-            return (tree, None);
+        if problems.len() >= MAX_PROBLEMS || !take_out(tree, &path, &fault) {
+            return None;
         }
     }
 }
 
 /// Turns the path that serde took into one in the text's own terms.
-fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<Step> {
+fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<PathStep> {
     let mut steps = Vec::new();
     for segment in path {
         let step = match segment {
-            Segment::Map { key } => Step::Key(key.clone()),
-            Segment::Seq { index } => Step::Index(
+            Segment::Map { key } => PathStep::Key(key.clone()),
+            Segment::Seq { index } => PathStep::Index(
                 tree.get(&steps)
                     .map_or(*index, |list| list.original_index(*index)),
             ),
@@ -116,164 +129,144 @@ fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<Step> {
 }
 
 /// Takes a fault out of the tree, so that the next one shows; tells whether that can be done.
-fn take_out(tree: &mut Node, path: &[Step], fault: &Fault) -> bool {
-    let is_name = matches!(path, [Step::Key(key)] if key == "name");
-    match (&fault.kind, tree) {
-        (FaultKind::MissingKey(key), Node::Map(entries)) if path.is_empty() => {
-            entries.push(((*key).to_owned(), Node::Text(ANY_NAME.to_owned())));
-            true
-        }
-        (_, tree) if !path.is_empty() => match tree.get_mut(path) {
-            Some(node) if *node != Node::Gone => {
-                *node = if is_name {
-                    Node::Text(ANY_NAME.to_owned())
-                } else {
-                    Node::Gone
-                };
-                true
+fn take_out(tree: &mut Node, path: &[PathStep], fault: &Fault) -> bool {
+    let any_name = || Content::Text(ANY_NAME.to_owned());
+    if let (FaultKind::MissingKey(key), [], Content::Map(entries)) = (&fault.kind, path, &mut tree.content) {
+        let at = tree.at;
+        entries.push(Entry {
+            key: (*key).to_owned(),
+            key_at: at,
+            node: Node {
+                at,
+                content: any_name(),
+            },
+        });
+        return true;
+    }
+    let Some(node) = tree
+        .get_mut(path)
+        .filter(|node| !path.is_empty() && !node.is_gone())
+    else {
+        return false;
+    };
+    let is_name = matches!(path, [PathStep::Key(key)] if key == "name");
+    node.content = if is_name { any_name() } else { Content::Gone };
+    true
+}
+
+/// The rules that no value can tell alone.
+struct Rules<'a> {
+    tree: &'a Node,
+    problems: Vec<SpecProblem>,
+}
+
+impl Rules<'_> {
+    fn complain(&mut self, keys: &[&str], message: impl Into<String>) {
+        let path = steps(keys);
+        let at = self.tree.locate(&path, FaultPlace::Value);
+        self.problems.push(SpecProblem::new(at, &path, message));
+    }
+
+    /// Finds names that the policy for ephemeral pipelines would match.
+    fn check_names(&mut self, spec: &Spec) {
+        let bucket = spec.delivery.bucket.as_ref().map(BucketName::as_str);
+        let names: [(&[&str], _); 2] = [
+            (&["name"], Some(spec.name.as_str())),
+            (&["delivery", "bucket"], bucket),
+        ];
+        for (keys, name) in names {
+            if let Some((message, hint)) = name.and_then(ephemeral::problem) {
+                let path = steps(keys);
+                let at = self.tree.locate(&path, FaultPlace::Value);
+                self.problems
+                    .push(SpecProblem::new(at, &path, message).hinted(hint));
             }
-            _ => false,
-        },
-        _ => false,
+        }
     }
-}
 
-fn explain(text: &str, path: &[Step], fault: &Fault) -> Problem {
-    let problem = Problem::new(locate(text, path, fault.place), path, fault.to_string());
-    Problem {
-        hint: hint(path, &fault.kind),
-        ..problem
-    }
-}
-
-/// Finds names that the policy for ephemeral pipelines would match.
-fn check_names(text: &str, spec: &Spec) -> impl Iterator<Item = Problem> {
-    let bucket = spec.delivery.bucket.as_ref();
-    let bucket = bucket.map(|bucket| (steps(&["delivery", "bucket"]), bucket.as_str()));
-    let names = [(steps(&["name"]), spec.name.as_str())].into_iter().chain(bucket);
-    names.filter_map(|(path, name)| {
-        let (message, hint) = ephemeral::problem(name)?;
-        Some(Problem::new(locate(text, &path, Place::Value), &path, message).hinted(hint))
-    })
-}
-
-/// Checks what no value can tell alone.
-fn check_together(text: &str, spec: &Spec, tree: &Node) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let delivery = &spec.delivery;
-    let mut complain = |key: &str, message: &str| {
-        let path = steps(&["delivery", key]);
-        problems.push(Problem::new(locate(text, &path, Place::Value), &path, message));
-    };
-    if delivery.expire_days.is_some()
-        && let Some(other) = delivery.prefix.covers(&delivery.error_prefix)
-    {
-        complain(
-            "expire_days",
-            &format!(
+    fn check_delivery(&mut self, delivery: &DeliverySpec) {
+        if delivery.expire_days.is_some()
+            && let Some(other) = delivery.prefix.covers(&delivery.error_prefix)
+        {
+            let message = format!(
                 "would delete what is below `{other}` as well: `delivery.prefix` must start with another text"
-            ),
-        );
+            );
+            self.complain(&["delivery", "expire_days"], message);
+        }
+        if !delivery.existing_bucket {
+            return;
+        }
+        // A bucket that is in the text, but bad, is a problem already.
+        let bucket = self.tree.get(&steps(&["delivery", "bucket"]));
+        if bucket.is_none_or(|bucket| bucket.content == Content::Null) {
+            let message = "needs `delivery.bucket`, which says what bucket that is";
+            self.complain(&["delivery", "existing_bucket"], message);
+        }
+        let never_changed = "cannot go with `existing_bucket: true`: an existing bucket is never changed";
+        if delivery.expire_days.is_some() {
+            self.complain(&["delivery", "expire_days"], never_changed);
+        }
+        if delivery.versioning {
+            self.complain(&["delivery", "versioning"], never_changed);
+        }
     }
-    if !delivery.existing_bucket {
-        return problems;
+
+    /// Checks what Firehose asks of a delivery that it converts, and that its table can be told its partitions.
+    fn check_parquet(&mut self, delivery: &DeliverySpec) {
+        if delivery.compression == Compression::Zip {
+            let message = "must be `gzip`, `snappy` or `none` where `delivery.format` is `parquet`";
+            self.complain(&["delivery", "compression"], message);
+        }
+        if delivery.buffer_mib.get() < PARQUET_BUFFER_MIB {
+            let message = format!(
+                "must be at least {PARQUET_BUFFER_MIB} where `delivery.format` is `parquet`; `delivery.buffer_seconds` delivers \
+                 earlier"
+            );
+            self.complain(&["delivery", "buffer_mib"], message);
+        }
+        if delivery.prefix.folders().contains("!{firehose:") {
+            let message = "cannot have folders of `!{firehose:random-string}` where `delivery.format` is `parquet`: its table \
+                could not tell what partitions there are";
+            self.complain(&["delivery", "prefix"], message);
+        }
+        if let Some(other) = delivery.prefix.shares_folder_with(&delivery.error_prefix) {
+            let message = format!(
+                "must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below \
+                 `{other}` as well"
+            );
+            self.complain(&["delivery", "prefix"], message);
+        }
     }
-    // A bucket that is in the text, but bad, is a problem already.
-    if tree
-        .get(&steps(&["delivery", "bucket"]))
-        .is_none_or(|bucket| *bucket == Node::Null)
-    {
-        complain(
-            "existing_bucket",
-            "needs `delivery.bucket`, which says what bucket that is",
-        );
+
+    /// Checks that whoever is to be told of alarms can be.
+    fn check_monitoring(&mut self, spec: &Spec) {
+        let monitoring = &spec.monitoring;
+        let (emails, topic_arn) = (["monitoring", "emails"], ["monitoring", "topic_arn"]);
+        if !monitoring.emails.is_empty() && monitoring.topic_arn.is_some() {
+            let message = "cannot go with `monitoring.topic_arn`: subscribe the addresses to that topic, which is yours";
+            self.complain(&emails, message);
+        }
+        if let (Some(region), Some(topic)) = (&spec.region, &monitoring.topic_arn)
+            && topic.region() != region.as_str()
+        {
+            let message = "must be of a topic in the pipeline's region, where CloudWatch can reach it";
+            self.complain(&topic_arn, message);
+        }
+        if monitoring.alarms {
+            return;
+        }
+        let alarms = "needs `monitoring.alarms: true`: without alarms there is nothing to tell anybody";
+        if !monitoring.emails.is_empty() {
+            self.complain(&emails, alarms);
+        }
+        if monitoring.topic_arn.is_some() {
+            self.complain(&topic_arn, alarms);
+        }
     }
-    let never_changed = "cannot go with `existing_bucket: true`: an existing bucket is never changed";
-    if delivery.expire_days.is_some() {
-        complain("expire_days", never_changed);
-    }
-    if delivery.versioning {
-        complain("versioning", never_changed);
-    }
-    problems
 }
 
-/// The least that Firehose gathers to convert ("Enable record format conversion" in its guide).
-const PARQUET_BUFFER_MIB: u32 = 64;
-
-/// Checks what Firehose asks of a delivery that it converts, and that its table can be told its partitions.
-fn check_parquet(text: &str, spec: &Spec) -> Vec<Problem> {
-    let delivery = &spec.delivery;
-    let mut problems = Vec::new();
-    if delivery.format != Format::Parquet {
-        return problems;
-    }
-    let mut complain = |key: &str, message: &str| {
-        let path = steps(&["delivery", key]);
-        problems.push(Problem::new(locate(text, &path, Place::Value), &path, message));
-    };
-    if delivery.compression == Compression::Zip {
-        complain(
-            "compression",
-            "must be `gzip`, `snappy` or `none` where `delivery.format` is `parquet`",
-        );
-    }
-    if delivery.buffer_mib.get() < PARQUET_BUFFER_MIB {
-        complain(
-            "buffer_mib",
-            "must be at least 64 where `delivery.format` is `parquet`; `delivery.buffer_seconds` delivers earlier",
-        );
-    }
-    if delivery.prefix.folders().contains("!{firehose:") {
-        complain(
-            "prefix",
-            "cannot have folders of `!{firehose:random-string}` where `delivery.format` is `parquet`: its table could not tell \
-             what partitions there are",
-        );
-    }
-    if let Some(other) = delivery.prefix.shares_folder_with(&delivery.error_prefix) {
-        let message = format!(
-            "must have a folder to itself where `delivery.format` is `parquet`: its table would have what is below `{other}` as well"
-        );
-        complain("prefix", &message);
-    }
-    problems
-}
-
-/// Checks that whoever is to be told of alarms can be.
-fn check_monitoring(text: &str, spec: &Spec) -> Vec<Problem> {
-    let monitoring = &spec.monitoring;
-    let mut problems = Vec::new();
-    let mut complain = |key: &str, message: &str| {
-        let path = steps(&["monitoring", key]);
-        problems.push(Problem::new(locate(text, &path, Place::Value), &path, message));
-    };
-    if !monitoring.emails.is_empty() && monitoring.topic_arn.is_some() {
-        complain(
-            "emails",
-            "cannot go with `monitoring.topic_arn`: subscribe the addresses to that topic, which is yours",
-        );
-    }
-    if let (Some(region), Some(topic)) = (&spec.region, &monitoring.topic_arn)
-        && topic.region() != region.as_str()
-    {
-        complain(
-            "topic_arn",
-            "must be of a topic in the pipeline's region, where CloudWatch can reach it",
-        );
-    }
-    if monitoring.alarms {
-        return problems;
-    }
-    let alarms = "needs `monitoring.alarms: true`: without alarms there is nothing to tell anybody";
-    if !monitoring.emails.is_empty() {
-        complain("emails", alarms);
-    }
-    if monitoring.topic_arn.is_some() {
-        complain("topic_arn", alarms);
-    }
-    problems
-}
+/// The least that Firehose gathers to convert, and the default of every format ("Enable record format conversion" in its guide).
+pub(super) const PARQUET_BUFFER_MIB: u32 = 64;
 
 /// The fields of an impression (Harness: "Webhook for Impressions").
 pub const IMPRESSION_FIELDS: [&str; 14] = [
@@ -294,37 +287,37 @@ pub const IMPRESSION_FIELDS: [&str; 14] = [
 ];
 
 /// Gathers the warnings, and leaves no shards where they have no meaning.
-fn finish(text: &str, origin: &str, mut spec: Spec) -> Parsed {
+fn finish(tree: &Node, origin: &str, mut spec: Spec) -> Parsed {
     let mut warnings = Vec::new();
-    let mut warn = |path: Vec<Step>, place: Place, message: &str| {
-        let problem = Problem::new(locate(text, &path, place), &path, message);
+    let mut warn = |path: Vec<PathStep>, place: FaultPlace, message: &str| {
+        let problem = SpecProblem::new(tree.locate(&path, place), &path, message);
         warnings.push(format!("{origin}:{problem}"));
     };
     if spec.stream.mode == StreamMode::OnDemand {
         if spec.stream.shards.take().is_some() {
             warn(
                 steps(&["stream", "shards"]),
-                Place::Key(0),
+                FaultPlace::Key,
                 "ignored, as a stream with `mode: on_demand` has no shards to choose",
             );
         }
     } else if spec.stream.shards.is_none() {
-        spec.stream.shards = super::Stream::default().shards;
+        spec.stream.shards = super::StreamSpec::default().shards;
     }
     if !spec.webhook.secret_path {
         warn(
             steps(&["webhook", "secret_path"]),
-            Place::Value,
+            FaultPlace::Value,
             "the URL can be guessed, and Split signs nothing: whoever finds it can add impressions",
         );
     }
-    if let Fields::Keep(fields) = &spec.handler.fields {
+    if let FieldsSpec::Keep(fields) = &spec.handler.fields {
         for (index, field) in fields.iter().enumerate() {
             if let Some(name) = misspelt_field(field) {
                 let mut path = steps(&["handler", "fields"]);
-                path.push(Step::Index(index));
+                path.push(PathStep::Index(index));
                 let message = format!("Split has no field `{field}`; did you mean `{name}`?");
-                warn(path, Place::Value, &message);
+                warn(path, FaultPlace::Value, &message);
             }
         }
     }
@@ -336,6 +329,6 @@ fn misspelt_field(field: &str) -> Option<&'static str> {
     nearest(field, &IMPRESSION_FIELDS).filter(|name| *name != field)
 }
 
-fn steps(keys: &[&str]) -> Vec<Step> {
-    keys.iter().map(|key| Step::Key((*key).to_owned())).collect()
+fn steps(keys: &[&str]) -> Vec<PathStep> {
+    keys.iter().map(|key| PathStep::Key((*key).to_owned())).collect()
 }

@@ -5,6 +5,7 @@
 //! name in that form.
 
 use super::Name;
+use super::values::LONGEST_NAME;
 
 /// Random bytes that tell the ephemeral pipelines of one spec apart.
 pub const RUN_BYTES: usize = 4;
@@ -16,7 +17,7 @@ pub const RUN_BYTES: usize = 4;
 pub(super) const MARK: &str = "--eph";
 
 /// The longest part of a spec's own name in an ephemeral one.
-const LONGEST_BASE: usize = 32 - MARK.len() - 1 - 2 * RUN_BYTES;
+const LONGEST_BASE: usize = LONGEST_NAME - MARK.len() - 1 - 2 * RUN_BYTES;
 
 /// Why the name of a pipeline or its bucket is refused, and what to do; none if it is not.
 pub(super) fn problem(name: &str) -> Option<(String, &'static str)> {

@@ -14,14 +14,13 @@ const SHOWN_CHARS: usize = 40;
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) kind: FaultKind,
-    pub(super) place: Place,
+    pub(super) place: FaultPlace,
 }
 
 /// Whether it is a key or its value that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The nth key of this name, from 0, as a key may wrongly be given twice.
-    Key(usize),
+pub(super) enum FaultPlace {
+    Key,
     Value,
 }
 
@@ -43,7 +42,7 @@ pub(super) enum FaultKind {
 impl Fault {
     pub(super) fn at_key(self) -> Self {
         Self {
-            place: Place::Key(0),
+            place: FaultPlace::Key,
             ..self
         }
     }
@@ -57,7 +56,7 @@ impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Self {
         Self {
             kind,
-            place: Place::Value,
+            place: FaultPlace::Value,
         }
     }
 }

@@ -11,14 +11,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::values::{Checked, Text};
+use super::text::{Checked, TextVisitor};
 use crate::foreign::check_visible;
 
 /// How many tags a user may give: AWS allows 50 on a resource, and the rest are left to AWS and to this program.
 const MAX_TAGS: usize = 40;
 
-/// The tags by which the pipeline's resources are told from anybody else's.
-const RESERVED_TAGS: [&str; 2] = ["managed-by", "split-pipeline"];
+/// The tag of everything that this program manages, and the one that says which pipeline's it is: the two by which the
+/// pipeline's resources are told from anybody else's.
+pub const OWNERSHIP_TAGS: [&str; 2] = ["managed-by", "split-pipeline"];
 
 /// The tag of a stream in which `up` keeps the spans of time whose impressions were not delivered. Kinesis takes no colon
 /// in a tag (its API reference, `Tag`).
@@ -28,16 +29,16 @@ const TAG_CHARACTERS: &str = "letters, digits, spaces and _.:/=+-@";
 
 /// Tags for everything that takes tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tags(BTreeMap<String, String>);
+pub struct UserTags(BTreeMap<String, String>);
 
-impl Tags {
+impl UserTags {
     /// Gives the keys and values, in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 
-impl<'de> Deserialize<'de> for Tags {
+impl<'de> Deserialize<'de> for UserTags {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(TagsVisitor)
     }
@@ -46,13 +47,13 @@ impl<'de> Deserialize<'de> for Tags {
 struct TagsVisitor;
 
 impl<'de> Visitor<'de> for TagsVisitor {
-    type Value = Tags;
+    type Value = UserTags;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("keys and values, such as `team: growth`")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UserTags, A::Error> {
         let mut tags = BTreeMap::new();
         while let Some(key) = map.next_key_seed(TagKey { before: &tags })? {
             tags.insert(key, map.next_value_seed(TagValue)?);
@@ -63,7 +64,7 @@ impl<'de> Visitor<'de> for TagsVisitor {
                 tags.len()
             )));
         }
-        Ok(Tags(tags))
+        Ok(UserTags(tags))
     }
 }
 
@@ -75,7 +76,7 @@ impl<'de> DeserializeSeed<'de> for TagKey<'_> {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(Text::new("text", |key| {
+        deserializer.deserialize_str(TextVisitor::new("text", |key| {
             check_tag_key(key)?;
             // IAM alone takes no two keys that differ in case only, and roles get these tags too.
             match self
@@ -99,7 +100,7 @@ fn check_tag_key(key: &str) -> Checked {
     if key.to_lowercase().starts_with("aws:") {
         return Err("a tag's key must not start with `aws:`, which AWS keeps for itself".to_owned());
     }
-    if RESERVED_TAGS
+    if OWNERSHIP_TAGS
         .iter()
         .any(|reserved| key.eq_ignore_ascii_case(reserved))
     {
@@ -121,7 +122,7 @@ impl<'de> DeserializeSeed<'de> for TagValue {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(Text::new(
+        deserializer.deserialize_any(TextVisitor::new(
             "text, in quotes where it looks like something else",
             |value| {
                 if value.chars().count() <= 256 && value.chars().all(is_tag_character) {
@@ -138,9 +139,9 @@ fn is_tag_character(c: char) -> bool {
     c.is_alphanumeric() || " _.:/=+-@".contains(c)
 }
 
-impl JsonSchema for Tags {
+impl JsonSchema for UserTags {
     fn schema_name() -> Cow<'static, str> {
-        "Tags".into()
+        "UserTags".into()
     }
 
     fn inline_schema() -> bool {
@@ -152,7 +153,10 @@ impl JsonSchema for Tags {
             "type": "object",
             "maxProperties": MAX_TAGS,
             "propertyNames": {
-                "pattern": r"^(?![aA][wW][sS]:)(?!managed-by$)(?!split-pipeline$)[\p{L}\p{N} _.:/=+@-]{1,128}$"
+                "pattern": (format!(
+                    r"^(?![aA][wW][sS]:)(?!{}$)(?!{}$)[\p{{L}}\p{{N}} _.:/=+@-]{{1,128}}$",
+                    OWNERSHIP_TAGS[0], OWNERSHIP_TAGS[1]
+                ))
             },
             "additionalProperties": { "type": "string", "pattern": r"^[\p{L}\p{N} _.:/=+@-]{0,256}$" }
         })
@@ -161,7 +165,7 @@ impl JsonSchema for Tags {
 
 /// The impression fields that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Fields {
+pub enum FieldsSpec {
     /// Whatever came in comes out.
     #[default]
     All,
@@ -169,7 +173,7 @@ pub enum Fields {
     Keep(Vec<String>),
 }
 
-impl Serialize for Fields {
+impl Serialize for FieldsSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::All => serializer.serialize_str("all"),
@@ -178,7 +182,7 @@ impl Serialize for Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for FieldsSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(FieldsVisitor)
     }
@@ -189,21 +193,21 @@ const FIELDS: &str = "all, or a list of impression fields to keep";
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
+    type Value = FieldsSpec;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(FIELDS)
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Fields, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<FieldsSpec, E> {
         if text == "all" {
-            Ok(Fields::All)
+            Ok(FieldsSpec::All)
         } else {
             Err(E::invalid_value(de::Unexpected::Str(text), &self))
         }
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Fields, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<FieldsSpec, A::Error> {
         let mut names = Vec::new();
         while let Some(name) = list.next_element_seed(FieldName { before: &names })? {
             names.push(name);
@@ -211,7 +215,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         if names.is_empty() {
             return Err(de::Error::custom("must name at least one field, or be all"));
         }
-        Ok(Fields::Keep(names))
+        Ok(FieldsSpec::Keep(names))
     }
 }
 
@@ -223,22 +227,25 @@ impl<'de> DeserializeSeed<'de> for FieldName<'_> {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(Text::new("a field's name of 1 to 128 characters", |name| {
-            if !(1..=128).contains(&name.chars().count()) {
-                return Err("must be a field's name of 1 to 128 characters".to_owned());
-            }
-            check_visible(name)?;
-            if self.before.iter().any(|before| before == name) {
-                return Err(format!("must not name the field {name:?} twice"));
-            }
-            Ok(name.to_owned())
-        }))
+        deserializer.deserialize_any(TextVisitor::new(
+            "a field's name of 1 to 128 characters",
+            |name| {
+                if !(1..=128).contains(&name.chars().count()) {
+                    return Err("must be a field's name of 1 to 128 characters".to_owned());
+                }
+                check_visible(name)?;
+                if self.before.iter().any(|before| before == name) {
+                    return Err(format!("must not name the field {name:?} twice"));
+                }
+                Ok(name.to_owned())
+            },
+        ))
     }
 }
 
-impl JsonSchema for Fields {
+impl JsonSchema for FieldsSpec {
     fn schema_name() -> Cow<'static, str> {
-        "Fields".into()
+        "FieldsSpec".into()
     }
 
     fn inline_schema() -> bool {

@@ -2,43 +2,29 @@
 //!
 //! Owns the keys below `monitoring` and their texts. It must not know which alarms there are.
 
-use schemars::{JsonSchema, json_schema};
-use serde::{Deserialize, Serialize};
+use schemars::json_schema;
 
 use super::bounded::Bounded;
+use super::section::section;
 use crate::foreign::is_deceptive;
 
-use super::values::{Checked, Region, is_account, is_partition, text_value};
+use super::text::{Checked, text_value};
+use super::values::{Region, is_account, is_partition};
 
-/// What watches over the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    default,
-    deny_unknown_fields,
-    expecting = "keys and values, such as `alarms: true`"
-)]
-pub struct Monitoring {
-    /// Whether CloudWatch alarms watch the webhook, the function, the stream and the delivery.
-    pub alarms: bool,
-    /// Who gets an e-mail when an alarm goes off or is over; AWS asks each address to confirm first.
-    pub emails: Vec<Email>,
-    /// The ARN of an SNS topic of yours that alarms go to, in place of one that the pipeline makes. Default: none.
-    pub topic_arn: Option<TopicArn>,
-    /// After how many minutes without a post an alarm goes off; null: never.
-    pub quiet_minutes: Option<Bounded<5, 1440>>,
-    /// Whether there is a CloudWatch dashboard.
-    pub dashboard: bool,
-}
-
-impl Default for Monitoring {
-    fn default() -> Self {
-        Self {
-            alarms: false,
-            emails: Vec::new(),
-            topic_arn: None,
-            quiet_minutes: Some(Bounded::of::<60>()),
-            dashboard: false,
-        }
+section! {
+    /// What watches over the pipeline.
+    pub struct Monitoring, such as "keys and values, such as `alarms: true`" {
+        /// Whether CloudWatch alarms watch the webhook, the function, the stream and the delivery.
+        pub alarms: bool = false,
+        /// Who gets an e-mail when an alarm goes off or is over; AWS asks each address to confirm first.
+        pub emails: Vec<Email> = Vec::new(),
+        /// The ARN of an SNS topic of yours that alarms go to, in place of one that the pipeline makes. Default: none. It must be in
+        /// the pipeline's region.
+        pub topic_arn: Option<TopicArn> = None,
+        /// After how many minutes without a post an alarm goes off; null: never.
+        pub quiet_minutes: Option<Bounded<5, 1440>> = Some(Bounded::of::<60>()),
+        /// Whether there is a CloudWatch dashboard.
+        pub dashboard: bool = false,
     }
 }
 

@@ -8,7 +8,7 @@ use split_pipeline_handler::spill::{REJECTED_PREFIX, SPILL_PREFIX};
 
 use crate::foreign::check_visible;
 
-use super::values::{Checked, text_value};
+use super::text::{Checked, text_value};
 
 /// The longest prefix Firehose takes (its `ExtendedS3DestinationConfiguration` reference).
 const MAX_CHARS: usize = 1024;
@@ -22,8 +22,8 @@ text_value! {
     /// What the keys of delivered objects start with.
     Prefix, check: check_prefix, allowed: "an S3 key prefix", schema: {
         "type": "string",
-        "maxLength": 1024,
-        "pattern": "^(?!/|spill/|rejected/)"
+        "maxLength": MAX_CHARS,
+        "pattern": (format!("^(?!/|{SPILL_PREFIX}|{REJECTED_PREFIX})"))
     }
 }
 
@@ -31,8 +31,8 @@ text_value! {
     /// What the keys of undeliverable records start with.
     ErrorPrefix, check: check_error_prefix, allowed: "an S3 key prefix", schema: {
         "type": "string",
-        "maxLength": 1024,
-        "pattern": "^(?!/|spill/|rejected/).*!\\{firehose:error-output-type\\}"
+        "maxLength": MAX_CHARS,
+        "pattern": (format!(r"^(?!/|{SPILL_PREFIX}|{REJECTED_PREFIX}).*!\{{{ERROR_OUTPUT_TYPE}\}}"))
     }
 }
 

@@ -6,8 +6,7 @@ use std::fmt;
 
 use super::Spec;
 use super::fault::{FaultKind, shortened};
-use super::locate::Position;
-use super::tree::Step;
+use super::tree::{PathStep, Position};
 
 /// How alike names must be, from 0 to 1, for one to be taken for the other. Below it, even the most alike misleads.
 const ALIKE: f64 = 0.8;
@@ -18,12 +17,12 @@ pub struct SpecError {
     /// The text's name, as the caller gave it.
     pub origin: String,
     /// The problems, at least one.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SpecProblem>,
 }
 
 /// One thing that is wrong with a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct SpecProblem {
     /// The key, dotted; empty where it is about the text as a whole.
     pub path: String,
     /// The line, from 1.
@@ -47,7 +46,7 @@ impl fmt::Display for SpecError {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for SpecProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
         if !self.path.is_empty() {
@@ -57,8 +56,8 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Problem {
-    pub(super) fn new(at: Position, path: &[Step], message: impl Into<String>) -> Self {
+impl SpecProblem {
+    pub(super) fn new(at: Position, path: &[PathStep], message: impl Into<String>) -> Self {
         Self {
             path: dotted(path),
             line: at.line,
@@ -77,7 +76,7 @@ impl Problem {
 }
 
 /// Says what to do about a fault, where that is known.
-pub(super) fn hint(path: &[Step], fault: &FaultKind) -> Option<String> {
+pub(super) fn hint(path: &[PathStep], fault: &FaultKind) -> Option<String> {
     match fault {
         FaultKind::UnknownKey { key, valid } => Some(hint_key(path, key, valid)),
         FaultKind::UnknownChoice { choice, valid } => nearest(choice, valid).map(did_you_mean),
@@ -89,7 +88,7 @@ pub(super) fn hint(path: &[Step], fault: &FaultKind) -> Option<String> {
     }
 }
 
-fn hint_key(path: &[Step], key: &str, valid: &[&str]) -> String {
+fn hint_key(path: &[PathStep], key: &str, valid: &[&str]) -> String {
     if let Some(name) = nearest(key, valid) {
         return did_you_mean(name);
     }
@@ -132,17 +131,17 @@ fn section_of(key: &str) -> Option<String> {
 }
 
 /// Shows a path: `delivery.prefix`, `webhook.allow_cidrs[0]`.
-pub(super) fn dotted(path: &[Step]) -> String {
+fn dotted(path: &[PathStep]) -> String {
     let mut shown = String::new();
     for step in path {
         match step {
-            Step::Key(key) => {
+            PathStep::Key(key) => {
                 if !shown.is_empty() {
                     shown.push('.');
                 }
                 shown.extend(shortened(key).escape_debug());
             }
-            Step::Index(index) => shown.extend(["[", &index.to_string(), "]"]),
+            PathStep::Index(index) => shown.extend(["[", &index.to_string(), "]"]),
         }
     }
     shown

@@ -1,108 +1,19 @@
-//! The texts of a spec, each a type that holds only what is allowed.
+//! The names and places of a spec, each a type that holds only what is allowed.
 //!
-//! Owns the rules for names, regions, buckets, stages, address ranges and encryption keys, and what a user is told who
-//! breaks one. It must not know which key a value belongs to, or ask AWS.
+//! Owns the rules for names, regions, accounts, buckets, stages and address ranges, and what a user is told who breaks one. It
+//! must not know which key a value belongs to, or ask AWS.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr};
 
 use schemars::json_schema;
-use serde::de::{self, Visitor};
 
-/// Why a text is refused: `Err` with a message that says what is allowed.
-pub(super) type Checked = Result<(), String>;
+use super::text::{Checked, read_as_text, text_value};
 
-/// Defines a text that passes `check`; `allowed` is what a user is told who gives no text at all.
-macro_rules! text_value {
-    ($(#[$meta:meta])* $name:ident, check: $check:expr, allowed: $allowed:expr, schema: $schema:tt) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-        pub struct $name(String);
+/// The longest name of a pipeline.
+pub const LONGEST_NAME: usize = 32;
 
-        impl $name {
-            /// Takes a text; the error is a message that says what is allowed.
-            pub fn new(text: impl Into<String>) -> Result<Self, String> {
-                let text = text.into();
-                $check(&text).map(|()| Self(text))
-            }
-
-            /// Gives the text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        $crate::spec::values::read_as_text!($name, allowed: $allowed, schema: $schema);
-    };
-}
-pub(super) use text_value;
-
-/// Reads a type with a fallible `new` from a text, and describes it.
-macro_rules! read_as_text {
-    ($name:ident, allowed: $allowed:expr, schema: $schema:tt) => {
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any($crate::spec::values::Text::new($allowed, |text| {
-                    Self::new(text)
-                }))
-            }
-        }
-
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                json_schema!($schema)
-            }
-        }
-    };
-}
-pub(super) use read_as_text;
-
-/// Reads a text that `accept` takes.
-pub(super) struct Text<T, F> {
-    allowed: &'static str,
-    accept: F,
-    value: PhantomData<T>,
-}
-
-impl<T, F: FnOnce(&str) -> Result<T, String>> Text<T, F> {
-    pub(super) fn new(allowed: &'static str, accept: F) -> Self {
-        Self {
-            allowed,
-            accept,
-            value: PhantomData,
-        }
-    }
-}
-
-impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<T, F> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.allowed)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        (self.accept)(text).map_err(E::custom)
-    }
-}
-
-const NAME: &str = "3 to 32 of a-z, 0-9 and -, starting with a letter";
+pub(super) const NAME: &str = "3 to 32 of a-z, 0-9 and -, starting with a letter";
 
 text_value! {
     /// A pipeline's name.
@@ -115,7 +26,7 @@ text_value! {
 
 fn check_name(text: &str) -> Checked {
     let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
-    if !starts_well || !(3..=32).contains(&text.len()) || !text.bytes().all(is_name_byte) {
+    if !starts_well || !(3..=LONGEST_NAME).contains(&text.len()) || !text.bytes().all(is_name_byte) {
         return Err(format!("must be {NAME}"));
     }
     if text.ends_with('-') {
@@ -139,7 +50,7 @@ text_value! {
     }
 }
 
-fn check_region(text: &str) -> Checked {
+pub(super) fn check_region(text: &str) -> Checked {
     let parts: Vec<&str> = text.split('-').collect();
     let is = |part: &str, class: fn(&u8) -> bool| !part.is_empty() && part.bytes().all(|byte| class(&byte));
     match parts.as_slice() {
@@ -312,173 +223,4 @@ fn network(address: IpAddr, length: u8) -> IpAddr {
             IpAddr::V6((v6.to_bits() & mask).into())
         }
     }
-}
-
-const ENCRYPTION: &str = "aws_managed, none, or a KMS key: its ARN, its alias's ARN, or alias/<name>";
-
-/// How the stream is encrypted at rest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Encryption {
-    /// With the key that AWS manages for Kinesis.
-    #[default]
-    AwsManaged,
-    /// Not at all.
-    None,
-    /// With a KMS key of the user's: its ARN, its alias's ARN, or `alias/<name>`.
-    Key(String),
-}
-
-read_as_text! { Encryption, allowed: ENCRYPTION, schema: {
-    "type": "string",
-    "pattern": concat!(
-        "^(aws_managed|none|alias/[A-Za-z0-9/_-]+",
-        "|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+))$"
-    ),
-    "examples": ["aws_managed", "none", "alias/my-key"]
-} }
-
-impl Encryption {
-    /// Takes `aws_managed`, `none` or a KMS key; the error says what is allowed.
-    pub fn new(text: impl Into<String>) -> Result<Self, String> {
-        let text = text.into();
-        match text.as_str() {
-            "aws_managed" => Ok(Self::AwsManaged),
-            "none" => Ok(Self::None),
-            key if is_kms_key(key) => Ok(Self::Key(text)),
-            _ => Err(format!("must be {ENCRYPTION}")),
-        }
-    }
-
-    /// Gives the value as the spec spells it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::AwsManaged => "aws_managed",
-            Self::None => "none",
-            Self::Key(key) => key,
-        }
-    }
-}
-
-impl serde::Serialize for Encryption {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-const BUCKET_ENCRYPTION: &str = "s3_managed, or a KMS key: its ARN, its alias's ARN, or alias/<name>";
-
-/// How a bucket encrypts its objects.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum BucketEncryption {
-    /// With keys that S3 manages.
-    #[default]
-    S3Managed,
-    /// With a KMS key of the user's: its ARN, its alias's ARN, or `alias/<name>`.
-    Key(String),
-}
-
-read_as_text! { BucketEncryption, allowed: BUCKET_ENCRYPTION, schema: {
-    "type": "string",
-    "pattern": concat!(
-        "^(s3_managed|alias/[A-Za-z0-9/_-]+",
-        "|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+))$"
-    ),
-    "examples": ["s3_managed", "alias/my-key"]
-} }
-
-impl BucketEncryption {
-    /// Takes `s3_managed` or a KMS key; the error says what is allowed.
-    pub fn new(text: impl Into<String>) -> Result<Self, String> {
-        let text = text.into();
-        match text.as_str() {
-            "s3_managed" => Ok(Self::S3Managed),
-            key if is_kms_key(key) => Ok(Self::Key(text)),
-            _ => Err(format!("must be {BUCKET_ENCRYPTION}")),
-        }
-    }
-}
-
-impl serde::Serialize for BucketEncryption {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::S3Managed => "s3_managed",
-            Self::Key(key) => key,
-        })
-    }
-}
-
-const POLICY_ARN: &str = "the ARN of an IAM policy, such as arn:aws:iam::123456789012:policy/boundary";
-
-text_value! {
-    /// The ARN of an IAM policy.
-    PolicyArn, check: check_policy_arn, allowed: POLICY_ARN, schema: {
-        "type": "string",
-        "pattern": "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\\w+=,.@/-]+$"
-    }
-}
-
-fn check_policy_arn(text: &str) -> Checked {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    match parts.as_slice() {
-        ["arn", partition, "iam", "", account, resource]
-            if is_partition(partition)
-                && (*account == "aws" || is_account(account))
-                && is_path_after("policy/", resource, "_+=,.@/-") =>
-        {
-            Ok(())
-        }
-        _ => Err(format!("must be {POLICY_ARN}")),
-    }
-}
-
-const ROLE_PATH: &str = "a path of IAM roles that starts and ends with /, such as /pipelines/";
-
-text_value! {
-    /// A path of IAM roles.
-    RolePath, check: check_role_path, allowed: ROLE_PATH, schema: {
-        "type": "string",
-        "pattern": "^/([\\w+=,.@-]+/)*$"
-    }
-}
-
-fn check_role_path(text: &str) -> Checked {
-    let is_segment = |segment: &str| is_path_after("", segment, "_+=,.@-");
-    let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-    let fits = text == "/" || inner.is_some_and(|inner| inner.split('/').all(is_segment));
-    if fits && text.len() <= 512 {
-        Ok(())
-    } else {
-        Err(format!("must be {ROLE_PATH}"))
-    }
-}
-
-impl Default for RolePath {
-    fn default() -> Self {
-        Self("/".to_owned())
-    }
-}
-
-fn is_kms_key(text: &str) -> bool {
-    let is_alias = |resource: &str| is_path_after("alias/", resource, "/_-");
-    let parts: Vec<&str> = text.split(':').collect();
-    match parts.as_slice() {
-        [alias] => is_alias(alias),
-        ["arn", partition, "kms", region, account, resource] => {
-            is_partition(partition)
-                && check_region(region).is_ok()
-                && is_account(account)
-                && (is_alias(resource) || is_path_after("key/", resource, "-"))
-        }
-        _ => false,
-    }
-}
-
-fn is_path_after(start: &str, resource: &str, others: &str) -> bool {
-    resource.strip_prefix(start).is_some_and(|rest| {
-        !rest.is_empty()
-            && rest
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
-    })
 }

@@ -1,17 +1,16 @@
-//! From YAML to the tree.
+//! From YAML to the tree, in one pass.
 //!
-//! Owns what is refused before the YAML parser sees it, the parser's own complaints, and keys that cannot be taken. It
-//! must not know the spec's keys.
+//! Owns what is refused before the YAML parser sees it, the parser's own complaints, keys that cannot be taken, and how to
+//! learn where a node starts. It must not know the spec's keys.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::convert::Infallible;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
-use super::fault::Place;
-use super::locate::{Position, locate_second_document};
-use super::problem::{Problem, dotted};
-use super::tree::{Node, Step};
+use super::problem::SpecProblem;
+use super::tree::{Content, Entry, Node, PathStep, Position};
 
 /// The longest text that is read at all. A spec takes a few KiB.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -20,22 +19,18 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// time that grows with the square of the depth. Brackets in quotes and comments count here, hence the room.
 const MAX_OPEN_BRACKETS: usize = 1000;
 
-/// A key that cannot be taken into the tree, with the message for it.
-pub(super) struct BadKey {
-    pub(super) path: Vec<Step>,
-    pub(super) place: Place,
-    pub(super) message: String,
-}
-
-/// Reads a text into a tree, with the keys that had to be left out.
+/// Reads a text into a tree, with a problem for each key that had to be left out; `start` finds where the root is.
 ///
 /// A text that is not one YAML document has this one problem, as nothing after it can be relied on.
-pub(super) fn read(text: &str) -> Result<(Node, Vec<BadKey>), Problem> {
+pub(super) fn read(text: &str) -> Result<(Node, Vec<SpecProblem>), SpecProblem> {
     refuse_unread(text)?;
     let mut documents = serde_yaml::Deserializer::from_str(text);
-    let Some(document) = documents.next() else {
-        return Err(empty());
+    let empty = || {
+        let message = "the spec is empty; `name` is the one key it needs";
+        let problem = SpecProblem::new(Position::START, &[], message);
+        problem.hinted("`split-pipeline init` writes a commented one")
     };
+    let document = documents.next().ok_or_else(empty)?;
     let mut bad_keys = Vec::new();
     let mut path = Vec::new();
     let mut budget = 4 * text.len() + 1000;
@@ -45,34 +40,32 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<BadKey>), Problem> {
         budget: &mut budget,
     };
     // On an error, `path` is left as it was there.
-    let tree = builder
+    let content = builder
         .deserialize(document)
         .map_err(|error| not_yaml(text, &path, &error))?;
-    if documents.next().is_some() {
+    if let Some(second) = documents.next() {
         let message = "there must be one document, and `---` starts another one here";
-        return Err(Problem::new(locate_second_document(text), &[], message));
+        return Err(SpecProblem::new(start_of(second), &[], message));
     }
-    if tree == Node::Null {
-        Err(empty())
-    } else {
-        Ok((tree, bad_keys))
+    if content == Content::Null {
+        return Err(empty());
     }
+    let at = Position::START;
+    Ok((Node { at, content }, bad_keys))
 }
 
-fn empty() -> Problem {
-    Problem::new(
-        Position::START,
-        &[],
-        "the spec is empty; `name` is the one key it needs",
-    )
-    .hinted("`split-pipeline init` writes a commented one")
+/// Finds where the text's one document starts. `read` cannot tell: a document is either asked that, or read.
+pub(super) fn start(text: &str) -> Position {
+    serde_yaml::Deserializer::from_str(text)
+        .next()
+        .map_or(Position::START, start_of)
 }
 
 /// Refuses what the parser would choke on, or say no position of.
-fn refuse_unread(text: &str) -> Result<(), Problem> {
+fn refuse_unread(text: &str) -> Result<(), SpecProblem> {
     if text.len() > MAX_BYTES {
         let message = format!("the spec is larger than {} MiB", MAX_BYTES >> 20);
-        return Err(Problem::new(Position::START, &[], message));
+        return Err(SpecProblem::new(Position::START, &[], message));
     }
     let mut open = 0_usize;
     for (index, c) in text.char_indices() {
@@ -82,7 +75,7 @@ fn refuse_unread(text: &str) -> Result<(), Problem> {
             _ => {}
         }
         if open > MAX_OPEN_BRACKETS {
-            return Err(Problem::new(
+            return Err(SpecProblem::new(
                 Position::at(text, index),
                 &[],
                 "too many brackets are open",
@@ -91,22 +84,22 @@ fn refuse_unread(text: &str) -> Result<(), Problem> {
         // Next line is a line break to YAML, though a control character to Unicode.
         if c.is_control() && !"\t\n\r\u{85}".contains(c) {
             let message = format!("the control character {c:?} is not allowed");
-            return Err(Problem::new(Position::at(text, index), &[], message));
+            return Err(SpecProblem::new(Position::at(text, index), &[], message));
         }
     }
     Ok(())
 }
 
 /// Says what the YAML parser says, without its own way of saying where.
-fn not_yaml(text: &str, path: &[Step], error: &serde_yaml::Error) -> Problem {
+fn not_yaml(text: &str, path: &[PathStep], error: &serde_yaml::Error) -> SpecProblem {
     let at = Position::of(error).unwrap_or(Position::START);
     let said = error
         .to_string()
         .replacen(&format!(" at line {} column {}", at.line, at.column), "", 1);
     // The parser names a path before what is said here, and none before what it says of itself.
-    let problem = match said.strip_prefix(&format!("{}: ", dotted(path))) {
-        Some(message) => Problem::new(at, path, message),
-        None => Problem::new(at, &[], said.as_str()),
+    let problem = match said.strip_prefix(&parsers_path(path)) {
+        Some(message) => SpecProblem::new(at, path, message),
+        None => SpecProblem::new(at, &[], said.as_str()),
     };
     let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
     let value = line.split_once(':').map(|(_, value)| value.trim_start());
@@ -121,10 +114,24 @@ fn not_yaml(text: &str, path: &[Step], error: &serde_yaml::Error) -> Problem {
     }
 }
 
+/// Shows a path as the parser does before a message. It counts each element of a list twice, as each is first asked where it
+/// starts.
+fn parsers_path(path: &[PathStep]) -> String {
+    let mut shown = String::new();
+    for step in path {
+        match step {
+            PathStep::Key(key) if shown.is_empty() => shown.push_str(key),
+            PathStep::Key(key) => shown.extend([".", key]),
+            PathStep::Index(index) => shown.extend(["[", &(2 * index + 1).to_string(), "]"]),
+        }
+    }
+    shown + ": "
+}
+
 /// Builds the tree, noting keys that cannot be taken.
 struct Builder<'a> {
-    bad_keys: &'a mut Vec<BadKey>,
-    path: &'a mut Vec<Step>,
+    bad_keys: &'a mut Vec<SpecProblem>,
+    path: &'a mut Vec<PathStep>,
     /// How much may still be built. A text cannot be worth more than its own length but through aliases, and aliases
     /// of aliases grow without end.
     budget: &'a mut usize,
@@ -147,148 +154,175 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn scalar<E: de::Error>(mut self, node: Node) -> Result<Node, E> {
-        self.spend(1).map(|()| node)
+    fn scalar<E: de::Error>(mut self, content: Content) -> Result<Content, E> {
+        self.spend(1).map(|()| content)
     }
 }
 
 impl<'de> DeserializeSeed<'de> for Builder<'_> {
-    type Value = Node;
+    type Value = Content;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Builder<'_> {
-    type Value = Node;
+    type Value = Content;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
-        self.scalar(Node::Null)
+    fn visit_unit<E: de::Error>(self) -> Result<Content, E> {
+        self.scalar(Content::Null)
     }
 
     // What `serde_yaml` gives for a text without any value.
-    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
-        self.scalar(Node::Null)
+    fn visit_none<E: de::Error>(self) -> Result<Content, E> {
+        self.scalar(Content::Null)
     }
 
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
-        self.scalar(Node::Bool(value))
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Content, E> {
+        self.scalar(Content::Bool(value))
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Node, E> {
-        self.scalar(Node::Unsigned(number))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Content, E> {
+        self.scalar(Content::Unsigned(number))
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Node, E> {
-        self.scalar(u64::try_from(number).map_or(Node::Signed(number), Node::Unsigned))
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "no key takes a number so large: it is kept for the message alone"
-    )]
-    fn visit_u128<E: de::Error>(self, number: u128) -> Result<Node, E> {
-        self.scalar(Node::Float(number as f64))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Content, E> {
+        self.scalar(u64::try_from(number).map_or(Content::Signed(number), Content::Unsigned))
     }
 
     #[expect(
         clippy::cast_precision_loss,
         reason = "no key takes a number so large: it is kept for the message alone"
     )]
-    fn visit_i128<E: de::Error>(self, number: i128) -> Result<Node, E> {
-        self.scalar(Node::Float(number as f64))
+    fn visit_u128<E: de::Error>(self, number: u128) -> Result<Content, E> {
+        self.scalar(Content::Float(number as f64))
     }
 
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Node, E> {
-        self.scalar(Node::Float(number))
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no key takes a number so large: it is kept for the message alone"
+    )]
+    fn visit_i128<E: de::Error>(self, number: i128) -> Result<Content, E> {
+        self.scalar(Content::Float(number as f64))
     }
 
-    fn visit_str<E: de::Error>(mut self, text: &str) -> Result<Node, E> {
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Content, E> {
+        self.scalar(Content::Float(number))
+    }
+
+    fn visit_str<E: de::Error>(mut self, text: &str) -> Result<Content, E> {
         self.spend(1 + text.len())?;
-        Ok(Node::Text(text.to_owned()))
+        Ok(Content::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Content, A::Error> {
         self.spend(1)?;
         let mut nodes = Vec::new();
-        loop {
-            self.path.push(Step::Index(nodes.len()));
-            let next = list.next_element_seed(self.child())?;
+        while let Some(at) = found(list.next_element_seed(StartSeed)) {
+            self.path.push(PathStep::Index(nodes.len()));
+            let content = list.next_element_seed(self.child())?;
             self.path.pop();
-            match next {
-                Some(node) => nodes.push(node),
-                None => return Ok(Node::List(nodes)),
-            }
+            nodes.extend(content.map(|content| Node { at, content }));
         }
+        Ok(Content::List(nodes))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Content, A::Error> {
         self.spend(1)?;
-        let mut entries: Vec<(String, Node)> = Vec::new();
-        let mut seen = HashMap::<String, usize>::new();
-        while let Some(key) = map.next_key_seed(AnyKey { stop_at: None })? {
-            self.spend(1 + key.text.len())?;
-            let earlier = seen.entry(key.text.clone()).or_default();
-            let place = Place::Key(*earlier);
-            *earlier += 1;
-            self.path.push(Step::Key(key.text.clone()));
-            let node = map.next_value_seed(self.child())?;
-            let bad = match place {
-                _ if !key.is_text => Some("a key must be text; put it in quotes"),
-                Place::Key(1..) => Some("the key is there twice"),
-                _ => None,
-            };
-            match bad {
-                Some(message) => {
-                    self.bad_keys.push(BadKey {
-                        path: self.path.clone(),
-                        place,
-                        message: message.to_owned(),
-                    });
-                }
-                None => entries.push((key.text, node)),
+        let mut entries = Vec::new();
+        let mut seen = HashSet::new();
+        while let Some(key_at) = found(map.next_key_seed(StartSeed))
+            && let Some(KeyText { text, is_text }) = map.next_key_seed(AnyKey)?
+        {
+            self.spend(1 + text.len())?;
+            self.path.push(PathStep::Key(text.clone()));
+            let at = found(map.next_value_seed(StartSeed).map(Some)).unwrap_or(key_at);
+            let content = map.next_value_seed(self.child())?;
+            let is_new = seen.insert(text.clone());
+            if is_text && is_new {
+                entries.push(Entry {
+                    key: text,
+                    key_at,
+                    node: Node { at, content },
+                });
+            } else {
+                let message = if is_text {
+                    "the key is there twice"
+                } else {
+                    "a key must be text; put it in quotes"
+                };
+                self.bad_keys.push(SpecProblem::new(key_at, self.path, message));
             }
             self.path.pop();
         }
-        Ok(Node::Map(entries))
+        Ok(Content::Map(entries))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Node, A::Error> {
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Content, A::Error> {
         Err(de::Error::custom(
             "a YAML tag (`!name`) has no meaning here; put text that starts with `!` in quotes",
         ))
     }
 }
 
-/// Reads any scalar as a key.
-pub(super) struct AnyKey<'a> {
-    /// The key to raise an error at, for the walk that looks for its position.
-    pub(super) stop_at: Option<&'a str>,
-}
+/// Asks for a node below itself until the parser refuses to go deeper, which takes nothing from the text: the refusal says
+/// where the node starts. serde has no way to ask that.
+struct StartSeed;
 
-/// A key as it can be compared and shown.
-pub(super) struct KeyText {
-    pub(super) text: String,
-    /// False for a number and the like, which YAML takes as a key and the spec does not.
-    pub(super) is_text: bool,
-}
+impl<'de> DeserializeSeed<'de> for StartSeed {
+    type Value = Infallible;
 
-impl AnyKey<'_> {
-    fn read<E: de::Error>(&self, text: String, is_text: bool) -> Result<KeyText, E> {
-        if self.stop_at == Some(text.as_str()) {
-            Err(E::custom("arrived"))
-        } else {
-            Ok(KeyText { text, is_text })
-        }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Infallible, D::Error> {
+        deserializer.deserialize_newtype_struct("", self)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for AnyKey<'_> {
+impl<'de> Visitor<'de> for StartSeed {
+    type Value = Infallible;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Infallible, D::Error> {
+        self.deserialize(deserializer)
+    }
+}
+
+/// Reads where a node starts from the refusal; none where there is no node.
+fn found<E: de::Error>(refused: Result<Option<Infallible>, E>) -> Option<Position> {
+    let said = refused
+        .map(|none| none.map_or((), |never| match never {}))
+        .err()?
+        .to_string();
+    let at = said
+        .rsplit_once(" at line ")
+        .and_then(|(_, at)| at.split_once(" column "));
+    let numbers = at.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)));
+    // Of the text's start, the parser says nothing.
+    Some(numbers.map_or(Position::START, |(line, column)| Position { line, column }))
+}
+
+fn start_of(document: serde_yaml::Deserializer<'_>) -> Position {
+    found(StartSeed.deserialize(document).map(Some)).unwrap_or(Position::START)
+}
+
+/// Reads any scalar as a key.
+struct AnyKey;
+
+/// A key as it can be compared and shown.
+struct KeyText {
+    text: String,
+    /// False for a number and the like, which YAML takes as a key and the spec does not.
+    is_text: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for AnyKey {
     type Value = KeyText;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<KeyText, D::Error> {
@@ -296,7 +330,7 @@ impl<'de> DeserializeSeed<'de> for AnyKey<'_> {
     }
 }
 
-impl Visitor<'_> for AnyKey<'_> {
+impl Visitor<'_> for AnyKey {
     type Value = KeyText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -304,26 +338,33 @@ impl Visitor<'_> for AnyKey<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<KeyText, E> {
-        self.read(text.to_owned(), true)
+        Ok(KeyText::of(&text, true))
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<KeyText, E> {
-        self.read("null".to_owned(), false)
+        Ok(KeyText::of(&"null", false))
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<KeyText, E> {
-        self.read(value.to_string(), false)
+        Ok(KeyText::of(&value, false))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<KeyText, E> {
-        self.read(number.to_string(), false)
+        Ok(KeyText::of(&number, false))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<KeyText, E> {
-        self.read(number.to_string(), false)
+        Ok(KeyText::of(&number, false))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<KeyText, E> {
-        self.read(number.to_string(), false)
+        Ok(KeyText::of(&number, false))
+    }
+}
+
+impl KeyText {
+    fn of(text: &impl ToString, is_text: bool) -> Self {
+        let text = text.to_string();
+        Self { text, is_text }
     }
 }

@@ -1,13 +1,12 @@
 //! The documentation, held to the product: the spec's reference follows from the schema, example specs are valid, and
 //! commands run. Blocks of output (`text`) are not compared.
 //!
-//! `SPLIT_PIPELINE_WRITE_DOCS=1` writes the reference anew. Tables and figures are in `docs/tables.rs`.
+//! `SPLIT_PIPELINE_WRITE_DOCS=1` writes anew what says what a key means (`docs/keys.rs`). Other tables and figures are in
+//! `docs/tables.rs`.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser as _};
-use serde_json::Value;
 use split_pipeline::commands::Cli;
 use split_pipeline::spec::Spec;
 
@@ -15,106 +14,8 @@ use crate::support::archive::{ARM64, X86_64, header_only};
 use crate::support::command::{Outcome, root, split_pipeline};
 use crate::support::emulator::Emulator;
 
+mod keys;
 mod tables;
-
-const HEAD: &str = "# The spec\n\n\
-    <!-- Written from the schema by `SPLIT_PIPELINE_WRITE_DOCS=1 cargo test --test it -- docs`. -->\n\n\
-    `name: my-impressions` is a whole spec: every other key has a default. A key that does not exist is an error, with the line \
-    and\nthe nearest that does. `split-pipeline init` writes a spec that has every key, and `split-pipeline schema` prints the \
-    JSON Schema\nthat this page is made of, for editors.\n";
-
-fn reference(schema: &Value) -> String {
-    let properties = schema["properties"].as_object().unwrap();
-    let section = |value: &Value| {
-        let path = value["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
-        path.and_then(|path| schema.pointer(path)).cloned()
-    };
-    let mut page = HEAD.to_owned();
-    table(
-        &mut page,
-        "",
-        properties.iter().filter(|(_, value)| section(value).is_none()),
-    );
-    for (key, value) in properties {
-        let Some(section) = section(value) else { continue };
-        let _ = write!(
-            page,
-            "\n## `{key}`\n\n{}\n",
-            value["description"].as_str().unwrap()
-        );
-        table(&mut page, key, section["properties"].as_object().unwrap());
-    }
-    page
-}
-
-fn table<'a>(page: &mut String, section: &str, keys: impl IntoIterator<Item = (&'a String, &'a Value)>) {
-    *page += "\n| key | allowed | default | meaning |\n|---|---|---|---|\n";
-    for (key, value) in keys {
-        let key = if section.is_empty() {
-            key.clone()
-        } else {
-            format!("{section}.{key}")
-        };
-        let default = match &value["default"] {
-            Value::Null => String::new(),
-            Value::String(text) => format!("`{text}`"),
-            other => format!("`{other}`"),
-        };
-        let meaning = value["description"].as_str().unwrap().replace('\n', " ");
-        let _ = writeln!(page, "| `{key}` | {} | {default} | {meaning} |", allowed(value));
-    }
-}
-
-/// What a value may be, in words.
-fn allowed(value: &Value) -> String {
-    let quoted = |values: &Vec<Value>| {
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| format!("`{value}`").replace('"', ""))
-            .collect();
-        values.join(", ")
-    };
-    if let Some(choices) = value["oneOf"].as_array() {
-        return quoted(&choices.iter().map(|choice| choice["const"].clone()).collect());
-    }
-    if let Some(choices) = value["enum"].as_array() {
-        return quoted(choices);
-    }
-    if let Some(choices) = value["anyOf"].as_array() {
-        let choices: Vec<_> = choices.iter().map(allowed).collect();
-        return choices.join(", or ");
-    }
-    if !value["const"].is_null() {
-        return quoted(&vec![value["const"].clone()]);
-    }
-    let kinds = match &value["type"] {
-        Value::Array(kinds) => kinds.clone(),
-        kind => vec![kind.clone()],
-    };
-    let names = kinds.iter().map(|kind| match kind.as_str().unwrap() {
-        "integer" => format!("{}–{}", value["minimum"], value["maximum"]),
-        "boolean" => "`true`, `false`".to_owned(),
-        "array" => "a list".to_owned(),
-        "object" => "keys and values".to_owned(),
-        "null" => "`null`".to_owned(),
-        _ => "text".to_owned(),
-    });
-    names.collect::<Vec<_>>().join(", ")
-}
-
-#[test]
-fn the_reference_of_the_spec_follows_from_its_schema() {
-    let path = root().join("docs/spec.md");
-    let want = reference(&Spec::schema());
-    if std::env::var_os("SPLIT_PIPELINE_WRITE_DOCS").is_some() {
-        std::fs::write(&path, &want).unwrap();
-    }
-    let have = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        have == want,
-        "docs/spec.md is not what the schema says: SPLIT_PIPELINE_WRITE_DOCS=1 writes it anew"
-    );
-}
 
 fn pages() -> Vec<PathBuf> {
     let of = |directory: &Path| {

@@ -1,15 +1,15 @@
 //! Tests of what a user is told: every problem at once, its place, its hint, and no panic whatever the text.
 
-use super::{Problem, parse};
+use super::{SpecProblem, parse};
 use crate::spec::{MAX_BYTES, Spec};
 
-fn problems(text: &str) -> Vec<Problem> {
+fn problems(text: &str) -> Vec<SpecProblem> {
     parse(text).map_or_else(|error| error.problems, |_| Vec::new())
 }
 
 /// Checks a text's problems as shown, each followed by its hint in brackets.
 fn assert_shown(text: &str, want: &[&str]) {
-    let shown = |problem: Problem| match &problem.hint {
+    let shown = |problem: SpecProblem| match &problem.hint {
         Some(hint) => format!("{problem} [{hint}]"),
         None => problem.to_string(),
     };
@@ -28,7 +28,7 @@ fn two_problems_at_once() {
     );
     assert_eq!(
         error.problems[1],
-        Problem {
+        SpecProblem {
             path: "stream.retention".to_owned(),
             line: 5,
             column: 3,
@@ -256,6 +256,26 @@ fn unquoted_expressions() {
 }
 
 #[test]
+fn what_the_parser_says_of_an_element_is_placed_at_it() {
+    assert_shown(
+        "name: abc\ntags: {it's: [a, [b, !!int c]]}\n",
+        &["2:22: tags.it\\'s[1][1]: invalid value: string \"c\", expected an integer"],
+    );
+}
+
+#[test]
+fn a_list_or_map_is_placed_where_it_starts() {
+    assert_shown(
+        "name: abc\nstream:\n  shards: [1]\n  mode:\n    a: b\ndelivery: {prefix: {}}\n",
+        &[
+            "3:11: stream.shards: must be a whole number from 1 to 500, not a list",
+            "5:5: stream.mode: must be one of provisioned, on_demand, not keys and values",
+            "6:20: delivery.prefix: must be an S3 key prefix, not keys and values",
+        ],
+    );
+}
+
+#[test]
 fn anchors_are_read_and_merge_keys_are_not() {
     assert_shown("name: &name abc\ntags: {pipeline: *name}\n", &[]);
     assert_shown(
@@ -326,7 +346,7 @@ fn no_text_panics() {
                 if let Err(error) = Spec::parse(&text, "x") {
                     let lines = text.split(['\n', '\r', '\u{85}']).count();
                     let fits =
-                        |problem: &Problem| (1..=lines + 1).contains(&problem.line) && problem.column > 0;
+                        |problem: &SpecProblem| (1..=lines + 1).contains(&problem.line) && problem.column > 0;
                     assert!(
                         !error.problems.is_empty() && error.problems.iter().all(fits),
                         "{text:?}: {error}"

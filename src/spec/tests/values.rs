@@ -1,7 +1,7 @@
 //! Tests of the rules for numbers, choices and short texts: what is taken, and what is refused with which message.
 
 use super::{parse, table};
-use crate::spec::{Cidr, Encryption};
+use crate::spec::{Cidr, StreamEncryption};
 
 #[test]
 fn names() {
@@ -178,7 +178,10 @@ fn encryption() {
         ],
     );
     let parsed = parse(&format!("name: abc\nstream: {{encryption: '{key}'}}")).unwrap();
-    assert_eq!(parsed.spec.stream.encryption, Encryption::Key(key.to_owned()));
+    assert_eq!(
+        parsed.spec.stream.encryption,
+        StreamEncryption::Key(key.to_owned())
+    );
 }
 
 #[test]

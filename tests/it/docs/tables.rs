@@ -1,9 +1,8 @@
-//! Tables and figures of the docs, held to the schema, the prices and the snapshot that they repeat.
+//! Tables and figures of the docs, held to the prices and the snapshot that they repeat.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value;
 use split_pipeline::estimate::{Estimate, estimate};
 use split_pipeline::spec::Spec;
 
@@ -23,90 +22,6 @@ fn estimated(spec: &str, per_second: f64) -> Estimate {
         per_second,
         REQUESTS,
     )
-}
-
-/// Every key of the spec with its part of the schema.
-fn keys() -> BTreeMap<String, Value> {
-    let schema = Spec::schema();
-    let mut keys = BTreeMap::new();
-    for (key, value) in schema["properties"].as_object().unwrap() {
-        let path = value["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
-        match path.and_then(|path| schema.pointer(path)) {
-            Some(section) => {
-                let inner = section["properties"].as_object().unwrap().iter();
-                keys.extend(inner.map(|(name, value)| (format!("{key}.{name}"), value.clone())));
-            }
-            None => drop(keys.insert(key.clone(), value.clone())),
-        }
-    }
-    keys
-}
-
-/// The README's table of the spec: key, default, meaning.
-fn readme() -> Vec<(String, String, String)> {
-    let page = page("README.md");
-    let section = page.split("\n## The spec\n").nth(1).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let mut rows = Vec::new();
-    for line in section.lines().filter(|line| line.starts_with("| `")) {
-        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [keys, defaults, meaning] = cells[..] else {
-            panic!("{line}")
-        };
-        let (keys, defaults) = (keys.split(", "), defaults.split(", "));
-        let mut section = None;
-        for (key, default) in keys.zip(defaults) {
-            let key = key.trim_matches('`');
-            // `webhook.rate_limit`, `burst_limit`
-            let start = section.filter(|_| !key.contains('.')).map(|it| format!("{it}."));
-            section = key.split_once('.').map(|(section, _)| section).or(section);
-            let key = format!("{}{key}", start.unwrap_or_default());
-            rows.push((key, default.to_owned(), meaning.to_owned()));
-        }
-    }
-    rows
-}
-
-/// Whether the README has this default; it may shorten long texts, and say in words what `null` means.
-fn is_default(said: &str, default: &Value) -> bool {
-    let code = said.trim_matches('`');
-    match default {
-        Value::Null => code == "null" || code.starts_with('<') || !said.starts_with('`'),
-        Value::String(text) => match code.split_once('…') {
-            Some((start, _)) => text.starts_with(start),
-            None => code == text,
-        },
-        other => *code == *other.to_string(),
-    }
-}
-
-/// The first span of numbers in a text, such as `1–500`.
-fn span(text: &str) -> Option<String> {
-    let (before, after) = text.split_once('–')?;
-    let is_not_digit = |letter: char| !letter.is_ascii_digit();
-    let from = before.rsplit(is_not_digit).next()?;
-    let to = after.split(is_not_digit).next()?;
-    Some(format!("{from}–{to}"))
-}
-
-#[test]
-fn the_readme_has_every_key_with_its_default() {
-    let (keys, rows) = (keys(), readme());
-    let mut listed: Vec<_> = rows.iter().map(|(key, ..)| key).collect();
-    listed.sort();
-    assert_eq!(listed, keys.keys().collect::<Vec<_>>());
-    for (key, default, meaning) in &rows {
-        let value = &keys[key];
-        assert!(
-            is_default(default, &value["default"]),
-            "{key}: {default}, not {}",
-            value["default"]
-        );
-        let (Some(minimum), Some(span)) = (value["minimum"].as_u64(), span(meaning)) else {
-            continue;
-        };
-        assert_eq!(span, format!("{minimum}–{}", value["maximum"]), "{key}");
-    }
 }
 
 /// The number that a line has before some words.

@@ -110,6 +110,7 @@ mod tests {
         assert!(is_secret(&one) && is_secret(&other));
         assert_ne!(one, other);
         assert!(!is_secret("impressions"));
+        assert!(crate::export::MAKE_SECRET.ends_with(&format!(" {SECRET_BYTES}")));
     }
 
     #[test]

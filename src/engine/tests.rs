@@ -30,7 +30,7 @@ fn the_next_undisturbed_run_puts_right_whatever_happened_before() {
                 let told = story::play(seed, &aws, true).map(drop).unwrap_err();
                 assert_eq!(told.0, why, "seed {seed} does not play the same story again");
                 let alone =
-                    format!("SPLIT_PIPELINE_SEED={seed} cargo nextest run --lib -E 'test(/simulation/)'");
+                    format!("SPLIT_PIPELINE_SEED={seed} cargo nextest run --lib -E 'test(/engine::tests/)'");
                 panic!(
                     "seed {seed}: {why}
 {}
