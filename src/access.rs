@@ -4,16 +4,12 @@
 
 use serde_json::{Value, json};
 
-/// A command that needs permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Look, create and change.
     Up,
     /// Only look.
     Status,
-    /// Look and delete.
     Down,
-    /// Find impressions in the bucket.
     Smoke,
     /// Send impressions again, or copy them.
     Replay,
@@ -53,12 +49,10 @@ impl Grant {
     }
 }
 
-/// A statement that allows actions on one resource.
 pub fn allow(sid: &str, actions: &[&str], resource: &str) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
 }
 
-/// A statement that allows actions on several resources.
 pub fn allow_on(sid: &str, actions: &[&str], resources: &[String]) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources })
 }

@@ -53,7 +53,6 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub s3: aws_sdk_s3::Client,
     pub sns: aws_sdk_sns::Client,
-    /// The twelve-digit account id.
     pub account: String,
     /// The partition, such as `aws` or `aws-cn`.
     pub partition: String,

@@ -22,7 +22,6 @@ pub trait Slot {
     type Of<R: Resource>;
 }
 
-/// What the spec asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted;
 
@@ -30,7 +29,6 @@ impl Slot for Wanted {
     type Of<R: Resource> = Target<R>;
 }
 
-/// What exists.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen;
 
@@ -38,7 +36,6 @@ impl Slot for Seen {
     type Of<R: Resource> = Option<Observed<R>>;
 }
 
-/// What is to be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Decided;
 
@@ -60,10 +57,8 @@ impl Slot for Nothing {
     reason = "the engine joins these futures on one task, so they need no Send bound"
 )]
 pub trait Resources {
-    /// The same list with other values.
     type Each<S: Slot>;
 
-    /// What the resources of this list need.
     const TIES: &'static [Tie];
 
     /// Makes a value of each resource and another value about it, in the order of the list.
@@ -85,12 +80,10 @@ pub trait Map<'a, A: Slot, B: Slot> {
     fn map<R: Resource>(&mut self, want: &'a Target<R>, from: A::Of<R>) -> B::Of<R>;
 }
 
-/// Reads a desired resource and a value about it.
 pub trait Visit<S: Slot> {
     fn visit<R: Resource>(&mut self, want: &Target<R>, value: &S::Of<R>);
 }
 
-/// Looks at resources of one kind.
 #[expect(
     async_fn_in_trait,
     reason = "the engine joins these futures on one task, so they need no Send bound"
@@ -107,7 +100,6 @@ pub struct Tie {
     pub when: When,
 }
 
-/// When a tie counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,

@@ -34,13 +34,10 @@ const LAMBDA_CONCURRENCY: f64 = 1000.0;
 const IMPRESSIONS_A_PROCESSOR_SECOND: f64 = 0.97e6;
 const PROCESSOR_MIB: f64 = 1769.0;
 
-/// What an invocation waits for Kinesis.
 const WAITING_SECONDS: f64 = 0.02;
 
-/// A line of the function's log about one batch.
 const LOG_BYTES: f64 = 900.0;
 
-/// How much smaller impressions are in gzip.
 const GZIP: f64 = 10.0;
 
 const MONTH_HOURS: f64 = 730.0;
@@ -67,11 +64,8 @@ pub struct Estimate {
     pub objects_per_day: f64,
     pub limits: Vec<Headroom>,
     pub problems: Vec<String>,
-    /// Dollars a month, by service.
     pub monthly: Vec<Cost>,
-    /// Dollars a month, with impressions packed into records.
     pub total_packed: f64,
-    /// Dollars a month, with a record for each impression.
     pub total_unpacked: f64,
     pub prices: Prices,
 }
@@ -81,46 +75,36 @@ pub struct Sizing {
     pub shards_needed: f64,
     /// Shards that the spec has; absent where AWS sees to them.
     pub shards: Option<u32>,
-    /// How the spec sets the capacity.
     pub mode: StreamMode,
     /// Whether the same in `on_demand` mode costs less than so many shards.
     pub on_demand_is_cheaper: bool,
 }
 
-/// How near a limit is.
 #[derive(Debug, Serialize)]
 pub struct Headroom {
     pub limit: String,
     pub used: f64,
     pub allowed: f64,
-    /// The part that is used.
     pub share: f64,
-    /// What helps if it is too little.
     pub remedy: &'static str,
 }
 
-/// Dollars a month for one service.
 #[derive(Debug, Serialize)]
 pub struct Cost {
     pub service: &'static str,
-    /// With impressions packed into records.
     pub packed: f64,
-    /// With a record for each impression.
     pub unpacked: f64,
 }
 
 #[derive(Debug, Serialize)]
 pub struct Prices {
     pub region: &'static str,
-    /// When they were looked up.
     pub as_of: &'static str,
     pub source: &'static str,
 }
 
-/// How impressions become records.
 #[derive(Clone, Copy, Debug)]
 struct RecordRate {
-    /// A second.
     rate: f64,
     bytes: f64,
 }

@@ -31,7 +31,6 @@ pub enum Format {
 /// Why a pipeline cannot be written down.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// HCL has no way to say it.
     #[error("the pipeline cannot be written as HCL: {0}")]
     Hcl(#[from] hcl::Error),
     /// CloudFormation would put something else in its place ("Get values stored in other services using dynamic references").
@@ -39,16 +38,13 @@ pub enum ExportError {
         "CloudFormation would resolve the `{{{{resolve:` of the spec; no template can contain that as text"
     )]
     DynamicReference,
-    /// JSON has no way to say it.
     #[error("the pipeline cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// What the resources of a document have in common.
 pub struct Page<'a> {
     pub spec: &'a Spec,
     pub names: &'a Names,
-    /// The file name of the handler's deployment zip.
     pub zip: String,
     /// The webhook's path, unless it is a secret, which the user gives so that it is in no file.
     pub path: Option<&'a str>,
@@ -67,7 +63,6 @@ pub struct Reference {
     pub cloudformation: Option<&'static str>,
 }
 
-/// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Text(&'a str),
@@ -75,7 +70,6 @@ enum Piece<'a> {
 }
 
 impl Page<'_> {
-    /// The tags of everything, in a tool's hands.
     fn tags_of(&self, tool: &str) -> Tags {
         Names::tags_of(tool, &self.tags)
     }

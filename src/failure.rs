@@ -18,7 +18,6 @@ use crate::replay::{ReplayError, delete_hint};
 use crate::smoke::SmokeError;
 use crate::spec::SpecError;
 
-/// How a command that did not fail ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done,
@@ -27,7 +26,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -41,7 +39,6 @@ impl Exit {
 pub enum FailureKind {
     /// The command line is wrong, or asks for something that needs an answer nobody can give.
     Usage,
-    /// The user was asked and did not agree.
     Declined,
     /// The spec is wrong or cannot be read.
     Spec,
@@ -49,16 +46,13 @@ pub enum FailureKind {
     Aws,
     /// Something of somebody else's is in the way.
     Conflict,
-    /// The handler could not be built.
     Build,
-    /// The local emulator could not be started or stopped.
     Local,
     /// The smoke test lost impressions or could not send them.
     Smoke,
     Replay,
     TimedOut,
     Interrupted,
-    /// A file could not be read or written.
     Io,
 }
 
@@ -79,7 +73,6 @@ impl Failure {
         }
     }
 
-    /// An error with all its causes, and its hints.
     fn of<H: Into<String>>(
         kind: FailureKind,
         error: &(dyn Error + 'static),
@@ -115,7 +108,6 @@ impl Failure {
         Self { kind, ..self }.context(&format!("time ran out after {limit}"))
     }
 
-    /// The process's exit code.
     pub fn code(&self) -> u8 {
         match self.kind {
             FailureKind::Usage | FailureKind::Spec => 2,

@@ -17,7 +17,6 @@ pub fn is_deceptive(c: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Refuses a text with characters that deceive a reader.
 pub fn check_visible(text: &str) -> Result<(), String> {
     match text.chars().find(|c| is_deceptive(*c)) {
         Some(c) => Err(format!(

@@ -14,10 +14,8 @@ use crate::spec::Spec;
 use crate::traffic::Traffic;
 use crate::undelivered::Undelivered;
 
-/// Something that is wrong or worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Whether the pipeline is not healthy for it.
     pub serious: bool,
     pub message: String,
     pub hint: String,
@@ -28,7 +26,6 @@ pub struct AlarmState {
     pub name: String,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state: String,
-    /// Why, in CloudWatch's words.
     pub why: String,
 }
 
@@ -51,12 +48,10 @@ pub struct ResourceHealth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// As the spec says.
     Ok,
     Missing,
     /// There, but different.
     Drifted,
-    /// Being made or changed.
     Pending,
     /// AWS could not make it.
     Failed,
@@ -100,13 +95,10 @@ impl From<Summary> for ResourceHealth {
 #[derive(Clone, Debug, Default)]
 pub struct Watching {
     pub alarms: Vec<AlarmState>,
-    /// The addresses that have not confirmed yet.
     pub unconfirmed: Vec<String>,
-    /// The user's own topic, if it is not there.
     pub lost_topic: Option<String>,
 }
 
-/// Lists the problems, the worst first.
 pub fn problems(
     spec: &Spec,
     resources: &[ResourceHealth],
@@ -233,7 +225,6 @@ fn of_alarms(spec: &Spec, alarms: &[AlarmState]) -> Vec<Finding> {
     problems.collect()
 }
 
-/// A count of things, in words that fit it.
 fn some(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -241,7 +232,6 @@ fn some(count: u64, one: &str, many: &str) -> String {
 /// How often something happened, what it was, and what to do about it.
 type Occurrence = (u64, String, &'static str);
 
-/// Of counts, those that are more than nothing.
 fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
     let is_some = |(count, ..): &Occurrence| *count > 0;
     let failures = failures(traffic).into_iter().filter(is_some);

@@ -27,12 +27,10 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Create,
-    /// Change in place.
     Update,
     /// Delete and create again, because a difference cannot be changed in place.
     Replace,

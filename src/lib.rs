@@ -65,7 +65,6 @@ pub mod traffic;
 pub mod ui;
 pub mod undelivered;
 
-/// Counts what the unit tests of this process allocate.
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATED: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

@@ -25,7 +25,6 @@ use state::State;
 use crate::foreign::{self, shell_word};
 use crate::ownership::NotPrivate;
 
-/// The version that all of this is tested with.
 pub const MINISTACK_VERSION: &str = "1.5.33";
 
 const IDLE_VARIABLE: &str = "SPLIT_PIPELINE_LOCAL_IDLE";
@@ -145,7 +144,6 @@ pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Emulator, LocalE
     wait_until_it_answers(&state, &leader).await
 }
 
-/// Gives the emulator that runs, if one does.
 pub async fn status() -> Result<Option<Emulator>, LocalError> {
     running_emulator(&State::from_env()?).await
 }

@@ -25,7 +25,6 @@ pub struct LogLine {
     #[serde(serialize_with = "moment::as_rfc3339")]
     pub time: SystemTime,
     pub source: LogSource,
-    /// How much attention it wants.
     pub level: Level,
     pub message: String,
     /// The same where it is a JSON object, for those who look for what is in it.
@@ -33,16 +32,13 @@ pub struct LogLine {
     pub fields: Option<Map<String, Value>>,
 }
 
-/// Who wrote a line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogSource {
-    /// The function, or Lambda about it.
     Function,
     Delivery,
 }
 
-/// Reads lines, each once.
 pub struct LogReader {
     since: SystemTime,
     seen: HashSet<String>,

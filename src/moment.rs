@@ -22,7 +22,6 @@ pub fn from_millis(since_1970: i64) -> SystemTime {
     UNIX_EPOCH + since_1970.min(LAST)
 }
 
-/// A moment that an SDK tells.
 pub fn from_aws(at: DateTime) -> SystemTime {
     let seconds = u64::try_from(at.secs()).unwrap_or_default();
     let since_1970 = Duration::from_secs(seconds).min(LAST);
@@ -46,7 +45,6 @@ pub fn total(counts: impl IntoIterator<Item = u64>) -> u64 {
     counts.into_iter().fold(0, u64::saturating_add)
 }
 
-/// Writes a time as text.
 pub fn as_rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_rfc3339_millis(writable(*time)))
 }

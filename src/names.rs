@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use crate::spec::Spec;
 pub use crate::spec::{GAPS_TAG, OWNERSHIP_TAGS};
 
-/// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
 const MANAGED_BY: &str = OWNERSHIP_TAGS[0];
@@ -69,7 +68,6 @@ impl Names {
         format!("{}-delivery-{}", self.name, self.region)
     }
 
-    /// The role that the function assumes.
     pub fn function_role(&self) -> String {
         format!("{}-handler-{}", self.name, self.region)
     }
@@ -95,12 +93,10 @@ impl Names {
         self.arn("lambda", &format!("function:{}", self.name))
     }
 
-    /// The log group that Lambda writes to.
     pub fn function_log_group(&self) -> String {
         format!("/aws/lambda/{}", self.name)
     }
 
-    /// The log group that Firehose writes its errors to.
     pub fn delivery_log_group(&self) -> String {
         format!("/aws/kinesisfirehose/{}", self.name)
     }
@@ -135,7 +131,6 @@ impl Names {
         "impressions".to_owned()
     }
 
-    /// The Glue table, with its database's name.
     pub fn table(&self) -> String {
         format!("{}.{}", self.database(), self.table_in_database())
     }
@@ -144,7 +139,6 @@ impl Names {
         self.any_table_arn(&self.table_in_database())
     }
 
-    /// The ARN of a table in the pipeline's database.
     pub fn any_table_arn(&self, table: &str) -> String {
         self.arn("glue", &format!("table/{}/{table}", self.database()))
     }
@@ -159,7 +153,6 @@ impl Names {
         self.arn("glue", "catalog")
     }
 
-    /// An alarm, by what it is about.
     pub fn alarm(&self, about: &str) -> String {
         format!("{}-{about}", self.name)
     }
@@ -168,7 +161,6 @@ impl Names {
         self.arn("cloudwatch", &format!("alarm:{alarm}"))
     }
 
-    /// The SNS topic that alarms go to.
     pub fn alarm_topic(&self) -> String {
         format!("{}-alarms", self.name)
     }
@@ -205,7 +197,6 @@ impl Names {
         format!("{}/stages/{stage}", self.rest_api_arn(api))
     }
 
-    /// What API Gateway calls to invoke the function.
     pub fn integration_uri(&self) -> String {
         format!(
             "arn:{}:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
@@ -230,7 +221,6 @@ impl Names {
         self.arn("kms", "key/*")
     }
 
-    /// How KMS names a service that uses a key.
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}.amazonaws.com", self.region)
     }
@@ -266,7 +256,6 @@ pub fn alarm_about<'a>(pipeline: &str, alarm: &'a str) -> &'a str {
     about.unwrap_or(alarm)
 }
 
-/// The URL to paste into Split.
 pub fn webhook_url(
     endpoint: Option<&str>,
     region: &str,

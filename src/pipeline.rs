@@ -46,7 +46,6 @@ macro_rules! list {
 /// Writes what a blueprint makes of the list, and how permissions and other tools walk it.
 macro_rules! rooms {
     ($($field:ident: $resource:tt $(:: $name:ident)? = $want:path,)*) => {
-        /// Visits each kind, those with two resources twice.
         fn visit_kinds(visit: &mut impl VisitKind) {
             $(rooms!(@kind visit, $resource $(:: $name)?);)*
         }
@@ -56,7 +55,6 @@ macro_rules! rooms {
                 Self { $($field: $want(blueprint),)* }
             }
 
-            /// Visits each resource that the spec asks for.
             fn visit_wanted(&self, visit: &mut impl VisitWanted) {
                 $(rooms!(@wanted visit, &self.$field, $resource);)*
             }
@@ -77,21 +75,16 @@ macro_rules! rooms {
 list!(crate::engine::resources);
 list!(rooms);
 
-/// Reads what a kind is to IAM.
 trait VisitKind {
     fn visit<R: Permitted>(&mut self);
 }
 
-/// Reads what a desired resource is to other tools.
 trait VisitWanted {
     fn visit<R: Exported>(&mut self, want: &Target<R>);
 }
 
-/// Every resource as the spec asks for it.
 pub type Desired = Each<Wanted>;
-/// Every resource as it exists.
 pub type Snapshot = Each<Seen>;
-/// What is to be done about every resource.
 pub type Plan = Each<Decided>;
 
 /// What each kind needs: `up` creates in this order, `down` deletes in the opposite one, and `up` deletes what the spec no

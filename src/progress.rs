@@ -7,50 +7,38 @@ use std::time::Duration;
 
 use crate::kind::{Action, Kind};
 
-/// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Work outside AWS goes on: the handler's build, the emulator's start.
     Working(String),
-    /// A resource is being created, changed or deleted.
     Started {
         /// Which resource.
         kind: Kind,
-        /// Its name.
         name: String,
     },
-    /// A resource waits for something.
     Waiting {
         /// Which resource.
         kind: Kind,
-        /// Its name.
         name: String,
-        /// What it waits for.
         what: String,
     },
-    /// A resource is as it should be.
     Finished {
         /// Which resource.
         kind: Kind,
-        /// Its name.
         name: String,
-        /// What was done to it.
         action: Action,
-        /// How long that took.
         elapsed: Duration,
     },
     /// A resource could not be brought to where it should be.
     Failed {
         /// Which resource.
         kind: Kind,
-        /// Its name.
         name: String,
     },
     /// The user interrupted before a resource was where it should be.
     Stopped {
         /// Which resource.
         kind: Kind,
-        /// Its name.
         name: String,
     },
     /// A secret path of a webhook is known from now on: it is not shown, nor written to a log.
@@ -59,7 +47,6 @@ pub enum Event {
     Call {
         /// The call as an IAM action, such as `kinesis:CreateStream`.
         call: &'static str,
-        /// From sending to the answer.
         elapsed: Duration,
         /// `ok` or the error code.
         outcome: String,

@@ -19,14 +19,11 @@ use crate::spec::{Format, Spec};
 use crate::undelivered::KnownGaps;
 use crate::{objects, undelivered};
 
-/// How long to wait between two looks for tags.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What `up` would do to a pipeline.
 pub struct Proposal {
-    /// What the pipeline should be, gaps to keep included.
     pub want: Desired,
-    /// The decision about each resource.
     pub plan: Plan,
     /// The gaps of which the stream still holds something.
     pub gaps: KnownGaps,

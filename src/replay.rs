@@ -57,11 +57,9 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub since: SystemTime,
-    /// Exclusive.
     pub until: SystemTime,
 }
 
-/// What became of impressions that were not delivered.
 #[derive(Debug, Default, Serialize)]
 pub struct ReplayReport {
     pub name: String,

@@ -36,7 +36,6 @@ pub trait Resource: Sized + 'static {
     type State: Serialize + Clone + Debug;
     /// What AWS calls the resource, as far as other resources or calls need to know; shown as a user would look it up.
     type Id: Clone + Display;
-    /// What the calls need besides the state.
     type Extra;
 
     /// Looks at the resource; absence is a value.
@@ -65,7 +64,6 @@ pub trait Resource: Sized + 'static {
     async fn delete(want: &Target<Self>, id: &Self::Id, step: &Step<'_>) -> Result<(), AwsError>;
     /// Sets these tags, and leaves the others.
     async fn tag(want: &Target<Self>, id: &Self::Id, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError>;
-    /// Removes the tags with these keys.
     async fn untag(
         want: &Target<Self>,
         id: &Self::Id,
@@ -105,7 +103,6 @@ pub trait Resource: Sized + 'static {
     }
 }
 
-/// A desired resource.
 #[derive(Clone, Debug)]
 pub struct Target<R: Resource> {
     pub kind: Kind,
@@ -121,11 +118,9 @@ pub struct Target<R: Resource> {
 /// Whether a resource has to exist, and who creates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existence {
-    /// The pipeline creates and deletes it.
     Wanted,
     /// The spec does not ask for it: `up` deletes it if the pipeline manages it.
     Unwanted,
-    /// The user created it and keeps it.
     Users,
 }
 
@@ -164,7 +159,6 @@ pub enum Replacement {
     Refuse(String),
 }
 
-/// An existing resource.
 pub struct Observed<R: Resource> {
     pub id: R::Id,
     pub state: R::State,
@@ -202,7 +196,6 @@ impl<R: Resource> Described<R> {
 /// Where a resource is in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It can be used and changed.
     Ready,
     /// AWS is creating or changing it; holds AWS's word for that.
     Pending(String),

@@ -44,13 +44,11 @@ pub trait Permitted: Resource {
     }
 }
 
-/// What a resource is in other tools.
 pub trait Exported: Resource {
     /// Where others find its ARN, if any refers to it.
     fn reference(want: &Target<Self>) -> Option<Reference>;
     /// The blocks of a Terraform module, and the part of it that they belong to.
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>);
-    /// The resources of a CloudFormation template.
     fn cloudformation(want: &Target<Self>, blueprint: &Blueprint<'_>, page: &Page<'_>) -> Templates;
 }
 

@@ -58,7 +58,6 @@ impl Cell {
 #[derive(Debug, Default)]
 pub struct JsonRow {
     pub row: Row,
-    /// Its columns whose value is no string in JSON.
     pub not_strings: BTreeSet<String>,
 }
 
@@ -175,7 +174,6 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Starts a file with these columns.
     pub fn new(columns: &'a [DeliveredColumn]) -> Result<Self, ParquetError> {
         let fields = columns.iter().map(|column| {
             let (physical, converted) = match column.kind {
@@ -261,7 +259,6 @@ impl Cell {
         }
     }
 
-    /// How many bytes of a file's rows it is.
     fn size(&self) -> u64 {
         match self {
             Self::Number(_) => 8,

@@ -27,7 +27,6 @@ use crate::objects::Skipped;
 pub enum SmokeError {
     #[error("the payload is not a JSON array of impressions")]
     Payload(#[source] serde_json::Error),
-    /// The webhook could not be reached.
     #[error("the webhook could not be reached")]
     Unreachable(#[source] reqwest::Error),
     /// The webhook gave another answer than 200, and again when asked a second time.
@@ -45,12 +44,10 @@ pub enum SmokeError {
         all: usize,
         bucket: String,
     },
-    /// The bucket could not be read.
     #[error(transparent)]
     Search(AwsError),
 }
 
-/// What became of the impressions of a smoke test.
 #[derive(Debug, Default, Serialize)]
 pub struct SmokeReport {
     pub sent: usize,
@@ -58,9 +55,7 @@ pub struct SmokeReport {
     pub delivered: usize,
     /// Impressions that are in `spill/` and were not delivered.
     pub spilled: usize,
-    /// Impressions that are in neither place.
     pub missing: usize,
-    /// Copies beyond the first.
     pub duplicated: usize,
     pub webhook_ms: u128,
     /// From the first post until the last impression was found.

@@ -26,7 +26,6 @@ pub struct DeliveredTable {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredColumn {
-    /// In lower case.
     pub name: String,
     pub kind: &'static str,
 }
@@ -35,7 +34,6 @@ pub struct DeliveredColumn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     pub column: DeliveredColumn,
-    /// How its values follow from each other.
     properties: Vec<(&'static str, String)>,
     /// The date pattern that its values have, where they are dates.
     pub date: Option<String>,

@@ -16,7 +16,6 @@ pub mod metrics;
 
 use metrics::Metrics;
 
-/// In how many parts a span is shown.
 const PARTS: u64 = 30;
 
 /// What went through the webhook in a span of time, and how it is delivered.
@@ -29,20 +28,17 @@ pub struct Traffic {
     /// Bodies that were no batch: not JSON, or too large.
     pub refused_batches: u64,
     pub received: u64,
-    /// Impressions that went into the stream.
     pub delivered: u64,
     /// Impressions that were set aside in the bucket because the stream refused them.
     pub spilled: u64,
     pub rejected: u64,
     /// Records that were sent again.
     pub retried: u64,
-    /// Errors that Firehose reported when it delivered.
     pub delivery_errors: u64,
     #[serde(flatten)]
     pub metrics: Metrics,
     /// The newest object that was delivered in the span; absent where there is none, or the prefix does not say where to look.
     pub newest_object: Option<NewestObject>,
-    /// How it went over the span.
     pub series: Series,
 }
 
@@ -50,21 +46,17 @@ pub struct Traffic {
 pub struct NewestObject {
     pub key: String,
     pub bytes: u64,
-    /// How long ago it was written, in seconds.
     pub age_seconds: u64,
 }
 
 /// Counts of equal parts of the span, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Series {
-    /// How long each part is.
     pub step_seconds: u64,
     pub batches: Vec<u64>,
     pub failed_batches: Vec<u64>,
     pub received: Vec<u64>,
-    /// Impressions that went into the stream.
     pub delivered: Vec<u64>,
-    /// Impressions that were set aside.
     pub spilled: Vec<u64>,
     pub rejected: Vec<u64>,
 }

@@ -27,7 +27,6 @@ pub(crate) use text::{ADD, BOLD, CHANGE, DIM, HINT, REMOVE, Verbatim, show_field
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-/// How much is said beside the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verbosity {
     Quiet,
@@ -35,7 +34,6 @@ enum Verbosity {
     Verbose,
 }
 
-/// Whether standard output is for eyes that see drawings.
 fn draws(color: ColorChoice) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     match color {
@@ -75,7 +73,6 @@ fn as_json(failure: &Failure) -> String {
     foreign::json(&serde_json::json!({ "error": failure }).to_string())
 }
 
-/// The user interface of one command.
 pub struct Ui {
     output: Output,
     verbosity: Verbosity,
@@ -87,7 +84,6 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// The interface that the global options ask for.
     pub fn new(global: &Global) -> Self {
         anstream::ColorChoice::write_global(match global.color {
             ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -141,7 +137,6 @@ impl Ui {
         }
     }
 
-    /// Prints why a command failed.
     pub fn failure(&self, failure: &Failure) {
         self.finish_progress();
         let failure = &self.shown(failure);
@@ -186,7 +181,6 @@ impl Ui {
         }
     }
 
-    /// Says something that the user should know.
     pub fn warn(&self, text: &str) {
         let text = self.masks.block(text, 2);
         self.line(&format!("{WARNING}warning:{WARNING:#} {text}"));

@@ -55,13 +55,11 @@ pub struct Undelivered {
 /// A gap, and until when the stream holds all of its impressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RetainedGap {
-    /// Its first moment.
     #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub from: SystemTime,
     /// The first moment after it; absent while the delivery stream is missing.
     #[serde(serialize_with = "crate::moment::as_optional_rfc3339")]
     pub until: Option<SystemTime>,
-    /// When the stream starts to drop its impressions.
     #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub expires: SystemTime,
 }
@@ -119,7 +117,6 @@ impl Undelivered {
         gaps.chain(spilled).chain(unclaimed).collect()
     }
 
-    /// Each problem as one text.
     pub fn warnings(&self) -> Vec<String> {
         let problems = self.problems().into_iter();
         problems
@@ -157,7 +154,6 @@ impl RetainedGap {
 pub struct KnownGaps {
     /// The gaps of which the stream still holds something.
     pub gaps: Gaps,
-    /// How long it keeps records.
     pub retention: Duration,
 }
 
@@ -322,7 +318,6 @@ fn known(stream: &Observed<Stream>) -> Gaps {
     gaps.unwrap_or_default().retained(SystemTime::now(), retention)
 }
 
-/// The gaps that a stream should keep.
 pub fn kept(want: &Desired) -> Gaps {
     let tag = want.stream.tags.get(GAPS_TAG);
     tag.map(|tag| Gaps::read(tag)).unwrap_or_default()

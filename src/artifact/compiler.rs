@@ -17,7 +17,6 @@ pub(super) struct BuildCommand {
     pub(super) output: Option<PathBuf>,
 }
 
-/// What there is on this machine to compile with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compiler {
     /// Plain cargo: the binary runs here as it runs on Lambda.

@@ -21,7 +21,6 @@ fn fingerprint_path(workspace: &Path, architecture: Architecture, profile: Profi
     zip_path(workspace, architecture, profile).with_extension("fingerprint")
 }
 
-/// A digest of everything that the build reads.
 pub(super) fn of_sources(
     workspace: &Path,
     architecture: Architecture,

@@ -23,13 +23,11 @@ const INHERITED: [&str; 5] = [
     "rust-toolchain.toml",
 ];
 
-/// More bytes than a manifest has.
 const LONGEST_MANIFEST: u64 = 64 << 10;
 
 /// The sources of the handler, as far as there are any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// The workspace that has them.
     pub workspace: Option<PathBuf>,
     /// A file or directory on the way that another user owns or can change, for which its workspace was passed over.
     pub foreign: Option<PathBuf>,

@@ -27,7 +27,6 @@ pub(super) fn identity(
     }
 }
 
-/// The region that the configuration names.
 pub(super) fn region(text: &str) -> Result<String, AwsError> {
     let region = Region::new(text);
     region.map(|region| region.to_string()).map_err(|allowed| {

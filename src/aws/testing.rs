@@ -47,7 +47,6 @@ impl Seen {
         events.filter_map(call).collect()
     }
 
-    /// Every call that is not a look.
     pub(crate) fn changes(&self) -> Vec<&'static str> {
         let looks = [":Describe", ":Get", ":Head", ":List"];
         let is_change = |call: &&str| !looks.iter().any(|look| call.contains(look));

@@ -32,11 +32,8 @@ const CALL_DELAYS: (Duration, Duration) = (Duration::from_millis(150), Duration:
 /// How long a call in flight may still take when the user interrupts or time runs out.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What a look at a resource found.
 pub enum Look<T> {
-    /// What was waited for.
     Ready(T),
-    /// Not there yet, and its state in a word.
     Pending(String),
 }
 
@@ -93,6 +90,7 @@ impl Aws {
     /// Sleeps, unless the user interrupts.
     pub async fn pause(&self, delay: Duration) -> Result<(), AwsError> {
         tokio::select! {
+            biased;
             () = tokio::time::sleep(delay) => Ok(()),
             () = self.interrupt.cancelled() => Err(interrupted("interrupted")),
         }
@@ -115,6 +113,8 @@ impl Aws {
         answer: impl Future<Output = Result<T, AwsError>>,
     ) -> Result<T, AwsError> {
         tokio::select! {
+            // An answer that is there counts, whatever else happened.
+            biased;
             answer = answer => answer,
             () = self.grace_expired() => Err(interrupted(format!("{call} was sent, and stopped waiting for its answer"))),
         }

@@ -3,7 +3,8 @@
 //! A failure stops only what depends on it: everything else is finished, so that nothing is left half created, and every
 //! failure is reported.
 
-use futures_util::future::{FutureExt as _, LocalBoxFuture, join_all};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::gate::Gates;
 use super::{Decided, Done, Map, Nothing, Report, Resources, Run, Tie, Visit, When};
@@ -20,7 +21,6 @@ pub trait Follow {
     async fn follow(&self, done: &Done, run: &Run<'_>);
 }
 
-/// Nothing follows.
 impl Follow for () {
     async fn follow(&self, _done: &Done, _run: &Run<'_>) {}
 }
@@ -45,10 +45,10 @@ pub async fn apply<L: Resources>(
     };
     let mut starting = Applies {
         applying: &applying,
-        work: Vec::new(),
+        work: FuturesUnordered::new(),
     };
     want.map(plan, &mut starting);
-    join_all(starting.work).await;
+    starting.work.collect::<()>().await;
     applying.run.take_report()
 }
 
@@ -73,7 +73,7 @@ impl Visit<Decided> for Survey {
 
 struct Applies<'a, 'r, F> {
     applying: &'a Applying<'r, F>,
-    work: Vec<LocalBoxFuture<'a, ()>>,
+    work: FuturesUnordered<LocalBoxFuture<'a, ()>>,
 }
 
 impl<'a, F: Follow> Map<'a, Decided, Nothing> for Applies<'a, '_, F> {
@@ -95,7 +95,6 @@ struct Applying<'r, F> {
     run: Run<'r>,
     ties: &'static [Tie],
     follow: &'r F,
-    /// The resources that are in their desired states.
     right: Gates,
     /// The resources that are deleted before those that they are bound to are created.
     gone: Gates,

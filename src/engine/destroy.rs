@@ -4,7 +4,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::future::{FutureExt as _, LocalBoxFuture, join_all};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 
 use super::gate::Gates;
@@ -13,16 +14,12 @@ use crate::aws::Aws;
 use crate::kind::{Action, Kind};
 use crate::resource::{Observed, Resource, Step, Target, is_ours};
 
-/// What happens to data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// It stays, and the resource that holds it.
     Keep,
-    /// It is deleted with the resource that holds it.
     Purge,
 }
 
-/// A resource that was kept.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kept {
     pub kind: Kind,
@@ -30,7 +27,6 @@ pub struct Kept {
     pub why: String,
 }
 
-/// What a destroy left behind.
 pub struct Destroyed {
     pub report: Report,
     pub kept: Vec<Kept>,
@@ -73,10 +69,10 @@ pub async fn destroy<L: Resources>(
     };
     let mut starting = Deletions {
         destroying: &destroying,
-        work: Vec::new(),
+        work: FuturesUnordered::new(),
     };
     want.map(have, &mut starting);
-    join_all(starting.work).await;
+    starting.work.collect::<()>().await;
     let mut kept = destroying.kept.lock().unwrap_or_else(PoisonError::into_inner);
     Destroyed {
         report: destroying.run.take_report(),
@@ -94,7 +90,7 @@ impl Visit<Seen> for Kinds {
 
 struct Deletions<'a, 'r, G> {
     destroying: &'a Destroying<'r, G>,
-    work: Vec<LocalBoxFuture<'a, ()>>,
+    work: FuturesUnordered<LocalBoxFuture<'a, ()>>,
 }
 
 impl<'a, G: Guard> Map<'a, Seen, Nothing> for Deletions<'a, '_, G> {
@@ -113,7 +109,6 @@ struct Destroying<'r, G> {
     ties: &'static [Tie],
     data: Data,
     guard: &'r G,
-    /// The resources that use nothing any more.
     over: Gates,
     kept: Mutex<Vec<Kept>>,
 }

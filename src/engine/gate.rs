@@ -4,10 +4,8 @@ use tokio::sync::watch;
 
 use crate::kind::Kind;
 
-/// How far the resources of each kind are.
 pub(super) struct Gates(Vec<(Kind, watch::Sender<Gate>)>);
 
-/// How far the resources of one kind are.
 #[derive(Clone, Copy, Debug)]
 struct Gate {
     left: usize,

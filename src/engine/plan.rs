@@ -18,11 +18,8 @@ pub struct Summary {
     pub action: Action,
     pub fields: Vec<FieldChange>,
     pub owner: Owner,
-    /// What the user has to confirm first.
     pub caution: Option<String>,
-    /// Why it is replaced or refused.
     pub reason: Option<String>,
-    /// What somebody added that stays as it is.
     pub left_alone: Vec<String>,
 }
 

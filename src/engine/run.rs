@@ -8,7 +8,6 @@ use crate::kind::{Action, Kind};
 use crate::progress::Event;
 use crate::resource::{Resource, Step, Target};
 
-/// A resource that is in its desired state.
 #[derive(Clone, Debug)]
 pub struct Done {
     pub kind: Kind,
@@ -20,7 +19,6 @@ pub struct Done {
     pub created: Option<SystemTime>,
 }
 
-/// How an apply or a destroy went.
 #[derive(Debug, Default)]
 pub struct Report {
     pub done: Vec<Done>,
@@ -52,7 +50,6 @@ impl Report {
     }
 }
 
-/// One apply or destroy under way.
 pub struct Run<'a> {
     pub aws: &'a Aws,
     pub started: Instant,
@@ -68,7 +65,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Hands over what has been gathered.
     pub fn take_report(&self) -> Report {
         std::mem::take(&mut self.report())
     }

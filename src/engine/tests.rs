@@ -8,6 +8,10 @@ mod kinds;
 mod story;
 mod world;
 
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 /// How many stories each test run plays.
 const SEEDS: u64 = 1_000;
 
@@ -20,27 +24,36 @@ fn seeds() -> std::ops::Range<u64> {
     }
 }
 
+/// Plays stories on as many threads as there are processors; gives what happened in all of them.
+fn play(seeds: &std::ops::Range<u64>) -> story::Totals {
+    let (next, total) = (AtomicU64::new(seeds.start), Mutex::new(story::Totals::default()));
+    let aws = crate::aws::testing::aws(&[], &[]);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, Into::into) {
+            scope.spawn(|| {
+                while let Some(seed) = Some(next.fetch_add(1, Relaxed)).filter(|seed| seeds.contains(seed)) {
+                    let played = story::play(seed, &aws, false).unwrap_or_else(|(why, _)| {
+                        let told = story::play(seed, &aws, true).map(drop).unwrap_err();
+                        assert_eq!(told.0, why, "seed {seed} does not play the same story again");
+                        let alone = ALONE.replace("SEED=SEED", &format!("SEED={seed}"));
+                        panic!("seed {seed}: {why}\n{}\n{alone}", told.1);
+                    });
+                    total.lock().unwrap().add(&played);
+                }
+            });
+        }
+    });
+    total.into_inner().unwrap()
+}
+
+const ALONE: &str =
+    "play it alone with SPLIT_PIPELINE_SEED=SEED cargo nextest run --lib -E 'test(/engine::tests/)'";
+
 #[test]
 fn the_next_undisturbed_run_puts_right_whatever_happened_before() {
-    let (mut total, aws) = (story::Totals::default(), crate::aws::testing::aws(&[], &[]));
-    for seed in seeds() {
-        match story::play(seed, &aws, false) {
-            Ok(totals) => total.add(&totals),
-            Err((why, _)) => {
-                let told = story::play(seed, &aws, true).map(drop).unwrap_err();
-                assert_eq!(told.0, why, "seed {seed} does not play the same story again");
-                let alone =
-                    format!("SPLIT_PIPELINE_SEED={seed} cargo nextest run --lib -E 'test(/engine::tests/)'");
-                panic!(
-                    "seed {seed}: {why}
-{}
-alone: {alone}",
-                    told.1
-                );
-            }
-        }
-    }
-    if seeds().count() > 1 {
+    let seeds = seeds();
+    let total = play(&seeds);
+    if seeds.end - seeds.start >= SEEDS {
         // A story in which nothing goes wrong proves nothing.
         assert!(
             total.faults > 0 && total.interrupted > 0 && total.other_hands > 0,

@@ -13,23 +13,16 @@ pub(super) const ON_DEMAND_IN_GB: f64 = 0.08;
 pub(super) const ON_DEMAND_OUT_GB: f64 = 0.04;
 /// What a shard keeps beyond a day, up to a week.
 pub(super) const EXTENDED_SHARD_HOUR: f64 = 0.020;
-/// The same on demand, a month.
 pub(super) const EXTENDED_GB_MONTH: f64 = 0.10;
-/// What is kept beyond a week.
 pub(super) const LONG_TERM_GB_MONTH: f64 = 0.023;
 pub(super) const FIREHOSE_GB: f64 = 0.029;
-/// What is converted to Parquet, besides.
 pub(super) const CONVERSION_GB: f64 = 0.018;
-/// An alarm on one metric, a month.
 pub(super) const ALARM: f64 = 0.10;
-/// A month.
 pub(super) const DASHBOARD: f64 = 3.0;
 pub(super) const LAMBDA_REQUESTS: f64 = 0.20;
 pub(super) const LAMBDA_X86_GB_SECOND: f64 = 0.000_016_666_7;
 pub(super) const LAMBDA_ARM_GB_SECOND: f64 = 0.000_013_333_4;
-/// A million requests.
 pub(super) const API_REQUESTS: f64 = 3.50;
-/// A thousand objects written.
 pub(super) const S3_PUTS: f64 = 0.005;
 pub(super) const S3_GB_MONTH: f64 = 0.023;
 pub(super) const LOGS_GB: f64 = 0.50;

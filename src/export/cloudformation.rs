@@ -9,7 +9,6 @@ use crate::names::webhook_url;
 /// The resources of a template, by the name that it has for them.
 pub type Templates = Vec<(String, Value)>;
 
-/// The whole text, with these resources.
 pub fn text(page: &Page<'_>, resources: Templates) -> Result<String, ExportError> {
     let template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -153,7 +152,6 @@ fn outputs(page: &Page<'_>) -> Value {
     })
 }
 
-/// A resource of a template.
 pub(crate) fn resource(kind: &str, properties: &Value) -> Value {
     json!({ "Type": kind, "Properties": without_nulls(properties) })
 }
@@ -185,7 +183,6 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 impl Page<'_> {
-    /// The tags of everything, as CloudFormation has them.
     pub(crate) fn template_tags(&self) -> Value {
         let tags = self.tags_of("cloudformation");
         tags.iter()

@@ -46,7 +46,6 @@ impl Chapter {
     }
 }
 
-/// The whole text, with the blocks of all resources.
 pub fn text(page: &Page<'_>, resources: Vec<(Chapter, Vec<Block>)>) -> Result<String, ExportError> {
     let mut text = head(page);
     let mut write = |section: Section| -> Result<(), ExportError> {
@@ -69,7 +68,6 @@ pub fn text(page: &Page<'_>, resources: Vec<(Chapter, Vec<Block>)>) -> Result<St
     Ok(foreign::hcl(&text))
 }
 
-/// What whoever opens the file has to know.
 fn head(page: &Page<'_>) -> String {
     let zip = &page.zip;
     let (secret, kept) = if page.path.is_none() {

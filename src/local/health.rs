@@ -15,7 +15,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 const NONCE_BYTES: usize = 16;
 
-/// More bytes than the emulator answers with.
 const LONGEST_ANSWER: usize = 4096;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +22,6 @@ pub(super) enum Health {
     Nothing,
     /// Something that does not know the credentials of the last start.
     SomethingElse,
-    /// The emulator that was started last, of this version.
     Emulator(String),
 }
 
@@ -51,7 +49,6 @@ pub(super) async fn ask(endpoint: &str, credentials: Option<&Credentials>) -> He
     }
 }
 
-/// As much of an answer as the emulator's has.
 async fn start_of(mut answer: reqwest::Response) -> Vec<u8> {
     let mut start = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {

@@ -27,7 +27,6 @@ pub(super) struct Leader {
 enum Source {
     /// Linux; a container may lack `ps`.
     Proc,
-    /// Every other Unix system.
     Ps,
 }
 

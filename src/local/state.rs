@@ -24,7 +24,6 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Port and directory as the environment has them.
     pub(super) fn from_env() -> Result<Self, LocalError> {
         let port = match std::env::var("SPLIT_PIPELINE_LOCAL_PORT") {
             Err(_) => DEFAULT_PORT,
@@ -123,7 +122,6 @@ impl State {
         }
     }
 
-    /// The process that split-pipeline started, if it still runs.
     pub(super) fn leader(&self) -> Option<Leader> {
         let remembered: Leader = fs::read_to_string(self.file("pid")).ok()?.parse().ok()?;
         remembered.is_running().then_some(remembered)
@@ -155,7 +153,6 @@ impl State {
         remove(&self.file("starter"), |path| fs::remove_file(path))
     }
 
-    /// Forgets the process and everything it stored.
     pub(super) fn forget(&self) -> Result<(), LocalError> {
         for extension in ["pid", "starter", "credentials"] {
             remove(&self.file(extension), |path| fs::remove_file(path))?;
@@ -174,7 +171,6 @@ impl State {
     }
 }
 
-/// What tells this command from every other one.
 fn this_command() -> Option<String> {
     Leader::with_pid(std::process::id()).map(|process| process.to_string())
 }

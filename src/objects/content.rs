@@ -69,7 +69,6 @@ impl std::fmt::Display for Excess {
 }
 
 impl ReadError {
-    /// An object whose content makes no sense, and why.
     pub fn malformed(why: impl Into<String>) -> Self {
         Self::Malformed(io::Error::new(io::ErrorKind::InvalidData, why.into()))
     }

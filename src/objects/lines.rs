@@ -12,7 +12,6 @@ use zip::unstable::read::ZipIterable;
 
 use super::content::{Caps, Excess, ReadError};
 
-/// Text as a gzipped object.
 pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text)?;
@@ -25,7 +24,6 @@ pub struct Lines<R> {
     longest: u64,
 }
 
-/// A reader that fails past a number of bytes.
 struct Capped<R> {
     inner: R,
     read: u64,

@@ -35,7 +35,6 @@ impl BucketOwnership {
     }
 }
 
-/// An object that this pipeline's handler spilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpilledObject {
     pub key: String,
@@ -76,7 +75,6 @@ pub enum UnclaimedReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SpilledPile {
     pub objects: usize,
-    /// Their bytes, compressed.
     pub bytes: u64,
     #[serde(serialize_with = "crate::moment::as_rfc3339")]
     pub oldest: SystemTime,
@@ -183,7 +181,6 @@ pub async fn spilled_pile(
     Ok((pile, name_none))
 }
 
-/// An object that concerns a pipeline.
 enum ListedObject {
     Spilled(SpilledObject),
     Unclaimed(Unclaimed),
@@ -232,7 +229,6 @@ impl ListedObject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeyOwner {
     Pipeline,
-    /// Another pipeline's, or the user's own.
     Other,
     /// It cannot be told, or nobody's that should be there.
     Unknown(UnclaimedReason),

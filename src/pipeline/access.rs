@@ -11,7 +11,6 @@ use crate::resources::policy::document;
 use crate::smoke;
 use crate::spec::Spec;
 
-/// The policy for these commands, and nothing more.
 pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names, apis: &RestApis) -> Value {
     let mut permissions = Permissions {
         spec,

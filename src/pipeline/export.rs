@@ -11,7 +11,6 @@ use crate::resource::Target;
 use crate::resources::webhook::rest_api::Path;
 use crate::resources::{Blueprint, Exported};
 
-/// The pipeline of a blueprint in a tool's language.
 pub fn text(want: &Desired, blueprint: &Blueprint<'_>, format: Format) -> Result<String, ExportError> {
     let page = page(want, blueprint);
     match format {

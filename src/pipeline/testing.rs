@@ -13,7 +13,6 @@ use crate::resources::webhook::stage::webhook;
 
 pub(crate) use crate::resources::testing::{names, spec};
 
-/// What the spec in this text asks for.
 pub(crate) fn desired(text: &str) -> Desired {
     wanted(text, Desired::new)
 }
@@ -42,7 +41,6 @@ pub(crate) fn as_wanted<R: Resource<Id = String>>(want: &Target<R>) -> Option<Ob
         .then(|| want.created(want.name.clone(), want.state.clone()))
 }
 
-/// A pipeline in its desired state.
 pub(crate) async fn pipeline(want: &Desired) -> (Services, Snapshot) {
     let (gateway, _) = Gateway::open(&want.rest_api, &want.stage).await;
     let services = Services {

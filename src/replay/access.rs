@@ -54,7 +54,6 @@ pub fn drain(spec: &Spec, names: &Names) -> Vec<Value> {
     statements
 }
 
-/// The objects that the pipeline's handler spilled.
 pub fn spilled(spec: &Spec, names: &Names) -> Vec<String> {
     let bucket = names.bucket_arn(&names.bucket(spec));
     let mut spilled = vec![format!("{bucket}/{}*", spill_prefix(&names.function()))];

@@ -72,12 +72,9 @@ impl<R: Read> Chunks<R> {
     }
 }
 
-/// How many impressions a spilled object has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ImpressionCounts {
-    /// Those that a record can hold.
     pub(super) sendable: usize,
-    /// Those that no record can hold.
     pub(super) oversized: usize,
 }
 

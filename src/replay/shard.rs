@@ -30,7 +30,6 @@ pub(crate) struct ShardReader<'a> {
 
 pub(crate) struct ShardPage {
     pub(crate) records: Vec<Record>,
-    /// Whether there were no newer records at that moment.
     pub(crate) is_at_tip: bool,
 }
 

@@ -34,11 +34,9 @@ const REFUSES_RECORD: [&str; 3] = [
 const MOST_UNDELETED: usize = 3;
 
 enum ObjectOutcome {
-    /// All of it is stored elsewhere.
     Stored,
     /// Another `replay` was faster.
     Gone,
-    /// It stays, for this reason.
     Kept(String),
     /// It stays since the stream accepts no records, so the others would stay as well.
     Hopeless(String),
@@ -135,7 +133,6 @@ impl Replaying<'_> {
         Ok(())
     }
 
-    /// Names objects that are not tried.
     fn leave(&mut self, why: &str, rest: &[SpilledObject]) {
         for object in rest {
             self.skip(&object.key, format!("not tried: {why}"));

@@ -48,7 +48,6 @@ struct StreamCopy<'a> {
     result: ReplayReport,
 }
 
-/// Impressions that go into one object.
 struct ObjectBuffer {
     first: String,
     last: String,

@@ -48,7 +48,6 @@ impl FakeBucket {
         self.objects.lock().unwrap().keys().cloned().collect()
     }
 
-    /// The lines of every object, by key.
     pub(super) fn texts(&self) -> BTreeMap<String, String> {
         let objects = self.objects.lock().unwrap();
         let text = |(key, (body, _)): (&String, &Stored)| {

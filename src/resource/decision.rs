@@ -7,22 +7,15 @@ use crate::names::{OWNERSHIP_TAGS, Tags};
 
 /// What is to be done about one resource, and why.
 pub struct Decision<R: Resource> {
-    /// What is there.
     pub have: Option<Observed<R>>,
-    /// What to do.
     pub action: Action,
-    /// The fields that differ.
     pub fields: Vec<FieldChange>,
-    /// Whose it is.
     pub owner: Owner,
-    /// What the user has to agree to first.
     pub caution: Option<String>,
-    /// Why the action is a replacement or a refusal.
     pub reason: Option<String>,
 }
 
 impl<R: Resource> Decision<R> {
-    /// Turns a change in place into a replacement.
     pub fn replace(&mut self, why: &str) {
         self.action = Action::Replace;
         self.reason = Some(why.to_owned());
@@ -34,7 +27,6 @@ impl<R: Resource> Decision<R> {
 pub enum Owner {
     /// The pipeline's, or its user's own as the spec says.
     Pipeline,
-    /// It has no tags at all.
     Unknown,
     /// Somebody else's.
     Other,
@@ -49,18 +41,15 @@ impl Owner {
         }
     }
 
-    /// Whether it is not ours to change.
     pub fn is_foreign(self) -> bool {
         self != Self::Pipeline
     }
 }
 
-/// Whether to take over resources that are not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adoption {
     /// Leave them alone and stop.
     Refuse,
-    /// Tag them as ours and change them.
     Allow,
 }
 

@@ -6,10 +6,8 @@ use serde_json::Value;
 use super::{Observed, Resource, Target};
 use crate::names::Tags;
 
-/// One field that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FieldChange {
-    /// The field, dotted.
     pub path: String,
     /// What it is; null where it is absent.
     pub have: Value,
@@ -30,14 +28,12 @@ impl Changes {
         self.0.is_empty()
     }
 
-    /// Whether a field differs, or anything below it.
     pub fn has(&self, field: &str) -> bool {
         let below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
         let mut paths = self.0.iter().map(|field| field.path.as_str());
         paths.any(|path| path.strip_prefix(field).is_some_and(below))
     }
 
-    /// Whether another field than these differs.
     pub fn has_others_than(&self, fields: &[&str]) -> bool {
         let roots = self
             .0
@@ -46,13 +42,11 @@ impl Changes {
         roots.into_iter().any(|root| !fields.contains(&root))
     }
 
-    /// Whether any of these differs.
     pub fn has_any(&self, fields: &[&str]) -> bool {
         fields.iter().any(|field| self.has(field))
     }
 }
 
-/// The field that tags are compared as.
 const TAGS: &str = "tags";
 
 /// Lists the fields in which an observed resource differs from the desired one, tags included.

@@ -6,7 +6,6 @@ use crate::aws::{AwsError, ErrorKind, Look};
 use crate::kind::Action;
 use crate::names::Tags;
 
-/// Brings one resource to the state that was decided.
 pub async fn ensure<R: Resource>(
     want: &Target<R>,
     decision: Decision<R>,

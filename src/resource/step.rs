@@ -18,7 +18,6 @@ pub struct Step<'a> {
     age: Age,
 }
 
-/// How long a resource has been there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Age {
     /// Since before this command.
@@ -28,7 +27,6 @@ enum Age {
 }
 
 impl<'a> Step<'a> {
-    /// A step for one resource.
     pub fn new(aws: &'a Aws, kind: Kind, name: &'a str) -> Self {
         Self {
             aws,
@@ -38,7 +36,6 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Says what the resource waits for.
     pub fn waiting(&self, what: &str) {
         self.aws.event(Event::Waiting {
             kind: self.kind,

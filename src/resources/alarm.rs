@@ -18,45 +18,35 @@ mod watch;
 
 pub(crate) use watch::{LATE_SECONDS, what_to_do};
 
-/// An alarm as it should be.
 pub const KIND: Kind = Kind::new("alarm");
 
 #[derive(Clone, Copy, Debug)]
 pub struct Alarm;
 
-/// What is compared.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct State {
-    /// What it means, for whoever is told of it.
     pub description: String,
-    /// Whose metric it watches.
     pub namespace: String,
     /// Which metric.
     pub metric: String,
-    /// Of what.
     #[serde(serialize_with = "as_text")]
     pub dimensions: BTreeMap<String, String>,
     /// What is made of the metric's values in a period.
     pub statistic: String,
     /// The unit that values must have; absent where any will do.
     pub unit: Option<String>,
-    /// How long a period is.
     pub period_seconds: i32,
     /// How many periods must be over the threshold, one after the other.
     pub evaluation_periods: i32,
     /// How many of them, where it is not all.
     pub datapoints_to_alarm: Option<i32>,
-    /// How a value is compared with the threshold.
     pub comparison: String,
-    /// The threshold.
     pub threshold: f64,
     /// What a period without a value counts as.
     pub missing_data: String,
     /// Whether anybody is told.
     pub actions_enabled: bool,
-    /// Who is told when it goes off.
     pub alarm_actions: Vec<String>,
-    /// Who is told when it is over.
     pub ok_actions: Vec<String>,
     /// Who is told when there are no values to judge by.
     pub insufficient_data_actions: Vec<String>,
@@ -86,7 +76,6 @@ pub(crate) fn wants(blueprint: &Blueprint<'_>) -> Vec<Target<Alarm>> {
     watches.collect()
 }
 
-/// How many alarms the spec asks for.
 pub(crate) fn wanted(spec: &Spec) -> usize {
     let anywhere = Names::new(spec.name.as_str(), "", "aws", "us-east-1");
     let watches = watch::watches(spec, &anywhere);
@@ -248,7 +237,6 @@ impl Target<Alarm> {
     }
 }
 
-/// Tags as CloudWatch takes them.
 pub(super) fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     let tags = tags
         .iter()

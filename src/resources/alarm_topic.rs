@@ -24,7 +24,6 @@ pub const KIND: Kind = Kind::new("alarm_topic");
 #[derive(Clone, Copy, Debug)]
 pub struct AlarmTopic;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// Who may publish.
@@ -215,14 +214,12 @@ impl Target<AlarmTopic> {
         mail.endpoint().is_some_and(known)
     }
 
-    /// The subscriptions by e-mail.
     async fn mails(&self, aws: &Aws) -> Result<Vec<Subscription>, AwsError> {
         let mut mails = self.subscriptions(aws).await?;
         mails.retain(is_mail);
         Ok(mails)
     }
 
-    /// All subscriptions that somebody has not taken back.
     async fn subscriptions(&self, aws: &Aws) -> Result<Vec<Subscription>, AwsError> {
         let (mut found, mut token) = (Vec::new(), None);
         loop {
@@ -324,7 +321,6 @@ mod tests {
         mail.endpoint(address).subscription_arn(arn).build()
     }
 
-    /// A topic that mails one address.
     fn topic() -> Target<AlarmTopic> {
         let topic = wanted(
             "name: flags\nmonitoring: {alarms: true, emails: [a@example.com]}\n",

@@ -8,10 +8,8 @@ use crate::names::{Names, Tags};
 use crate::resource::{Existence, Latest, Resource, Target};
 use crate::spec::{Architecture, Spec};
 
-/// The handler to deploy.
 #[derive(Clone, Debug)]
 pub struct Code {
-    /// The deployment zip.
     pub zip: Arc<Vec<u8>>,
     /// Base64 of its SHA-256.
     pub sha256: String,
@@ -29,7 +27,6 @@ pub struct Platform {
 pub enum Transport {
     /// HTTPS, as AWS always is.
     Tls,
-    /// Plain HTTP, as emulators are.
     Plain,
 }
 
@@ -59,7 +56,6 @@ impl<'a> Blueprint<'a> {
         }
     }
 
-    /// A resource that the spec always asks for.
     pub(super) fn target<R: Resource>(
         &self,
         kind: Kind,

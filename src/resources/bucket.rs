@@ -28,20 +28,14 @@ pub const KIND: Kind = Kind::new("bucket");
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
-    /// The public access block.
     pub public_access: PublicAccess,
-    /// The bucket policy.
     pub policy: Value,
-    /// The default encryption.
     pub encryption: Option<Encryption>,
-    /// Whether versions of objects are kept.
     pub versioning: bool,
     /// Who owns objects, such as `BucketOwnerEnforced`.
     pub object_ownership: Option<String>,
-    /// When objects expire.
     pub lifecycle: Lifecycle,
     /// Where S3 copies every object to: nowhere.
     pub copies: Vec<String>,
@@ -201,7 +195,6 @@ impl Resource for Bucket {
         Ok(want.name.clone())
     }
 
-    /// Deletes the bucket and everything in it.
     async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
         step.waiting("its objects to be deleted");
         want.purge(step.aws).await?;

@@ -23,7 +23,6 @@ pub const KIND: Kind = Kind::new("dashboard");
 #[derive(Clone, Copy, Debug)]
 pub struct Dashboard;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// What it shows, below the text that names its owner.
@@ -166,7 +165,6 @@ impl Target<Dashboard> {
     }
 }
 
-/// What starts the line that names a dashboard's tags.
 const TAGS: &str = "Tags: ";
 
 /// The whole of a dashboard: a text that names its owner, above what it shows.

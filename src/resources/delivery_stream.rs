@@ -37,20 +37,15 @@ pub const KIND: Kind = Kind::new("delivery_stream");
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryStream;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
-    /// The stream it reads.
     pub source: String,
     /// The role with which it reads the stream.
     pub source_role: String,
-    /// The bucket it writes to.
     pub bucket: String,
     /// The role with which it writes.
     pub role: String,
-    /// The prefix of delivered objects.
     pub prefix: String,
-    /// The prefix of what could not be delivered.
     pub error_prefix: String,
     /// `GZIP`, `Snappy`, `ZIP` or `UNCOMPRESSED`.
     pub compression: String,
@@ -70,7 +65,6 @@ pub struct State {
     pub backup: Option<String>,
     /// The KMS key with which Firehose itself encrypts objects: none, since the bucket says how.
     pub encryption_key: Option<String>,
-    /// The time zone of the times in prefixes.
     pub time_zone: String,
 }
 
@@ -81,7 +75,6 @@ pub struct Id {
     destination: String,
     version: String,
     conversion: Option<DataFormatConversionConfiguration>,
-    /// When it was created, if that is known.
     pub created: Option<SystemTime>,
 }
 

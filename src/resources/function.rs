@@ -41,28 +41,21 @@ pub const KIND: Kind = Kind::new("function");
 #[derive(Clone, Copy, Debug)]
 pub struct Function;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// How the code is deployed: `Zip`.
     pub package: String,
-    /// The runtime.
     pub runtime: String,
     /// `x86_64` or `arm64`.
     pub architecture: String,
     /// Base64 of the SHA-256 of the deployment zip; absent where ours is not known.
     pub code_sha256: Option<String>,
-    /// The execution role.
     pub role: String,
-    /// Memory.
     pub memory_mib: i32,
     /// The longest an invocation may take.
     pub timeout_seconds: i32,
-    /// Environment variables.
     pub environment: BTreeMap<String, String>,
-    /// Concurrency set apart for it.
     pub reserved_concurrency: Option<i32>,
-    /// Settings that stay as Lambda has them.
     #[serde(flatten)]
     pub defaults: Defaults,
     /// URLs of its own: none should exist.
@@ -98,7 +91,6 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Function> {
     blueprint.target(KIND, (names.function(), names.function_arn()), state, zip)
 }
 
-/// The handler's settings.
 fn settings(spec: &Spec, names: &Names) -> HandlerSettings {
     HandlerSettings {
         stream: names.stream(),
@@ -122,7 +114,6 @@ impl Resource for Function {
     type Id = String;
     /// The deployment zip, if there is a handler to deploy.
     type Extra = Option<Arc<Vec<u8>>>;
-    /// The role to assume, with its policy.
 
     async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let (found, urls, published) =

@@ -20,7 +20,6 @@ pub const OF_FUNCTION: Kind = Kind::new("function_log_group");
 #[derive(Clone, Copy, Debug)]
 pub struct LogGroup;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// How long lines are kept; absent where they are kept for ever.
@@ -35,12 +34,10 @@ pub struct State {
     pub age_days: Option<i64>,
 }
 
-/// The log group that Lambda writes to.
 pub(crate) fn of_function(blueprint: &Blueprint<'_>) -> Target<LogGroup> {
     want(OF_FUNCTION, blueprint, blueprint.names.function_log_group(), None)
 }
 
-/// The log group that Firehose writes its errors to.
 pub(crate) fn of_delivery(blueprint: &Blueprint<'_>) -> Target<LogGroup> {
     let names = blueprint.names;
     let log_stream = Some(names.delivery_log_stream());

@@ -35,19 +35,16 @@ impl Metric {
         }
     }
 
-    /// A metric of the webhook's stage, summed up.
     pub(crate) fn webhook(name: &'static str, spec: &Spec, names: &Names) -> Self {
         let stage = spec.webhook.stage.to_string();
         let dimensions = [("ApiName", names.rest_api()), ("Stage", stage)];
         Self::new("AWS/ApiGateway", name, dimensions, "Sum")
     }
 
-    /// A metric of Lambda's about the function, summed up.
     pub(crate) fn function(name: &'static str, names: &Names) -> Self {
         Self::new("AWS/Lambda", name, [("FunctionName", names.function())], "Sum")
     }
 
-    /// A metric of the handler's own, summed up.
     pub(crate) fn handler(name: &'static str, names: &Names) -> Self {
         Self::new(NAMESPACE, name, [("function", names.function())], "Sum")
     }
@@ -67,7 +64,6 @@ impl Metric {
         Self::firehose("DeliveryToS3.DataFreshness", names, "Maximum")
     }
 
-    /// How many records could not be converted.
     pub(super) fn unconverted(names: &Names) -> Self {
         Self::firehose("FailedConversion.Records", names, "Sum")
     }

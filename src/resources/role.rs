@@ -16,7 +16,6 @@ mod powers;
 
 pub(crate) use powers::{of_delivery, of_function};
 
-/// The name of the one inline policy.
 pub const POLICY: &str = "split-pipeline";
 
 pub const OF_DELIVERY: Kind = Kind::new("delivery_role");
@@ -25,10 +24,8 @@ pub const OF_FUNCTION: Kind = Kind::new("function_role");
 #[derive(Clone, Copy, Debug)]
 pub struct Role;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
-    /// The path that it is below.
     pub path: String,
     /// The policy that bounds what it may do.
     pub permissions_boundary: Option<String>,

@@ -25,14 +25,12 @@ pub const KIND: Kind = Kind::new("stream");
 #[derive(Clone, Copy, Debug)]
 pub struct Stream;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// `PROVISIONED` or `ON_DEMAND`.
     pub mode: String,
     /// Open shards; absent where the mode leaves them to AWS.
     pub shards: Option<i32>,
-    /// How long records are kept.
     pub retention_hours: i32,
     /// The KMS key that encrypts the records; absent where they are not.
     pub encryption_key: Option<String>,
@@ -244,7 +242,6 @@ impl Resource for Stream {
 }
 
 impl Target<Stream> {
-    /// Writes the tag that keeps the stream's gaps.
     pub async fn keep_gaps(&self, tag: &str, step: &Step<'_>) -> Result<(), AwsError> {
         let request = || {
             let call = step.aws.kinesis.add_tags_to_stream().stream_name(&self.name);
@@ -254,7 +251,6 @@ impl Target<Stream> {
         step.call(call, request).await.map(drop)
     }
 
-    /// Removes the tag that keeps the stream's gaps.
     pub async fn forget_gaps(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let request = || {
             let call = step.aws.kinesis.remove_tags_from_stream().stream_name(&self.name);
@@ -268,7 +264,6 @@ impl Target<Stream> {
         StreamMode::from(self.state.mode.as_str())
     }
 
-    /// Reads its tags, if it is there.
     pub async fn read_tags(&self, aws: &Aws) -> Result<Option<Tags>, AwsError> {
         let request = || {
             aws.kinesis

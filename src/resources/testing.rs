@@ -36,18 +36,15 @@ use crate::names::Names;
 use crate::resource::{Adoption, Step, Target, decide, ensure};
 use crate::spec::{Architecture, Spec};
 
-/// The spec in this text.
 pub(crate) fn spec(text: &str) -> Spec {
     let parsed = Spec::parse(text, "test").unwrap_or_else(|error| panic!("{text}: {error}"));
     parsed.spec
 }
 
-/// The names of its pipeline's resources.
 pub(crate) fn names(spec: &Spec) -> Names {
     Names::new(spec.name.as_str(), "123456789012", "aws", "us-east-1")
 }
 
-/// What the spec in this text asks for.
 pub(crate) fn wanted<T>(text: &str, want: impl FnOnce(&Blueprint<'_>) -> T) -> T {
     let spec = spec(text);
     let platform = Platform {
@@ -57,7 +54,6 @@ pub(crate) fn wanted<T>(text: &str, want: impl FnOnce(&Blueprint<'_>) -> T) -> T
     want(&Blueprint::new(&spec, &names(&spec), platform, None))
 }
 
-/// A REST API with its stages in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Gateway(Arc<Mutex<World>>);
 
@@ -67,9 +63,7 @@ pub(crate) struct World {
     pub(crate) resources: Vec<Resource>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) stages: Vec<Stage>,
-    /// The statements of the function's policy.
     pub(crate) statements: Vec<Value>,
-    /// How many things were created.
     created: usize,
 }
 

@@ -7,7 +7,6 @@ use super::untrusted::ParquetRefusal;
 /// How deep a struct may be within others; Parquet's own are less than ten deep.
 const MAX_DEPTH: u8 = 32;
 
-/// What a field or a list's element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldType(u8);
 
@@ -93,7 +92,6 @@ impl ThriftReader<'_> {
         }
     }
 
-    /// Reads a whole number that is not negative.
     pub(super) fn size(&mut self, kind: FieldType) -> Result<u64, ParquetRefusal> {
         match kind {
             FieldType::I16 | FieldType::I32 | FieldType::I64 => {
@@ -134,7 +132,6 @@ impl ThriftReader<'_> {
         }
     }
 
-    /// In a list, a truth value takes a byte.
     fn skip_element(&mut self, kind: FieldType, depth: u8) -> Result<(), ParquetRefusal> {
         match kind {
             FieldType::TRUE | FieldType::FALSE => self.byte().map(drop),

@@ -251,7 +251,6 @@ struct ParquetPage {
     stored: u64,
     inflated: u64,
     values: u64,
-    /// Bytes at its start that are not compressed.
     levels: u64,
     is_compressed: bool,
 }
@@ -305,7 +304,6 @@ struct Values {
 const ENCODINGS: [u64; 4] = [0, 2, 3, 8];
 
 impl Values {
-    /// Reads a header whose fields have these numbers.
     fn read(
         header: &mut ThriftReader<'_>,
         kind: FieldType,

@@ -16,7 +16,6 @@ pub fn smoke(spec: &Spec, names: &Names) -> Vec<Value> {
     statements
 }
 
-/// To find what was sent, delivered or spilled.
 fn find_impressions(spec: &Spec, names: &Names) -> Value {
     let bucket = names.bucket_arn(&names.bucket(spec));
     let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());

@@ -27,7 +27,6 @@ const LABELS: [&str; 6] = [
     r#""line\nbreak\ttab""#,
 ];
 
-/// Values that a careless number or object type breaks.
 const PROPERTIES: [&str; 4] = [
     "null",
     r#"{"plan":"pro","seats":12345678901234567890,"ratio":0.1000,"nested":{"a":[{"b":null}],"c":[1]}}"#,

@@ -15,7 +15,6 @@ use crate::objects::content::{Caps, ReadError, fetch};
 use crate::objects::{self, BucketOwnership, Skipped};
 use crate::prefixes;
 
-/// How many objects are read at once.
 const CONCURRENT_READS: usize = 16;
 
 /// How many bytes of objects are read at once, unless one object alone is larger.
@@ -30,13 +29,11 @@ pub struct SearchArea {
     pub prefix: String,
     /// How long Firehose may gather records: it puts an object where the arrival of its oldest record says.
     pub gathered: Duration,
-    /// What becomes of impressions on their way.
     pub shape: Shape,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Places {
-    /// Under the prefix of delivered objects.
     Delivered,
     /// There, and where this pipeline's handler spills.
     DeliveredAndSpilled,
@@ -155,12 +152,10 @@ impl Search {
         self.unreadable.insert(object.key.clone(), error.to_string());
     }
 
-    /// Whether every impression was found, delivered or spilled.
     pub fn is_complete(&self) -> bool {
         self.sent.is_complete()
     }
 
-    /// Writes what was found into a result.
     pub fn report(self, result: &mut SmokeReport) {
         self.sent.report(result);
         result.bucket = self.area.bucket;

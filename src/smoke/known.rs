@@ -12,12 +12,9 @@ use crate::objects::lines;
 use crate::rows::{self, JsonRow, PARQUET_MAGIC, Row, json_row};
 use crate::table::{BIGINT, DeliveredColumn};
 
-/// What becomes of impressions on their way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// They are lines, as they were sent.
     Lines,
-    /// They are rows of a table with these columns.
     Rows(Vec<DeliveredColumn>),
 }
 
@@ -172,7 +169,6 @@ impl SentImpressions {
         }
     }
 
-    /// Whether every impression was found, delivered or spilled.
     pub(super) fn is_complete(&self) -> bool {
         self.tallies.iter().all(|it| it.delivered + it.spilled >= it.sent)
     }
@@ -218,7 +214,6 @@ mod tests {
         rows::write(&columns(), &rows).unwrap().into()
     }
 
-    /// Counts what an object holds.
     fn find(sent: &mut SentImpressions, object: impl Into<Bytes>, place: FoundIn) -> SmokeReport {
         let found = sent.found_in(&object.into(), Caps::DELIVERED).unwrap();
         sent.count(&found, place);

@@ -16,12 +16,10 @@ const TIMEOUT: Duration = Duration::from_secs(35);
 /// How long a webhook that was just made may refuse (its stage, and the permission to invoke the function, spread).
 const OPENING: Duration = Duration::from_mins(1);
 
-/// Posts to one webhook, and remembers the slowest answer.
 pub struct Poster {
     client: reqwest::Client,
     url: String,
     pub slowest: Duration,
-    /// Elements that were answered to be no impressions.
     pub rejected: u64,
 }
 
@@ -100,7 +98,6 @@ impl Poster {
     }
 }
 
-/// Whether a gzipped body says so in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     Present,

@@ -112,7 +112,6 @@ fn metrics(results: &[MetricDataResult], now: SystemTime) -> Metrics {
     }
 }
 
-/// The shortest time between values that there still are.
 fn period(since: Duration) -> i32 {
     let kept = RETENTION.iter().find(|(kept, _)| since < *kept);
     kept.map_or(RETENTION[2].1, |(_, seconds)| *seconds)

@@ -29,7 +29,6 @@ impl Masks {
         foreign::block(&self.all(text), indent)
     }
 
-    /// The same failure with its texts made safe.
     pub(super) fn failure(&self, failure: &Failure) -> Failure {
         Failure {
             kind: failure.kind,

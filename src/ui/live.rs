@@ -9,7 +9,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::kind::{Action, Kind};
 use crate::progress::Event;
 
-/// How often a live line moves.
 const TICK: Duration = Duration::from_millis(100);
 
 /// One live line for each resource that is worked on, and one for work outside AWS.
@@ -26,7 +25,6 @@ impl Live {
         }
     }
 
-    /// Prints something above the live lines.
     pub(super) fn suspend(&self, print: impl FnOnce()) {
         self.lines.suspend(print);
     }

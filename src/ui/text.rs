@@ -17,7 +17,6 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 
-/// The longest value that a plan shows in full.
 const LONGEST_VALUE: usize = 160;
 
 /// A command's result: JSON for programs, text for people.
@@ -30,7 +29,6 @@ pub trait Show: Serialize {
         Vec::new()
     }
 
-    /// The result as text, with its last newline.
     fn text(&self) -> String;
 
     /// The same for whoever has it read out, or has only letters.
@@ -53,7 +51,6 @@ impl Show for Verbatim {
     }
 }
 
-/// Adds a line for each field that differs.
 pub(crate) fn show_fields(text: &mut String, fields: &[FieldChange]) {
     for field in fields {
         let (have, want) = (value(&field.have), value(&field.want));

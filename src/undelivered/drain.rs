@@ -41,7 +41,6 @@ pub struct Drain<'a> {
     pub aws: &'a Aws,
     /// Where the impressions are.
     pub place: &'a Place,
-    /// Tells what is waited for.
     pub waiting: &'a dyn Fn(&str),
 }
 

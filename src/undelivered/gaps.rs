@@ -16,10 +16,8 @@ const CLOCKS: Duration = Duration::from_mins(5);
 /// The most that is cut off when a time is written to the second.
 const ALMOST_A_SECOND: Duration = Duration::from_nanos(999_999_999);
 
-/// A span of time whose impressions were not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Its first moment.
     pub from: SystemTime,
     /// The first moment after it; absent while no delivery stream reads the stream.
     pub until: Option<SystemTime>,
@@ -80,12 +78,10 @@ impl Gaps {
         self.0.iter().copied()
     }
 
-    /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Tells whether the last gap has no end yet.
     pub fn is_open(&self) -> bool {
         self.0.last().is_some_and(|gap| gap.is_open())
     }

@@ -11,9 +11,7 @@ use crate::{objects, prefixes};
 /// The newest object of a delivery stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Newest {
-    /// When it was written.
     At(SystemTime),
-    /// There is none, or no bucket.
     None,
     /// The bucket may not be looked at.
     Unknown,

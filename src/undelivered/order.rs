@@ -63,7 +63,6 @@ pub enum Drained {
     #[default]
     NotAsked,
     Yes {
-        /// How many impressions were copied there.
         copied: usize,
     },
     /// They may not be, so the stream is kept.
@@ -152,7 +151,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The failure to copy undelivered impressions to the bucket.
 fn not_drained(error: ReplayError) -> AwsError {
     const WHY: &str = "the stream is kept, because impressions in it may not be in S3";
     match error {

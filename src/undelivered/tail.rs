@@ -15,7 +15,6 @@ const IMPRESSION_BYTES: usize = 256;
 /// The newest records of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// The impressions in them, each a line.
     Lines(Vec<String>),
     /// They are too many to look for each of them.
     TooLong,
@@ -59,7 +58,6 @@ mod tests {
     use crate::aws::testing::aws;
     use crate::objects::lines::gzip;
 
-    /// Reads the tail of a stream with one record.
     async fn tail_of(text: &[u8]) -> Tail {
         let data = gzip(text).unwrap();
         let list = mock!(aws_sdk_kinesis::Client::list_shards).then_output(|| {

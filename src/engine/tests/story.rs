@@ -61,8 +61,8 @@ pub(super) fn play(seed: u64, aws: &Aws, is_logged: bool) -> Result<Totals, (Str
     fastrand::seed(seed);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-    let world = World::new(seed, is_logged);
-    let aws = rested(aws);
+    let _within = runtime.enter();
+    let (world, aws) = (World::new(seed, is_logged), rested(aws));
     let mut story = Story {
         aws: &aws,
         users_store: world.chance(20),
@@ -287,7 +287,8 @@ struct Wrong<'a> {
 
 impl Visit<Wanted> for Wrong<'_> {
     fn visit<R: Resource>(&mut self, want: &Target<R>, _same: &Target<R>) {
-        let items = self.world.existing(want.kind, &want.name);
+        let mut items = self.world.existing(want.kind, &want.name);
+        items.retain(|item| item.deleted.is_none());
         let own: Vec<_> = items
             .iter()
             .filter(|item| !item.is_foreign || want.is_users())

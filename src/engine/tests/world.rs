@@ -27,9 +27,10 @@ pub(super) struct Item {
     pub(super) tags: Tags,
     /// Not the pipeline's.
     pub(super) is_foreign: bool,
-    visible: Instant,
-    ready: Instant,
-    deleted: Option<Instant>,
+    /// Since when it is seen, can be changed, and does not exist any more, from the start of the story on.
+    visible: Duration,
+    ready: Duration,
+    pub(super) deleted: Option<Duration>,
 }
 
 /// A look at an item.
@@ -101,6 +102,7 @@ pub(super) struct World {
     /// Whether data may be deleted.
     pub(super) purges: Cell<bool>,
     next_id: Cell<u64>,
+    started: Instant,
 }
 
 pub(super) type Answer<T> = Result<T, SdkError<ErrorMetadata, HttpResponse>>;
@@ -119,6 +121,7 @@ impl World {
             violations: RefCell::default(),
             purges: Cell::default(),
             next_id: Cell::new(1),
+            started: Instant::now(),
         })
     }
 
@@ -138,6 +141,10 @@ impl World {
         if let Some(log) = &self.log {
             log.borrow_mut().push(what());
         }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
     }
 
     fn id(&self) -> u64 {
@@ -173,7 +180,6 @@ impl World {
             let said = outcome.as_ref().map(drop);
             self.say(|| format!("{call} {on}: {said:?}"));
         }
-        sleep(self.millis(40)).await;
         outcome.map_err(Refusal::error)
     }
 
@@ -221,7 +227,7 @@ impl World {
 
     /// The items of this name that exist, oldest first.
     fn of_name(&self, key: &Key) -> Vec<Item> {
-        let now = Instant::now();
+        let now = self.now();
         let mut items = self.items.borrow_mut();
         let of_name = items.entry((key.0.as_str(), key.1.clone())).or_default();
         of_name.retain(|item| item.deleted.is_none_or(|deleted| deleted > now));
@@ -240,7 +246,7 @@ impl World {
         inside: Option<u64>,
         by_tags: Option<&Tags>,
     ) -> Option<Found> {
-        let now = Instant::now();
+        let now = self.now();
         let mut found: Vec<_> = self.existing(kind, name);
         found.retain(|item| item.visible <= now && item.inside == inside);
         if let Some(tags) = by_tags {
@@ -271,7 +277,7 @@ impl World {
         {
             return Err(Refusal::NotFound);
         }
-        let now = Instant::now();
+        let now = self.now();
         let (visible, ready) = (self.millis(1_500), self.millis(8_000));
         let item = Item {
             id: self.id(),
@@ -290,7 +296,6 @@ impl World {
     }
 
     pub(super) fn item(size: u32, tags: Tags) -> Item {
-        let now = Instant::now();
         Item {
             id: 0,
             inside: None,
@@ -298,8 +303,8 @@ impl World {
             size,
             tags,
             is_foreign: false,
-            visible: now,
-            ready: now,
+            visible: Duration::ZERO,
+            ready: Duration::ZERO,
             deleted: None,
         }
     }
@@ -314,7 +319,7 @@ impl World {
 
     /// Changes the item with this id.
     pub(super) fn change(&self, id: u64, what: &str, change: impl FnOnce(&mut Item)) -> Result<(), Refusal> {
-        let now = Instant::now();
+        let now = self.now();
         let ready = self.millis(8_000);
         let takes_time = self.chance(30);
         let mut items = self.items.borrow_mut();
@@ -348,7 +353,7 @@ impl World {
         } else {
             Duration::ZERO
         };
-        let gone = Instant::now() + takes;
+        let gone = self.now() + takes;
         if holds_data && !self.purges.get() {
             self.violations
                 .borrow_mut()

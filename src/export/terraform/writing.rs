@@ -12,9 +12,7 @@ use super::super::{ExportError, Page, Piece};
 
 /// A part of the text, with a line above that says what it is.
 pub(super) struct Section {
-    /// What it is.
     pub(super) about: String,
-    /// What it is made of.
     pub(super) blocks: Vec<Block>,
 }
 
@@ -26,7 +24,6 @@ impl Section {
         }
     }
 
-    /// The section as text.
     pub(super) fn text(self) -> Result<String, ExportError> {
         let body = self.blocks.into_iter().map(quoted_block).collect::<Body>();
         let mut formatter = Formatter::builder().prefer_ident_keys(true).build_vec();
@@ -35,7 +32,6 @@ impl Section {
     }
 }
 
-/// A resource, to be filled in.
 pub(crate) fn resource(kind: &str, name: &str) -> BlockBuilder {
     Block::builder("resource").add_label(kind).add_label(name)
 }
@@ -55,12 +51,10 @@ pub(crate) fn reference(address: impl Into<String>) -> Expression {
     Variable::unchecked(address.into()).into()
 }
 
-/// A list of addresses.
 pub(crate) fn references<const N: usize>(addresses: [&str; N]) -> Expression {
     addresses.into_iter().map(reference).collect()
 }
 
-/// The call of a function with one argument.
 pub(crate) fn call(function: &str, argument: Expression) -> Expression {
     FuncCall::builder(function).arg(argument).build().into()
 }

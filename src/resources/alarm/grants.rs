@@ -28,7 +28,6 @@ fn alarms(names: &Names) -> Grant {
     }
 }
 
-/// CloudWatch has no ARNs of metrics.
 fn metrics() -> Grant {
     Grant {
         sid: "Metrics",

@@ -19,7 +19,6 @@ pub(crate) fn what_to_do(about: &str) -> String {
     )
 }
 
-/// What an alarm watches for.
 pub(super) struct Watch {
     pub(super) about: &'static str,
     what: String,

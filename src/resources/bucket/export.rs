@@ -28,7 +28,6 @@ impl Exported for Bucket {
         terraform::blocks(want, page)
     }
 
-    /// The bucket with all its settings, and its policy.
     fn cloudformation(want: &Target<Self>, _blueprint: &Blueprint<'_>, page: &Page<'_>) -> Templates {
         if want.is_users() {
             return Templates::new();

@@ -18,7 +18,6 @@ const DELETE_ATTEMPTS: usize = 6;
 const DELETE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Target<Bucket> {
-    /// Deletes every object, version and unfinished upload.
     pub(super) async fn purge(&self, aws: &Aws) -> Result<(), AwsError> {
         let mut failures = 0;
         loop {

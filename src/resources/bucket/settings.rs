@@ -22,18 +22,13 @@ pub const ABORT: &str = "split-pipeline-abort-uploads";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "these are S3's own four settings")]
 pub struct PublicAccess {
-    /// New public ACLs are refused.
     pub block_acls: bool,
-    /// Existing public ACLs are ignored.
     pub ignore_acls: bool,
-    /// New public policies are refused.
     pub block_policy: bool,
-    /// An existing public policy grants nothing to the public.
     pub restrict_buckets: bool,
 }
 
 impl PublicAccess {
-    /// Everything blocked.
     pub fn blocked() -> Self {
         Self {
             block_acls: true,
@@ -49,13 +44,11 @@ impl PublicAccess {
 pub struct Encryption {
     /// `AES256` or `aws:kms`.
     pub algorithm: String,
-    /// The KMS key.
     pub key: Option<String>,
     /// Whether the bucket has a key of its own, made of that one; absent without KMS.
     pub bucket_key: Option<bool>,
 }
 
-/// When objects go away by themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Lifecycle {
     /// After how many days delivered objects are deleted.
@@ -309,7 +302,6 @@ fn only_aborts(rule: &LifecycleRule) -> bool {
     !expires && !moves(rule) && by_prefix(rule) == Some("")
 }
 
-/// Whether a rule moves objects to another storage class.
 fn moves(rule: &LifecycleRule) -> bool {
     !rule.transitions().is_empty() || !rule.noncurrent_version_transitions().is_empty()
 }

@@ -25,16 +25,11 @@ pub const KIND: Kind = Kind::new("table");
 #[derive(Clone, Copy, Debug)]
 pub struct Table;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
-    /// The columns that objects have.
     pub columns: Vec<Column>,
-    /// The columns that their keys have.
     pub partitions: Vec<Column>,
-    /// The folder that they are in.
     pub location: String,
-    /// How they are read and written.
     pub storage: Storage,
     /// `EXTERNAL_TABLE`.
     pub table_type: String,
@@ -42,12 +37,9 @@ pub struct State {
     pub parameters: BTreeMap<String, String>,
 }
 
-/// A column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
-    /// Its name.
     pub name: String,
-    /// Its type, as Hive calls it.
     #[serde(rename = "type")]
     pub kind: String,
 }
@@ -61,14 +53,10 @@ impl Column {
     }
 }
 
-/// The classes that read and write objects.
 #[derive(Clone, Debug, Serialize)]
 pub struct Storage {
-    /// What reads them.
     pub input_format: String,
-    /// What writes them.
     pub output_format: String,
-    /// What makes rows of them.
     pub serde: String,
 }
 
@@ -84,7 +72,6 @@ impl Storage {
     }
 }
 
-/// A table's name, apart from its database's.
 #[derive(Clone, Debug)]
 pub struct InDatabase {
     pub database: String,
@@ -270,7 +257,6 @@ impl Target<Table> {
         }
     }
 
-    /// Whether a parameter is for the spec to decide.
     fn decides(&self, parameter: &str) -> bool {
         self.state.parameters.contains_key(parameter)
             || parameter.starts_with("projection.")

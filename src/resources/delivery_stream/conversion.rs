@@ -9,20 +9,15 @@ use serde::Serialize;
 use crate::names::Names;
 use crate::spec::{Compression, Format, Spec};
 
-/// A conversion of JSON to Parquet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Conversion {
     /// The database of the table that says which columns there are.
     pub database: String,
-    /// That table.
     pub table: String,
-    /// The region of both.
     pub region: String,
     /// The role with which the table is read.
     pub role: String,
-    /// What reads the records.
     pub deserializer: String,
-    /// What writes the objects.
     pub serializer: String,
     /// `GZIP`, `SNAPPY` or `UNCOMPRESSED`.
     pub compression: String,
@@ -31,7 +26,6 @@ pub struct Conversion {
 /// What reads JSON of any case and with more fields than there are columns.
 pub const OPENX_JSON: &str = "OpenXJsonSerDe";
 
-/// What writes Parquet.
 pub const PARQUET: &str = "ParquetSerDe";
 
 impl Conversion {
@@ -81,7 +75,6 @@ impl Conversion {
     }
 }
 
-/// What the delivery stream is to convert to.
 pub(super) fn wanted(spec: &Spec, names: &Names) -> Option<Conversion> {
     let compression = match (spec.delivery.format, spec.delivery.compression) {
         (Format::Json, _) => return None,

@@ -24,16 +24,13 @@ use aws_smithy_types::error::ErrorMetadata;
 use super::*;
 use crate::resource::Target;
 
-/// The destination of every delivery stream.
 const DESTINATION: &str = "destinationId-000000000001";
 
-/// A delivery stream in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Firehose(Arc<Mutex<World>>);
 
 #[derive(Default)]
 pub(crate) struct World {
-    /// What is there.
     pub(crate) stream: Option<Existing>,
     pub(crate) tags: Tags,
     /// The states that the next looks find, and what failed if it did.
@@ -45,7 +42,6 @@ pub(crate) struct World {
     pub(crate) done: Vec<&'static str>,
 }
 
-/// What Firehose knows of a delivery stream.
 pub(crate) struct Existing {
     pub(crate) source: KinesisStreamSourceDescription,
     pub(crate) s3: ExtendedS3DestinationDescription,
@@ -53,7 +49,6 @@ pub(crate) struct Existing {
 }
 
 impl Firehose {
-    /// The delivery stream as it should be.
     pub(crate) fn with(want: &Target<DeliveryStream>) -> Self {
         let firehose = Self::default();
         firehose.world(|world| {

@@ -11,7 +11,6 @@ use crate::resource::{Step, Target};
 /// A URL that invokes the function past API Gateway: without the secret path, the throttling and the allowed sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Url {
-    /// The URL.
     pub url: String,
     /// Who may call it: with `NONE`, everybody.
     pub authorization: String,
@@ -41,7 +40,6 @@ impl Target<Function> {
         Ok(urls.collect())
     }
 
-    /// Deletes URLs of the function.
     pub(super) async fn delete_urls(&self, urls: &[Url], step: &Step<'_>) -> Result<(), AwsError> {
         for url in urls {
             let request = || {

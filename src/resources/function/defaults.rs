@@ -10,14 +10,12 @@ use serde::Serialize;
 /// The space in `/tmp` that costs nothing.
 const EPHEMERAL_STORAGE_MIB: i32 = 512;
 
-/// These settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Defaults {
     /// Layers, whose code runs in the function and sees all that the function sees.
     pub layers: Vec<String>,
     /// Subnets and security groups, through which the function then reaches everything.
     pub network: Vec<String>,
-    /// File systems that the function can write to.
     pub file_systems: Vec<String>,
     /// Where its lines go.
     pub log_group: String,
@@ -34,7 +32,6 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// Lambda's defaults for a function of this name.
     pub fn of_function(name: &str) -> Self {
         Self {
             layers: Vec::new(),

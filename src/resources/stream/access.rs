@@ -60,7 +60,6 @@ impl Target<Stream> {
         step.remove(call, request).await
     }
 
-    /// Switches shard-level metrics off.
     pub(super) async fn measure_no_shards(
         &self,
         metrics: &[String],

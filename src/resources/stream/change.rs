@@ -9,7 +9,6 @@ use crate::aws::AwsError;
 use crate::resource::{Step, Target, ready};
 
 impl Target<Stream> {
-    /// Switches between provisioned and on-demand.
     pub(super) async fn switch_mode(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let mode = StreamModeDetails::builder().stream_mode(self.mode()).build()?;
         step.waiting("the stream's mode");
@@ -47,7 +46,6 @@ impl Target<Stream> {
         }
     }
 
-    /// Changes how long records are kept.
     pub(super) async fn retain(&self, have: i32, step: &Step<'_>) -> Result<(), AwsError> {
         let (aws, want) = (step.aws, self.state.retention_hours);
         match want.cmp(&have) {
@@ -78,7 +76,6 @@ impl Target<Stream> {
         ready(self, step).await.map(drop)
     }
 
-    /// Changes what encrypts the records.
     pub(super) async fn encrypt(&self, have: Option<&str>, step: &Step<'_>) -> Result<(), AwsError> {
         let (aws, kms) = (step.aws, EncryptionType::Kms);
         let want = self.state.encryption_key.as_deref();

@@ -34,12 +34,10 @@ pub(super) const CREATED: i64 = 1_700_000_000;
 /// How many looks find the stream busy after a change.
 const BUSY: u32 = 2;
 
-/// A stream in memory.
 #[derive(Clone)]
 pub(super) struct Kinesis(pub(super) Arc<Mutex<World>>);
 
 pub(super) struct World {
-    /// What is there.
     pub(super) stream: Option<State>,
     tags: Tags,
     /// How many more looks find it busy, and with what.

@@ -44,14 +44,11 @@ pub const KIND: Kind = Kind::new("rest_api");
 #[derive(Clone, Copy, Debug)]
 pub struct RestApi;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
-    /// Media types whose bodies reach the function untouched.
     pub binary_media_types: Vec<String>,
     /// `REGIONAL`.
     pub endpoint: String,
-    /// Whether the API's own URL is switched off.
     pub disable_execute_api_endpoint: bool,
     /// From how many bytes on answers are compressed; absent where none are.
     pub minimum_compression_bytes: Option<i32>,
@@ -71,30 +68,23 @@ pub struct State {
     pub path_remembered: bool,
     /// Whether there is a deployment of the API as it should be.
     pub deployed: bool,
-    /// Younger REST APIs that carry our tags.
     pub duplicates: Vec<String>,
 }
 
-/// What there is to know of an existing one.
 #[derive(Clone, Debug)]
 pub struct Id {
-    /// The API's id.
     pub api: String,
-    /// The id of its root resource.
     root: String,
     /// The secret paths that its description keeps.
     pub secrets: Secrets,
-    /// The path that takes the webhook.
     pub route: Option<Route>,
     /// The path before, which works until it is revoked.
     pub old: Option<Route>,
     /// Methods other than `POST` on these two.
     methods: Vec<Method>,
-    /// Resources other than these two.
     others: Vec<Route>,
     /// What is written on a deployment of the API as it should be, where its path is known.
     pub digest: Option<String>,
-    /// Deployments of the API as it should be.
     pub deployments: Vec<String>,
     /// Deployments that differ from the API as it should be in their secret paths at most.
     same_but_secrets: Vec<String>,
@@ -144,7 +134,6 @@ pub enum SecretChange {
     Revoke,
 }
 
-/// What the calls need besides the state.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     pub path: Path,
@@ -158,7 +147,6 @@ pub const OPEN_PATH: &str = "impressions";
 /// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
 const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
 
-/// The REST API.
 pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<RestApi> {
     let Blueprint { spec, names, .. } = blueprint;
     let path = if spec.webhook.secret_path {
@@ -457,7 +445,6 @@ impl Target<RestApi> {
         Self::remember(&secrets, &have.api, step).await
     }
 
-    /// Writes the API's description.
     async fn remember(secrets: &Secrets, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
         let description = replace("/description", &secrets.description());
         Self::patch(api, vec![description], step).await

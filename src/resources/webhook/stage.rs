@@ -29,7 +29,6 @@ pub const KIND: Kind = Kind::new("stage");
 #[derive(Clone, Copy, Debug)]
 pub struct Stage;
 
-/// What is compared.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// The stage's name, which is a part of the webhook's URL.
@@ -40,18 +39,13 @@ pub struct State {
     pub invoke_permission: Permission,
     /// Statements in the function's policy that nobody but us should have put there.
     pub other_permissions: Vec<String>,
-    /// Requests per second.
     pub rate_limit: f64,
-    /// Requests at once.
     pub burst_limit: i32,
     /// Where every request is logged, if anywhere.
     pub access_log: Option<AccessLog>,
-    /// Settings that stay as API Gateway has them.
     #[serde(flatten)]
     pub defaults: Defaults,
-    /// What the deployed API calls besides the function.
     pub deployed_elsewhere: Vec<String>,
-    /// Stages of the API beside this one.
     pub other_stages: Vec<String>,
     /// What somebody put before the stage; not compared.
     #[serde(skip)]
@@ -61,7 +55,6 @@ pub struct State {
 /// Where and how every request is logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccessLog {
-    /// The log group's ARN.
     pub log_group: String,
     /// What is written of each: without the path, which is a secret.
     pub format: String,
@@ -71,13 +64,10 @@ pub struct AccessLog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deployment {
-    /// It is.
     Current,
-    /// It lags behind.
     Outdated,
 }
 
-/// What there is to know of an existing one.
 #[derive(Clone, Debug)]
 pub struct Id {
     api: String,
@@ -92,17 +82,14 @@ impl fmt::Display for Id {
 }
 
 impl Id {
-    /// The deployment that the stage points to.
     pub fn deployment(&self) -> &str {
         &self.deployment
     }
 }
 
-/// What the calls need besides the state.
 #[derive(Clone, Debug)]
 pub struct InApi {
     pub names: Names,
-    /// The API that the stage is within.
     pub api: Latest<rest_api::Id>,
 }
 
@@ -113,7 +100,6 @@ const ACCESS_LOG: &str = concat!(
     r#""bytes":"$context.responseLength","request":"$context.requestId"}"#
 );
 
-/// The stage.
 pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Stage> {
     let Blueprint { spec, names, .. } = blueprint;
     let state = State {
@@ -402,7 +388,6 @@ fn access_log(settings: &AccessLogSettings) -> Option<AccessLog> {
     })
 }
 
-/// What to say of a web ACL.
 fn inspected(web_acl: &str) -> String {
     format!("the web ACL {web_acl} inspects its requests, and may log their secret path")
 }
@@ -415,7 +400,6 @@ async fn delete_stage(api: &str, name: &str, step: &Step<'_>) -> Result<(), AwsE
     step.remove("apigateway:DeleteStage", request).await
 }
 
-/// The deployment that the stage is to point to.
 fn deployment_of(api: &rest_api::Id) -> Result<&str, AwsError> {
     let newest = api.deployments.last();
     newest

@@ -8,7 +8,6 @@ use super::State;
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::resource::Step;
 
-/// A deployment that exists.
 pub(super) struct Deployment {
     pub(super) id: String,
     /// Its description, which is the digest if we made it.
@@ -31,7 +30,6 @@ impl State {
     }
 }
 
-/// Lists the deployments of an API.
 pub(super) async fn list(api: &str, aws: &Aws) -> Result<Vec<Deployment>, AwsError> {
     let request = || {
         let call = aws.apigateway.get_deployments().rest_api_id(api);

@@ -44,7 +44,6 @@ impl Target<RestApi> {
         Ok(ours)
     }
 
-    /// Lists the paths of an API with their methods.
     pub(super) async fn resources(&self, api: &str, aws: &Aws) -> Result<Vec<Resource>, AwsError> {
         let request = || {
             aws.apigateway
@@ -60,7 +59,6 @@ impl Target<RestApi> {
         Ok(resources)
     }
 
-    /// Finds the id of an API's root.
     pub(super) async fn root(&self, api: &str, aws: &Aws) -> Result<String, AwsError> {
         let resources = self.resources(api, aws).await?;
         root_of(&resources)
@@ -69,7 +67,6 @@ impl Target<RestApi> {
     }
 }
 
-/// The id of the root among resources.
 pub(super) fn root_of(resources: &[Resource]) -> Option<&str> {
     let root = resources.iter().find(|resource| resource.path() == Some("/"));
     root.and_then(|root| root.id())

@@ -12,16 +12,13 @@ use crate::resource::Step;
 /// How a secret path is spelled wherever it would be seen by more than its owner.
 const SECRET: &str = "a secret path";
 
-/// The path that takes the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Path {
     /// Any unguessable path that is there; a new one where there is none.
     Secret,
-    /// This path.
     Fixed(&'static str),
 }
 
-/// A path that exists.
 #[derive(Clone, Debug)]
 pub struct Route {
     id: String,
@@ -32,7 +29,6 @@ pub struct Route {
 /// The paths of an API, by what they are for.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    /// The path that takes the webhook.
     pub(super) route: Option<Route>,
     /// What `POST` does there.
     pub(super) post: Option<Post>,
@@ -42,7 +38,6 @@ pub(super) struct Routes {
     pub(super) others: Vec<Route>,
 }
 
-/// A method of a path.
 #[derive(Clone, Debug)]
 pub(super) struct Method {
     route: Route,
@@ -58,7 +53,6 @@ pub struct Post {
     pub api_key_required: bool,
     /// How the function is called: `AWS_PROXY`.
     pub integration: String,
-    /// What is called.
     pub uri: String,
     /// How long the function may take to answer.
     pub timeout_ms: i32,
@@ -111,7 +105,6 @@ impl Path {
         routes
     }
 
-    /// Creates the path below the root.
     pub(super) async fn create(
         &self,
         api: &str,

@@ -9,13 +9,11 @@ use crate::progress::Event;
 /// Random bytes in a secret path: 128 bits cannot be guessed.
 const SECRET_BYTES: usize = 16;
 
-/// What the description of an API starts with.
 const DESCRIPTION: &str = "Split impressions; made by split-pipeline for the path /";
 
 /// What stands between the valid path and the one before.
 const REVOCABLE: &str = ", and until it is revoked /";
 
-/// What the description of an API keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets {
     /// The valid path; absent where the description is not ours.
@@ -43,7 +41,6 @@ impl Secrets {
         hide(self.current.iter().chain(&self.old).map(String::as_str), aws);
     }
 
-    /// Reads an API's description.
     pub(super) fn read(description: &str) -> Self {
         let Some(paths) = description.strip_prefix(DESCRIPTION) else {
             return Self::default();
@@ -58,7 +55,6 @@ impl Secrets {
         }
     }
 
-    /// Writes an API's description.
     pub(super) fn description(&self) -> String {
         let current = self.current.as_deref().unwrap_or_default();
         let old = self.old.as_ref().map(|old| format!("{REVOCABLE}{old}"));

@@ -9,10 +9,8 @@ use crate::resources::webhook::rest_api::{is_secret, replace};
 /// The level at which API Gateway logs nothing.
 const NO_LOG: &str = "OFF";
 
-/// The key of the settings for all methods.
 pub(super) const ALL_METHODS: &str = "*/*";
 
-/// These settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -21,15 +19,12 @@ pub(super) const ALL_METHODS: &str = "*/*";
 pub struct Defaults {
     /// `OFF`, or the level of a log that has the secret path of every request.
     pub execution_log: String,
-    /// Whether that log has bodies as well.
     pub data_trace: bool,
     /// Whether each method has metrics of its own, which cost.
     pub detailed_metrics: bool,
-    /// Whether answers are cached.
     pub caching: bool,
     /// Whether the stage has a cache, which costs by the hour.
     pub cache_cluster: bool,
-    /// Whether X-Ray records requests.
     pub tracing: bool,
     /// The deployment that gets a part of the requests in place of the stage's, and how much.
     pub canary: Option<String>,
@@ -60,7 +55,6 @@ impl Default for Defaults {
 }
 
 impl Defaults {
-    /// Reads the settings of a stage.
     pub(super) fn read(stage: &Found) -> Self {
         let all = stage.method_settings().into_iter().flatten();
         let mut keys: Vec<_> = all

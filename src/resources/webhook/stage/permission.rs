@@ -9,16 +9,13 @@ use crate::resource::{Step, Target};
 use crate::resources::policy::canonical;
 use crate::resources::webhook::rest_api;
 
-/// The id of our statement in the function's policy.
 pub const STATEMENT: &str = "split-pipeline-webhook";
 
 /// How a statement without an id is named, which only who writes the whole policy can leave out.
 pub(super) const NAMELESS: &str = "a statement without an id";
 
-/// What it allows.
 pub const ACTION: &str = "lambda:InvokeFunction";
 
-/// Whom it allows that.
 pub const PRINCIPAL: &str = "apigateway.amazonaws.com";
 
 /// Whether the API may invoke the function.
