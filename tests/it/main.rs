@@ -28,6 +28,7 @@ mod kills;
 mod left_alone;
 mod linter;
 mod load;
+mod local;
 mod loss;
 mod not_yet;
 mod parquet;
