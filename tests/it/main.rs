@@ -8,6 +8,7 @@
 
 mod athena;
 mod bad_input;
+mod build;
 mod cli;
 mod conflicts;
 mod deployer;
