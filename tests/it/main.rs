@@ -8,6 +8,7 @@
 
 mod athena;
 mod bad_input;
+mod build;
 mod cli;
 mod conflicts;
 mod deployer;
@@ -28,6 +29,7 @@ mod kills;
 mod left_alone;
 mod linter;
 mod load;
+mod local;
 mod loss;
 mod not_yet;
 mod parquet;
