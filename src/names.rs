@@ -184,17 +184,17 @@ impl Names {
     }
 
     /// The REST API. Its name is not unique; it is found by its tags.
-    pub fn rest_api(&self) -> String {
+    pub fn api(&self) -> String {
         self.name.clone()
     }
 
     /// The ARN by which a REST API is tagged.
-    pub fn rest_api_arn(&self, api: &str) -> String {
+    pub fn api_arn(&self, api: &str) -> String {
         self.api_gateway_arn(&format!("/restapis/{api}"))
     }
 
     pub fn stage_arn(&self, api: &str, stage: &str) -> String {
-        format!("{}/stages/{stage}", self.rest_api_arn(api))
+        format!("{}/stages/{stage}", self.api_arn(api))
     }
 
     pub fn integration_uri(&self) -> String {

@@ -2,11 +2,11 @@
 //!
 //! Must not know how any of them works. A kind of resource is its folder under `resources`, its entry here, and docs.
 
-use crate::aws::AwsError;
+use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wanted, When};
-use crate::resource::Target;
-use crate::resources::catalog::{database, table};
-use crate::resources::webhook::{rest_api, stage};
+use crate::resource::{Latest, Target};
+use crate::resources::catalog::{self, database, table};
+use crate::resources::webhook::{self, ApiId, OpenWebhook, rest_api, stage};
 use crate::resources::{
     Blueprint, Exported, Permitted, alarm, alarm_topic, bucket, dashboard, delivery_stream, function,
     log_group, role, stream,
@@ -86,6 +86,53 @@ trait VisitWanted {
 pub type Desired = Each<Wanted>;
 pub type Snapshot = Each<Seen>;
 pub type Plan = Each<Decided>;
+
+impl Desired {
+    /// What the last look or change found of the REST API.
+    pub fn api(&self) -> Latest<ApiId> {
+        self.rest_api.extra.api.clone()
+    }
+
+    /// Looks at the REST API and its stage alone.
+    pub async fn look_at_webhook(&self, aws: &Aws) -> Result<Option<OpenWebhook>, AwsError> {
+        let (api, stage) = webhook::look(aws, &self.rest_api, &self.stage).await?;
+        Ok(OpenWebhook::of(api.as_ref(), stage.as_ref()))
+    }
+}
+
+impl Snapshot {
+    /// Whether the webhook has two secret paths.
+    pub fn is_rotating(&self) -> bool {
+        self.rest_api.as_ref().is_some_and(|api| api.id.old.is_some())
+    }
+
+    /// The webhook, if its API and stage exist.
+    pub fn webhook(&self) -> Option<OpenWebhook> {
+        OpenWebhook::of(self.rest_api.as_ref(), self.stage.as_ref())
+    }
+
+    /// Looks also at a table that the spec no longer asks for: it has stayed for what was delivered before. If there is one
+    /// and it cannot be looked at, gives why.
+    pub async fn with_former_table(
+        mut self,
+        aws: &Aws,
+        want: &Desired,
+    ) -> Result<(Self, Option<AwsError>), AwsError> {
+        let delivery = self.delivery_stream.as_ref();
+        let has_table = delivery.map(|found| found.id.knows_a_table());
+        if want.table.is_wanted() || has_table == Some(false) {
+            return Ok((self, None));
+        }
+        match (catalog::look(aws, &want.database, &want.table).await, has_table) {
+            (Ok(found), _) => (self.database, self.table) = found,
+            (Err(error), _) if error.kind == ErrorKind::Interrupted => return Err(error),
+            // Without the delivery stream, an earlier `down` may have got no further; but most likely there was never a table.
+            (Err(_), None) => {}
+            (Err(error), Some(_)) => return Ok((self, Some(error))),
+        }
+        Ok((self, None))
+    }
+}
 
 /// What each kind needs: `up` creates in this order, `down` deletes in the opposite one, and `up` deletes what the spec no
 /// longer asks for only after what used it (alarms let go of a topic first).

@@ -8,18 +8,14 @@ use serde::Serialize;
 
 use super::session::Session;
 use super::{Context, Invocation};
-use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::aws::ErrorKind;
 use crate::engine::Report;
 use crate::engine::destroy::{Data, Destroyed, Kept, destroy};
 use crate::failure::{Exit, Failure, FailureKind};
 use crate::kind::Kind;
 use crate::objects;
-use crate::pipeline::{Desired, Snapshot};
 use crate::progress::{Event, Progress as _};
 use crate::replay::Place;
-use crate::resource::Resource as _;
-use crate::resources::catalog::database::Database;
-use crate::resources::catalog::table::Table;
 use crate::ui::Confirmation;
 use crate::ui::{BOLD, REMOVE, Show, clean, clean_block};
 use crate::undelivered::{self, Drained, Draining, KnownGaps, Undelivered};
@@ -137,7 +133,7 @@ async fn warn_of_spilled(session: &Session) {
 pub(super) async fn take_down(session: &Session, data: Data) -> Result<DownResult, Failure> {
     let want = session.desired(None);
     let have = session.observe(&want).await?;
-    let (have, unseen) = with_former_table(&session.aws, &want, have).await?;
+    let (have, unseen) = have.with_former_table(&session.aws, &want).await?;
     let place = Place::new(&session.spec, &session.names);
     let undelivered = match data {
         Data::Purge => None,
@@ -170,32 +166,6 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<DownResul
             Drained::NotAsked | Drained::No => 0,
         },
     })
-}
-
-/// Looks also at a table that the spec no longer asks for: it has stayed for what was delivered before. If there is one and it
-/// cannot be looked at, gives why.
-async fn with_former_table(
-    aws: &Aws,
-    want: &Desired,
-    mut have: Snapshot,
-) -> Result<(Snapshot, Option<AwsError>), AwsError> {
-    let delivery = have.delivery_stream.as_ref();
-    let has_table = delivery.map(|found| found.id.knows_a_table());
-    if want.table.is_wanted() || has_table == Some(false) {
-        return Ok((have, None));
-    }
-    let catalog = futures_util::try_join!(
-        Database::observe(&want.database, aws),
-        Table::observe(&want.table, aws)
-    );
-    match (catalog, has_table) {
-        (Ok(found), _) => (have.database, have.table) = found,
-        (Err(error), _) if error.kind == ErrorKind::Interrupted => return Err(error),
-        // Without the delivery stream, an earlier `down` may have got no further; but most likely there was never a table.
-        (Err(_), None) => {}
-        (Err(error), Some(_)) => return Ok((have, Some(error))),
-    }
-    Ok((have, None))
 }
 
 /// The failure of an incomplete `down`, and what to do if the stream was kept because of undelivered impressions.

@@ -8,9 +8,9 @@ use crate::failure::{Exit, Failure, FailureKind};
 use crate::kind::Action;
 use crate::pipeline::Desired;
 use crate::resource::{Adoption, Decision, FieldChange, decide};
+use crate::resources::webhook;
 use crate::resources::webhook::rest_api::{self, RestApi, SecretChange};
 use crate::resources::webhook::stage::Stage;
-use crate::resources::webhook::stage::webhook;
 use crate::rotate::rotate;
 use crate::smoke::Poster;
 use crate::ui::Show;
@@ -106,7 +106,7 @@ fn urls(session: &Session, api: &rest_api::Id) -> RotateResult {
 
 /// The pipeline's API, if its stage is open and the secret path is all that a rotation changes.
 async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Failure> {
-    let (Some(api), Some(stage)) = webhook(&session.aws, &want.rest_api, &want.stage).await? else {
+    let (Some(api), Some(stage)) = webhook::look(&session.aws, &want.rest_api, &want.stage).await? else {
         let message = format!("{} has no webhook here", session.spec.name);
         return Err(Failure::new(FailureKind::Aws, message).hint("run `split-pipeline up` to create it"));
     };

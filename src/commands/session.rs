@@ -14,6 +14,7 @@ use crate::local;
 use crate::names::{Names, webhook_url};
 use crate::pipeline::{Desired, Snapshot};
 use crate::progress::{Event, Progress as _};
+use crate::resources::webhook::OpenWebhook;
 use crate::resources::{Blueprint, Code, Platform, Transport};
 use crate::spec::{Architecture, MAX_BYTES, Parsed, Spec, SpecError, TopicArn};
 
@@ -176,11 +177,10 @@ impl Session {
     }
 
     /// The URL of a webhook that is open: its API has its path, and its stage is there.
-    pub(super) fn open_url(&self, have: &Snapshot) -> Option<String> {
-        let api = &have.rest_api.as_ref()?.id;
-        let stage = &have.stage.as_ref()?.state;
-        (stage.name == self.spec.webhook.stage.as_str()).then_some(())?;
-        Some(self.url(&api.api, &api.route.as_ref()?.path))
+    pub(super) fn open_url(&self, webhook: Option<OpenWebhook>) -> Option<String> {
+        let OpenWebhook { api, stage } = webhook?;
+        (stage == self.spec.webhook.stage.as_str()).then_some(())?;
+        Some(self.url(&api.api, &api.route?.path))
     }
 }
 

@@ -224,7 +224,7 @@ fn warn_of_skipped(context: &Context, smoke: &SmokeReport) {
 
 async fn open_webhook(session: &Session) -> Result<String, Failure> {
     let have = session.observe(&session.desired(None)).await?;
-    session.open_url(&have).ok_or_else(|| {
+    session.open_url(have.webhook()).ok_or_else(|| {
         Failure::new(
             FailureKind::Smoke,
             format!("{} has no webhook here", session.spec.name),

@@ -120,8 +120,8 @@ async fn look(
     let looking = undelivered(session, &want, &have);
     let undelivered = session.context.unless_interrupted(looking).await??;
     undelivered::keep_as_is(&have, &mut want);
-    let webhook_url = session.open_url(&have);
-    let rotating = have.rest_api.as_ref().is_some_and(|api| api.id.old.is_some());
+    let webhook_url = session.open_url(have.webhook());
+    let rotating = have.is_rotating();
     let summaries = summaries(&want, &plan(&want, have, Adoption::Refuse));
     let resources: Vec<_> = summaries.into_iter().map(ResourceHealth::from).collect();
     let problems = health::problems(&session.spec, &resources, &watching, &undelivered, &traffic);

@@ -22,7 +22,7 @@ use crate::pipeline::{Desired, Plan};
 use crate::proposal::Proposal;
 use crate::resource::{Adoption, Phase};
 use crate::resources::alarm_topic;
-use crate::resources::webhook::rest_api;
+use crate::resources::webhook::ApiId;
 use crate::spec::Spec;
 use crate::ui::Confirmation;
 use crate::ui::Show;
@@ -136,7 +136,7 @@ pub(super) async fn bring_up(
     }
     let had_gaps = !proposal.gaps.gaps.is_empty();
     let Proposal { want, plan, .. } = proposal;
-    let api = want.rest_api.extra.api.clone();
+    let api = want.api();
     let again = async |want| look_again(session, want, adoption, consent).await;
     let report = Box::pin(converge(&session.aws, want, plan, Closing::of, again)).await;
     let up = outcome(session, report, api.get(), started);
@@ -181,7 +181,7 @@ async fn look_again(
 fn outcome(
     session: &Session,
     report: Report,
-    api: Option<rest_api::Id>,
+    api: Option<ApiId>,
     started: Instant,
 ) -> Result<UpResult, Failure> {
     let webhook = api.and_then(|api| Some((api.api, api.route?.path)));

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::session::Session;
 use super::{Context, Invocation};
 use crate::failure::{Exit, Failure, FailureKind};
-use crate::resources::webhook::stage::webhook;
 use crate::ui::Show;
 
 /// Print the webhook URL alone
@@ -16,12 +15,10 @@ impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         let want = session.desired(None);
-        let (api, stage) = context
-            .unless_interrupted(webhook(&session.aws, &want.rest_api, &want.stage))
+        let webhook = context
+            .unless_interrupted(want.look_at_webhook(&session.aws))
             .await??;
-        let open = stage.is_some_and(|stage| stage.state.name == want.stage.state.name);
-        let api = api.filter(|_| open).map(|api| api.id);
-        let url = api.and_then(|api| Some(session.url(&api.api, &api.route?.path)));
+        let url = session.open_url(webhook);
         let url = url.ok_or_else(|| {
             Failure::new(
                 FailureKind::Aws,

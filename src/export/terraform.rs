@@ -20,7 +20,7 @@ pub enum Chapter {
     Catalog,
     Delivery,
     Function,
-    RestApi,
+    Webhook,
     Stage,
     Monitoring,
 }
@@ -36,7 +36,7 @@ impl Chapter {
             }
             Self::Delivery => "The delivery into the bucket, its role, and where it logs its errors.",
             Self::Function => "The function that takes Split's batches, its role, and where it logs.",
-            Self::RestApi => "The REST API: one path, one method, everything else is refused.",
+            Self::Webhook => "The REST API: one path, one method, everything else is refused.",
             Self::Stage => {
                 "The stage opens the webhook. It waits for the delivery stream: what the stream takes before that is active, it \
                  never\n# delivers."

@@ -8,7 +8,7 @@ use crate::export::cloudformation::{self, Templates};
 use crate::export::terraform::{self, Chapter};
 use crate::export::{ExportError, Format, Page, Reference};
 use crate::resource::Target;
-use crate::resources::webhook::rest_api::Path;
+use crate::resources::webhook;
 use crate::resources::{Blueprint, Exported};
 
 pub fn text(want: &Desired, blueprint: &Blueprint<'_>, format: Format) -> Result<String, ExportError> {
@@ -38,10 +38,7 @@ fn page<'a>(want: &'a Desired, blueprint: &Blueprint<'a>) -> Page<'a> {
         spec: blueprint.spec,
         names: blueprint.names,
         zip: file_name(blueprint.platform.architecture.as_str()),
-        path: match &want.rest_api.extra.path {
-            Path::Secret => None,
-            Path::Fixed(path) => Some(path),
-        },
+        path: webhook::open_path(blueprint.spec),
         tags: blueprint.tags.clone(),
         references: references.0,
     }

@@ -8,8 +8,9 @@ use crate::aws::testing::every_service;
 use crate::engine::{Map, Resources, Seen, Slot};
 use crate::resource::{Observed, Resource, Target};
 use crate::resources::delivery_stream::testing::Firehose;
-use crate::resources::testing::{Gateway, wanted};
-use crate::resources::webhook::stage::webhook;
+use crate::resources::testing::wanted;
+use crate::resources::webhook;
+use crate::resources::webhook::testing::Gateway;
 
 pub(crate) use crate::resources::testing::{names, spec};
 
@@ -48,7 +49,7 @@ pub(crate) async fn pipeline(want: &Desired) -> (Services, Snapshot) {
         gateway,
     };
     let aws = services.aws(&[]);
-    let (rest_api, stage) = webhook(&aws, &want.rest_api, &want.stage).await.unwrap();
+    let (rest_api, stage) = webhook::look(&aws, &want.rest_api, &want.stage).await.unwrap();
     let delivery_stream = want.delivery_stream.observe(&aws).await.unwrap();
     let snapshot = Snapshot {
         bucket: as_wanted(&want.bucket),

@@ -1,5 +1,3 @@
 //! Unit tests of the list and its graph, and of what the engine does with it.
 
-mod apply;
-mod destroy;
 mod order;

@@ -15,13 +15,13 @@ const THING: Kind = Kind::new("thing");
 
 /// A resource that remembers what was done to it.
 #[derive(Debug)]
-struct Made;
+struct MadeUp;
 
-type Thing = Target<Made>;
+type Thing = Target<MadeUp>;
 
 /// What is known of a made-up resource.
 #[derive(Default)]
-struct World {
+struct ThingWorld {
     /// What `observe` finds.
     there: RefCell<Option<(State, Tags, Phase)>>,
     /// How many more looks find it pending.
@@ -52,7 +52,7 @@ fn thing() -> Thing {
         existence: Existence::Wanted,
         state: State { size: 2, kind: "a" },
         tags: ours(),
-        extra: World::default(),
+        extra: ThingWorld::default(),
     }
 }
 
@@ -61,9 +61,9 @@ fn that_is(existence: Existence) -> Thing {
 }
 
 fn that_fails(fails: ErrorKind) -> Thing {
-    let world = World {
+    let world = ThingWorld {
         fails: Some(fails),
-        ..World::default()
+        ..ThingWorld::default()
     };
     Thing {
         extra: world,
@@ -77,7 +77,7 @@ impl Thing {
         self
     }
 
-    fn found(&self) -> Option<Observed<Made>> {
+    fn found(&self) -> Option<Observed<MadeUp>> {
         let there = self.extra.there.borrow().clone();
         there.map(|(state, tags, phase)| Observed {
             id: "id",
@@ -87,7 +87,7 @@ impl Thing {
         })
     }
 
-    fn decide(&self, adoption: Adoption) -> Decision<Made> {
+    fn decide(&self, adoption: Adoption) -> Decision<MadeUp> {
         decide(self, self.found(), adoption)
     }
 
@@ -106,10 +106,10 @@ impl Thing {
     }
 }
 
-impl Resource for Made {
+impl Resource for MadeUp {
     type State = State;
     type Id = &'static str;
-    type Extra = World;
+    type Extra = ThingWorld;
 
     async fn observe(want: &Thing, _: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let (mut found, pending) = (want.found(), &want.extra.pending);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::webhook::rest_api;
+use super::webhook::ApiId;
 use crate::kind::Kind;
 use crate::names::{Names, Tags};
 use crate::resource::{Existence, Latest, Resource, Target};
@@ -39,7 +39,7 @@ pub struct Blueprint<'a> {
     pub code: Option<Code>,
     pub tags: Tags,
     /// The id of the REST API, which its stage needs.
-    pub(super) api: Latest<rest_api::Id>,
+    pub(super) api: Latest<ApiId>,
 }
 
 impl<'a> Blueprint<'a> {

@@ -28,7 +28,7 @@ mod export;
 mod grants;
 
 pub use access::Url;
-pub use defaults::Defaults;
+pub use defaults::FunctionDefaults;
 
 /// What Lambda calls the custom runtime that our binary is.
 pub const RUNTIME: &str = "provided.al2023";
@@ -57,7 +57,7 @@ pub struct State {
     pub environment: BTreeMap<String, String>,
     pub reserved_concurrency: Option<i32>,
     #[serde(flatten)]
-    pub defaults: Defaults,
+    pub defaults: FunctionDefaults,
     /// URLs of its own: none should exist.
     pub urls: Vec<Url>,
     /// Why AWS gave up the last change, if it did.
@@ -83,7 +83,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Function> {
         reserved_concurrency: handler
             .reserved_concurrency
             .map(|reserved| signed(reserved.get())),
-        defaults: Defaults::of_function(&names.function()),
+        defaults: FunctionDefaults::of_function(&names.function()),
         urls: Vec::new(),
         failed_update: None,
         published: Vec::new(),
@@ -267,7 +267,7 @@ impl Target<Function> {
             reserved_concurrency: answer
                 .concurrency()
                 .and_then(Concurrency::reserved_concurrent_executions),
-            defaults: Defaults::read(&self.name, config),
+            defaults: FunctionDefaults::read(&self.name, config),
             urls: Vec::new(),
             failed_update: failed_update(config),
             published: Vec::new(),

@@ -37,7 +37,7 @@ impl Metric {
 
     pub(crate) fn webhook(name: &'static str, spec: &Spec, names: &Names) -> Self {
         let stage = spec.webhook.stage.to_string();
-        let dimensions = [("ApiName", names.rest_api()), ("Stage", stage)];
+        let dimensions = [("ApiName", names.api()), ("Stage", stage)];
         Self::new("AWS/ApiGateway", name, dimensions, "Sum")
     }
 

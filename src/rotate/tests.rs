@@ -10,8 +10,8 @@ use super::*;
 use crate::aws::testing::every_service;
 use crate::kind::Kind;
 use crate::pipeline::testing::desired;
-use crate::resources::testing::Gateway;
-use crate::resources::webhook::stage::webhook;
+use crate::resources::webhook;
+use crate::resources::webhook::testing::Gateway;
 use crate::resources::webhook::{rest_api, stage};
 
 /// Clients of the API, some of whose calls are answered otherwise.
@@ -59,7 +59,7 @@ async fn a_rotation_adds_a_path_and_a_revocation_takes_the_one_before_away() {
     let revoked = revoked.unwrap();
     assert_eq!((path(&revoked), revoked.old.is_none()), (new.clone(), true));
     assert_eq!(gateway.paths(), [new]);
-    let (api, stage) = webhook(&aws, &want.rest_api, &want.stage).await.unwrap();
+    let (api, stage) = webhook::look(&aws, &want.rest_api, &want.stage).await.unwrap();
     for action in [
         decide(&want.rest_api, api, Adoption::Refuse).action,
         decide(&want.stage, stage, Adoption::Refuse).action,

@@ -18,6 +18,8 @@ use crate::names::Tags;
 use crate::pipeline::testing::pipeline;
 use crate::pipeline::testing::{desired, names, spec};
 
+mod apply;
+mod destroy;
 mod since;
 
 const SPEC: &str = "name: flags\n";

@@ -168,7 +168,7 @@ fn a_policy_that_knows_the_api_reaches_no_other() {
     let encoded = |arn: &str| arn.replace(':', "%3A").replace('/', "%2F");
     for (api, want) in [("abcde12345", true), ("zzzzz99999", false)] {
         let path = format!("/restapis/{api}");
-        let (arn, stage) = (names.rest_api_arn(api), names.stage_arn(api, "abcde12345"));
+        let (arn, stage) = (names.api_arn(api), names.stage_arn(api, "abcde12345"));
         for verb in ["PUT", "POST", "PATCH", "DELETE"] {
             assert_eq!(reaches(verb, &path), want, "{verb}");
             assert_eq!(

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::world::World;
+use super::world::SimulatedAws;
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wanted, When};
 use crate::kind::Kind;
@@ -61,7 +61,7 @@ macro_rules! list {
 macro_rules! values {
     ($($field:ident: $resource:tt = $want:path,)*) => {
         impl All {
-            pub(super) fn new(blueprint: &Blueprint) -> Self {
+            pub(super) fn new(blueprint: &Wish) -> Self {
                 Self { $($field: $want(blueprint),)* }
             }
         }
@@ -91,22 +91,22 @@ pub(super) struct State {
 /// The world, and what it knows the resource by.
 #[derive(Clone)]
 pub(super) struct Extra {
-    world: Rc<World>,
+    world: Rc<SimulatedAws>,
     /// The API's id, for the API and the door inside it.
     api: Latest<u64>,
 }
 
 /// What a spec asks for.
-pub(super) struct Blueprint {
-    pub(super) world: Rc<World>,
+pub(super) struct Wish {
+    pub(super) world: Rc<SimulatedAws>,
     pub(super) is_watched: bool,
     pub(super) users_store: bool,
     pub(super) size: u32,
     api: Latest<u64>,
 }
 
-impl Blueprint {
-    pub(super) fn new(world: &Rc<World>, is_watched: bool, users_store: bool, size: u32) -> Self {
+impl Wish {
+    pub(super) fn new(world: &Rc<SimulatedAws>, is_watched: bool, users_store: bool, size: u32) -> Self {
         Self {
             world: Rc::clone(world),
             is_watched,
@@ -140,7 +140,7 @@ pub(super) fn ours() -> Tags {
     tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
-fn store(of: &Blueprint) -> Target<Store> {
+fn store(of: &Wish) -> Target<Store> {
     let existence = if of.users_store {
         Existence::Users
     } else {
@@ -149,27 +149,27 @@ fn store(of: &Blueprint) -> Target<Store> {
     of.target(STORE, "store", existence)
 }
 
-fn role(of: &Blueprint) -> Target<Plain> {
+fn role(of: &Wish) -> Target<Plain> {
     of.target(ROLE, "role", Existence::Wanted)
 }
 
-fn queue(of: &Blueprint) -> Target<Plain> {
+fn queue(of: &Wish) -> Target<Plain> {
     of.target(QUEUE, "queue", Existence::Wanted)
 }
 
-fn worker(of: &Blueprint) -> Target<Plain> {
+fn worker(of: &Wish) -> Target<Plain> {
     of.target(WORKER, "worker", Existence::Wanted)
 }
 
-fn api(of: &Blueprint) -> Target<Plain> {
+fn api(of: &Wish) -> Target<Plain> {
     of.target(API, "api", Existence::Wanted)
 }
 
-fn door(of: &Blueprint) -> Target<Plain> {
+fn door(of: &Wish) -> Target<Plain> {
     of.target(DOOR, "door", Existence::Wanted)
 }
 
-fn watches(of: &Blueprint) -> Vec<Target<Plain>> {
+fn watches(of: &Wish) -> Vec<Target<Plain>> {
     // The second is unwanted more often than the first, so the list is mixed at times.
     let wanted = [of.is_watched, of.is_watched && of.size.is_multiple_of(2)];
     let watches = ["late", "quiet"].into_iter().zip(wanted);
@@ -178,7 +178,7 @@ fn watches(of: &Blueprint) -> Vec<Target<Plain>> {
         .collect()
 }
 
-fn topic(of: &Blueprint) -> Target<Plain> {
+fn topic(of: &Wish) -> Target<Plain> {
     of.target(TOPIC, "topic", Existence::wanted_if(of.is_watched))
 }
 
@@ -235,7 +235,8 @@ impl<const DATA: bool> Resource for Fake<DATA> {
             world.call("sim:Describe", &want.name, |world| {
                 let items = world.existing(want.kind, &want.name);
                 let item = items.into_iter().find(|item| item.id == found.id);
-                item.map(|item| item.tags).ok_or(super::world::Refusal::NotFound)
+                item.map(|item| item.tags)
+                    .ok_or(super::world::CallRefusal::NotFound)
             })
         });
         Ok(tags.await.found()?.map(|tags| found.tagged(tags)))
@@ -249,7 +250,7 @@ impl<const DATA: bool> Resource for Fake<DATA> {
         let (world, inside, bound) = (&want.extra.world, want.inside(), want.role());
         let created = step.call("sim:Create", || {
             world.call("sim:Create", &want.name, |world| {
-                let mut new = World::item(0, want.tags.clone());
+                let mut new = SimulatedAws::item(0, want.tags.clone());
                 (new.inside, new.bound) = (inside, bound);
                 world.create(want.kind, &want.name, new, want.kind != API)
             })

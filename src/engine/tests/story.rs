@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::kinds::{ALL_KINDS, API, All, Blueprint, DOOR, Plan, ROLE, STORE, WORKER, ours};
-use super::world::{Disturbance, World};
+use super::kinds::{ALL_KINDS, API, All, DOOR, Plan, ROLE, STORE, WORKER, Wish, ours};
+use super::world::{Disturbance, SimulatedAws};
 use crate::aws::Aws;
 use crate::aws::testing::rested;
 use crate::engine::converge::converge;
@@ -24,6 +24,9 @@ const MOST_CALLS: usize = 300;
 
 /// The most calls and the longest time that a disturbed run may take.
 const DISTURBED: (usize, Duration) = (3_000, Duration::from_hours(1));
+
+/// Longer than any story.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// What happened in stories.
 #[derive(Debug, Default)]
@@ -50,7 +53,7 @@ impl Totals {
 }
 
 /// How an `up` went.
-enum Outcome {
+enum UpOutcome {
     NotSeen,
     Refused,
     Done(Report),
@@ -62,14 +65,16 @@ pub(super) fn play(seed: u64, aws: &Aws, is_logged: bool) -> Result<Totals, (Str
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     let _within = runtime.enter();
-    let (world, aws) = (World::new(seed, is_logged), rested(aws));
+    let (world, aws) = (SimulatedAws::new(seed, is_logged), rested(aws));
     let mut story = Story {
         aws: &aws,
         users_store: world.chance(20),
         world: Rc::clone(&world),
         totals: Totals::default(),
     };
-    let ended = runtime.block_on(story.tell());
+    // Nothing takes so long but what waits for itself: paused time jumps here then.
+    let told = runtime.block_on(async { timeout(FOREVER, story.tell()).await });
+    let ended = told.unwrap_or_else(|_| Err("two steps wait for each other".to_owned()));
     let violation = world.violations.borrow().first().cloned();
     match ended.and(violation.map_or(Ok(()), Err)) {
         Ok(()) => Ok(Totals {
@@ -87,7 +92,7 @@ pub(super) fn play(seed: u64, aws: &Aws, is_logged: bool) -> Result<Totals, (Str
 
 struct Story<'a> {
     aws: &'a Aws,
-    world: Rc<World>,
+    world: Rc<SimulatedAws>,
     users_store: bool,
     totals: Totals,
 }
@@ -115,10 +120,10 @@ impl Story<'_> {
         self.undisturbed().await
     }
 
-    fn blueprint(&self) -> Blueprint {
+    fn blueprint(&self) -> Wish {
         let sizes = [2, 3, 5, 6];
         let (is_watched, size) = (self.world.chance(60), sizes[self.world.random(4) as usize]);
-        Blueprint::new(&self.world, is_watched, self.users_store, size)
+        Wish::new(&self.world, is_watched, self.users_store, size)
     }
 
     /// Somebody else creates something of a name of the pipeline's, if there is nothing.
@@ -130,7 +135,7 @@ impl Story<'_> {
         if of_name.is_empty() && !["api", "door"].contains(&kind) {
             let owner = Tags::from([("owner".to_owned(), "somebody".to_owned())]);
             let tags = if self.world.chance(50) { owner } else { Tags::new() };
-            let mut item = World::item(7, tags);
+            let mut item = SimulatedAws::item(7, tags);
             item.is_foreign = true;
             of_name.push(item);
             self.world.say(|| format!("somebody creates a {kind}"));
@@ -154,7 +159,7 @@ impl Story<'_> {
         self.totals.beside += usize::from(is_beside);
         let [one, other] = [0, 1].map(|_| (self.blueprint(), world.chance(30)));
         world.say(|| format!("-- a run, and one beside it: {is_beside}"));
-        let run = async |(blueprint, goes_down): &(Blueprint, bool), interrupt: &CancellationToken| {
+        let run = async |(blueprint, goes_down): &(Wish, bool), interrupt: &CancellationToken| {
             let aws = self.aws.with_interrupt(interrupt.clone());
             if *goes_down {
                 drop(down(&aws, blueprint, Data::Keep).await);
@@ -182,7 +187,7 @@ impl Story<'_> {
         let (calls, changes) = (self.world.calls.get(), self.world.changes.get());
         self.world.say(|| "-- an undisturbed up".to_owned());
         let mut outcome = up(self.aws, &blueprint).await;
-        if let Outcome::Refused = outcome {
+        if let UpOutcome::Refused = outcome {
             self.totals.refused += 1;
             if self.world.changes.get() != changes {
                 return Err("a refused up changed something".to_owned());
@@ -192,7 +197,7 @@ impl Story<'_> {
                 .say(|| "-- an undisturbed up, with nothing in the way".to_owned());
             outcome = up(self.aws, &blueprint).await;
         }
-        let Outcome::Done(report) = outcome else {
+        let UpOutcome::Done(report) = outcome else {
             return Err("an undisturbed up did not get to work".to_owned());
         };
         if !report.is_complete() {
@@ -234,7 +239,7 @@ impl Story<'_> {
     }
 
     /// Everything is there once, as the spec says, and on what it needs.
-    fn is_right(&self, blueprint: &Blueprint) -> Result<(), String> {
+    fn is_right(&self, blueprint: &Wish) -> Result<(), String> {
         let mut wrong = Wrong {
             world: &self.world,
             found: Vec::new(),
@@ -245,7 +250,7 @@ impl Story<'_> {
     }
 
     /// A pipeline that is taken down leaves what holds data, and nothing else; that goes too when it is purged.
-    async fn goes(&self, blueprint: &Blueprint) -> Result<(), String> {
+    async fn goes(&self, blueprint: &Wish) -> Result<(), String> {
         for data in [Data::Keep, Data::Purge] {
             self.world.say(|| format!("-- down: {data:?}"));
             self.world.purges.set(data == Data::Purge);
@@ -281,7 +286,7 @@ impl Story<'_> {
 
 /// What is not as the spec says.
 struct Wrong<'a> {
-    world: &'a World,
+    world: &'a SimulatedAws,
     found: Vec<String>,
 }
 
@@ -316,7 +321,7 @@ impl Visit<Wanted> for Wrong<'_> {
     }
 }
 
-async fn look(aws: &Aws, blueprint: &Blueprint) -> Option<(All, Plan)> {
+async fn look(aws: &Aws, blueprint: &Wish) -> Option<(All, Plan)> {
     let want = All::new(blueprint);
     let have = observe(aws, &want).await.ok()?;
     let plan = plan(&want, have, Adoption::Refuse);
@@ -329,22 +334,22 @@ fn refuses(want: &All, plan: &Plan) -> bool {
         .any(|summary| summary.action == Action::Refuse)
 }
 
-async fn up(aws: &Aws, blueprint: &Blueprint) -> Outcome {
+async fn up(aws: &Aws, blueprint: &Wish) -> UpOutcome {
     let Some((want, plan)) = look(aws, blueprint).await else {
-        return Outcome::NotSeen;
+        return UpOutcome::NotSeen;
     };
     if refuses(&want, &plan) {
-        return Outcome::Refused;
+        return UpOutcome::Refused;
     }
     let again = async |_| {
         look(aws, blueprint)
             .await
             .filter(|(want, plan)| !refuses(want, plan))
     };
-    Outcome::Done(converge(aws, want, plan, |_| (), again).await)
+    UpOutcome::Done(converge(aws, want, plan, |_| (), again).await)
 }
 
-async fn down(aws: &Aws, blueprint: &Blueprint, data: Data) -> Option<Report> {
+async fn down(aws: &Aws, blueprint: &Wish, data: Data) -> Option<Report> {
     let want = All::new(blueprint);
     let have = observe(aws, &want).await.ok()?;
     Some(destroy(aws, &want, have, data, &()).await.report)

@@ -16,7 +16,7 @@ use crate::names::Tags;
 
 /// What a resource of the model is.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct SimulatedResource {
     /// Unlike any other, also of the same name: what is bound to a resource knows it by this.
     pub(super) id: u64,
     /// The id of the resource within which this one is.
@@ -36,18 +36,18 @@ pub(super) struct Item {
 /// A look at an item.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    pub(super) item: Item,
+    pub(super) item: SimulatedResource,
     pub(super) is_pending: bool,
     pub(super) is_deleting: bool,
     /// Others of the same kind with these tags, where names are not unique.
     pub(super) duplicates: Vec<u64>,
 }
 
-type Key = (Kind, String);
+type KindAndName = (Kind, String);
 
 /// Why a call fails.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Refusal {
+pub(super) enum CallRefusal {
     Exists,
     NotFound,
     NotYet,
@@ -57,7 +57,7 @@ pub(super) enum Refusal {
     Lost,
 }
 
-impl Refusal {
+impl CallRefusal {
     fn error(self) -> SdkError<ErrorMetadata, HttpResponse> {
         let (code, message) = match self {
             Self::Exists => ("EntityAlreadyExists", "it exists"),
@@ -87,8 +87,8 @@ pub(super) struct Disturbance {
     pub(super) denied: Option<&'static str>,
 }
 
-pub(super) struct World {
-    pub(super) items: RefCell<BTreeMap<(&'static str, String), Vec<Item>>>,
+pub(super) struct SimulatedAws {
+    pub(super) items: RefCell<BTreeMap<(&'static str, String), Vec<SimulatedResource>>>,
     pub(super) rng: RefCell<fastrand::Rng>,
     pub(super) disturbance: RefCell<Disturbance>,
     pub(super) calls: Cell<usize>,
@@ -107,7 +107,7 @@ pub(super) struct World {
 
 pub(super) type Answer<T> = Result<T, SdkError<ErrorMetadata, HttpResponse>>;
 
-impl World {
+impl SimulatedAws {
     pub(super) fn new(seed: u64, is_logged: bool) -> Rc<Self> {
         Rc::new(Self {
             items: RefCell::default(),
@@ -157,7 +157,7 @@ impl World {
         &self,
         call: &'static str,
         on: &str,
-        effect: impl FnOnce(&Self) -> Result<T, Refusal>,
+        effect: impl FnOnce(&Self) -> Result<T, CallRefusal>,
     ) -> Answer<T> {
         sleep(self.millis(40)).await;
         self.calls.set(self.calls.get() + 1);
@@ -168,19 +168,19 @@ impl World {
             self.random(4)
         });
         let outcome = match fault {
-            _ if disturbance.denied == Some(call) => Err(Refusal::Denied),
-            Some(0) => Err(Refusal::Throttled),
-            Some(1) => Err(Refusal::Failed),
-            Some(2) => Err(Refusal::Lost),
+            _ if disturbance.denied == Some(call) => Err(CallRefusal::Denied),
+            Some(0) => Err(CallRefusal::Throttled),
+            Some(1) => Err(CallRefusal::Failed),
+            Some(2) => Err(CallRefusal::Lost),
             // It took effect, and nobody hears of it.
-            Some(_) => effect(self).and(Err(Refusal::Lost)),
+            Some(_) => effect(self).and(Err(CallRefusal::Lost)),
             None => effect(self),
         };
         if call != "sim:Describe" {
             let said = outcome.as_ref().map(drop);
             self.say(|| format!("{call} {on}: {said:?}"));
         }
-        outcome.map_err(Refusal::error)
+        outcome.map_err(CallRefusal::error)
     }
 
     fn meanwhile(&self) {
@@ -226,7 +226,7 @@ impl World {
     }
 
     /// The items of this name that exist, oldest first.
-    fn of_name(&self, key: &Key) -> Vec<Item> {
+    fn of_name(&self, key: &KindAndName) -> Vec<SimulatedResource> {
         let now = self.now();
         let mut items = self.items.borrow_mut();
         let of_name = items.entry((key.0.as_str(), key.1.clone())).or_default();
@@ -234,7 +234,7 @@ impl World {
         of_name.clone()
     }
 
-    pub(super) fn existing(&self, kind: Kind, name: &str) -> Vec<Item> {
+    pub(super) fn existing(&self, kind: Kind, name: &str) -> Vec<SimulatedResource> {
         self.of_name(&(kind, name.to_owned()))
     }
 
@@ -262,24 +262,30 @@ impl World {
         })
     }
 
-    pub(super) fn create(&self, kind: Kind, name: &str, new: Item, is_unique: bool) -> Result<Item, Refusal> {
+    pub(super) fn create(
+        &self,
+        kind: Kind,
+        name: &str,
+        new: SimulatedResource,
+        is_unique: bool,
+    ) -> Result<SimulatedResource, CallRefusal> {
         let existing = self.existing(kind, name);
         let same_place = existing.iter().filter(|item| item.inside == new.inside);
         for item in same_place.filter(|_| is_unique) {
             return Err(if item.deleted.is_some() {
-                Refusal::NotYet
+                CallRefusal::NotYet
             } else {
-                Refusal::Exists
+                CallRefusal::Exists
             });
         }
         if let Some(outer) = new.inside
             && !self.exists(outer)
         {
-            return Err(Refusal::NotFound);
+            return Err(CallRefusal::NotFound);
         }
         let now = self.now();
         let (visible, ready) = (self.millis(1_500), self.millis(8_000));
-        let item = Item {
+        let item = SimulatedResource {
             id: self.id(),
             visible: now + if self.chance(30) { visible } else { Duration::ZERO },
             ready: now + if self.chance(40) { ready } else { Duration::ZERO },
@@ -295,8 +301,8 @@ impl World {
         Ok(item)
     }
 
-    pub(super) fn item(size: u32, tags: Tags) -> Item {
-        Item {
+    pub(super) fn item(size: u32, tags: Tags) -> SimulatedResource {
+        SimulatedResource {
             id: 0,
             inside: None,
             bound: None,
@@ -318,20 +324,25 @@ impl World {
     }
 
     /// Changes the item with this id.
-    pub(super) fn change(&self, id: u64, what: &str, change: impl FnOnce(&mut Item)) -> Result<(), Refusal> {
+    pub(super) fn change(
+        &self,
+        id: u64,
+        what: &str,
+        change: impl FnOnce(&mut SimulatedResource),
+    ) -> Result<(), CallRefusal> {
         let now = self.now();
         let ready = self.millis(8_000);
         let takes_time = self.chance(30);
         let mut items = self.items.borrow_mut();
         let found = items.values_mut().flatten().find(|item| item.id == id);
         let Some(item) = found.filter(|item| item.deleted.is_none()) else {
-            return Err(Refusal::NotFound);
+            return Err(CallRefusal::NotFound);
         };
         if item.visible > now {
-            return Err(Refusal::NotFound);
+            return Err(CallRefusal::NotFound);
         }
         if item.ready > now {
-            return Err(Refusal::NotYet);
+            return Err(CallRefusal::NotYet);
         }
         if item.is_foreign {
             self.violations
@@ -347,7 +358,7 @@ impl World {
     }
 
     /// Deletes the item with this id, which may take time, and what is inside it.
-    pub(super) fn delete(&self, id: u64, holds_data: bool) -> Result<(), Refusal> {
+    pub(super) fn delete(&self, id: u64, holds_data: bool) -> Result<(), CallRefusal> {
         let takes = if self.chance(40) {
             self.millis(5_000)
         } else {

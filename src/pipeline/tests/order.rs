@@ -12,15 +12,15 @@ const TIES: &[Tie] = <Desired as Resources>::TIES;
 
 /// The kinds in the order of the list.
 fn kinds() -> Vec<Kind> {
-    struct Kinds(Vec<Kind>);
+    struct KindsOfList(Vec<Kind>);
 
-    impl Visit<Wanted> for Kinds {
+    impl Visit<Wanted> for KindsOfList {
         fn visit<R: Resource>(&mut self, want: &Target<R>, _same: &Target<R>) {
             self.0.push(want.kind);
         }
     }
 
-    let (want, mut kinds) = (desired("name: flags\n"), Kinds(Vec::new()));
+    let (want, mut kinds) = (desired("name: flags\n"), KindsOfList(Vec::new()));
     let values: &Each<Wanted> = &want;
     want.visit(values, &mut kinds);
     kinds.0

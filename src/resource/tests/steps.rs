@@ -21,7 +21,7 @@ fn a_decision_says_whose_it_is_and_what_differs() {
     assert_eq!(owner(Tags::new()), Owner::Unknown);
     assert_eq!(owner(somebodys()), Owner::Other);
 
-    let fields = |decision: Decision<Made>| {
+    let fields = |decision: Decision<MadeUp>| {
         let fields = decision.fields.into_iter();
         fields.map(|it| (it.path, it.have, it.want)).collect::<Vec<_>>()
     };

@@ -32,7 +32,7 @@ const PAGE: usize = 1000;
 
 /// What a bucket holds, each with its version, and whether that is a delete marker.
 #[derive(Clone, Default)]
-struct World {
+struct PurgeWorld {
     versions: Arc<Mutex<BTreeMap<(String, String), bool>>>,
     uploads: Arc<Mutex<Vec<String>>>,
     /// The errors that deleting gives, one for each call, before it works.
@@ -40,7 +40,7 @@ struct World {
     bucket_deleted: Arc<Mutex<bool>>,
 }
 
-impl World {
+impl PurgeWorld {
     fn holding(versions: usize, markers: usize, uploads: usize) -> Self {
         let objects = (0..versions + markers).map(|index| {
             let marker = index >= versions;
@@ -140,21 +140,22 @@ mod calls;
 
 #[tokio::test]
 async fn every_version_marker_and_upload_goes_over_as_many_pages_as_there_are() {
-    let world = World::holding(2_100, 1_300, 1_001);
+    let world = PurgeWorld::holding(2_100, 1_300, 1_001);
     world.purge().await.unwrap();
     assert_eq!(world.left(), (0, 0, false));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_s3_could_not_delete_is_deleted_again() {
-    let world = World::holding(1_500, 0, 0).failing(&["InternalError", "SlowDown", "ServiceUnavailable"]);
+    let world =
+        PurgeWorld::holding(1_500, 0, 0).failing(&["InternalError", "SlowDown", "ServiceUnavailable"]);
     world.purge().await.unwrap();
     assert_eq!(world.left(), (0, 0, false));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_s3_never_deletes_is_an_error_and_the_bucket_stays() {
-    let world = World::holding(3, 0, 0).failing(&["SlowDown"; 100]);
+    let world = PurgeWorld::holding(3, 0, 0).failing(&["SlowDown"; 100]);
     let error = world.purge().await.unwrap_err();
     assert_eq!(error.message, "k00000 could not be deleted: SlowDown");
     assert_eq!(world.left(), (1, 0, true));
@@ -162,7 +163,7 @@ async fn what_s3_never_deletes_is_an_error_and_the_bucket_stays() {
 
 #[tokio::test]
 async fn an_object_that_must_not_be_deleted_is_an_error_at_once() {
-    let world = World::holding(3, 0, 1).failing(&["AccessDenied"]);
+    let world = PurgeWorld::holding(3, 0, 1).failing(&["AccessDenied"]);
     let error = world.purge().await.unwrap_err();
     assert_eq!(error.message, "k00000 could not be deleted: AccessDenied");
     assert_eq!(world.left(), (1, 1, true));

@@ -27,10 +27,10 @@ use crate::resource::Target;
 const DESTINATION: &str = "destinationId-000000000001";
 
 #[derive(Clone, Default)]
-pub(crate) struct Firehose(Arc<Mutex<World>>);
+pub(crate) struct Firehose(Arc<Mutex<FirehoseWorld>>);
 
 #[derive(Default)]
-pub(crate) struct World {
+pub(crate) struct FirehoseWorld {
     pub(crate) stream: Option<Existing>,
     pub(crate) tags: Tags,
     /// The states that the next looks find, and what failed if it did.
@@ -59,7 +59,7 @@ impl Firehose {
         firehose
     }
 
-    pub(crate) fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+    pub(crate) fn world<T>(&self, look: impl FnOnce(&mut FirehoseWorld) -> T) -> T {
         look(&mut self.0.lock().unwrap())
     }
 

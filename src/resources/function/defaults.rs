@@ -11,7 +11,7 @@ use serde::Serialize;
 const EPHEMERAL_STORAGE_MIB: i32 = 512;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Defaults {
+pub struct FunctionDefaults {
     /// Layers, whose code runs in the function and sees all that the function sees.
     pub layers: Vec<String>,
     /// Subnets and security groups, through which the function then reaches everything.
@@ -31,7 +31,7 @@ pub struct Defaults {
     pub ephemeral_storage_mib: i32,
 }
 
-impl Defaults {
+impl FunctionDefaults {
     pub fn of_function(name: &str) -> Self {
         Self {
             layers: Vec::new(),

@@ -35,9 +35,9 @@ pub(super) const CREATED: i64 = 1_700_000_000;
 const BUSY: u32 = 2;
 
 #[derive(Clone)]
-pub(super) struct Kinesis(pub(super) Arc<Mutex<World>>);
+pub(super) struct Kinesis(pub(super) Arc<Mutex<KinesisWorld>>);
 
-pub(super) struct World {
+pub(super) struct KinesisWorld {
     pub(super) stream: Option<State>,
     tags: Tags,
     /// How many more looks find it busy, and with what.
@@ -52,7 +52,7 @@ fn gone() -> ErrorMetadata {
 
 impl Kinesis {
     pub(super) fn with(stream: Option<State>, tags: Tags) -> Self {
-        Self(Arc::new(Mutex::new(World {
+        Self(Arc::new(Mutex::new(KinesisWorld {
             stream,
             tags,
             busy: (0, StreamStatus::Updating),

@@ -8,16 +8,13 @@ use std::fmt;
 
 use futures_util::join;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::aws::answer::api_id;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::kind::Kind;
 use crate::names::Tags;
 use crate::resource::{Changes, Latest, Observed, Phase, Resource, Step, Target};
-use crate::resources::Blueprint;
-use crate::resources::policy::document;
-use crate::spec::Cidr;
 
 mod deployment;
 mod export;
@@ -28,6 +25,7 @@ mod route;
 mod secrets;
 mod tags;
 mod terraform;
+mod want;
 
 use deployment::{Deployment, current};
 pub(super) use deployment::{create as create_deployment, delete as delete_deployment};
@@ -38,6 +36,7 @@ pub use route::{Path, Post, Route};
 pub use secrets::{Secrets, is_secret};
 pub(super) use tags::{described_tags, read_tags, tag, untag};
 pub(super) use terraform::API;
+pub(crate) use want::want;
 
 pub const KIND: Kind = Kind::new("rest_api");
 
@@ -135,79 +134,16 @@ pub enum SecretChange {
 }
 
 #[derive(Clone, Debug)]
-pub struct Webhook {
+pub struct ApiExtra {
     pub path: Path,
     /// For the stage, which is within the API.
     pub api: Latest<Id>,
 }
 
-/// Where the webhook listens when its path is not to be a secret.
-pub const OPEN_PATH: &str = "impressions";
-
-/// How long API Gateway waits for the function: its own default, and the most without asking AWS for more.
-const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
-
-pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<RestApi> {
-    let Blueprint { spec, names, .. } = blueprint;
-    let path = if spec.webhook.secret_path {
-        Path::Secret
-    } else {
-        Path::Fixed(OPEN_PATH)
-    };
-    let cidrs: Vec<_> = spec.webhook.allow_cidrs.iter().map(Cidr::as_str).collect();
-    let state = State {
-        // Without this, API Gateway reads gzip as text and what reaches the function cannot be inflated.
-        binary_media_types: vec!["*/*".to_owned()],
-        endpoint: "REGIONAL".to_owned(),
-        disable_execute_api_endpoint: false,
-        policy: if cidrs.is_empty() {
-            Value::Null
-        } else {
-            allow_cidrs(&cidrs)
-        },
-        minimum_compression_bytes: None,
-        api_key_source: "HEADER".to_owned(),
-        path: Some(path.display()),
-        post: Some(Post {
-            authorization: "NONE".to_owned(),
-            api_key_required: false,
-            integration: "AWS_PROXY".to_owned(),
-            uri: names.integration_uri(),
-            timeout_ms: INTEGRATION_TIMEOUT_MS,
-            other_settings: Vec::new(),
-        }),
-        other_methods: Vec::new(),
-        other_paths: Vec::new(),
-        path_remembered: true,
-        deployed: true,
-        duplicates: Vec::new(),
-    };
-    let extra = Webhook {
-        path,
-        api: blueprint.api.clone(),
-    };
-    blueprint.target(KIND, (names.rest_api(), names.rest_api_arn("")), state, extra)
-}
-
-/// The resource policy of the REST API that lets only these sources in.
-fn allow_cidrs(cidrs: &[&str]) -> Value {
-    let statement = |effect: &str| {
-        json!({
-            "Effect": effect,
-            "Principal": "*",
-            "Action": "execute-api:Invoke",
-            "Resource": "execute-api:/*",
-        })
-    };
-    let mut deny = statement("Deny");
-    deny["Condition"] = json!({ "NotIpAddress": { "aws:SourceIp": cidrs } });
-    document(&[statement("Allow"), deny])
-}
-
 impl Resource for RestApi {
     type State = State;
     type Id = Id;
-    type Extra = Webhook;
+    type Extra = ApiExtra;
 
     async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let found = want.look(aws).await?;

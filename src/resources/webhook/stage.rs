@@ -5,8 +5,8 @@ use aws_sdk_apigateway::types::{AccessLogSettings, MethodSetting, Op, PatchOpera
 use futures_util::{join, try_join};
 use serde::Serialize;
 
-use super::rest_api::{self, RestApi, delete_deployment, described_tags, read_tags, replace};
-use crate::resources::{Blueprint, function, signed};
+use super::rest_api::{self, delete_deployment, described_tags, read_tags, replace};
+use crate::resources::function;
 use std::fmt;
 
 use crate::aws::{Aws, AwsError, Outcome};
@@ -18,11 +18,13 @@ mod defaults;
 mod deployed;
 mod export;
 mod permission;
+mod want;
 
 use defaults::ALL_METHODS;
-pub use defaults::Defaults;
+pub use defaults::StageDefaults;
 use permission::NAMELESS;
 pub use permission::{ACTION, PRINCIPAL, Permission, STATEMENT};
+pub(crate) use want::want;
 
 pub const KIND: Kind = Kind::new("stage");
 
@@ -34,7 +36,7 @@ pub struct State {
     /// The stage's name, which is a part of the webhook's URL.
     pub name: String,
     /// Whether what is deployed is the API as it should be.
-    pub deployment: Deployment,
+    pub deployment: DeploymentState,
     /// Whether these requests, and no others, may invoke the function.
     pub invoke_permission: Permission,
     /// Statements in the function's policy that nobody but us should have put there.
@@ -44,7 +46,7 @@ pub struct State {
     /// Where every request is logged, if anywhere.
     pub access_log: Option<AccessLog>,
     #[serde(flatten)]
-    pub defaults: Defaults,
+    pub defaults: StageDefaults,
     pub deployed_elsewhere: Vec<String>,
     pub other_stages: Vec<String>,
     /// What somebody put before the stage; not compared.
@@ -63,7 +65,7 @@ pub struct AccessLog {
 /// Whether what is deployed is the API as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deployment {
+pub enum DeploymentState {
     Current,
     Outdated,
 }
@@ -93,39 +95,6 @@ pub struct InApi {
     pub api: Latest<rest_api::Id>,
 }
 
-/// What the access log has of a request: neither path nor URL, since they are secret.
-const ACCESS_LOG: &str = concat!(
-    r#"{"access":"webhook","time":"$context.requestTime","source":"$context.identity.sourceIp","#,
-    r#""method":"$context.httpMethod","status":"$context.status","latency_ms":"$context.responseLatency","#,
-    r#""bytes":"$context.responseLength","request":"$context.requestId"}"#
-);
-
-pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Stage> {
-    let Blueprint { spec, names, .. } = blueprint;
-    let state = State {
-        name: spec.webhook.stage.as_str().to_owned(),
-        deployment: Deployment::Current,
-        invoke_permission: Permission::Granted,
-        other_permissions: Vec::new(),
-        rate_limit: f64::from(spec.webhook.rate_limit.get()),
-        burst_limit: signed(spec.webhook.burst_limit.get()),
-        access_log: spec.webhook.access_log.then(|| AccessLog {
-            log_group: names.log_group_arn(&names.function_log_group()),
-            format: ACCESS_LOG.to_owned(),
-        }),
-        defaults: Defaults::default(),
-        deployed_elsewhere: Vec::new(),
-        other_stages: Vec::new(),
-        left_alone: Vec::new(),
-    };
-    let extra = InApi {
-        names: (*names).clone(),
-        api: blueprint.api.clone(),
-    };
-    let name = (state.name.clone(), names.stage_arn("", &state.name));
-    blueprint.target(KIND, name, state, extra)
-}
-
 impl Resource for Stage {
     type State = State;
     type Id = Id;
@@ -149,9 +118,9 @@ impl Resource for Stage {
         // What is outdated is replaced anyway.
         let (status, deployed_elsewhere) = if api.deployments.contains(&deployment) {
             let elsewhere = want.deployed_elsewhere(api, &name, aws).await?;
-            (Deployment::Current, elsewhere)
+            (DeploymentState::Current, elsewhere)
         } else {
-            (Deployment::Outdated, Vec::new())
+            (DeploymentState::Outdated, Vec::new())
         };
         let state = State {
             name: name.clone(),
@@ -166,7 +135,7 @@ impl Resource for Stage {
                 .map(MethodSetting::throttling_burst_limit)
                 .unwrap_or_default(),
             access_log: stage.access_log_settings().and_then(access_log),
-            defaults: Defaults::read(&stage),
+            defaults: StageDefaults::read(&stage),
             other_stages: others,
             left_alone: stage.web_acl_arn().map(inspected).into_iter().collect(),
         };
@@ -278,16 +247,6 @@ impl Resource for Stage {
             have.other_permissions.clear();
         }
     }
-}
-
-/// Looks at a REST API and its stage alone.
-pub async fn webhook(
-    aws: &Aws,
-    api: &Target<RestApi>,
-    stage: &Target<Stage>,
-) -> Result<(Option<Observed<RestApi>>, Option<Observed<Stage>>), AwsError> {
-    let api = RestApi::observe(api, aws).await?;
-    Ok((api, Stage::observe(stage, aws).await?))
 }
 
 impl Target<Stage> {

@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_mins(6);
 
 /// A stream and a bucket.
 #[derive(Clone, Default)]
-struct World {
+struct DrainWorld {
     /// The records, as the stream gives them at each reading; the last one is given ever after.
     readings: Arc<Mutex<Vec<Vec<String>>>>,
     /// At which look into the bucket the delivered object is there; never if absent.
@@ -50,7 +50,7 @@ fn record(data: &str) -> Record {
     record.data(Blob::new(data.as_bytes())).build().unwrap()
 }
 
-impl World {
+impl DrainWorld {
     fn new(readings: &[&[&str]]) -> Self {
         let reading = |lines: &&[&str]| lines.iter().map(|line| format!("{line}\n")).collect();
         let readings = readings.iter().map(reading).collect();
@@ -167,7 +167,7 @@ impl World {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_stream_needs_no_look_at_the_bucket() {
-    let world = World::new(&[&[]]);
+    let world = DrainWorld::new(&[&[]]);
     let (copied, _) = world.drain(true, Gaps::default()).await;
     assert_eq!((copied, world.has_copied()), (0, false));
     assert_eq!(world.looks.load(Ordering::Relaxed), 0);
@@ -175,7 +175,7 @@ async fn an_empty_stream_needs_no_look_at_the_bucket() {
 
 #[tokio::test(start_paused = true)]
 async fn it_waits_no_longer_than_until_everything_is_delivered() {
-    let world = World::new(&[&["a", "b"]]).delivering(&["b", "a"], 5);
+    let world = DrainWorld::new(&[&["a", "b"]]).delivering(&["b", "a"], 5);
     let (copied, took) = world.drain(true, Gaps::default()).await;
     assert_eq!((copied, world.has_copied()), (0, false));
     assert!(took < LIMIT, "{took:?}");
@@ -183,7 +183,7 @@ async fn it_waits_no_longer_than_until_everything_is_delivered() {
 
 #[tokio::test(start_paused = true)]
 async fn one_impression_that_is_not_delivered_in_time_is_copied() {
-    let world = World::new(&[&["a", "b"]]).delivering(&["a"], 1);
+    let world = DrainWorld::new(&[&["a", "b"]]).delivering(&["a"], 1);
     let (copied, took) = world.drain(true, Gaps::default()).await;
     // The whole span is copied: that "a" is in S3 twice loses nothing.
     assert_eq!((copied, world.has_copied()), (2, true));
@@ -194,15 +194,15 @@ async fn one_impression_that_is_not_delivered_in_time_is_copied() {
 
 #[tokio::test(start_paused = true)]
 async fn an_impression_that_was_received_twice_has_to_be_delivered_twice() {
-    let world = World::new(&[&["a", "a"]]).delivering(&["a"], 1);
+    let world = DrainWorld::new(&[&["a", "a"]]).delivering(&["a"], 1);
     assert_eq!(world.drain(true, Gaps::default()).await.0, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_delivery_stream_nothing_is_waited_for() {
     for (world, want) in [
-        (World::new(&[&["a"]]), (1, true)),
-        (World::new(&[&["a"]]).delivering(&["a"], 1), (0, false)),
+        (DrainWorld::new(&[&["a"]]), (1, true)),
+        (DrainWorld::new(&[&["a"]]).delivering(&["a"], 1), (0, false)),
     ] {
         let (copied, took) = world.drain(false, Gaps::default()).await;
         assert_eq!((copied, world.has_copied()), want);
@@ -213,16 +213,16 @@ async fn without_a_delivery_stream_nothing_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_record_that_comes_during_the_search_is_looked_for_too() {
     let readings: &[&[&str]] = &[&["a"], &["a", "late"]];
-    let world = World::new(readings).delivering(&["a"], 1);
+    let world = DrainWorld::new(readings).delivering(&["a"], 1);
     assert_eq!(world.drain(true, Gaps::default()).await.0, 2);
-    let world = World::new(readings).delivering(&["a", "late"], 1);
+    let world = DrainWorld::new(readings).delivering(&["a", "late"], 1);
     assert_eq!(world.drain(true, Gaps::default()).await.0, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_too_much_to_look_for_is_copied() {
     let large = "x".repeat(65 * 1024 * 1024);
-    let world = World::new(&[&[&large], &["a"]]).delivering(&["a"], 1);
+    let world = DrainWorld::new(&[&[&large], &["a"]]).delivering(&["a"], 1);
     assert_eq!(world.drain(true, Gaps::default()).await.0, 1);
     assert!(world.has_copied());
     assert_eq!(world.looks.load(Ordering::Relaxed), 0);
@@ -230,7 +230,7 @@ async fn what_is_too_much_to_look_for_is_copied() {
 
 #[tokio::test(start_paused = true)]
 async fn gaps_are_copied_whatever_is_delivered() {
-    let world = World::new(&[&["a"], &[]]);
+    let world = DrainWorld::new(&[&["a"], &[]]);
     let (from, until) = (SystemTime::now() - LIMIT, SystemTime::now() + LIMIT);
     let gap = crate::undelivered::gaps::Gap {
         from,

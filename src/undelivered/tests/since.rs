@@ -8,7 +8,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use super::*;
 
 /// What the services tell about a delivery stream.
-struct World {
+struct ReceivedWorld {
     /// When it wrote its newest object, and after how many seconds it reads a record.
     newest: Option<SystemTime>,
     lag_seconds: f64,
@@ -17,7 +17,7 @@ struct World {
     prefixes: Arc<Mutex<Vec<String>>>,
 }
 
-impl World {
+impl ReceivedWorld {
     fn with(newest: Option<SystemTime>) -> Self {
         Self {
             newest,
@@ -84,9 +84,9 @@ async fn a_missing_delivery_stream_leaves_a_gap_since_its_newest_object() {
     let want = desired(SPEC);
     let (mut have, created) = two_hours_old(&want).await;
     let written = created + Duration::from_hours(1);
-    let found = async |world: &World, have: &Snapshot| gaps(&world.aws(), &want, have).await;
-    let gaps_found = async |world: &World, have: &Snapshot| found(world, have).await.unwrap().gaps;
-    let world = World::with(Some(written));
+    let found = async |world: &ReceivedWorld, have: &Snapshot| gaps(&world.aws(), &want, have).await;
+    let gaps_found = async |world: &ReceivedWorld, have: &Snapshot| found(world, have).await.unwrap().gaps;
+    let world = ReceivedWorld::with(Some(written));
 
     // It reads.
     assert_eq!(gaps_found(&world, &have).await, Gaps::default());
@@ -105,16 +105,16 @@ async fn a_missing_delivery_stream_leaves_a_gap_since_its_newest_object() {
     );
 
     // Without its objects, or the right to look at its lag, nothing is known to be delivered.
-    let empty = World::with(None);
+    let empty = ReceivedWorld::with(None);
     assert_eq!(gaps_found(&empty, &have).await, open_from(created));
-    let denied = World {
+    let denied = ReceivedWorld {
         metrics: Some("AccessDeniedException"),
-        ..World::with(Some(written))
+        ..ReceivedWorld::with(Some(written))
     };
     assert_eq!(gaps_found(&denied, &have).await, open_from(created));
-    let invalid = World {
+    let invalid = ReceivedWorld {
         metrics: Some("ValidationException"),
-        ..World::with(Some(written))
+        ..ReceivedWorld::with(Some(written))
     };
     assert!(found(&invalid, &have).await.is_err());
 
@@ -152,7 +152,7 @@ async fn a_delivery_stream_that_is_replaced_leaves_a_gap_by_its_own_buffer_and_p
         delivery.phase = phase;
         source.clone_into(&mut delivery.state.source);
         have.delivery_stream = Some(delivery);
-        let world = World::with(Some(written));
+        let world = ReceivedWorld::with(Some(written));
         let found = gaps(&world.aws(), &want, &have).await.unwrap().gaps;
         assert_eq!(found, open_from(written - unproven_before(900)));
         assert!(
@@ -172,7 +172,7 @@ async fn what_a_stream_holds_is_unproven_since_the_newest_object_or_the_open_gap
     let want = desired(SPEC);
     let (mut have, created) = two_hours_old(&want).await;
     let written = created + Duration::from_hours(1);
-    let world = World::with(Some(written));
+    let world = ReceivedWorld::with(Some(written));
     let found = async |have: &Snapshot| unproven(&world.aws(), &want, have).await.unwrap();
 
     let ready = found(&have).await.unwrap();

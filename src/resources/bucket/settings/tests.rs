@@ -30,7 +30,7 @@ use crate::resources::testing::wanted;
 
 /// The settings of a bucket in memory, each absent until it is written.
 #[derive(Clone, Default)]
-struct World(Arc<Mutex<Settings>>);
+struct SettingsWorld(Arc<Mutex<Settings>>);
 
 #[derive(Default)]
 struct Settings {
@@ -55,7 +55,7 @@ macro_rules! answer {
     };
 }
 
-impl World {
+impl SettingsWorld {
     fn settings<T>(&self, look: impl FnOnce(&mut Settings) -> T) -> T {
         look(&mut self.0.lock().unwrap())
     }
@@ -166,7 +166,7 @@ fn bucket(delivery: &str) -> Target<Bucket> {
 
 #[tokio::test]
 async fn a_bucket_without_settings_has_none() {
-    let (aws, bucket) = (World::default().aws(), bucket("{}"));
+    let (aws, bucket) = (SettingsWorld::default().aws(), bucket("{}"));
     assert_eq!(bucket.public_access(&aws).await.unwrap(), PublicAccess::default());
     assert_eq!(bucket.encryption(&aws).await.unwrap(), None);
     assert!(!bucket.versioning(&aws).await.unwrap());
@@ -178,7 +178,7 @@ async fn a_bucket_without_settings_has_none() {
 async fn what_is_written_is_read_again() {
     let key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000";
     let by_kms = format!("{{encryption: '{key}', versioning: true, expire_days: 30, prefix: i/}}");
-    let world = World::default();
+    let world = SettingsWorld::default();
     for delivery in ["{}", &by_kms, "{}"] {
         let (aws, bucket) = (world.aws(), bucket(delivery));
         bucket.put_public_access(&aws).await.unwrap();
@@ -211,7 +211,7 @@ async fn what_is_written_is_read_again() {
 
 #[tokio::test]
 async fn a_rule_that_is_switched_off_or_somebodys_is_another_rule() {
-    let (world, bucket) = (World::default(), bucket("{expire_days: 30, prefix: i/}"));
+    let (world, bucket) = (SettingsWorld::default(), bucket("{expire_days: 30, prefix: i/}"));
     let aws = world.aws();
     bucket.put_lifecycle(&aws).await.unwrap();
     world.settings(|it| {

@@ -31,7 +31,7 @@ pub(super) fn blocks(want: &Target<RestApi>, page: &Page<'_>) -> (Chapter, Vec<B
     blocks.push(path.build());
     blocks.extend(state.post.iter().flat_map(|post| method(page, post)));
     blocks.extend(deployment(want));
-    (Chapter::RestApi, blocks)
+    (Chapter::Webhook, blocks)
 }
 
 fn path_part(path: &Path) -> Expression {

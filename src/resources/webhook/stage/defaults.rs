@@ -16,7 +16,7 @@ pub(super) const ALL_METHODS: &str = "*/*";
     clippy::struct_excessive_bools,
     reason = "these are API Gateway's own settings"
 )]
-pub struct Defaults {
+pub struct StageDefaults {
     /// `OFF`, or the level of a log that has the secret path of every request.
     pub execution_log: String,
     pub data_trace: bool,
@@ -37,7 +37,7 @@ pub struct Defaults {
     keys: Vec<String>,
 }
 
-impl Default for Defaults {
+impl Default for StageDefaults {
     fn default() -> Self {
         Self {
             execution_log: NO_LOG.to_owned(),
@@ -54,7 +54,7 @@ impl Default for Defaults {
     }
 }
 
-impl Defaults {
+impl StageDefaults {
     pub(super) fn read(stage: &Found) -> Self {
         let all = stage.method_settings().into_iter().flatten();
         let mut keys: Vec<_> = all
@@ -176,10 +176,10 @@ mod tests {
 
     #[test]
     fn one_patch_restores_every_default() {
-        let want = Defaults::default();
-        assert_eq!(Defaults::read(&Found::builder().build()), want);
+        let want = StageDefaults::default();
+        assert_eq!(StageDefaults::read(&Found::builder().build()), want);
         assert_eq!(want.restore(&want), []);
-        let operations = want.restore(&Defaults::read(&tampered()));
+        let operations = want.restore(&StageDefaults::read(&tampered()));
         let operations: Vec<_> = operations
             .iter()
             .map(|it| (it.op().unwrap().as_str(), it.path().unwrap(), it.value()))
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_stage_that_was_tampered_with_is_shown_without_the_secret_path() {
-        let shown = serde_json::to_string(&Defaults::read(&tampered())).unwrap();
+        let shown = serde_json::to_string(&StageDefaults::read(&tampered())).unwrap();
         assert!(shown.contains("50 % to evil"), "{shown}");
         assert!(shown.contains("POST a secret path"), "{shown}");
         assert!(shown.contains("GET /a/b"), "{shown}");
