@@ -3,23 +3,25 @@
 //! How data flows:
 //!
 //! ```text
-//! YAML ──spec──▶ Spec ──desired──▶ Desired ─┐
-//!                                           ├─plan──▶ Plan ──apply──▶ webhook URL
-//! AWS  ──────────observe─────────▶ Snapshot ┘
+//! YAML ──spec──▶ Spec ──want──▶ Desired ─┐
+//!                                        ├─plan──▶ Plan ──apply──▶ Report, webhook URL
+//! AWS  ─────────observe───────▶ Snapshot ┘
 //! ```
 //!
-//! What is left of `apply` changes nothing. [`spec`], [`names`], [`desired`] and [`plan`] are pure; [`observe`] only reads.
-//! [`apply`], [`destroy`], [`rotate`] and [`replay`] are the only modules that change AWS; [`smoke`] only posts to the webhook.
-//! `status` is observe + plan, `up` is observe + plan + apply, `plan` is `up` without its last step: one engine, and one
-//! definition of what a resource should look like.
+//! Left of `apply`, nothing changes anything. [`spec`], [`names`], each kind's `want`, and the plan are pure; observing only reads.
+//! [`engine`] applies and destroys, [`rotate`] and [`replay`] change what their names say; no other module changes AWS.
+//! `status` is observe and plan, `up` is observe, plan and apply, `plan` is `up` without its last step.
 //!
-//! Modules in reading order: [`cli`] and [`commands`] (what the user asks for), [`spec`], [`names`], [`desired`],
-//! [`resource`] (what all resources have in common) and [`resources`] (each of them), [`observe`], [`plan`],
-//! [`apply`], [`destroy`], [`rotate`], [`aws`] (clients, error classes, waiting), [`artifact`] (the handler's zip), [`local`] (the
-//! emulator), [`smoke`], [`junit`], [`replay`], [`undelivered`] (what no delivery stream delivered), [`proposal`] (what `up` would do), [`prefixes`], [`objects`], [`log_events`], [`traffic`], [`health`], [`logs`], [`estimate`],
-//! [`athena`], [`export`] (the same pipeline for other tools), [`random`], [`foreign`] (text of others made
-//! harmless), [`moment`], [`ownership`], [`programs`],
-//! [`progress`] and [`ui`] (what the user sees).
+//! [`pipeline`] has the one list of a pipeline's resources, and the one graph of what needs what. A kind of resource is a room
+//! in [`resources`]: its state, what the spec asks of it, its calls, its permissions, its form in other tools. [`engine`] walks
+//! the list without knowing any kind; [`resource`] is what all kinds have in common. A command is a file in [`commands`].
+//!
+//! The other modules have a domain each, with its own result types, and know no command:
+//! [`aws`] (clients, error classes, retries, waits), [`artifact`] (the handler's zip), [`local`] (the emulator), [`smoke`], [`replay`],
+//! [`undelivered`] (impressions that no delivery stream delivered), [`proposal`] (what `up` would do), [`health`], [`traffic`], [`logs`],
+//! [`estimate`], [`athena`], [`export`] (writers for other tools), [`objects`], [`rows`], [`table`], [`prefixes`], [`junit`].
+//! [`ui`] prints; it knows the result of no command. Leaves: [`kind`], [`access`], [`progress`], [`foreign`] (text of others made
+//! harmless), [`moment`], [`ownership`], [`programs`], [`random`], [`log_events`], [`failure`] and [`cli`].
 
 #![allow(
     missing_docs,

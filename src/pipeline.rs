@@ -3,6 +3,7 @@
 //! Must not know how any of them works. A kind of resource is its folder under `resources`, its entry here, and docs.
 
 use crate::aws::{Aws, AwsError, ErrorKind};
+use crate::engine::destroy::Kept;
 use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wanted, When};
 use crate::resource::{Latest, Target};
 use crate::resources::catalog::{self, database, table};
@@ -111,13 +112,13 @@ impl Snapshot {
         OpenWebhook::of(self.rest_api.as_ref(), self.stage.as_ref())
     }
 
-    /// Looks also at a table that the spec no longer asks for: it has stayed for what was delivered before. If there is one
-    /// and it cannot be looked at, gives why.
+    /// Looks also at a table that the spec no longer asks for: it has stayed for what was delivered before. If it cannot be
+    /// looked at, it is kept.
     pub async fn with_former_table(
         mut self,
         aws: &Aws,
         want: &Desired,
-    ) -> Result<(Self, Option<AwsError>), AwsError> {
+    ) -> Result<(Self, Option<Kept>), AwsError> {
         let delivery = self.delivery_stream.as_ref();
         let has_table = delivery.map(|found| found.id.knows_a_table());
         if want.table.is_wanted() || has_table == Some(false) {
@@ -128,7 +129,14 @@ impl Snapshot {
             (Err(error), _) if error.kind == ErrorKind::Interrupted => return Err(error),
             // Without the delivery stream, an earlier `down` may have got no further; but most likely there was never a table.
             (Err(_), None) => {}
-            (Err(error), Some(_)) => return Ok((self, Some(error))),
+            (Err(error), Some(_)) => {
+                let kept = Kept {
+                    kind: want.table.kind,
+                    name: want.table.name.clone(),
+                    why: format!("it could not be looked at, nor its database: {error}"),
+                };
+                return Ok((self, Some(kept)));
+            }
         }
         Ok((self, None))
     }

@@ -141,12 +141,7 @@ impl<R: Resource> Target<R> {
 
     /// A resource of this kind as just created, with the pipeline's tags.
     pub fn created(&self, id: R::Id, state: R::State) -> Observed<R> {
-        Observed {
-            id,
-            state,
-            tags: self.tags.clone(),
-            phase: Phase::Ready,
-        }
+        Observed::ready(id, state, self.tags.clone())
     }
 }
 
@@ -175,6 +170,11 @@ pub struct Described<R: Resource> {
 }
 
 impl<R: Resource> Observed<R> {
+    pub fn ready(id: R::Id, state: R::State, tags: Tags) -> Self {
+        let phase = Phase::Ready;
+        Described { id, state, phase }.tagged(tags)
+    }
+
     pub fn untagged(self) -> Described<R> {
         let Self { id, state, phase, .. } = self;
         Described { id, state, phase }

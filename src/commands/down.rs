@@ -152,11 +152,6 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<DownResul
         kind: done.kind,
         name: done.name,
     });
-    let unseen = unseen.map(|refusal| Kept {
-        kind: want.table.kind,
-        name: want.table.name.clone(),
-        why: format!("it could not be looked at, nor its database: {refusal}"),
-    });
     Ok(DownResult {
         name: session.spec.name.to_string(),
         deleted: deleted.collect(),

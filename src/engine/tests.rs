@@ -65,3 +65,11 @@ fn the_next_undisturbed_run_puts_right_whatever_happened_before() {
         );
     }
 }
+
+#[test]
+fn what_is_bound_to_a_lost_role_is_bound_to_its_successor_wherever_the_run_is_interrupted() {
+    let aws = crate::aws::testing::aws(&[], &[]);
+    for at in 1..100 {
+        story::lose_the_role(at, &aws).unwrap();
+    }
+}

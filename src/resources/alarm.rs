@@ -100,12 +100,7 @@ impl Resource for Alarm {
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         unless_there(want, step.aws, "cloudwatch:PutMetricAlarm").await?;
         want.put(step).await?;
-        Ok(Observed {
-            id: want.arn.clone(),
-            state: want.state.clone(),
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), want.state.clone()))
     }
 
     async fn update(
@@ -180,12 +175,9 @@ impl Target<Alarm> {
                 .send()
         };
         let tags = aws.call("cloudwatch:ListTagsForResource", request).await;
-        Ok(tags.found()?.map(|answer| Observed {
-            id: self.arn.clone(),
-            state: state_of(found),
-            tags: tags_of(answer.tags()),
-            phase: Phase::Ready,
-        }))
+        Ok(tags
+            .found()?
+            .map(|answer| Observed::ready(self.arn.clone(), state_of(found), tags_of(answer.tags()))))
     }
 
     /// Makes it, or makes it anew in place: the call says all of it, but for the tags, which count for a new one only.

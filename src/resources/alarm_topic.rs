@@ -104,12 +104,11 @@ impl Resource for AlarmTopic {
         };
         let pairs = tags.tags().iter().map(|tag| (tag.key(), tag.value()));
         let attributes = answer.attributes.unwrap_or_default();
-        Ok(Some(Observed {
-            id: want.arn.clone(),
-            state: want.state_of(&attributes, &told),
-            tags: tags_from(pairs),
-            phase: Phase::Ready,
-        }))
+        Ok(Some(Observed::ready(
+            want.arn.clone(),
+            want.state_of(&attributes, &told),
+            tags_from(pairs),
+        )))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -124,12 +123,7 @@ impl Resource for AlarmTopic {
             emails: Vec::new(),
             ..want.state.clone()
         };
-        Ok(Observed {
-            id: want.arn.clone(),
-            state,
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), state))
     }
 
     async fn update(

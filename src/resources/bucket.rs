@@ -134,12 +134,7 @@ impl Resource for Bucket {
         if want.is_users() {
             // The rest of somebody else's bucket is none of our business, and may not be ours to read.
             let (state, tags) = (want.state.clone(), want.tags.clone());
-            return Ok(Some(Observed {
-                id: want.name.clone(),
-                state,
-                tags,
-                phase: Phase::Ready,
-            }));
+            return Ok(Some(Observed::ready(want.name.clone(), state, tags)));
         }
         want.look(aws).await.map(Some)
     }
@@ -274,12 +269,7 @@ impl Target<Bucket> {
             left_alone,
             holds_expirable,
         };
-        Ok(Observed {
-            id: self.name.clone(),
-            state,
-            tags,
-            phase: Phase::Ready,
-        })
+        Ok(Observed::ready(self.name.clone(), state, tags))
     }
 
     async fn exists(&self, aws: &Aws) -> Result<bool, AwsError> {

@@ -99,24 +99,14 @@ impl Resource for Dashboard {
         let answer = aws.call("cloudwatch:GetDashboard", request).await.found()?;
         Ok(answer.map(|answer| {
             let (tags, widgets) = parse(answer.dashboard_body().unwrap_or_default());
-            Observed {
-                id: want.arn.clone(),
-                state: State { widgets },
-                tags,
-                phase: Phase::Ready,
-            }
+            Observed::ready(want.arn.clone(), State { widgets }, tags)
         }))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         unless_there(want, step.aws, "cloudwatch:PutDashboard").await?;
         want.put(step).await?;
-        Ok(Observed {
-            id: want.arn.clone(),
-            state: want.state.clone(),
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), want.state.clone()))
     }
 
     async fn update(

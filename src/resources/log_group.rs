@@ -90,12 +90,7 @@ impl Resource for LogGroup {
             left_alone: additions(group, subscriptions),
             age_days: group.creation_time().and_then(days_since),
         };
-        Ok(Some(Observed {
-            id: want.arn.clone(),
-            state,
-            tags: tags_from(tags),
-            phase: Phase::Ready,
-        }))
+        Ok(Some(Observed::ready(want.arn.clone(), state, tags_from(tags))))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -111,12 +106,7 @@ impl Resource for LogGroup {
             left_alone: Vec::new(),
             age_days: Some(0),
         };
-        Ok(Observed {
-            id: want.arn.clone(),
-            state,
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), state))
     }
 
     async fn update(

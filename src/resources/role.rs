@@ -61,12 +61,7 @@ impl Resource for Role {
             other_policies,
         };
         let tags = tags_from(role.tags().iter().map(|tag| (tag.key(), tag.value())));
-        Ok(Some(Observed {
-            id: role.arn().to_owned(),
-            state,
-            tags,
-            phase: Phase::Ready,
-        }))
+        Ok(Some(Observed::ready(role.arn().to_owned(), state, tags)))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -92,12 +87,7 @@ impl Resource for Role {
             policy: Value::Null,
             other_policies: Vec::new(),
         };
-        Ok(Observed {
-            id: want.arn.clone(),
-            state,
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), state))
     }
 
     async fn update(

@@ -90,6 +90,37 @@ pub(super) fn play(seed: u64, aws: &Aws, is_logged: bool) -> Result<Totals, (Str
     }
 }
 
+/// Another hand deletes the role, the next `up` is interrupted at this call of its own, and the one after it is not disturbed.
+pub(super) fn lose_the_role(at: usize, aws: &Aws) -> Result<(), String> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    let _within = runtime.enter();
+    let (world, aws) = (SimulatedAws::new(1, false), rested(aws));
+    let story = Story {
+        aws: &aws,
+        world: Rc::clone(&world),
+        users_store: false,
+        totals: Totals::default(),
+    };
+    let told = runtime.block_on(async {
+        let wish = Wish::new(&world, false, false, 2);
+        drop(up(&aws, &wish).await);
+        story.is_right(&wish)?;
+        world
+            .items
+            .borrow_mut()
+            .remove(&(ROLE.as_str(), "role".to_owned()));
+        let interrupt = CancellationToken::new();
+        world.disturbance.borrow_mut().interrupt = Some((world.calls.get() + at, interrupt.clone()));
+        drop(up(&aws.with_interrupt(interrupt), &wish).await);
+        *world.disturbance.borrow_mut() = Disturbance::default();
+        sleep(Duration::from_mins(1)).await;
+        drop(up(&aws, &wish).await);
+        story.is_right(&wish)
+    });
+    told.map_err(|why| format!("interrupted at call {at}: {why}"))
+}
+
 struct Story<'a> {
     aws: &'a Aws,
     world: Rc<SimulatedAws>,

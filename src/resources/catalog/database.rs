@@ -43,11 +43,12 @@ impl Resource for Database {
         }
         let tags = || aws.glue.get_tags().resource_arn(&want.arn).send();
         let tags = aws.call("glue:GetTags", tags).await.found()?;
-        Ok(tags.map(|tags| Observed {
-            id: want.arn.clone(),
-            state: State {},
-            tags: tags_from(tags.tags.unwrap_or_default()),
-            phase: Phase::Ready,
+        Ok(tags.map(|tags| {
+            Observed::ready(
+                want.arn.clone(),
+                State {},
+                tags_from(tags.tags.unwrap_or_default()),
+            )
         }))
     }
 
@@ -59,12 +60,7 @@ impl Resource for Database {
                 .send()
         };
         step.call("glue:CreateDatabase", request).await?;
-        Ok(Observed {
-            id: want.arn.clone(),
-            state: State {},
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), State {}))
     }
 
     async fn update(

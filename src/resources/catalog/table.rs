@@ -150,12 +150,11 @@ impl Resource for Table {
         };
         let parameters = table.parameters().into_iter().flatten();
         let tags = parameters.filter(|(key, _)| OWNERSHIP_TAGS.contains(&key.as_str()));
-        Ok(Some(Observed {
-            id: want.arn.clone(),
-            state: want.state_of(&table),
-            tags: tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
-            phase: Phase::Ready,
-        }))
+        Ok(Some(Observed::ready(
+            want.arn.clone(),
+            want.state_of(&table),
+            tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        )))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -165,12 +164,7 @@ impl Resource for Table {
             call.table_input(input.clone()).send()
         };
         step.call("glue:CreateTable", request).await?;
-        Ok(Observed {
-            id: want.arn.clone(),
-            state: want.state.clone(),
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(want.arn.clone(), want.state.clone()))
     }
 
     async fn update(

@@ -187,12 +187,7 @@ impl Resource for RestApi {
             ..want.state.clone()
         };
         let id = Id::of_new(api, root, secrets);
-        Ok(Observed {
-            id,
-            state,
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(id, state))
     }
 
     /// Changes what differs. One call after the other: API Gateway refuses concurrent changes of one API.
@@ -307,8 +302,8 @@ impl Target<RestApi> {
                 .filter_map(|api| api.id().map(str::to_owned))
                 .collect(),
         };
-        Ok(Some(Observed {
-            id: Id {
+        Ok(Some(Observed::ready(
+            Id {
                 api,
                 root,
                 secrets,
@@ -322,8 +317,7 @@ impl Target<RestApi> {
             },
             state,
             tags,
-            phase: Phase::Ready,
-        }))
+        )))
     }
 
     fn arn_of(&self, id: &Id) -> String {

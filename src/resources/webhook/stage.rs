@@ -139,16 +139,15 @@ impl Resource for Stage {
             other_stages: others,
             left_alone: stage.web_acl_arn().map(inspected).into_iter().collect(),
         };
-        Ok(Some(Observed {
-            id: Id {
+        Ok(Some(Observed::ready(
+            Id {
                 api: api.api.clone(),
                 name,
                 deployment,
             },
             state,
             tags,
-            phase: Phase::Ready,
-        }))
+        )))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -177,12 +176,7 @@ impl Resource for Stage {
             name: name.clone(),
             deployment: deployment.to_owned(),
         };
-        Ok(Observed {
-            id,
-            state,
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        })
+        Ok(want.created(id, state))
     }
 
     async fn update(

@@ -159,19 +159,17 @@ mod tests {
         api.digest = Some("digest".to_owned());
         api.deployments.push("theirs".to_owned());
         want.extra.api.set(Some(api));
-        let have = Observed {
-            id: Id {
+        let have = want.created(
+            Id {
                 api: "abc".to_owned(),
                 name: "prod".to_owned(),
                 deployment: "theirs".to_owned(),
             },
-            state: State {
+            State {
                 deployed_elsewhere: elsewhere,
                 ..want.state.clone()
             },
-            tags: want.tags.clone(),
-            phase: Phase::Ready,
-        };
+        );
         let step = Step::new(&aws, stage::KIND, "prod");
         let id = want.update(have, &step).await.unwrap();
         assert_eq!(id.deployment(), "new");
