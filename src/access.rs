@@ -1,6 +1,7 @@
 //! What a command has to be allowed, as statements of a policy.
 //!
-//! Each kind of resource and each domain has its own list of actions; a test takes each of them away and sees a command fail.
+//! Each kind lists its actions in `Permitted::grants` (a table's stand in its database's list, a stage's in its API's); `smoke` and `replay`
+//! have their own. `tests/it/deployer.rs` removes each action in turn and expects a command to fail.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Brings a list of resources to their desired states, whatever they are: looks, plans, applies, destroys.
 //!
-//! Owns the order of steps, which follows from the list's ties. Must not name a kind, retry or print.
+//! Owns the order of steps, which follows from the list's ties. Must not know a kind, print, or repeat a call; `converge` applies a second plan at most.
 
 pub mod apply;
 pub mod converge;
@@ -17,7 +17,7 @@ use crate::resource::{Decision, Observed, Resource, Target};
 
 pub use run::{Done, Report, Run};
 
-/// A place for a value about each resource: what is wanted, what was seen, what was decided.
+/// What a list has for each resource: one shape of struct serves what is wanted, what was seen and what was decided.
 pub trait Slot {
     type Of<R: Resource>;
 }
@@ -43,7 +43,7 @@ impl Slot for Decided {
     type Of<R: Resource> = Decision<R>;
 }
 
-/// Nothing: for a visit that only has effects.
+/// Nothing: `apply` and `destroy` walk the list for the work alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing;
 
@@ -92,7 +92,7 @@ pub trait Look {
     async fn look<R: Resource>(&self, wants: &[Target<R>]) -> Result<Vec<Option<Observed<R>>>, AwsError>;
 }
 
-/// One resource needs another one: it is created after it and deleted before it.
+/// `kind` needs `needs`: it is created after `needs`, and deleted before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Tie {
     pub kind: Kind,
@@ -103,14 +103,14 @@ pub struct Tie {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// And the resource is inside the other one, so it is looked at after it.
+    /// `kind` is inside `needs`, so it is looked at after it.
     Inside,
-    /// And the resource does not work with a successor of the other one; holds why. It is deleted before the successor is
-    /// created: then its absence tells the next run to create it, should this run stop in between.
+    /// `kind` does not work with a successor of `needs`; holds why. It is deleted before the successor is created: then its
+    /// absence tells the next run to create it, should this run stop in between.
     Bound(&'static str),
     /// If the resource exists before the run; a new one does not wait.
     Existing,
-    /// On the way down: the other one is deleted first.
+    /// Orders deletion alone: `kind` is deleted before `needs`; creation does not wait.
     Deleting,
 }
 
@@ -124,10 +124,14 @@ impl Tie {
     }
 }
 
-/// Writes a list of resources: the type `Each`, and how the engine walks it.
+/// Writes the type `Each`, and how the engine walks it. Of `bucket: Bucket, alarms: [Alarm]` it makes:
 ///
-/// An entry is a field, its kind, and what makes its value of a blueprint, for the invoking module's own use. A kind in
-/// brackets has several resources. The invoking module has the ties, `TIES`.
+/// ```text
+/// pub struct Each<S: Slot> { pub bucket: S::Of<Bucket>, pub alarms: Vec<S::Of<Alarm>> }
+/// impl Resources for Each<Wanted> { … }
+/// ```
+///
+/// What stands after the `=` of an entry is for other macros of the list. The invoking module has the ties, `TIES`.
 macro_rules! resources {
     ($(#[$doc:meta])* $($field:ident: $resource:tt $(:: $name:ident)? = $want:path,)*) => {
         $(#[$doc])*
@@ -166,6 +170,7 @@ macro_rules! resources {
             }
         }
     };
+    // `[Kind]` is a `Vec` of values; `Kind` is one.
     (@of $slot:ident, [$($resource:tt)*]) => { Vec<$slot::Of<$($resource)*>> };
     (@of $slot:ident, $($resource:tt)*) => { $slot::Of<$($resource)*> };
     (@map [$($resource:tt)*], $want:expr, $from:expr, $map:ident) => {

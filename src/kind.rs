@@ -1,6 +1,6 @@
 //! The kinds of resources and the actions on them, as results and progress name them.
 //!
-//! Which kinds a pipeline has stands in `pipeline`.
+//! `pipeline` lists the kinds.
 
 use std::fmt;
 

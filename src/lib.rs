@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Left of `apply`, nothing changes anything. [`spec`], [`names`], each kind's `want`, and the plan are pure; observing only reads.
-//! [`engine`] applies and destroys, [`rotate`] and [`replay`] change what their names say; no other module changes AWS.
+//! [`engine`] applies and destroys by the calls of each kind; [`rotate`], [`replay`] and [`undelivered`] change what their headers say. No other
+//! module changes AWS.
 //! `status` is observe and plan, `up` is observe, plan and apply, `plan` is `up` without its last step.
 //!
 //! [`pipeline`] has the one list of a pipeline's resources, and the one graph of what needs what. A kind of resource is a room

@@ -1,6 +1,6 @@
 //! The resources of a pipeline: the one list, and the one graph of what needs what.
 //!
-//! Must not know how any of them works. A kind of resource is its folder under `resources`, its entry here, and docs.
+//! Must not call AWS itself. A kind is a room under `resources`, its entry in `list!`, and its lines in `TIES`.
 
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::engine::destroy::Kept;
@@ -20,8 +20,10 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-/// Hands the list to a macro: an entry is a field, its kind, and what the spec asks of it. A kind in brackets has several
-/// resources. The order is that in which data flows; what watches over the pipeline comes last.
+/// The only list. `list!(m)` expands to `m! { field: Kind = want, … }`, and does so twice: `engine::resources` writes `Each` and the
+/// engine's walk, `desired_and_visits` writes `Desired::new` and the walks for permissions and exports.
+///
+/// The order is that of output, and has a kind after those that it is bound to. What is created first follows from `TIES`.
 macro_rules! list {
     ($($then:tt)*) => {
         $($then)*! {
@@ -45,10 +47,10 @@ macro_rules! list {
 }
 
 /// Writes what a blueprint makes of the list, and how permissions and other tools walk it.
-macro_rules! rooms {
+macro_rules! desired_and_visits {
     ($($field:ident: $resource:tt $(:: $name:ident)? = $want:path,)*) => {
         fn visit_kinds(visit: &mut impl VisitKind) {
-            $(rooms!(@kind visit, $resource $(:: $name)?);)*
+            $(desired_and_visits!(@kind visit, $resource $(:: $name)?);)*
         }
 
         impl Desired {
@@ -57,7 +59,7 @@ macro_rules! rooms {
             }
 
             fn visit_wanted(&self, visit: &mut impl VisitWanted) {
-                $(rooms!(@wanted visit, &self.$field, $resource);)*
+                $(desired_and_visits!(@wanted visit, &self.$field, $resource);)*
             }
         }
     };
@@ -74,7 +76,7 @@ macro_rules! rooms {
 }
 
 list!(crate::engine::resources);
-list!(rooms);
+list!(desired_and_visits);
 
 trait VisitKind {
     fn visit<R: Permitted>(&mut self);
@@ -142,8 +144,8 @@ impl Snapshot {
     }
 }
 
-/// What each kind needs: `up` creates in this order, `down` deletes in the opposite one, and `up` deletes what the spec no
-/// longer asks for only after what used it (alarms let go of a topic first).
+/// What each kind needs. `up` creates a kind after what it needs, `down` deletes it before. What the spec no longer asks for,
+/// `up` deletes after everything that used it. The order of these lines has no meaning.
 const TIES: &[Tie] = &[
     Tie::new(table::KIND, database::KIND),
     Tie::new(delivery_stream::KIND, role::OF_DELIVERY),
@@ -151,7 +153,7 @@ const TIES: &[Tie] = &[
     Tie::new(delivery_stream::KIND, bucket::KIND),
     Tie::new(delivery_stream::KIND, log_group::OF_DELIVERY),
     Tie::new(delivery_stream::KIND, table::KIND),
-    // Lambda creates a log group without retention on the first line, and again on a late one.
+    // Lambda creates a missing log group, without retention, whenever it writes a line, even after `down` deleted it.
     Tie::new(function::KIND, log_group::OF_FUNCTION),
     // A new role has a new id, to which the key that encrypts the function's settings was not granted.
     Tie::when(
@@ -167,8 +169,9 @@ const TIES: &[Tie] = &[
     Tie::when(function::KIND, delivery_stream::KIND, When::Deleting),
     Tie::when(stage::KIND, rest_api::KIND, When::Inside),
     Tie::new(stage::KIND, function::KIND),
-    // What the stream takes before the delivery stream is ACTIVE never reaches S3, so the stage opens last, and on the way
-    // down it closes first.
+    // Firehose does not read records that arrive before the delivery stream is ACTIVE, so the stage is created last, and
+    // deleted first.
     Tie::new(stage::KIND, delivery_stream::KIND),
+    // The actions of an alarm name the topic, so the topic exists for as long as an alarm does.
     Tie::new(alarm::KIND, alarm_topic::KIND),
 ];

@@ -25,8 +25,7 @@ pub use step::Step;
 
 /// One kind of AWS resource: what of it is compared, and the calls that look at and change it.
 ///
-/// `update` is the only function that knows how to reach a state: `create` makes the bare resource and reports what AWS made
-/// of it, and `ensure` then updates the difference.
+/// `create` makes the resource and reports what AWS made of it; `ensure` then has `update` change what still differs.
 #[expect(
     async_fn_in_trait,
     reason = "the engine joins these futures on one task, so they need no Send bound"
@@ -62,12 +61,11 @@ pub trait Resource: Sized + 'static {
     ) -> Result<Self::Id, AwsError>;
     /// Deletes the resource and waits until it is gone; a resource that is gone already counts as deleted.
     async fn delete(want: &Target<Self>, id: &Self::Id, step: &Step<'_>) -> Result<(), AwsError>;
-    /// Sets these tags, and leaves the others.
-    async fn tag(want: &Target<Self>, id: &Self::Id, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError>;
-    async fn untag(
+    /// Sets and removes tags, and leaves the others.
+    async fn retag(
         want: &Target<Self>,
         id: &Self::Id,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError>;
 
@@ -113,6 +111,14 @@ pub struct Target<R: Resource> {
     pub state: R::State,
     pub tags: Tags,
     pub extra: R::Extra,
+}
+
+/// Tags that differ from the desired ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagChanges {
+    pub set: Tags,
+    /// The keys of tags that the resource should not have.
+    pub removed: Vec<String>,
 }
 
 /// Whether a resource has to exist, and who creates it.

@@ -1,4 +1,5 @@
-//! The resources of a pipeline, one file each, all of the same shape.
+//! The kinds of resources. A kind is a file with a folder of the same name; `webhook` and `catalog` hold two kinds each. Several kinds
+//! share `blueprint`, `metric` and `policy`.
 //!
 //! A resource calls AWS about itself only, except that the stage grants API Gateway the permission to invoke the function. The
 //! order they need stands in `pipeline`.

@@ -4,7 +4,7 @@
 //! that arrived in between, and those that Firehose had buffered. `up` writes the gap to a tag of the stream before it
 //! creates the next delivery stream, and `replay --stream` removes the span that it copied.
 //! Spilled impressions are undelivered too, until `replay` sends them again.
-//! Changes nothing but that tag.
+//! Changes only that tag; `drain` also copies records into the bucket.
 
 pub mod drain;
 pub mod gaps;

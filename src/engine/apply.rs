@@ -79,7 +79,7 @@ struct Applies<'a, 'r, F> {
 impl<'a, F: Follow> Map<'a, Decided, Nothing> for Applies<'a, '_, F> {
     fn map<R: Resource>(&mut self, want: &'a Target<R>, decision: Decision<R>) {
         let applying = self.applying;
-        // On the heap: a resource's future is large, and fifteen are joined.
+        // On the heap: a resource's future is large, and each resource of the list has one.
         let work = async move {
             if want.is_wanted() {
                 applying.bring(want, decision).await;

@@ -1,4 +1,4 @@
-//! Waiting for the resources of other kinds.
+//! Gates: a kind's gate opens when all resources of the kind have finished; other kinds wait for it.
 
 use tokio::sync::watch;
 

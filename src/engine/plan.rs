@@ -1,4 +1,4 @@
-//! What is to be done about every resource, decided before anything is changed.
+//! Decides the action for every resource before anything changes.
 //!
 //! Pure: values in, values out.
 

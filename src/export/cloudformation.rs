@@ -1,4 +1,4 @@
-//! A pipeline as a template of AWS CloudFormation, in JSON, which has no comments: what is to be said is in its metadata.
+//! Writes a CloudFormation template in JSON. JSON has no comments, so instructions are in `Metadata`.
 
 use serde_json::{Map, Value, json};
 
@@ -79,7 +79,10 @@ fn how_to_use(page: &Page<'_>) -> Vec<String> {
 
 /// What becomes of impressions when a pipeline moves, or its stack is deleted.
 fn about_data(page: &Page<'_>) -> [String; 2] {
-    let (kept, import) = if !page.spec.delivery.existing_bucket {
+    let is_users = page.spec.delivery.existing_bucket;
+    let (kept, import) = if is_users {
+        ("your bucket", "create the stack")
+    } else {
         (
             "the bucket with every impression in it",
             "create the stack with a change set of the type IMPORT that has the resource Bucket alone, with nothing but its \
@@ -87,13 +90,11 @@ fn about_data(page: &Page<'_>) -> [String; 2] {
              `aws s3api get-bucket-tagging` has to say managed-by=cloudformation, or `split-pipeline down --purge-data` \
              would still delete it",
         )
-    } else {
-        ("your bucket", "create the stack")
     };
-    let bucket = if !page.spec.delivery.existing_bucket {
-        "The bucket and the stream"
-    } else {
+    let bucket = if is_users {
         "The stream"
+    } else {
+        "The bucket and the stream"
     };
     [
         format!(

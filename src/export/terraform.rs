@@ -46,7 +46,7 @@ impl Chapter {
     }
 }
 
-pub fn text(page: &Page<'_>, resources: Vec<(Chapter, Vec<Block>)>) -> Result<String, ExportError> {
+pub fn text(page: &Page<'_>, resources: &[(Chapter, Vec<Block>)]) -> Result<String, ExportError> {
     let mut text = head(page);
     let mut write = |section: Section| -> Result<(), ExportError> {
         text.push('\n');
@@ -101,7 +101,9 @@ fn head(page: &Page<'_>) -> String {
 
 /// How a pipeline that is there gets into Terraform's hands.
 fn moving(page: &Page<'_>) -> String {
-    let data = if !page.spec.delivery.existing_bucket {
+    let data = if page.spec.delivery.existing_bucket {
+        " your bucket. Then apply.".to_owned()
+    } else {
         format!(
             " the bucket, with every impression in it. Then let\n\
              # Terraform take the bucket over, and apply:\n#\n\
@@ -109,8 +111,6 @@ fn moving(page: &Page<'_>) -> String {
              # `terraform destroy` deletes the bucket only if it is empty.",
             page.names.bucket(page.spec)
         )
-    } else {
-        " your bucket. Then apply.".to_owned()
     };
     format!(
         "#\n# The names are those that `up` gives, so the two cannot stand side by side. To move a pipeline that `up` made:\n\

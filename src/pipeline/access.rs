@@ -1,4 +1,4 @@
-//! The policy of somebody who runs commands on a pipeline.
+//! Builds the IAM policy for people who run commands: the grants of all kinds, of `smoke` and of `replay`.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! A pipeline as another tool's document: collects what each resource is there.
+//! Collects each resource's blocks into one Terraform or CloudFormation document.
 
 use hcl::Block;
 
@@ -17,7 +17,7 @@ pub fn text(want: &Desired, blueprint: &Blueprint<'_>, format: Format) -> Result
         Format::Terraform => {
             let mut modules = Modules(&page, Vec::new());
             want.visit_wanted(&mut modules);
-            terraform::text(&page, modules.1)
+            terraform::text(&page, &modules.1)
         }
         Format::CloudFormation => {
             let mut stack = Stack {

@@ -1,3 +1,3 @@
-//! Unit tests of the list and its graph, and of what the engine does with it.
+//! Unit tests of the list and its graph.
 
 mod order;

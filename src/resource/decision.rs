@@ -1,4 +1,4 @@
-//! What is to be done about a resource, given what is there and whose it is.
+//! Decides what to do with one resource, from the observed state and its owner.
 
 use super::diff::{FieldChange, all_fields, differences};
 use super::{Observed, Phase, Replacement, Resource, Target};

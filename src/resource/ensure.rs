@@ -1,6 +1,8 @@
-//! Carrying out a decision about one resource, whichever it is, and waiting for AWS to be done with it.
+//! Carries out the decision for one resource and waits until AWS has finished.
 
-use super::{Changes, Decision, Described, Observed, Phase, Resource, Step, Target, differences, is_ours};
+use super::{
+    Changes, Decision, Described, Observed, Phase, Resource, Step, TagChanges, Target, differences, is_ours,
+};
 use crate::aws::wait::{SETTLING, TAGGING};
 use crate::aws::{AwsError, ErrorKind, Look};
 use crate::kind::Action;
@@ -51,19 +53,15 @@ pub(super) async fn change<R: Resource>(
     R::update(want, &have, &changes, step).await
 }
 
-/// Sets the tags that differ, and removes those that the resource should not have.
 async fn retag<R: Resource>(want: &Target<R>, have: &Observed<R>, step: &Step<'_>) -> Result<(), AwsError> {
-    let mut differing = want.tags.clone();
-    differing.retain(|key, value| have.tags.get(key) != Some(value));
-    if !differing.is_empty() {
-        R::tag(want, &have.id, &differing, step).await?;
+    let mut set = want.tags.clone();
+    set.retain(|key, value| have.tags.get(key) != Some(value));
+    let removed = have.tags.keys().filter(|key| !want.tags.contains_key(*key));
+    let removed: Vec<_> = removed.cloned().collect();
+    if set.is_empty() && removed.is_empty() {
+        return Ok(());
     }
-    let extra = have.tags.keys().filter(|key| !want.tags.contains_key(*key));
-    let extra: Vec<_> = extra.cloned().collect();
-    if !extra.is_empty() {
-        R::untag(want, &have.id, &extra, step).await?;
-    }
-    Ok(())
+    R::retag(want, &have.id, &TagChanges { set, removed }, step).await
 }
 
 /// Creates one resource. If it exists by now, its tags say whether it is the pipeline's: the answer to an earlier call may have

@@ -1,4 +1,4 @@
-//! One resource being worked on.
+//! Makes the calls of one resource's work, repeats those that must settle, and reports waits.
 
 use std::error::Error;
 

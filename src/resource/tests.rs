@@ -157,16 +157,22 @@ impl Resource for MadeUp {
         Ok(())
     }
 
-    async fn tag(want: &Thing, _: &&'static str, tags: &Tags, _: &Step<'_>) -> Result<(), AwsError> {
-        let expected = tags.iter().all(|(key, value)| want.tags.get(key) == Some(value));
-        assert!(expected && !tags.is_empty(), "{tags:?}");
-        want.did("tag");
-        Ok(())
-    }
-
-    async fn untag(want: &Thing, _: &&'static str, keys: &[String], _: &Step<'_>) -> Result<(), AwsError> {
-        assert_eq!(keys, ["owner"]);
-        want.did("untag");
+    async fn retag(
+        want: &Thing,
+        _id: &&'static str,
+        tags: &TagChanges,
+        _step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let expected = set.iter().all(|(key, value)| want.tags.get(key) == Some(value));
+            assert!(expected && !set.is_empty(), "{set:?}");
+            want.did("tag");
+        }
+        if !removed.is_empty() {
+            assert_eq!(removed[..], ["owner"]);
+            want.did("untag");
+        }
         Ok(())
     }
 

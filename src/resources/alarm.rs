@@ -9,7 +9,7 @@ use super::{Blueprint, tags_from, unless_there};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::kind::Kind;
 use crate::names::{Names, Tags};
-use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Existence, Observed, Resource, Step, TagChanges, Target};
 use crate::spec::{Spec, TopicArn};
 
 mod export;
@@ -36,7 +36,7 @@ pub struct State {
     /// The unit that values must have; absent where any will do.
     pub unit: Option<String>,
     pub period_seconds: i32,
-    /// How many periods must be over the threshold, one after the other.
+    /// How many consecutive periods are evaluated.
     pub evaluation_periods: i32,
     /// How many of them, where it is not all.
     pub datapoints_to_alarm: Option<i32>,
@@ -132,25 +132,28 @@ impl Resource for Alarm {
         futures_util::future::try_join_all(looks).await
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.cloudwatch.tag_resource().resource_arn(&want.arn);
-            call.set_tags(Some(sdk_tags(tags))).send()
-        };
-        step.call("cloudwatch:TagResource", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.cloudwatch.untag_resource().resource_arn(&want.arn);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("cloudwatch:UntagResource", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let request = || {
+                let call = step.aws.cloudwatch.tag_resource().resource_arn(&want.arn);
+                call.set_tags(Some(sdk_tags(set))).send()
+            };
+            step.call("cloudwatch:TagResource", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.cloudwatch.untag_resource().resource_arn(&want.arn);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("cloudwatch:UntagResource", request).await?;
+        }
+        Ok(())
     }
 }
 
@@ -180,7 +183,7 @@ impl Target<Alarm> {
             .map(|answer| Observed::ready(self.arn.clone(), state_of(found), tags_of(answer.tags()))))
     }
 
-    /// Makes it, or makes it anew in place: the call says all of it, but for the tags, which count for a new one only.
+    /// Creates or overwrites the alarm. The call sets every field; CloudWatch ignores its tags for an existing alarm.
     async fn put(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let State {
             description,

@@ -13,7 +13,7 @@ use super::{Blueprint, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
 use crate::kind::Kind;
 use crate::names::{Names, Tags};
-use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Existence, Observed, Resource, Step, TagChanges, Target};
 use crate::spec::Email;
 
 mod export;
@@ -151,25 +151,28 @@ impl Resource for AlarmTopic {
         deleted.found().map(drop)
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.sns.tag_resource().resource_arn(&want.arn);
-            call.set_tags(Some(sdk_tags(tags))).send()
-        };
-        step.call("sns:TagResource", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.sns.untag_resource().resource_arn(&want.arn);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("sns:UntagResource", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let request = || {
+                let call = step.aws.sns.tag_resource().resource_arn(&want.arn);
+                call.set_tags(Some(sdk_tags(set))).send()
+            };
+            step.call("sns:TagResource", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.sns.untag_resource().resource_arn(&want.arn);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("sns:UntagResource", request).await?;
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Blueprint, Transport, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::kind::Kind;
 use crate::names::Tags;
-use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Existence, Observed, Resource, Step, TagChanges, Target};
 use crate::spec::BucketEncryption;
 
 mod additions;
@@ -214,14 +214,10 @@ impl Resource for Bucket {
         })
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        step.settle(async || want.write_tags(step.aws).await).await
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        _keys: &[String],
+        _tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
         // S3 writes all tags of a bucket at once.

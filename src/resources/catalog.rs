@@ -1,4 +1,4 @@
-//! What Glue's catalog has of a pipeline that delivers Parquet: the table that Firehose converts by, and its database.
+//! The Glue database and table by which Firehose converts to Parquet, and which queries read.
 
 use database::Database;
 use table::Table;

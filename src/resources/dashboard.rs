@@ -12,7 +12,7 @@ use super::{Blueprint, unless_there};
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::kind::Kind;
 use crate::names::{Names, Tags};
-use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Existence, Observed, Resource, Step, TagChanges, Target};
 use crate::spec::Spec;
 
 mod export;
@@ -128,14 +128,10 @@ impl Resource for Dashboard {
         deleted.found().map(drop)
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        want.put(step).await
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        _keys: &[String],
+        _tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
         want.put(step).await

@@ -16,7 +16,8 @@ use crate::kind::Kind;
 use crate::moment;
 use crate::names::Tags;
 use crate::resource::{
-    Changes, Described, Observed, Phase, Replacement, Resource, Step, Target, gone, ready, settled,
+    Changes, Described, Observed, Phase, Replacement, Resource, Step, TagChanges, Target, gone, ready,
+    settled,
 };
 use crate::rows::PARQUET_EXTENSION;
 use crate::spec::{Compression, Format};
@@ -281,29 +282,37 @@ impl Resource for DeliveryStream {
         })
     }
 
-    async fn tag(want: &Target<Self>, _id: &Id, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let tags = firehose_tags(tags)?;
-        let request = || {
-            let call = step
-                .aws
-                .firehose
-                .tag_delivery_stream()
-                .delivery_stream_name(&want.name);
-            call.set_tags(Some(tags.clone())).send()
-        };
-        step.call("firehose:TagDeliveryStream", request).await.map(drop)
-    }
-
-    async fn untag(want: &Target<Self>, _id: &Id, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step
-                .aws
-                .firehose
-                .untag_delivery_stream()
-                .delivery_stream_name(&want.name);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("firehose:UntagDeliveryStream", request).await.map(drop)
+    async fn retag(
+        want: &Target<Self>,
+        _id: &Id,
+        tags: &TagChanges,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let set = firehose_tags(set)?;
+            let request = || {
+                let call = step
+                    .aws
+                    .firehose
+                    .tag_delivery_stream()
+                    .delivery_stream_name(&want.name);
+                call.set_tags(Some(set.clone())).send()
+            };
+            step.call("firehose:TagDeliveryStream", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step
+                    .aws
+                    .firehose
+                    .untag_delivery_stream()
+                    .delivery_stream_name(&want.name);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("firehose:UntagDeliveryStream", request).await?;
+        }
+        Ok(())
     }
 
     fn created(id: &Id) -> Option<SystemTime> {

@@ -16,8 +16,10 @@ use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::foreign;
 use crate::kind::Kind;
-use crate::names::{Names, Tags};
-use crate::resource::{Changes, Described, Observed, Phase, Replacement, Resource, Step, Target, ready};
+use crate::names::Names;
+use crate::resource::{
+    Changes, Described, Observed, Phase, Replacement, Resource, Step, TagChanges, Target, ready,
+};
 use crate::spec::{FieldsSpec, Spec};
 use crate::table::number_fields;
 
@@ -187,25 +189,28 @@ impl Resource for Function {
         })
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.lambda.tag_resource().resource(&want.arn);
-            call.set_tags(Some(tags.clone().into_iter().collect())).send()
-        };
-        step.call("lambda:TagResource", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.lambda.untag_resource().resource(&want.arn);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("lambda:UntagResource", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let request = || {
+                let call = step.aws.lambda.tag_resource().resource(&want.arn);
+                call.set_tags(Some(set.clone().into_iter().collect())).send()
+            };
+            step.call("lambda:TagResource", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.lambda.untag_resource().resource(&want.arn);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("lambda:UntagResource", request).await?;
+        }
+        Ok(())
     }
 }
 

@@ -8,8 +8,7 @@ use serde::Serialize;
 use super::{Blueprint, signed, tags_from};
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::kind::Kind;
-use crate::names::Tags;
-use crate::resource::{Changes, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Observed, Resource, Step, TagChanges, Target};
 
 mod export;
 mod grants;
@@ -163,25 +162,28 @@ impl Resource for LogGroup {
         })
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.logs.tag_resource().resource_arn(&want.arn);
-            call.set_tags(Some(tags.clone().into_iter().collect())).send()
-        };
-        step.call("logs:TagResource", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.logs.untag_resource().resource_arn(&want.arn);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("logs:UntagResource", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let request = || {
+                let call = step.aws.logs.tag_resource().resource_arn(&want.arn);
+                call.set_tags(Some(set.clone().into_iter().collect())).send()
+            };
+            step.call("logs:TagResource", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.logs.untag_resource().resource_arn(&want.arn);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("logs:UntagResource", request).await?;
+        }
+        Ok(())
     }
 }
 

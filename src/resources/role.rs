@@ -8,7 +8,7 @@ use super::tags_from;
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome};
 use crate::kind::Kind;
 use crate::names::Tags;
-use crate::resource::{Changes, Observed, Phase, Replacement, Resource, Step, Target};
+use crate::resource::{Changes, Observed, Replacement, Resource, Step, TagChanges, Target};
 
 mod export;
 mod grants;
@@ -150,26 +150,29 @@ impl Resource for Role {
         })
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let tags = iam_tags(tags)?;
-        let request = || {
-            let call = step.aws.iam.tag_role().role_name(&want.name);
-            call.set_tags(Some(tags.clone())).send()
-        };
-        step.call("iam:TagRole", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.iam.untag_role().role_name(&want.name);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("iam:UntagRole", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let set = iam_tags(set)?;
+            let request = || {
+                let call = step.aws.iam.tag_role().role_name(&want.name);
+                call.set_tags(Some(set.clone())).send()
+            };
+            step.call("iam:TagRole", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.iam.untag_role().role_name(&want.name);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("iam:UntagRole", request).await?;
+        }
+        Ok(())
     }
 }
 

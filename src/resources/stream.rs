@@ -12,7 +12,7 @@ use crate::aws::{Aws, AwsError, Outcome};
 use crate::kind::Kind;
 use crate::moment;
 use crate::names::{GAPS_TAG, Tags};
-use crate::resource::{Changes, Described, Observed, Phase, Resource, Step, Target, gone, ready};
+use crate::resource::{Changes, Described, Observed, Phase, Resource, Step, TagChanges, Target, gone, ready};
 use crate::spec;
 
 mod access;
@@ -143,7 +143,12 @@ impl Resource for Stream {
         if step.aws.is_emulator() {
             let aws = step.aws.with_interrupt(CancellationToken::new());
             let step = Step::new(&aws, want.kind, &want.name);
-            Self::tag(want, &want.arn, &want.tags, &step).await?;
+            let set = want.tags.clone();
+            let tags = TagChanges {
+                set,
+                removed: Vec::new(),
+            };
+            Self::retag(want, &want.arn, &tags, &step).await?;
         }
         Ok(ready(want, step).await?.tagged(want.tags.clone()))
     }
@@ -219,25 +224,28 @@ impl Resource for Stream {
         (!cautions.is_empty()).then(|| cautions.join("\n"))
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.kinesis.add_tags_to_stream().stream_name(&want.name);
-            call.set_tags(Some(tags.clone().into_iter().collect())).send()
-        };
-        step.call("kinesis:AddTagsToStream", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.kinesis.remove_tags_from_stream().stream_name(&want.name);
-            call.set_tag_keys(Some(keys.to_vec())).send()
-        };
-        step.call("kinesis:RemoveTagsFromStream", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let request = || {
+                let call = step.aws.kinesis.add_tags_to_stream().stream_name(&want.name);
+                call.set_tags(Some(set.clone().into_iter().collect())).send()
+            };
+            step.call("kinesis:AddTagsToStream", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.kinesis.remove_tags_from_stream().stream_name(&want.name);
+                call.set_tag_keys(Some(removed.clone())).send()
+            };
+            step.call("kinesis:RemoveTagsFromStream", request).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The webhook: a REST API, and the stage within it that opens it to the world.
+//! The webhook: a REST API, and the stage within it that makes it public.
 
 use crate::aws::{Aws, AwsError};
 use crate::resource::{Observed, Resource as _, Target};

@@ -1,4 +1,5 @@
-//! What undelivered impressions ask of the order in which resources are created and deleted.
+//! Keeps impressions safe while `up` and `down` work: `Closing` records when a new delivery stream started to read, `Draining` delays
+//! the deletion of the stream until its impressions are in the bucket.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -19,7 +20,7 @@ use crate::resource::{Step, Target};
 use crate::resources::delivery_stream;
 use crate::resources::stream::Stream;
 
-/// Notes on the stream when a new delivery stream started to read, whatever else fails.
+/// Writes to a tag of the stream when a new delivery stream started to read, whatever else fails.
 pub struct Closing {
     stream: Target<Stream>,
     gaps: Gaps,

@@ -15,7 +15,8 @@ use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wante
 use crate::kind::Kind;
 use crate::names::Tags;
 use crate::resource::{
-    Changes, Described, Existence, Latest, Observed, Phase, Replacement, Resource, Step, Target, gone, ready,
+    Changes, Described, Existence, Latest, Observed, Phase, Replacement, Resource, Step, TagChanges, Target,
+    gone, ready,
 };
 
 pub(super) const STORE: Kind = Kind::new("store");
@@ -318,26 +319,34 @@ impl<const DATA: bool> Resource for Fake<DATA> {
         gone(want, step).await
     }
 
-    async fn tag(want: &Target<Self>, id: &u64, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let world = &want.extra.world;
-        let tag = step.call("sim:Tag", || {
-            world.call("sim:Tag", &want.name, |world| {
-                world.change(*id, "tagging", |item| item.tags.extend(tags.clone()))
-            })
-        });
-        tag.await
-    }
-
-    async fn untag(want: &Target<Self>, id: &u64, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
-        let world = &want.extra.world;
-        let untag = step.call("sim:Untag", || {
-            world.call("sim:Untag", &want.name, |world| {
-                world.change(*id, "untagging", |item| {
-                    item.tags.retain(|key, _| !keys.contains(key))
+    async fn retag(
+        want: &Target<Self>,
+        id: &u64,
+        tags: &TagChanges,
+        step: &Step<'_>,
+    ) -> Result<(), AwsError> {
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let world = &want.extra.world;
+            let tag = step.call("sim:Tag", || {
+                world.call("sim:Tag", &want.name, |world| {
+                    world.change(*id, "tagging", |item| item.tags.extend(set.clone()))
                 })
-            })
-        });
-        untag.await
+            });
+            tag.await?;
+        }
+        if !removed.is_empty() {
+            let world = &want.extra.world;
+            let untag = step.call("sim:Untag", || {
+                world.call("sim:Untag", &want.name, |world| {
+                    world.change(*id, "untagging", |item| {
+                        item.tags.retain(|key, _| !removed.contains(key));
+                    })
+                })
+            });
+            untag.await?;
+        }
+        Ok(())
     }
 
     fn replacement(want: &Target<Self>, have: &State) -> Option<Replacement> {

@@ -84,7 +84,7 @@ pub(super) fn play(seed: u64, aws: &Aws, is_logged: bool) -> Result<Totals, (Str
             ..story.totals
         }),
         Err(why) => {
-            let log = world.log.iter().flat_map(|log| log.take());
+            let log = world.log.iter().flat_map(std::cell::RefCell::take);
             Err((why, log.collect::<Vec<_>>().join("\n")))
         }
     }

@@ -270,13 +270,11 @@ impl SimulatedAws {
         is_unique: bool,
     ) -> Result<SimulatedResource, CallRefusal> {
         let existing = self.existing(kind, name);
-        let same_place = existing.iter().filter(|item| item.inside == new.inside);
-        for item in same_place.filter(|_| is_unique) {
-            return Err(if item.deleted.is_some() {
-                CallRefusal::NotYet
-            } else {
-                CallRefusal::Exists
-            });
+        let mut same_place = existing.iter().filter(|item| item.inside == new.inside);
+        match same_place.next().filter(|_| is_unique) {
+            Some(item) if item.deleted.is_some() => return Err(CallRefusal::NotYet),
+            Some(_) => return Err(CallRefusal::Exists),
+            None => {}
         }
         if let Some(outer) = new.inside
             && !self.exists(outer)

@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the alarms, and reading their metrics, takes.
+//! The IAM actions that observing, creating, updating and deleting the alarms and reading their metrics need.
 
 use super::Alarm;
 use crate::access::{Grant, RestApis};

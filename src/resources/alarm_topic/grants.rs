@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the topic takes.
+//! The IAM actions that observing, creating, updating and deleting the topic need.
 
 use super::AlarmTopic;
 use crate::access::{Grant, RestApis};

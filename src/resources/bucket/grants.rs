@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the bucket takes.
+//! The IAM actions that observing, creating, updating and deleting the bucket need.
 
 use super::Bucket;
 use crate::access::{Grant, RestApis};

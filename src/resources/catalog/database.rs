@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use crate::aws::{Aws, AwsError, ErrorKind, Outcome as _};
 use crate::kind::Kind;
-use crate::names::Tags;
-use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Existence, Observed, Resource, Step, TagChanges, Target};
 use crate::resources::{Blueprint, tags_from};
 use crate::spec::Format;
 
@@ -87,26 +86,29 @@ impl Resource for Database {
         step.remove("glue:DeleteDatabase", request).await
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.glue.tag_resource().resource_arn(&want.arn);
-            call.set_tags_to_add(Some(tags.clone().into_iter().collect()))
-                .send()
-        };
-        step.call("glue:TagResource", request).await.map(drop)
-    }
-
-    async fn untag(
+    async fn retag(
         want: &Target<Self>,
         _id: &String,
-        keys: &[String],
+        tags: &TagChanges,
         step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        let request = || {
-            let call = step.aws.glue.untag_resource().resource_arn(&want.arn);
-            call.set_tags_to_remove(Some(keys.to_vec())).send()
-        };
-        step.call("glue:UntagResource", request).await.map(drop)
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            let request = || {
+                let call = step.aws.glue.tag_resource().resource_arn(&want.arn);
+                call.set_tags_to_add(Some(set.clone().into_iter().collect()))
+                    .send()
+            };
+            step.call("glue:TagResource", request).await?;
+        }
+        if !removed.is_empty() {
+            let request = || {
+                let call = step.aws.glue.untag_resource().resource_arn(&want.arn);
+                call.set_tags_to_remove(Some(removed.clone())).send()
+            };
+            step.call("glue:UntagResource", request).await?;
+        }
+        Ok(())
     }
 
     fn is_looked_for(want: &Target<Self>) -> bool {

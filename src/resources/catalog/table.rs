@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::kind::Kind;
 use crate::names::{OWNERSHIP_TAGS, Tags};
-use crate::resource::{Changes, Existence, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Existence, Observed, Resource, Step, TagChanges, Target};
 use crate::resources::Blueprint;
 use crate::spec::Format;
 use crate::table::{DeliveredColumn, DeliveredTable};
@@ -185,18 +185,13 @@ impl Resource for Table {
         step.remove("glue:DeleteTable", request).await
     }
 
-    async fn tag(want: &Target<Self>, _id: &String, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        want.write(step).await
-    }
-
-    async fn untag(
-        _want: &Target<Self>,
+    async fn retag(
+        want: &Target<Self>,
         _id: &String,
-        _keys: &[String],
-        _step: &Step<'_>,
+        _tags: &TagChanges,
+        step: &Step<'_>,
     ) -> Result<(), AwsError> {
-        // Only the pipeline's own tags are read, so there are no others to remove.
-        Ok(())
+        want.write(step).await
     }
 
     fn is_looked_for(want: &Target<Self>) -> bool {

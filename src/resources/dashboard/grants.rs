@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the dashboard takes.
+//! The IAM actions that observing, creating, updating and deleting the dashboard need.
 
 use super::Dashboard;
 use crate::access::{Grant, RestApis};

@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the delivery stream takes.
+//! The IAM actions that observing, creating, updating and deleting the delivery stream need.
 
 use super::DeliveryStream;
 use crate::access::{Grant, RestApis};

@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the function takes.
+//! The IAM actions that observing, creating, updating and deleting the function need.
 
 use super::Function;
 use crate::access::{Grant, RestApis};

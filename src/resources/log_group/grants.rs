@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the log groups takes.
+//! The IAM actions that observing, creating, updating and deleting the log groups need.
 
 use super::LogGroup;
 use crate::access::{Grant, RestApis};

@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the roles takes.
+//! The IAM actions that observing, creating, updating and deleting the roles need.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the stream takes.
+//! The IAM actions that observing, creating, updating and deleting the stream need.
 
 use super::Stream;
 use crate::access::{Grant, RestApis};

@@ -90,7 +90,7 @@ async fn a_look_tells_what_is_there() {
         assert_eq!(json(&have.state), json(&want.state), "{text}");
         let created = SystemTime::try_from(DateTime::from_secs(CREATED)).unwrap();
         assert_eq!((have.phase, have.state.created), (Phase::Ready, Some(created)));
-        assert_eq!(have.id.to_string(), want.arn);
+        assert_eq!(have.id, want.arn);
         for (status, phase) in [
             (StreamStatus::Creating, Phase::Pending("CREATING".to_owned())),
             (StreamStatus::Deleting, Phase::Deleting),

@@ -13,8 +13,7 @@ use serde_json::Value;
 use crate::aws::answer::api_id;
 use crate::aws::{Aws, AwsError, ErrorKind};
 use crate::kind::Kind;
-use crate::names::Tags;
-use crate::resource::{Changes, Latest, Observed, Phase, Resource, Step, Target};
+use crate::resource::{Changes, Latest, Observed, Resource, Step, TagChanges, Target};
 
 mod deployment;
 mod export;
@@ -252,12 +251,15 @@ impl Resource for RestApi {
             .then(|| "the webhook's path changes: its new URL has to be pasted into Split".to_owned())
     }
 
-    async fn tag(want: &Target<Self>, id: &Id, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        tag(&want.arn_of(id), &want.tags, step).await
-    }
-
-    async fn untag(want: &Target<Self>, id: &Id, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
-        untag(&want.arn_of(id), keys, step).await
+    async fn retag(want: &Target<Self>, id: &Id, tags: &TagChanges, step: &Step<'_>) -> Result<(), AwsError> {
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            tag(&want.arn_of(id), &want.tags, step).await?;
+        }
+        if !removed.is_empty() {
+            untag(&want.arn_of(id), removed, step).await?;
+        }
+        Ok(())
     }
 }
 

@@ -11,8 +11,8 @@ use std::fmt;
 
 use crate::aws::{Aws, AwsError, Outcome};
 use crate::kind::Kind;
-use crate::names::{Names, Tags};
-use crate::resource::{Changes, Latest, Observed, Phase, Replacement, Resource, Step, Target, is_ours};
+use crate::names::Names;
+use crate::resource::{Changes, Latest, Observed, Replacement, Resource, Step, TagChanges, Target, is_ours};
 
 mod defaults;
 mod deployed;
@@ -99,8 +99,6 @@ impl Resource for Stage {
     type State = State;
     type Id = Id;
     type Extra = InApi;
-    /// The API, if there is one: without it there is no stage.
-
     async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
         let Some(api) = &want.extra.api.get() else {
             return Ok(None);
@@ -226,12 +224,15 @@ impl Resource for Stage {
         })
     }
 
-    async fn tag(want: &Target<Self>, id: &Id, _tags: &Tags, step: &Step<'_>) -> Result<(), AwsError> {
-        rest_api::tag(&want.arn_of(id), &want.tags, step).await
-    }
-
-    async fn untag(want: &Target<Self>, id: &Id, keys: &[String], step: &Step<'_>) -> Result<(), AwsError> {
-        rest_api::untag(&want.arn_of(id), keys, step).await
+    async fn retag(want: &Target<Self>, id: &Id, tags: &TagChanges, step: &Step<'_>) -> Result<(), AwsError> {
+        let TagChanges { set, removed } = tags;
+        if !set.is_empty() {
+            rest_api::tag(&want.arn_of(id), &want.tags, step).await?;
+        }
+        if !removed.is_empty() {
+            rest_api::untag(&want.arn_of(id), removed, step).await?;
+        }
+        Ok(())
     }
 
     fn without(have: &mut State, replaced: Kind) {

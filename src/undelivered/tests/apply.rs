@@ -112,18 +112,21 @@ async fn a_failure_stops_what_depends_on_it_and_nothing_else() {
     assert_eq!(webhook, None);
 }
 
+/// What another hand changes.
+type Drift = fn(&mut Snapshot);
+
 #[tokio::test(start_paused = true)]
 async fn a_function_waits_for_its_role_its_log_group_and_a_bucket_that_it_is_called_for() {
     let want = desired("name: flags\n");
-    let needed: [(Kind, fn(&mut Snapshot)); 3] = [
+    let needed: [(Kind, Drift); 3] = [
         (role::OF_FUNCTION, |have| {
-            have.function_role.as_mut().unwrap().state.trust = Value::Null
+            have.function_role.as_mut().unwrap().state.trust = Value::Null;
         }),
         (log_group::OF_FUNCTION, |have| {
-            have.function_log_group.as_mut().unwrap().state.retention_days = None
+            have.function_log_group.as_mut().unwrap().state.retention_days = None;
         }),
         (bucket::KIND, |have| {
-            have.bucket.as_mut().unwrap().state.policy = Value::Null
+            have.bucket.as_mut().unwrap().state.policy = Value::Null;
         }),
     ];
     let refuses = || {

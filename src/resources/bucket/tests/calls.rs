@@ -19,7 +19,7 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::*;
 use crate::aws::testing::Seen;
-use crate::resource::Target;
+use crate::resource::{Phase, Target};
 use crate::resources::bucket;
 use crate::resources::testing::wanted;
 

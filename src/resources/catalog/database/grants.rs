@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the database and its table takes.
+//! The IAM actions that observing, creating, updating and deleting the database and its table need.
 
 use super::Database;
 use crate::access::{Grant, RestApis};

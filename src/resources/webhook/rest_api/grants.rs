@@ -1,4 +1,4 @@
-//! What looking at, creating, changing and deleting the REST API and its stage takes.
+//! The IAM actions that observing, creating, updating and deleting the REST API and its stage need.
 
 use super::RestApi;
 use crate::access::{Grant, RestApis};

@@ -91,7 +91,6 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::every_service;
-    use crate::resource::{Observed, Phase};
     use crate::resources::testing::wanted;
     use crate::resources::webhook::stage;
     use crate::resources::webhook::stage::State;
