@@ -13,7 +13,7 @@ use super::world::SimulatedAws;
 use crate::aws::{Aws, AwsError, Outcome as _};
 use crate::engine::{Decided, Look, Map, Resources, Seen, Slot, Tie, Visit, Wanted, When};
 use crate::kind::Kind;
-use crate::names::Tags;
+use crate::names::{OWNERSHIP_TAGS, Tags};
 use crate::resource::{
     Changes, Described, Existence, Latest, Observed, Phase, Replacement, Resource, Step, TagChanges, Target,
     gone, ready,
@@ -137,7 +137,11 @@ impl Wish {
 }
 
 pub(super) fn ours() -> Tags {
-    let tags = [("managed-by", "split-pipeline"), ("split-pipeline", "flags")];
+    let tags = [
+        ("managed-by", "split-pipeline"),
+        ("split-pipeline", "flags"),
+        ("team", "growth"),
+    ];
     tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
@@ -195,7 +199,8 @@ impl<const DATA: bool> Target<Fake<DATA>> {
     }
 
     async fn look(&self, aws: &Aws) -> Result<Option<Described<Fake<DATA>>>, AwsError> {
-        let (world, tags) = (&self.extra.world, ours());
+        let (world, mut tags) = (&self.extra.world, ours());
+        tags.retain(|key, _| OWNERSHIP_TAGS.contains(&key.as_str()));
         let by_tags = (self.kind == API).then_some(&tags);
         let inside = self.inside();
         let found = aws
@@ -303,6 +308,8 @@ impl<const DATA: bool> Resource for Fake<DATA> {
 
     async fn delete(want: &Target<Self>, id: &u64, step: &Step<'_>) -> Result<(), AwsError> {
         let world = &want.extra.world;
+        let is_for_good = world.goes_down.get() || !want.is_wanted();
+        world.check_users(want.kind, is_for_good);
         let remove = || world.call("sim:Delete", &want.name, |world| world.delete(*id, DATA));
         step.remove("sim:Delete", remove).await?;
         if want.kind == API {

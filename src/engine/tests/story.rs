@@ -146,7 +146,7 @@ impl Story<'_> {
                 self.foreign(kind);
             }
         }
-        *self.world.disturbance.borrow_mut() = Disturbance::default();
+        self.alone();
         sleep(Duration::from_mins(1)).await;
         self.undisturbed().await
     }
@@ -155,6 +155,14 @@ impl Story<'_> {
         let sizes = [2, 3, 5, 6];
         let (is_watched, size) = (self.world.chance(60), sizes[self.world.random(4) as usize]);
         Wish::new(&self.world, is_watched, self.users_store, size)
+    }
+
+    /// From now on nobody disturbs.
+    fn alone(&self) {
+        *self.world.disturbance.borrow_mut() = Disturbance {
+            is_alone: true,
+            ..Disturbance::default()
+        };
     }
 
     /// Somebody else creates something of a name of the pipeline's, if there is nothing.
@@ -184,16 +192,21 @@ impl Story<'_> {
             faults: [0, 5, 30][world.random(3) as usize],
             hands: [0, 0, 2][world.random(3) as usize],
             interrupt: world.chance(40).then(|| (at, interrupts[0].clone())),
+            is_alone: false,
             denied: world.chance(10).then_some(denied),
         };
         let is_beside = world.chance(25);
+        let hands = world.disturbance.borrow().hands;
+        world.disturbance.borrow_mut().is_alone = !is_beside && hands == 0;
         self.totals.beside += usize::from(is_beside);
         let [one, other] = [0, 1].map(|_| (self.blueprint(), world.chance(30)));
         world.say(|| format!("-- a run, and one beside it: {is_beside}"));
         let run = async |(blueprint, goes_down): &(Wish, bool), interrupt: &CancellationToken| {
             let aws = self.aws.with_interrupt(interrupt.clone());
             if *goes_down {
+                world.goes_down.set(!is_beside);
                 drop(down(&aws, blueprint, Data::Keep).await);
+                world.goes_down.set(false);
             } else {
                 drop(up(&aws, blueprint).await);
             }
@@ -285,6 +298,7 @@ impl Story<'_> {
         for data in [Data::Keep, Data::Purge] {
             self.world.say(|| format!("-- down: {data:?}"));
             self.world.purges.set(data == Data::Purge);
+            self.world.goes_down.set(true);
             if !down(self.aws, blueprint, data)
                 .await
                 .is_some_and(|report| report.is_complete())

@@ -11,6 +11,8 @@ use aws_sdk_s3::primitives::SdkBody;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::kinds::TIES;
+use crate::engine::{Tie, When};
 use crate::kind::Kind;
 use crate::names::Tags;
 
@@ -83,6 +85,8 @@ pub(super) struct Disturbance {
     pub(super) hands: u32,
     /// At which call the user interrupts.
     pub(super) interrupt: Option<(usize, CancellationToken)>,
+    /// Whether another run goes on, or another hand acts: then what a resource needs may vanish at any time.
+    pub(super) is_alone: bool,
     /// A call that is denied all the time.
     pub(super) denied: Option<&'static str>,
 }
@@ -101,6 +105,8 @@ pub(super) struct SimulatedAws {
     pub(super) violations: RefCell<Vec<String>>,
     /// Whether data may be deleted.
     pub(super) purges: Cell<bool>,
+    /// Whether a run takes everything down.
+    pub(super) goes_down: Cell<bool>,
     next_id: Cell<u64>,
     started: Instant,
 }
@@ -120,6 +126,7 @@ impl SimulatedAws {
             log: is_logged.then(RefCell::default),
             violations: RefCell::default(),
             purges: Cell::default(),
+            goes_down: Cell::default(),
             next_id: Cell::new(1),
             started: Instant::now(),
         })
@@ -220,6 +227,8 @@ impl SimulatedAws {
             }
         } else {
             item.size += 100;
+            item.tags.insert("team".to_owned(), "other".to_owned());
+            item.tags.insert("note".to_owned(), "by hand".to_owned());
         }
         let does = if deletes { "deletes" } else { "changes" };
         self.say(|| format!("another hand {does} {key:?}"));
@@ -281,6 +290,7 @@ impl SimulatedAws {
         {
             return Err(CallRefusal::NotFound);
         }
+        self.check_needs(kind);
         let now = self.now();
         let (visible, ready) = (self.millis(1_500), self.millis(8_000));
         let item = SimulatedResource {
@@ -310,6 +320,39 @@ impl SimulatedAws {
             visible: Duration::ZERO,
             ready: Duration::ZERO,
             deleted: None,
+        }
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        let items = self.items.borrow();
+        let mut of_kind = items.iter().filter(|((of, _), _)| *of == kind.as_str());
+        of_kind.any(|(_, items)| items.iter().any(|item| item.deleted.is_none()))
+    }
+
+    /// A resource must not be created before what it needs.
+    fn check_needs(&self, kind: Kind) {
+        let counts = |tie: &&Tie| tie.kind == kind && !matches!(tie.when, When::Existing | When::Deleting);
+        let missing = TIES.iter().filter(counts).find(|tie| !self.has(tie.needs));
+        if let Some(tie) = missing.filter(|_| self.disturbance.borrow().is_alone) {
+            self.violations
+                .borrow_mut()
+                .push(format!("{kind} is created before {}", tie.needs));
+        }
+    }
+
+    /// A resource must not go before what needs it, but to be replaced.
+    pub(super) fn check_users(&self, kind: Kind, is_for_good: bool) {
+        let is_used = |tie: &&Tie| {
+            let items = self.items.borrow();
+            let mut users = items.iter().filter(|((of, _), _)| *of == tie.kind.as_str());
+            let ours = |item: &SimulatedResource| item.deleted.is_none() && !item.is_foreign;
+            tie.needs == kind && users.any(|(_, items)| items.iter().any(ours))
+        };
+        let user = TIES.iter().find(is_used);
+        if let Some(tie) = user.filter(|_| is_for_good && self.disturbance.borrow().is_alone) {
+            self.violations
+                .borrow_mut()
+                .push(format!("{kind} is deleted before {}", tie.kind));
         }
     }
 
