@@ -62,12 +62,21 @@ fn bash_completes_options_and_the_commands_of_commands() {
 #[test]
 fn help_lists_every_command_and_every_command_has_its_own() {
     let help = split_pipeline(["--help"]).exits_with(0).stdout;
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let program = Cli::command();
     let commands: Vec<_> = program.get_subcommands().collect();
     assert!(!commands.is_empty());
     for command in commands {
         let name = command.get_name();
         assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");
+        let named = [format!("`{name}`"), format!("`{name} ")];
+        let mut rows = readme.lines().filter(|line| line.starts_with("| `"));
+        let has_row = rows.any(|row| {
+            named
+                .iter()
+                .any(|name| row.split('|').nth(1).unwrap().contains(name))
+        });
+        assert!(has_row, "{name} has no row in the README");
         let about = command.get_about().unwrap().to_string();
         let own = split_pipeline([name, "--help"]).exits_with(0).stdout;
         // Help wraps at the terminal's width.
