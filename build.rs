@@ -36,9 +36,7 @@ fn constant(architecture: &str, zip: Option<&Path>) -> Result<String, Box<dyn Er
         Some(zip) => {
             let zip = fs::canonicalize(zip)?;
             println!("cargo::rerun-if-changed={}", zip.display());
-            let path = zip
-                .to_str()
-                .ok_or("SPLIT_PIPELINE_EMBED: the path is not UTF-8")?;
+            let path = zip.to_str().ok_or("SPLIT_PIPELINE_EMBED: the path is not UTF-8")?;
             format!("Some(include_bytes!({path:?}))")
         }
     };

@@ -85,10 +85,7 @@ pub enum ArtifactError {
 
 impl ArtifactError {
     fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.to_owned(),
-            source,
-        }
+        Self::Io { path: path.to_owned(), source }
     }
 
     pub fn hints(&self) -> Vec<String> {
@@ -131,10 +128,8 @@ pub fn given(path: &Path, architecture: Architecture) -> Result<Artifact, Artifa
         return Err(ArtifactError::TooLarge(size));
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let binary = zip::unpack(&bytes).map_err(|why| ArtifactError::NotAZip {
-        path: path.to_owned(),
-        why: why.to_string(),
-    })?;
+    let binary = zip::unpack(&bytes)
+        .map_err(|why| ArtifactError::NotAZip { path: path.to_owned(), why: why.to_string() })?;
     elf::check(&binary, architecture)?;
     finish(bytes, Origin::Given(path.to_owned()))
 }

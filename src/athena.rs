@@ -51,11 +51,9 @@ pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
     let delivered = DeliveredTable::new(spec)?;
     let (database, name) = (names.database(), names.table_in_database());
     let (table, queried, create) = match (spec.delivery.format, spec.delivery.compression) {
-        (Format::Parquet, _) => (
-            names.table(),
-            format!("{}.{}", quote::name(&database), quote::name(&name)),
-            None,
-        ),
+        (Format::Parquet, _) => {
+            (names.table(), format!("{}.{}", quote::name(&database), quote::name(&name)), None)
+        }
         (Format::Json, Compression::Snappy) => return Err(AthenaError::Compression("snappy")),
         (Format::Json, Compression::Zip) => return Err(AthenaError::Compression("zip")),
         (Format::Json, Compression::Gzip | Compression::None) => {
@@ -66,11 +64,7 @@ pub fn sql(spec: &Spec, names: &Names) -> Result<Sql, AthenaError> {
         }
     };
     let queries = queries(&queried, delivered.partitions.first()).into();
-    Ok(Sql {
-        table,
-        create,
-        queries,
-    })
+    Ok(Sql { table, create, queries })
 }
 
 fn create(name: &str, table: &DeliveredTable, bucket: &str) -> String {
@@ -102,9 +96,7 @@ fn queries(table: &str, first: Option<&Partition>) -> [Query; 3] {
     let lately = first.and_then(|first| {
         let format = quote::text(&date_format(first.date.as_ref()?)?);
         let column = quote::name(&first.column.name);
-        Some(format!(
-            "\nWHERE {column} >= date_format(current_timestamp - interval '7' day, {format})"
-        ))
+        Some(format!("\nWHERE {column} >= date_format(current_timestamp - interval '7' day, {format})"))
     });
     let lately = lately.unwrap_or_default();
     let and = if lately.is_empty() { "\nWHERE" } else { "\n  AND" };

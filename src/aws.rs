@@ -80,12 +80,8 @@ impl Aws {
             ));
         };
         let region = answer::region(&region)?;
-        let endpoint = config
-            .endpoint_url()
-            .map(|url| url.trim_end_matches('/').to_owned());
-        let s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(endpoint.is_some())
-            .build();
+        let endpoint = config.endpoint_url().map(|url| url.trim_end_matches('/').to_owned());
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.is_some()).build();
         let mut aws = Self {
             apigateway: aws_sdk_apigateway::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
@@ -143,11 +139,7 @@ impl Aws {
                 Ok(_) => "ok".to_owned(),
                 Err(error) => error.code.clone().unwrap_or_else(|| error.message.clone()),
             };
-            self.event(Event::Call {
-                call,
-                elapsed: started.elapsed(),
-                outcome,
-            });
+            self.event(Event::Call { call, elapsed: started.elapsed(), outcome });
             let Err(error) = answer else { return answer };
             let Some(delay) = attempts.next(&error) else {
                 return Err(error);
@@ -185,10 +177,7 @@ impl Aws {
     /// The same clients with another interrupt: for a deadline, or for cleaning up after the user interrupted.
     #[must_use]
     pub fn with_interrupt(&self, interrupt: CancellationToken) -> Self {
-        Self {
-            interrupt,
-            ..self.clone()
-        }
+        Self { interrupt, ..self.clone() }
     }
 }
 

@@ -59,9 +59,7 @@ pub enum Output {
 }
 
 fn endpoint(text: &str) -> Result<String, String> {
-    let host = ["http://", "https://"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme));
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match host {
         Some(host) if !host.trim_matches('/').is_empty() => Ok(text.to_owned()),
         _ => Err("must be a URL such as http://127.0.0.1:4566".to_owned()),

@@ -116,11 +116,7 @@ pub(crate) struct Context {
 /// Runs a command and gives the process's exit code.
 pub async fn run(cli: Cli) -> u8 {
     let ui = Arc::new(Ui::new(&cli.global));
-    let context = Context {
-        global: cli.global,
-        ui: Arc::clone(&ui),
-        interrupt: CancellationToken::new(),
-    };
+    let context = Context { global: cli.global, ui: Arc::clone(&ui), interrupt: CancellationToken::new() };
     let is_endless = cli.command.is_endless();
     // Listening starts before the command does: no signal is missed.
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
@@ -150,9 +146,7 @@ async fn watch_for_interrupts(
         async || tokio::select! { _ = interrupts.recv() => {}, _ = terminations.recv() => {} };
     interruption().await;
     if !is_endless {
-        context
-            .ui
-            .warn("interrupted: finishing what is under way; interrupt again to stop at once");
+        context.ui.warn("interrupted: finishing what is under way; interrupt again to stop at once");
     }
     context.interrupt.cancel();
     interruption().await;
@@ -179,10 +173,7 @@ impl Context {
         work: impl AsyncFnOnce(Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let out_of_time = self.interrupt.child_token();
-        let bounded = Self {
-            interrupt: out_of_time.clone(),
-            ..self.clone()
-        };
+        let bounded = Self { interrupt: out_of_time.clone(), ..self.clone() };
         let mut work = Box::pin(work(bounded));
         tokio::select! {
             done = &mut work => return done,
@@ -190,13 +181,7 @@ impl Context {
         }
         let by_user = self.interrupt.is_cancelled();
         out_of_time.cancel();
-        work.await.map_err(|failure| {
-            if by_user {
-                failure
-            } else {
-                failure.timed_out(limit)
-            }
-        })
+        work.await.map_err(|failure| if by_user { failure } else { failure.timed_out(limit) })
     }
 
     /// Runs something that changes nothing and can simply be dropped when the user interrupts.

@@ -115,10 +115,7 @@ impl RecordRate {
         let together = (size / IMPRESSION_BYTES).floor().max(1.0);
         // A record is not longer than what comes in one post.
         let together = together.min((per_second * POST_EVERY_SECONDS).max(1.0));
-        Self {
-            rate: per_second / together,
-            bytes: together * IMPRESSION_BYTES,
-        }
+        Self { rate: per_second / together, bytes: together * IMPRESSION_BYTES }
     }
 
     fn rounded_gb_a_month(self, step: f64) -> f64 {
@@ -129,10 +126,7 @@ impl RecordRate {
 /// What a rate of impressions, and of the posts that they come in, a second, needs and costs with this spec.
 pub fn estimate(spec: &Spec, per_second: f64, posts: f64) -> Estimate {
     let record_kib = spec.handler.record_kib.get();
-    let (packed, unpacked) = (
-        RecordRate::of(per_second, record_kib.max(1)),
-        RecordRate::of(per_second, 0),
-    );
+    let (packed, unpacked) = (RecordRate::of(per_second, record_kib.max(1)), RecordRate::of(per_second, 0));
     let records = if record_kib == 0 { unpacked } else { packed };
     // Nothing is posted without an impression.
     let posts = posts.min(per_second);
@@ -157,11 +151,7 @@ pub fn estimate(spec: &Spec, per_second: f64, posts: f64) -> Estimate {
         total_packed: monthly.iter().map(|cost| cost.packed).sum(),
         total_unpacked: monthly.iter().map(|cost| cost.unpacked).sum(),
         monthly,
-        prices: Prices {
-            region: price::REGION,
-            as_of: price::AS_OF,
-            source: price::SOURCE,
-        },
+        prices: Prices { region: price::REGION, as_of: price::AS_OF, source: price::SOURCE },
     }
 }
 
@@ -229,11 +219,7 @@ fn costs(
             provisioned_cost(spec, shards, records)
         }
     };
-    let both = |service, cost: f64| Cost {
-        service,
-        packed: cost,
-        unpacked: cost,
-    };
+    let both = |service, cost: f64| Cost { service, packed: cost, unpacked: cost };
     let posts_a_month = posts * MONTH_SECONDS / 1e6;
     let memory_gb = f64::from(spec.handler.memory_mib.get()) / KIB;
     let gb_second = match spec.handler.architecture {
@@ -245,29 +231,15 @@ fn costs(
     let log_gb = posts * LOG_BYTES * MONTH_SECONDS / GB;
     vec![
         both("API Gateway", posts_a_month * price::API_REQUESTS),
-        both(
-            "Lambda",
-            posts_a_month * price::LAMBDA_REQUESTS + busy * memory_gb * gb_second,
-        ),
-        Cost {
-            service: "Kinesis",
-            packed: stream(packed),
-            unpacked: stream(unpacked),
-        },
-        Cost {
-            service: "Firehose",
-            packed: delivery(spec, packed),
-            unpacked: delivery(spec, unpacked),
-        },
+        both("Lambda", posts_a_month * price::LAMBDA_REQUESTS + busy * memory_gb * gb_second),
+        Cost { service: "Kinesis", packed: stream(packed), unpacked: stream(unpacked) },
+        Cost { service: "Firehose", packed: delivery(spec, packed), unpacked: delivery(spec, unpacked) },
         // What came in during a month stays; each month adds as much again.
         both(
             "S3",
             objects_per_day * MONTH_HOURS / 24.0 / 1000.0 * price::S3_PUTS + stored_gb * price::S3_GB_MONTH,
         ),
-        both(
-            "CloudWatch",
-            log_gb * price::LOGS_GB + METRICS * price::METRIC + watching(spec),
-        ),
+        both("CloudWatch", log_gb * price::LOGS_GB + METRICS * price::METRIC + watching(spec)),
     ]
 }
 
@@ -293,13 +265,7 @@ fn invocation_seconds(spec: &Spec, post: f64) -> f64 {
 }
 
 fn headroom(limit: impl Into<String>, used: f64, allowed: f64, remedy: &'static str) -> Headroom {
-    Headroom {
-        limit: limit.into(),
-        used,
-        allowed,
-        share: used / allowed,
-        remedy,
-    }
+    Headroom { limit: limit.into(), used, allowed, share: used / allowed, remedy }
 }
 
 fn limits(spec: &Spec, needed: f64, records: RecordRate, posts: f64, post: f64) -> Vec<Headroom> {
@@ -348,20 +314,14 @@ fn stream_limits(spec: &Spec, records: RecordRate) -> Vec<Headroom> {
         None => (ON_DEMAND_BYTES, ON_DEMAND_RECORDS, "a new on-demand stream"),
     };
     vec![
-        headroom(
-            format!("bytes a second into {name}"),
-            records.rate * records.bytes,
-            bytes,
-            more,
-        ),
+        headroom(format!("bytes a second into {name}"), records.rate * records.bytes, bytes, more),
         headroom(format!("records a second into {name}"), records.rate, count, more),
     ]
 }
 
 fn problems(limits: &[Headroom]) -> Vec<String> {
     let over = limits.iter().filter(|limit| limit.share > 1.0);
-    over.map(|over| format!("{}: {}", over.limit, over.remedy))
-        .collect()
+    over.map(|over| format!("{}: {}", over.limit, over.remedy)).collect()
 }
 
 #[cfg(test)]
@@ -373,11 +333,7 @@ mod tests {
     }
 
     fn cost<'a>(estimate: &'a Estimate, service: &str) -> &'a Cost {
-        estimate
-            .monthly
-            .iter()
-            .find(|cost| cost.service == service)
-            .unwrap()
+        estimate.monthly.iter().find(|cost| cost.service == service).unwrap()
     }
 
     #[track_caller]
@@ -403,10 +359,7 @@ mod tests {
         near(cost(&estimate, "Firehose").packed, 97.5 * 0.029);
         near(cost(&estimate, "Firehose").unpacked, 1345.5 * 0.029);
         // 262,800 requests; 20 ms + 1,000 / 140,373 s each, of a quarter GB.
-        near(
-            cost(&estimate, "Lambda").packed,
-            0.0526 + 262_800.0 * 0.027_12 * 0.25 * 0.000_016_666_7,
-        );
+        near(cost(&estimate, "Lambda").packed, 0.0526 + 262_800.0 * 0.027_12 * 0.25 * 0.000_016_666_7);
         // 8,760 objects; 97.5 GB of text are 9.75 GB.
         near(cost(&estimate, "S3").packed, 0.0438 + 9.75 * 0.023);
     }
@@ -422,10 +375,7 @@ mod tests {
         // 371 KB a second: 1.336 GB an hour, for the 24 hours after a week.
         near(cost("retention_hours: 192") - without, 14.6 + 32.05 * 0.023);
         let without = cost("mode: on_demand");
-        near(
-            cost("mode: on_demand, retention_hours: 72") - without,
-            64.1 * 0.10,
-        );
+        near(cost("mode: on_demand, retention_hours: 72") - without, 64.1 * 0.10);
     }
 
     #[test]
@@ -468,18 +418,10 @@ mod tests {
     fn a_million_a_second_is_where_the_design_ends() {
         let estimate = of("name: abc\nstream: {shards: 500}", 1e6);
         near(estimate.sizing.shards_needed, 371.0);
-        assert!(
-            estimate.problems.iter().any(|it| it.contains("6 MB")),
-            "{:?}",
-            estimate.problems
-        );
+        assert!(estimate.problems.iter().any(|it| it.contains("6 MB")), "{:?}", estimate.problems);
         let estimate = of("name: abc\nstream: {shards: 500}\nhandler: {record_kib: 0}", 1e6);
         near(estimate.sizing.shards_needed, 1000.0);
-        assert!(
-            estimate.problems.iter().any(|it| it.contains("the design ends")),
-            "{:?}",
-            estimate.problems
-        );
+        assert!(estimate.problems.iter().any(|it| it.contains("the design ends")), "{:?}", estimate.problems);
     }
 
     #[test]
@@ -492,10 +434,6 @@ mod tests {
         near(cost(&estimate, "Kinesis").unpacked, 29.2 + 269.1 * 0.12);
         assert!(!estimate.sizing.on_demand_is_cheaper);
         let much = of("name: abc\nstream: {mode: on_demand}", 20_000.0);
-        assert!(
-            much.problems.iter().any(|it| it.contains("bytes a second")),
-            "{:?}",
-            much.problems
-        );
+        assert!(much.problems.iter().any(|it| it.contains("bytes a second")), "{:?}", much.problems);
     }
 }

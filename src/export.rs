@@ -131,11 +131,7 @@ mod tests {
         };
         assert_eq!(
             page.pieces(&format!("path/{function}/invocations")),
-            [
-                Piece::Text("path/"),
-                Piece::Arn(&references[0]),
-                Piece::Text("/invocations")
-            ]
+            [Piece::Text("path/"), Piece::Arn(&references[0]), Piece::Text("/invocations")]
         );
         assert_eq!(page.pieces(bucket), [Piece::Arn(&references[1])]);
         for other in [format!("{bucket}-2"), format!("{function}2"), "*".to_owned()] {

@@ -66,11 +66,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hints: Vec::new(),
-        }
+        Self { kind, message: message.into(), hints: Vec::new() }
     }
 
     fn of<H: Into<String>>(
@@ -78,9 +74,7 @@ impl Failure {
         error: &(dyn Error + 'static),
         hints: impl IntoIterator<Item = H>,
     ) -> Self {
-        hints
-            .into_iter()
-            .fold(Self::new(kind, whole_chain(error)), Self::hint)
+        hints.into_iter().fold(Self::new(kind, whole_chain(error)), Self::hint)
     }
 
     /// Adds a hint, unless it is there already.
@@ -138,11 +132,7 @@ impl Failure {
     /// What a report of an incomplete `up` or `down` says: what was done, what failed, what was not started.
     pub fn of_report(command: &str, report: Report) -> Self {
         let failed = report.failed.len();
-        let kind = if failed > 0 {
-            FailureKind::Aws
-        } else {
-            FailureKind::Interrupted
-        };
+        let kind = if failed > 0 { FailureKind::Aws } else { FailureKind::Interrupted };
         let mut failure = Self::new(kind, format!("`{command}` is not complete"));
         for (kind, name, error) in report.failed {
             let part = Self::from(error);
@@ -153,15 +143,9 @@ impl Failure {
             failure.message = format!("{}\nnot done: {kind} {name}: {why}", failure.message);
         }
         let done: Vec<_> = report.done.iter().map(|done| done.kind.as_str()).collect();
-        let done = if done.is_empty() {
-            "nothing".to_owned()
-        } else {
-            done.join(", ")
-        };
+        let done = if done.is_empty() { "nothing".to_owned() } else { done.join(", ") };
         failure.message = format!("{}\ndone: {done}", failure.message);
-        failure.hint(format!(
-            "running `{command}` again is safe: it goes on where this one stopped"
-        ))
+        failure.hint(format!("running `{command}` again is safe: it goes on where this one stopped"))
     }
 }
 
@@ -180,10 +164,7 @@ impl From<AwsError> for Failure {
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
         let message = error.to_string();
-        let of = |source: AwsError| Self {
-            message,
-            ..Self::from(source)
-        };
+        let of = |source: AwsError| Self { message, ..Self::from(source) };
         match error {
             ReplayError::Aws(source) => Self::from(source),
             ReplayError::Stopped { source, .. } => of(source)
@@ -204,9 +185,9 @@ impl From<SmokeError> for Failure {
             SmokeError::Refused { status: 403, .. } => {
                 failure.hint("this machine's address may not be in `webhook.allow_cidrs`")
             }
-            SmokeError::Rejected { bucket, .. } => failure.hint(format!(
-                "they are below `{REJECTED_PREFIX}` in {bucket}, each with the reason"
-            )),
+            SmokeError::Rejected { bucket, .. } => {
+                failure.hint(format!("they are below `{REJECTED_PREFIX}` in {bucket}, each with the reason"))
+            }
             _ => failure,
         }
     }
@@ -244,13 +225,7 @@ mod tests {
         };
         let failure = Failure::from(error);
         assert_eq!((failure.kind, failure.code()), (FailureKind::Interrupted, 130));
-        assert!(
-            failure
-                .message
-                .starts_with("stopped after 0 of 2 spilled objects: "),
-            "{}",
-            failure.message
-        );
+        assert!(failure.message.starts_with("stopped after 0 of 2 spilled objects: "), "{}", failure.message);
     }
 
     #[test]

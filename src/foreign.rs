@@ -116,11 +116,7 @@ pub fn shell_word(text: &str) -> String {
                 _ if is_deceptive(c) || matches!(c, '\'' | '\\') => {
                     let mut bytes = [0; 4];
                     // Three octal digits: a digit that follows belongs to the text.
-                    word.extend(
-                        c.encode_utf8(&mut bytes)
-                            .bytes()
-                            .map(|byte| format!("\\{byte:03o}")),
-                    );
+                    word.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\{byte:03o}")));
                 }
                 _ => word.push(c),
             }

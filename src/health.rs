@@ -74,11 +74,7 @@ impl From<Summary> for ResourceHealth {
             Some(_) => summary.reason,
             None => None,
         };
-        let drift = if state == Condition::Missing {
-            Vec::new()
-        } else {
-            summary.fields
-        };
+        let drift = if state == Condition::Missing { Vec::new() } else { summary.fields };
         Self {
             kind: summary.kind,
             name: summary.name,
@@ -108,10 +104,7 @@ pub fn problems(
 ) -> Vec<Finding> {
     let all_missing = resources.iter().all(|it| it.state == Condition::Missing);
     if all_missing {
-        return vec![serious(
-            "it is not there".to_owned(),
-            "`split-pipeline up` makes it",
-        )];
+        return vec![serious("it is not there".to_owned(), "`split-pipeline up` makes it")];
     }
     let mut problems = of_alarms(spec, &watching.alarms);
     problems.extend(watching.lost_topic.iter().map(|topic| {
@@ -137,27 +130,16 @@ pub fn problems(
 }
 
 fn serious(message: String, hint: &str) -> Finding {
-    Finding {
-        serious: true,
-        message,
-        hint: hint.to_owned(),
-    }
+    Finding { serious: true, message, hint: hint.to_owned() }
 }
 
 fn notable(message: String, hint: &str) -> Finding {
-    Finding {
-        serious: false,
-        ..serious(message, hint)
-    }
+    Finding { serious: false, ..serious(message, hint) }
 }
 
 fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
     let states = [
-        (
-            Condition::Failed,
-            "could not be made",
-            "`split-pipeline up` makes it anew",
-        ),
+        (Condition::Failed, "could not be made", "`split-pipeline up` makes it anew"),
         (Condition::Missing, "is missing", "`split-pipeline up` makes it"),
         (
             Condition::Foreign,
@@ -169,11 +151,7 @@ fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
             "is not as the spec says",
             "see below what differs; `split-pipeline up` repairs it",
         ),
-        (
-            Condition::Pending,
-            "is being changed by AWS",
-            "look again in a minute",
-        ),
+        (Condition::Pending, "is being changed by AWS", "look again in a minute"),
     ];
     let problems = states.iter().filter_map(|(state, what, hint)| {
         let names: Vec<_> = resources
@@ -186,10 +164,7 @@ fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
             [one] => Some(serious(format!("{one} {what}"), hint)),
             [first, rest @ ..] => {
                 let more = rest.len();
-                Some(serious(
-                    format!("{first} {what}, and so {} {more} more", are(more)),
-                    hint,
-                ))
+                Some(serious(format!("{first} {what}, and so {} {more} more", are(more)), hint))
             }
         }
     });
@@ -198,9 +173,8 @@ fn of_resources(resources: &[ResourceHealth]) -> Vec<Finding> {
 
 /// What somebody added to a resource of ours, for whoever reads this to judge.
 fn of_additions(resources: &[ResourceHealth]) -> impl Iterator<Item = Finding> {
-    let additions = resources
-        .iter()
-        .flat_map(|resource| resource.left_alone.iter().map(move |what| (resource, what)));
+    let additions =
+        resources.iter().flat_map(|resource| resource.left_alone.iter().map(move |what| (resource, what)));
     additions.map(|(resource, what)| {
         notable(
             format!("{} {}: {what}", resource.kind, resource.name),
@@ -237,9 +211,7 @@ fn of_traffic(traffic: &Traffic) -> Vec<Finding> {
     let failures = failures(traffic).into_iter().filter(is_some);
     let set_aside = set_aside(traffic).into_iter().filter(is_some);
     let failures = failures.map(|(_, message, hint)| serious(message, hint));
-    failures
-        .chain(set_aside.map(|(_, message, hint)| notable(message, hint)))
-        .collect()
+    failures.chain(set_aside.map(|(_, message, hint)| notable(message, hint))).collect()
 }
 
 fn failures(traffic: &Traffic) -> [Occurrence; 2] {
@@ -247,18 +219,12 @@ fn failures(traffic: &Traffic) -> [Occurrence; 2] {
     [
         (
             failed,
-            format!(
-                "{} failed, so Split had to send it again",
-                some(failed, "batch", "batches")
-            ),
+            format!("{} failed, so Split had to send it again", some(failed, "batch", "batches")),
             "`split-pipeline logs` says why",
         ),
         (
             errors,
-            format!(
-                "Firehose reported {} when it delivered",
-                some(errors, "error", "errors")
-            ),
+            format!("Firehose reported {} when it delivered", some(errors, "error", "errors")),
             "`split-pipeline logs` says why; what could not be delivered is below `delivery.error_prefix`",
         ),
     ]
@@ -271,10 +237,7 @@ fn set_aside(traffic: &Traffic) -> [Occurrence; 4] {
     [
         (
             throttles,
-            format!(
-                "Lambda refused {}, since too many were running",
-                some(throttles, "call", "calls")
-            ),
+            format!("Lambda refused {}, since too many were running", some(throttles, "call", "calls")),
             "raise `handler.reserved_concurrency`, or the account's limit",
         ),
         (
@@ -295,11 +258,7 @@ fn set_aside(traffic: &Traffic) -> [Occurrence; 4] {
         ),
         (
             rejected,
-            some(
-                rejected,
-                "element was no impression",
-                "elements were no impressions",
-            ),
+            some(rejected, "element was no impression", "elements were no impressions"),
             "what was rejected is in rejected/ in the bucket, as it came in",
         ),
     ]
@@ -309,11 +268,7 @@ fn of_delivery(spec: &Spec, traffic: &Traffic) -> Vec<Finding> {
     let mut problems = Vec::new();
     let late = u64::from(LATE_SECONDS);
     let metrics = &traffic.metrics;
-    if let Some(age) = metrics
-        .iterator_age_ms
-        .map(|ms| ms / 1000)
-        .filter(|age| *age >= late)
-    {
+    if let Some(age) = metrics.iterator_age_ms.map(|ms| ms / 1000).filter(|age| *age >= late) {
         problems.push(notable(
             format!("the delivery stream is {} minutes behind the stream", age / 60),
             "`split-pipeline logs` says whether it fails; it loses nothing for `stream.retention_hours`",
@@ -377,16 +332,8 @@ mod tests {
             state: "ALARM".to_owned(),
             why: "1 is over 0".to_owned(),
         };
-        let watching = Watching {
-            alarms: vec![alarm],
-            ..Watching::default()
-        };
-        let traffic = Traffic {
-            batches: 9,
-            spilled: 7,
-            delivery_errors: 1,
-            ..Traffic::default()
-        };
+        let watching = Watching { alarms: vec![alarm], ..Watching::default() };
+        let traffic = Traffic { batches: 9, spilled: 7, delivery_errors: 1, ..Traffic::default() };
         let problems = problems(&spec(), &resources, &watching, &Undelivered::default(), &traffic);
         let want = [
             "alarm abc-spilled is going off: 1 is over 0",
@@ -409,19 +356,8 @@ mod tests {
                 freshness_seconds: Some(freshness),
                 ..Metrics::default()
             };
-            let traffic = Traffic {
-                batches: 1,
-                metrics,
-                ..Traffic::default()
-            };
-            problems(
-                &spec(),
-                &resources,
-                &Watching::default(),
-                &Undelivered::default(),
-                &traffic,
-            )
-            .len()
+            let traffic = Traffic { batches: 1, metrics, ..Traffic::default() };
+            problems(&spec(), &resources, &Watching::default(), &Undelivered::default(), &traffic).len()
         };
         assert_eq!([at(599, 899), at(600, 899), at(600, 900)], [0, 1, 2]);
     }

@@ -51,25 +51,13 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_a_failure() {
-        let smoke = |spilled, missing| SmokeReport {
-            sent: 10,
-            spilled,
-            missing,
-            ..SmokeReport::default()
-        };
+        let smoke = |spilled, missing| SmokeReport { sent: 10, spilled, missing, ..SmokeReport::default() };
         let fine = report("flags", Ok(&smoke(0, 0)), Duration::from_secs(1));
-        assert!(
-            fine.contains(r#"tests="2""#) && fine.contains(r#"failures="0""#),
-            "{fine}"
-        );
+        assert!(fine.contains(r#"tests="2""#) && fine.contains(r#"failures="0""#), "{fine}");
         for (spilled, missing, said) in [
             (0, 3, "3 of 10 impressions are not in S3"),
             (10, 0, "10 of 10 impressions were spilled, not delivered"),
-            (
-                2,
-                3,
-                "2 of 10 impressions were spilled, not delivered; 3 of 10 impressions are not in S3",
-            ),
+            (2, 3, "2 of 10 impressions were spilled, not delivered; 3 of 10 impressions are not in S3"),
         ] {
             let lost = report("flags", Ok(&smoke(spilled, missing)), Duration::from_secs(1));
             assert!(lost.contains(r#"failures="1""#), "{lost}");

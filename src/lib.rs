@@ -24,10 +24,7 @@
 //! [`ui`] prints; it knows the result of no command. Leaves: [`kind`], [`access`], [`progress`], [`foreign`] (text of others made
 //! harmless), [`moment`], [`ownership`], [`programs`], [`random`], [`log_events`], [`failure`] and [`cli`].
 
-#![allow(
-    missing_docs,
-    reason = "the insides of a program: a comment that repeats a name helps nobody"
-)]
+#![allow(missing_docs, reason = "the insides of a program: a comment that repeats a name helps nobody")]
 
 pub mod access;
 pub mod artifact;

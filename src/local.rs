@@ -213,10 +213,7 @@ async fn has_ended_within(limit: Duration, is_running: impl Fn() -> bool) -> boo
 async fn running_emulator(state: &State) -> Result<Option<Emulator>, LocalError> {
     let port = state.port;
     let credentials = state.credentials();
-    match (
-        health::ask(&state.endpoint(), credentials.as_ref()).await,
-        credentials,
-    ) {
+    match (health::ask(&state.endpoint(), credentials.as_ref()).await, credentials) {
         (Health::Nothing, _) => Ok(None),
         (Health::Emulator(version), Some(credentials)) if version == MINISTACK_VERSION => {
             Ok(Some(emulator(state, version, credentials)))

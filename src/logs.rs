@@ -47,10 +47,7 @@ pub struct LogReader {
 impl LogReader {
     /// Starts with the lines since a time.
     pub fn new(since: SystemTime) -> Self {
-        Self {
-            since,
-            seen: HashSet::new(),
-        }
+        Self { since, seen: HashSet::new() }
     }
 
     /// Reads what is new, the oldest first.
@@ -104,32 +101,18 @@ mod tests {
     use super::*;
 
     fn event(message: &str) -> FilteredLogEvent {
-        FilteredLogEvent::builder()
-            .timestamp(1500)
-            .message(message)
-            .build()
+        FilteredLogEvent::builder().timestamp(1500).message(message).build()
     }
 
     #[test]
     fn levels_are_the_handlers_or_follow_from_the_source() {
-        let spilled = Line {
-            level: Level::Warn,
-            ..Line::batch("f", "r")
-        };
+        let spilled = Line { level: Level::Warn, ..Line::batch("f", "r") };
         let spilled = serde_json::to_string(&spilled).unwrap();
         for (source, message, level) in [
             (LogSource::Function, spilled.as_str(), Level::Warn),
             (LogSource::Function, "START RequestId: 1\n", Level::Info),
-            (
-                LogSource::Function,
-                "REPORT RequestId: 1 Status: timeout",
-                Level::Error,
-            ),
-            (
-                LogSource::Delivery,
-                r#"{"errorCode":"S3.AccessDenied"}"#,
-                Level::Error,
-            ),
+            (LogSource::Function, "REPORT RequestId: 1 Status: timeout", Level::Error),
+            (LogSource::Delivery, r#"{"errorCode":"S3.AccessDenied"}"#, Level::Error),
         ] {
             let line = line(source, event(message));
             assert_eq!(line.level, level, "{message}");

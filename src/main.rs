@@ -9,10 +9,7 @@ use tokio::runtime::Builder;
 
 fn main() -> std::io::Result<ExitCode> {
     // Besides the main thread, one that hears Ctrl-C even while the main thread is blocked, on a FIFO for example.
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let code = match Cli::try_parse() {
         Ok(cli) => runtime.block_on(commands::run(cli)),
         Err(error) => ui::usage(&error, std::env::args()),

@@ -27,12 +27,7 @@ pub fn from_aws(at: DateTime) -> SystemTime {
     let since_1970 = Duration::from_secs(seconds).min(LAST);
     let part = Duration::from_nanos(at.subsec_nanos().into());
     // A moment before 1970 has a part of a second as well.
-    UNIX_EPOCH
-        + if at.secs() < 0 {
-            since_1970
-        } else {
-            (since_1970 + part).min(LAST)
-        }
+    UNIX_EPOCH + if at.secs() < 0 { since_1970 } else { (since_1970 + part).min(LAST) }
 }
 
 /// So much later, or the last moment that has a text.
@@ -72,26 +67,11 @@ mod tests {
         assert_eq!(text(from_millis(1500)), "1970-01-01T00:00:01.500Z");
         assert_eq!(text(from_millis(i64::MIN)), "1970-01-01T00:00:00.000Z");
         assert_eq!(text(from_millis(i64::MAX)), "9999-12-31T23:59:59.000Z");
-        assert_eq!(
-            text(from_aws(DateTime::from_secs(i64::MAX))),
-            "9999-12-31T23:59:59.000Z"
-        );
-        assert_eq!(
-            text(from_aws(DateTime::from_secs(i64::MIN))),
-            "1970-01-01T00:00:00.000Z"
-        );
-        assert_eq!(
-            text(from_aws(DateTime::from_millis(1500))),
-            "1970-01-01T00:00:01.500Z"
-        );
-        assert_eq!(
-            text(later(from_millis(i64::MAX), Duration::MAX)),
-            "9999-12-31T23:59:59.000Z"
-        );
-        assert_eq!(
-            text(later(from_millis(0), Duration::from_secs(9))),
-            "1970-01-01T00:00:09.000Z"
-        );
+        assert_eq!(text(from_aws(DateTime::from_secs(i64::MAX))), "9999-12-31T23:59:59.000Z");
+        assert_eq!(text(from_aws(DateTime::from_secs(i64::MIN))), "1970-01-01T00:00:00.000Z");
+        assert_eq!(text(from_aws(DateTime::from_millis(1500))), "1970-01-01T00:00:01.500Z");
+        assert_eq!(text(later(from_millis(i64::MAX), Duration::MAX)), "9999-12-31T23:59:59.000Z");
+        assert_eq!(text(later(from_millis(0), Duration::from_secs(9))), "1970-01-01T00:00:09.000Z");
     }
 
     #[test]

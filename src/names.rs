@@ -175,12 +175,7 @@ impl Names {
     }
 
     pub fn dashboard_arn(&self) -> String {
-        format!(
-            "arn:{}:cloudwatch::{}:dashboard/{}",
-            self.partition,
-            self.account,
-            self.dashboard()
-        )
+        format!("arn:{}:cloudwatch::{}:dashboard/{}", self.partition, self.account, self.dashboard())
     }
 
     /// The REST API. Its name is not unique; it is found by its tags.
@@ -241,18 +236,13 @@ impl Names {
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
-        format!(
-            "arn:{}:{service}:{}:{}:{resource}",
-            self.partition, self.region, self.account
-        )
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 }
 
 /// What an alarm of a pipeline is about: its name without the pipeline's.
 pub fn alarm_about<'a>(pipeline: &str, alarm: &'a str) -> &'a str {
-    let about = alarm
-        .strip_prefix(pipeline)
-        .and_then(|about| about.strip_prefix('-'));
+    let about = alarm.strip_prefix(pipeline).and_then(|about| about.strip_prefix('-'));
     about.unwrap_or(alarm)
 }
 
@@ -267,11 +257,7 @@ pub fn webhook_url(
     if let Some(endpoint) = endpoint {
         return format!("{endpoint}/restapis/{api}/{stage}/_user_request_/{path}");
     }
-    let suffix = if partition == "aws-cn" {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
+    let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("https://{api}.execute-api.{region}.{suffix}/{stage}/{path}")
 }
 
@@ -282,19 +268,13 @@ mod tests {
     #[test]
     fn names_follow_from_name_account_and_region() {
         let names = Names::new("flags", "123456789012", "aws", "eu-west-1");
-        assert_eq!(
-            names.stream_arn(),
-            "arn:aws:kinesis:eu-west-1:123456789012:stream/flags"
-        );
+        assert_eq!(names.stream_arn(), "arn:aws:kinesis:eu-west-1:123456789012:stream/flags");
         assert_eq!(names.delivery_role(), "flags-delivery-eu-west-1");
         assert_eq!(
             names.invoke_source("abc", "prod"),
             "arn:aws:execute-api:eu-west-1:123456789012:abc/prod/POST/*"
         );
-        assert_eq!(
-            names.stage_arn("abc", "prod"),
-            "arn:aws:apigateway:eu-west-1::/restapis/abc/stages/prod"
-        );
+        assert_eq!(names.stage_arn("abc", "prod"), "arn:aws:apigateway:eu-west-1::/restapis/abc/stages/prod");
     }
 
     #[test]
@@ -320,14 +300,7 @@ mod tests {
             "https://abc.execute-api.eu-west-1.amazonaws.com/prod/s"
         );
         assert_eq!(
-            webhook_url(
-                Some("http://127.0.0.1:4566"),
-                "eu-west-1",
-                "aws",
-                "abc",
-                "prod",
-                "s"
-            ),
+            webhook_url(Some("http://127.0.0.1:4566"), "eu-west-1", "aws", "abc", "prod", "s"),
             "http://127.0.0.1:4566/restapis/abc/prod/_user_request_/s"
         );
     }

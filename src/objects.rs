@@ -63,9 +63,7 @@ pub async fn for_each(
         };
         let page = aws.call("s3:ListBucket", request).await?;
         let found = page.contents.unwrap_or_default().into_iter();
-        found
-            .filter(|object| !object.key().is_some_and(|key| key.ends_with('/')))
-            .for_each(&mut each);
+        found.filter(|object| !object.key().is_some_and(|key| key.ends_with('/'))).for_each(&mut each);
         token = page.next_continuation_token;
         if token.is_none() {
             return Ok(());

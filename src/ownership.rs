@@ -44,10 +44,7 @@ pub enum NotPrivate {
 ///
 /// If the path is not a directory of the user's own, or other users could write to it until now.
 pub fn private_directory(path: &Path) -> Result<(), NotPrivate> {
-    let io = |source| NotPrivate::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| NotPrivate::Io { path: path.to_owned(), source };
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(PRIVATE).create(path).map_err(io)?;
     let metadata = fs::symlink_metadata(path).map_err(io)?;
@@ -187,10 +184,7 @@ mod tests {
         assert!(matches!(refused, NotPrivate::Foreign(foreign) if foreign == parent));
         set_mode(&parent, 0o1777);
         private_directory(&path).unwrap();
-        assert_eq!(
-            foreign_directory(&path.join("missing")),
-            Some(path.join("missing"))
-        );
+        assert_eq!(foreign_directory(&path.join("missing")), Some(path.join("missing")));
     }
 
     #[test]
@@ -217,10 +211,7 @@ mod tests {
         let (missing, link) = (directory.path().join("missing"), directory.path().join("link"));
         std::os::unix::fs::symlink(&shared, &link).unwrap();
         assert_eq!(first_foreign([own.clone(), missing.clone()]), None);
-        assert_eq!(
-            first_foreign([own.clone(), missing, shared.clone()]),
-            Some(shared)
-        );
+        assert_eq!(first_foreign([own.clone(), missing, shared.clone()]), Some(shared));
         assert_eq!(first_foreign([own.clone(), link.clone()]), Some(link));
         // A file has nothing below it, but that is not known of it.
         let below = own.join("below");

@@ -74,9 +74,7 @@ fn fill_pattern(pattern: &str, now: &str) -> Option<String> {
         .replace("MM", now.get(5..7)?)
         .replace("dd", now.get(8..10)?)
         .replace("HH", now.get(11..13)?);
-    text.chars()
-        .all(|c| c.is_ascii_digit() || "-/_.:".contains(c))
-        .then_some(text)
+    text.chars().all(|c| c.is_ascii_digit() || "-/_.:".contains(c)).then_some(text)
 }
 
 #[cfg(test)]
@@ -101,24 +99,15 @@ mod tests {
     #[test]
     fn a_prefix_is_filled_in_whole_or_not_at_all() {
         let prefix = |text| of(text, at(1_715_039_990));
-        assert_eq!(
-            prefix("i/!{timestamp:yyyy/MM/dd}/x"),
-            Ok("i/2024/05/06/x".to_owned())
-        );
+        assert_eq!(prefix("i/!{timestamp:yyyy/MM/dd}/x"), Ok("i/2024/05/06/x".to_owned()));
         assert_eq!(prefix("i/!{timestamp:EEE}/"), Err("timestamp:EEE".to_owned()));
-        assert_eq!(
-            prefix("!{firehose:random-string}/"),
-            Err("firehose:random-string".to_owned())
-        );
+        assert_eq!(prefix("!{firehose:random-string}/"), Err("firehose:random-string".to_owned()));
     }
 
     #[test]
     fn what_cannot_be_filled_in_ends_the_prefix() {
         let now = (at(1_715_039_990), at(1_715_039_991));
-        assert_eq!(
-            between("i/!{timestamp:yyyy/}!{firehose:random-string}/x/", now.0, now.1),
-            ["i/2024/"]
-        );
+        assert_eq!(between("i/!{timestamp:yyyy/}!{firehose:random-string}/x/", now.0, now.1), ["i/2024/"]);
         assert_eq!(between("i/!{timestamp:EEE}/", now.0, now.1), ["i/"]);
         assert_eq!(between("plain/", now.0, now.1), ["plain/"]);
     }

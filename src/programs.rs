@@ -23,9 +23,7 @@ fn find_in(name: &str, path: &OsStr) -> Option<PathBuf> {
 
 /// The names of the environment's variables that a program does not get which has no business with AWS.
 pub fn aws_variables() -> impl Iterator<Item = OsString> {
-    env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| name.as_encoded_bytes().starts_with(AWS.as_bytes()))
+    env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(AWS.as_bytes()))
 }
 
 #[cfg(test)]

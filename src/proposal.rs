@@ -40,9 +40,7 @@ impl Proposal {
     ) -> Result<Self, Failure> {
         let deadline = Instant::now() + TAGGING;
         loop {
-            let have = Box::pin(observe(aws, &want))
-                .await
-                .map_err(Failure::of_observation)?;
+            let have = Box::pin(observe(aws, &want)).await.map_err(Failure::of_observation)?;
             let gaps = undelivered::gaps(aws, &want, &have).await?;
             undelivered::keep(&gaps.gaps, &have, &mut want);
             let mut plan = plan(&want, have, adoption);
@@ -53,9 +51,7 @@ impl Proposal {
                 plan.delivery_stream.caution = plan.delivery_stream.caution.or(mixed);
                 return Ok(Self { want, plan, gaps });
             };
-            aws.event(Event::Working(format!(
-                "{kind} {name} has no tags: looking again for its owner's"
-            )));
+            aws.event(Event::Working(format!("{kind} {name} has no tags: looking again for its owner's")));
             aws.pause(LOOK_AGAIN).await?;
         }
     }

@@ -87,17 +87,9 @@ pub enum ReplayError {
     Aws(#[from] AwsError),
     /// An AWS call failed while spilled impressions were sent; what was not sent is still spilled.
     #[error("stopped after {done} of {all} spilled objects: {source}")]
-    Stopped {
-        done: usize,
-        all: usize,
-        source: AwsError,
-    },
+    Stopped { done: usize, all: usize, source: AwsError },
     #[error("the impressions of {key} were sent again, but it could not be deleted: {source}")]
-    NotDeleted {
-        bucket: String,
-        key: String,
-        source: AwsError,
-    },
+    NotDeleted { bucket: String, key: String, source: AwsError },
     #[error("copying from the stream: {0}")]
     Copy(#[source] AwsError),
 }
@@ -162,8 +154,7 @@ impl Place {
         let mut written = WrittenObjects::default();
         let Some(columns) = &self.columns else {
             let key = self.prefix_at(at)? + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(ndjson).map_err(|error| broken(&error))?, mode, aws)
-                .await?;
+            self.write(&key, gzip(ndjson).map_err(|error| broken(&error))?, mode, aws).await?;
             written.copied = lines(ndjson).count();
             written.keys.push(key);
             return Ok(written);
@@ -188,8 +179,7 @@ impl Place {
         }
         if !misfits.is_empty() {
             let key = prefixes::known(&self.misfit_prefix, at) + name + SPILLED_EXTENSION;
-            self.write(&key, gzip(&misfits).map_err(|error| broken(&error))?, mode, aws)
-                .await?;
+            self.write(&key, gzip(&misfits).map_err(|error| broken(&error))?, mode, aws).await?;
             written.keys.push(key);
         }
         Ok(written)
@@ -207,9 +197,7 @@ impl Place {
         let object = Bytes::from(object);
         let request = || {
             let call = aws.s3.put_object().bucket(&self.bucket).key(key);
-            call.content_type(content_type)
-                .body(ByteStream::from(object.clone()))
-                .send()
+            call.content_type(content_type).body(ByteStream::from(object.clone())).send()
         };
         aws.call("s3:PutObject", request).await?;
         Ok(())

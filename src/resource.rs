@@ -190,12 +190,7 @@ impl<R: Resource> Observed<R> {
 impl<R: Resource> Described<R> {
     pub fn tagged(self, tags: Tags) -> Observed<R> {
         let Self { id, state, phase } = self;
-        Observed {
-            id,
-            state,
-            tags,
-            phase,
-        }
+        Observed { id, state, tags, phase }
     }
 }
 

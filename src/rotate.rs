@@ -49,11 +49,7 @@ async fn move_stage(want: &Target<Stage>, step: &Step<'_>) -> Result<stage::Id, 
 }
 
 fn gone() -> AwsError {
-    AwsError::new(
-        "apigateway:GetRestApis",
-        ErrorKind::NotFound,
-        "it is gone meanwhile",
-    )
+    AwsError::new("apigateway:GetRestApis", ErrorKind::NotFound, "it is gone meanwhile")
 }
 
 #[cfg(test)]

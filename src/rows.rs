@@ -47,11 +47,7 @@ impl Cell {
             // What is no text is written as the JSON that it is.
             other => other.to_owned(),
         };
-        if column.kind == BIGINT {
-            text.parse().ok().map(Self::Number)
-        } else {
-            Some(Self::Text(text))
-        }
+        if column.kind == BIGINT { text.parse().ok().map(Self::Number) } else { Some(Self::Text(text)) }
     }
 }
 
@@ -181,24 +177,14 @@ impl<'a> Writer<'a> {
                 _ => (PhysicalType::BYTE_ARRAY, ConvertedType::UTF8),
             };
             let field = Type::primitive_type_builder(&column.name, physical);
-            let field = field
-                .with_converted_type(converted)
-                .with_repetition(Repetition::OPTIONAL);
+            let field = field.with_converted_type(converted).with_repetition(Repetition::OPTIONAL);
             field.build().map(Arc::new)
         });
         let fields = fields.collect::<Result<_, _>>()?;
-        let schema = Type::group_type_builder("impression")
-            .with_fields(fields)
-            .build()?;
+        let schema = Type::group_type_builder("impression").with_fields(fields).build()?;
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
         let file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))?;
-        Ok(Self {
-            columns,
-            file,
-            group: Vec::new(),
-            bytes: 0,
-            rows: 0,
-        })
+        Ok(Self { columns, file, group: Vec::new(), bytes: 0, rows: 0 })
     }
 
     pub fn push(&mut self, row: Row) -> Result<(), ParquetError> {
@@ -233,14 +219,10 @@ impl<'a> Writer<'a> {
             let cells = cells.into_iter().flatten();
             if column.kind == BIGINT {
                 let numbers: Vec<_> = cells.filter_map(Cell::number).collect();
-                writer
-                    .typed::<Int64Type>()
-                    .write_batch(&numbers, Some(&levels), None)?;
+                writer.typed::<Int64Type>().write_batch(&numbers, Some(&levels), None)?;
             } else {
                 let texts: Vec<_> = cells.filter_map(Cell::bytes).collect();
-                writer
-                    .typed::<ByteArrayType>()
-                    .write_batch(&texts, Some(&levels), None)?;
+                writer.typed::<ByteArrayType>().write_batch(&texts, Some(&levels), None)?;
             }
             writer.close()?;
         }
@@ -281,10 +263,7 @@ mod tests {
     use crate::table::DeliveredTable;
 
     fn columns() -> Vec<DeliveredColumn> {
-        let spec = Spec::parse(
-            "name: abc\nhandler: {fields: [key, time, properties, sdkVersion]}",
-            "s.yaml",
-        );
+        let spec = Spec::parse("name: abc\nhandler: {fields: [key, time, properties, sdkVersion]}", "s.yaml");
         DeliveredTable::new(&spec.unwrap().spec).unwrap().columns
     }
 
@@ -353,19 +332,13 @@ mod tests {
     #[test]
     fn files_are_read_as_they_were_written() {
         let columns = columns();
-        let impressions = [
-            r#"{"key":"a","time":1,"properties":"{}"}"#,
-            "{}",
-            r#"{"key":"","sdkVersion":"1.0"}"#,
-        ];
+        let impressions =
+            [r#"{"key":"a","time":1,"properties":"{}"}"#, "{}", r#"{"key":"","sdkVersion":"1.0"}"#];
         let rows: Vec<_> = impressions.iter().map(|it| row(&columns, it).unwrap()).collect();
         let file = write(&columns, &rows).unwrap();
         assert!(file.starts_with(PARQUET_MAGIC));
         assert_eq!(read(&file.into()).unwrap(), rows);
-        assert_eq!(
-            read(&write(&columns, &[]).unwrap().into()).unwrap(),
-            [] as [Row; 0]
-        );
+        assert_eq!(read(&write(&columns, &[]).unwrap().into()).unwrap(), [] as [Row; 0]);
         assert!(read(&Bytes::from_static(b"PAR1 and nothing else")).is_err());
     }
 }

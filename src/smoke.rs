@@ -31,19 +31,11 @@ pub enum SmokeError {
     Unreachable(#[source] reqwest::Error),
     /// The webhook gave another answer than 200, and again when asked a second time.
     #[error("the webhook answered {status} to {what}: {body}", body = foreign::line(body))]
-    Refused {
-        status: u16,
-        what: &'static str,
-        body: String,
-    },
+    Refused { status: u16, what: &'static str, body: String },
     #[error(
         "{rejected} of {all} elements of the payload are no impressions: objects with a `key` and a `split`"
     )]
-    Rejected {
-        rejected: u64,
-        all: usize,
-        bucket: String,
-    },
+    Rejected { rejected: u64, all: usize, bucket: String },
     #[error(transparent)]
     Search(AwsError),
 }
@@ -68,12 +60,7 @@ pub struct SmokeReport {
 
 /// What a smoke test did not find delivered, in words; none if everything was.
 pub fn shortfall(smoke: &SmokeReport) -> Option<String> {
-    let SmokeReport {
-        sent,
-        spilled,
-        missing,
-        ..
-    } = smoke;
+    let SmokeReport { sent, spilled, missing, .. } = smoke;
     let spilled =
         (*spilled > 0).then(|| format!("{spilled} of {sent} impressions were spilled, not delivered"));
     let missing = (*missing > 0).then(|| format!("{missing} of {sent} impressions are not in S3"));

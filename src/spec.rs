@@ -46,10 +46,7 @@ pub const MAX_SHARDS: u32 = 500;
 
 /// A whole spec: what one pipeline is to look like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "keys and values, such as `name: my-impressions`"
-)]
+#[serde(deny_unknown_fields, expecting = "keys and values, such as `name: my-impressions`")]
 pub struct Spec {
     /// The pipeline's name: 3 to 32 of a-z, 0-9 and -, starting with a letter. Resources are named after it: another name is
     /// another pipeline.
@@ -275,11 +272,9 @@ impl Spec {
         let mut keys = Vec::new();
         for (key, value) in of(&schema) {
             match value["$ref"].as_str().and_then(|path| schema.pointer(&path[1..])) {
-                Some(section) => keys.extend(
-                    of(section)
-                        .into_iter()
-                        .map(|(name, value)| (format!("{key}.{name}"), value)),
-                ),
+                Some(section) => {
+                    keys.extend(of(section).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)))
+                }
                 None => keys.push((key, value)),
             }
         }

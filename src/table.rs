@@ -54,12 +54,7 @@ impl DeliveredTable {
         let folder = template.split("${").next().unwrap_or_default();
         // A folder, even where the prefix starts in the middle of a name.
         let folder = folder.rfind('/').map_or("", |end| &folder[..=end]);
-        Ok(Self {
-            columns,
-            partitions,
-            folder: folder.to_owned(),
-            template,
-        })
+        Ok(Self { columns, partitions, folder: folder.to_owned(), template })
     }
 
     pub fn location(&self, bucket: &str) -> String {
@@ -72,10 +67,7 @@ impl DeliveredTable {
             return Vec::new();
         }
         let mut all = vec![("projection.enabled".to_owned(), "true".to_owned())];
-        for Partition {
-            column, properties, ..
-        } in &self.partitions
-        {
+        for Partition { column, properties, .. } in &self.partitions {
             for (property, value) in properties {
                 all.push((format!("projection.{}.{property}", column.name), value.clone()));
             }
@@ -127,13 +119,9 @@ fn partitions(
     let (mut partitions, mut template, mut rest) = (Vec::<Partition>::new(), String::new(), folders);
     while let Some((before, after)) = rest.split_once("!{") {
         let (expression, after) = after.split_once('}').unwrap_or((after, ""));
-        let pattern = expression
-            .strip_prefix("timestamp:")
-            .ok_or(UnpredictablePartitions::Random)?;
+        let pattern = expression.strip_prefix("timestamp:").ok_or(UnpredictablePartitions::Random)?;
         template.push_str(before);
-        let named = before
-            .strip_suffix('=')
-            .map(|name| name.rsplit('/').next().unwrap_or(name));
+        let named = before.strip_suffix('=').map(|name| name.rsplit('/').next().unwrap_or(name));
         let taken = columns.iter().chain(partitions.iter().map(|it| &it.column));
         let taken: Vec<_> = taken.map(|column| column.name.as_str()).collect();
         let is_new = |name: &str| !taken.contains(&name);
@@ -173,11 +161,7 @@ fn usual_name(pattern: &str) -> &'static str {
 /// How a partition's values follow from a date pattern ("Set up partition projection" in Athena's guide).
 fn partition(name: String, pattern: &str) -> Partition {
     let of_integers = |range: &str, digits: usize| {
-        vec![
-            ("type", "integer".to_owned()),
-            ("range", range.to_owned()),
-            ("digits", digits.to_string()),
-        ]
+        vec![("type", "integer".to_owned()), ("range", range.to_owned()), ("digits", digits.to_string())]
     };
     let (kind, properties, date) = match pattern {
         "yyyy" => ("int", of_integers("2020,2049", 4), None),
@@ -207,11 +191,7 @@ fn partition(name: String, pattern: &str) -> Partition {
             ("string", properties, Some(other.to_owned()))
         }
     };
-    Partition {
-        column: DeliveredColumn { name, kind },
-        properties,
-        date,
-    }
+    Partition { column: DeliveredColumn { name, kind }, properties, date }
 }
 
 #[cfg(test)]

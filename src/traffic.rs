@@ -104,10 +104,7 @@ pub async fn newest_object(
             continue;
         };
         return Ok(Some(NewestObject {
-            bytes: object
-                .size()
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or_default(),
+            bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
             key: object.key.unwrap_or_default(),
             age_seconds: now.duration_since(at).unwrap_or_default().as_secs(),
         }));
@@ -126,11 +123,7 @@ fn empty(since: Duration) -> Traffic {
         spilled: parts.clone(),
         rejected: parts,
     };
-    Traffic {
-        since_seconds: since.as_secs(),
-        series,
-        ..Traffic::default()
-    }
+    Traffic { since_seconds: since.as_secs(), series, ..Traffic::default() }
 }
 
 /// Adds to a part of a span; what comes in while it is read belongs to the last one.
@@ -188,11 +181,7 @@ mod tests {
     #[test]
     fn counts_do_not_wrap_whatever_a_line_says() {
         let mut traffic = empty(Duration::from_mins(1));
-        let line = Line {
-            received: usize::MAX,
-            retried: usize::MAX,
-            ..Line::batch("f", "r")
-        };
+        let line = Line { received: usize::MAX, retried: usize::MAX, ..Line::batch("f", "r") };
         for part in [0, 0, 1] {
             add(&mut traffic, &line, part);
         }
@@ -203,22 +192,10 @@ mod tests {
     #[test]
     fn only_lines_about_batches_count() {
         let mut traffic = empty(Duration::from_mins(1));
-        let batch = Line {
-            status: 200,
-            received: 5,
-            delivered: 3,
-            spilled: 1,
-            rejected: 1,
-            ..Line::batch("f", "r")
-        };
-        let refused = |status| Line {
-            status,
-            ..Line::batch("f", "r")
-        };
-        let other = Line {
-            received: 9,
-            ..Line::default()
-        };
+        let batch =
+            Line { status: 200, received: 5, delivered: 3, spilled: 1, rejected: 1, ..Line::batch("f", "r") };
+        let refused = |status| Line { status, ..Line::batch("f", "r") };
+        let other = Line { received: 9, ..Line::default() };
         for (part, line) in [(0, batch), (3, refused(500)), (3, refused(413)), (99, other)] {
             add(&mut traffic, &line, part);
         }
@@ -233,10 +210,7 @@ mod tests {
         assert_eq!((traffic.spilled, traffic.rejected), (1, 1));
         let series = &traffic.series;
         assert_eq!((series.step_seconds, series.batches.len()), (2, 30));
-        assert_eq!(
-            (series.batches[0], series.batches[3], series.received[0]),
-            (1, 2, 5)
-        );
+        assert_eq!((series.batches[0], series.batches[3], series.received[0]), (1, 2, 5));
         assert_eq!(series.failed_batches[3], 1);
     }
 }

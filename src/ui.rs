@@ -144,11 +144,7 @@ impl Ui {
             return self.line(&as_json(failure));
         }
         let mut text = String::new();
-        let _ = write!(
-            text,
-            "{ERROR}error:{ERROR:#} {}",
-            failure.message.replace('\n', "\n  ")
-        );
+        let _ = write!(text, "{ERROR}error:{ERROR:#} {}", failure.message.replace('\n', "\n  "));
         for hint in &failure.hints {
             let _ = write!(text, "\n{HINT}hint:{HINT:#} {hint}");
         }
@@ -232,15 +228,8 @@ impl Progress for Ui {
             return;
         };
         match event {
-            Event::Call {
-                call,
-                elapsed,
-                outcome,
-            } if self.verbosity == Verbosity::Verbose => {
-                self.line(&format!(
-                    "{DIM}{call} {outcome} {} ms{DIM:#}",
-                    elapsed.as_millis()
-                ));
+            Event::Call { call, elapsed, outcome } if self.verbosity == Verbosity::Verbose => {
+                self.line(&format!("{DIM}{call} {outcome} {} ms{DIM:#}", elapsed.as_millis()));
             }
             Event::Call { .. } => {}
             _ if self.verbosity == Verbosity::Quiet => {}

@@ -70,12 +70,7 @@ impl Undelivered {
         let (bucket, ownership) = (names.bucket(spec), BucketOwnership::of(spec));
         let pile = objects::spilled_pile(aws, &bucket, spec.name.as_str(), ownership);
         let (spilled, unclaimed) = pile.await?;
-        Ok(Self {
-            spilled,
-            unclaimed,
-            bucket,
-            ..Self::of_gaps(gaps)
-        })
+        Ok(Self { spilled, unclaimed, bucket, ..Self::of_gaps(gaps) })
     }
 
     /// The gaps alone.
@@ -85,10 +80,7 @@ impl Undelivered {
             until: gap.until,
             expires: moment::later(gap.from, known.retention),
         });
-        Self {
-            gaps: gaps.collect(),
-            ..Self::default()
-        }
+        Self { gaps: gaps.collect(), ..Self::default() }
     }
 
     /// Each problem in words, and what to do about it.
@@ -119,9 +111,7 @@ impl Undelivered {
 
     pub fn warnings(&self) -> Vec<String> {
         let problems = self.problems().into_iter();
-        problems
-            .map(|(message, hint)| format!("{message}; {hint}"))
-            .collect()
+        problems.map(|(message, hint)| format!("{message}; {hint}")).collect()
     }
 }
 
@@ -265,11 +255,7 @@ fn ended(known: Gaps, phase: &Phase, created: Option<SystemTime>, now: SystemTim
 
 /// Finds the records of the pipeline's stream that may be undelivered; none if there is no such stream.
 pub async fn unproven(aws: &Aws, want: &Desired, have: &Snapshot) -> Result<Option<Unproven>, AwsError> {
-    let Some(stream) = have
-        .stream
-        .as_ref()
-        .filter(|it| is_ours(&want.stream.tags, &it.tags))
-    else {
+    let Some(stream) = have.stream.as_ref().filter(|it| is_ours(&want.stream.tags, &it.tags)) else {
         return Ok(None);
     };
     let gaps = gaps_of(aws, want, have, stream).await?;

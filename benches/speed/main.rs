@@ -93,13 +93,7 @@ async fn main() {
     let mut path = Duration::ZERO;
     for (title, pace) in [
         ("The emulator as it is", Pace::default()),
-        (
-            "40 ms a call",
-            Pace {
-                call: CALL,
-                ..Pace::default()
-            },
-        ),
+        ("40 ms a call", Pace { call: CALL, ..Pace::default() }),
         ("40 ms a call, and states that last as on AWS", AWS),
     ] {
         proxy.set_pace(pace);
@@ -123,10 +117,7 @@ async fn main() {
         println!("\n`up` had {:.1} MB of memory at most.", mb(up.peak_kib * 1024));
     }
     let binary = std::fs::metadata(env!("CARGO_BIN_EXE_split-pipeline")).unwrap();
-    println!(
-        "\nThe binary, with the handler not embedded, has {:.1} MB.",
-        mb(binary.len())
-    );
+    println!("\nThe binary, with the handler not embedded, has {:.1} MB.", mb(binary.len()));
 }
 
 fn mb(bytes: u64) -> f64 {
@@ -137,9 +128,7 @@ fn mb(bytes: u64) -> f64 {
 
 /// Does every step so often; gives the median run of each.
 fn repeat(runs: usize, mut run: impl FnMut(usize) -> Measured) -> Vec<Measured> {
-    let all: Vec<Vec<_>> = (0..runs)
-        .map(|_| (0..STEPS.len()).map(&mut run).collect())
-        .collect();
+    let all: Vec<Vec<_>> = (0..runs).map(|_| (0..STEPS.len()).map(&mut run).collect()).collect();
     let median = |step: usize| {
         let mut one: Vec<Measured> = all.iter().map(|run| run[step]).collect();
         one.sort_by_key(|measured| measured.time);
@@ -190,11 +179,7 @@ fn init(terraform: &Path, plugins: Option<&Path>, directory: &Path) {
         .env("TF_CLI_CONFIG_FILE", directory.join("terraform.rc"))
         .current_dir(directory);
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The deployment zip that was built last.
@@ -203,8 +188,7 @@ fn newest_zip() -> PathBuf {
     let zips = built
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "zip"));
-    zips.max_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap())
-        .unwrap()
+    zips.max_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap()).unwrap()
 }
 
 /// Runs a command that calls through the proxy.
@@ -261,9 +245,7 @@ fn depth(calls: &[Call]) -> usize {
     let mut depth = 0;
     while let Some(call) = last {
         depth += 1;
-        let before = calls
-            .iter()
-            .filter(|other| ended(other).is_some_and(|end| end <= call.started));
+        let before = calls.iter().filter(|other| ended(other).is_some_and(|end| end <= call.started));
         last = before.max_by_key(|call| ended(call));
     }
     depth
@@ -277,13 +259,7 @@ fn table(title: &str, ours: &[Measured], theirs: Option<&[Measured]>) {
     println!("|---|---|---|---|---|---|---|---|");
     for (step, name) in STEPS.iter().enumerate() {
         let cells = |measured: &Measured| {
-            let Measured {
-                time,
-                calls,
-                changes,
-                depth,
-                ..
-            } = measured;
+            let Measured { time, calls, changes, depth, .. } = measured;
             format!("{:.2} s | {calls} ({changes}) | {depth}", time.as_secs_f64())
         };
         let (ours, theirs) = (&ours[step], theirs.map(|theirs| &theirs[step]));

@@ -60,11 +60,7 @@ impl Clients {
         );
         let endpoint = |own| set(own).or_else(|| set("AWS_ENDPOINT_URL"));
         Ok(Self {
-            kinesis: kinesis(
-                region.clone(),
-                credentials.clone(),
-                endpoint("AWS_ENDPOINT_URL_KINESIS"),
-            ),
+            kinesis: kinesis(region.clone(), credentials.clone(), endpoint("AWS_ENDPOINT_URL_KINESIS")),
             s3: s3(region, credentials, endpoint("AWS_ENDPOINT_URL_S3")),
         })
     }
@@ -83,9 +79,7 @@ fn kinesis(region: Region, credentials: Credentials, endpoint: Option<String>) -
 }
 
 fn s3(region: Region, credentials: Credentials, endpoint: Option<String>) -> aws_sdk_s3::Client {
-    let retries = RetryConfig::standard()
-        .with_max_attempts(S3_ATTEMPTS)
-        .with_initial_backoff(S3_BACKOFF);
+    let retries = RetryConfig::standard().with_max_attempts(S3_ATTEMPTS).with_initial_backoff(S3_BACKOFF);
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region)
@@ -98,9 +92,7 @@ fn s3(region: Region, credentials: Credentials, endpoint: Option<String>) -> aws
 }
 
 fn attempt_timeout(timeout: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .operation_attempt_timeout(timeout)
-        .build()
+    TimeoutConfig::builder().operation_attempt_timeout(timeout).build()
 }
 
 /// Returns what kind of failure an error is: AWS's own code where there is one.

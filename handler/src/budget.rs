@@ -56,10 +56,7 @@ impl BatchBudget {
 
     /// Returns a budget of as many fields as a batch may have.
     pub(crate) fn of_fields() -> Self {
-        Self {
-            fields: MOST_FIELDS,
-            ..Self::unlimited()
-        }
+        Self { fields: MOST_FIELDS, ..Self::unlimited() }
     }
 
     /// Returns what one batch may take of so much memory, until `deadline`; `record_kib` is the size of its records.
@@ -119,10 +116,7 @@ fn take(left: &mut usize, error: Refusal) -> Result<(), Refusal> {
 #[cfg(test)]
 impl BatchBudget {
     pub(crate) fn with_fields(fields: usize) -> Self {
-        Self {
-            fields,
-            ..Self::unlimited()
-        }
+        Self { fields, ..Self::unlimited() }
     }
 
     pub(crate) fn fields_left(&self) -> usize {

@@ -50,12 +50,7 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self {
-            inflater: Decompressor::new(),
-            bytes: Vec::new(),
-            plain: Vec::new(),
-            written: 0,
-        }
+        Self { inflater: Decompressor::new(), bytes: Vec::new(), plain: Vec::new(), written: 0 }
     }
 }
 
@@ -77,9 +72,7 @@ impl Decoder {
             Encoding::Text => body,
             Encoding::Base64 => {
                 self.bytes.clear();
-                base64_simd::STANDARD
-                    .decode_append(body, &mut self.bytes)
-                    .map_err(|_| Refusal::Base64)?;
+                base64_simd::STANDARD.decode_append(body, &mut self.bytes).map_err(|_| Refusal::Base64)?;
                 let plain = if self.bytes.starts_with(&GZIP_MAGIC) {
                     self.inflate(budget)?;
                     &self.plain
@@ -102,11 +95,7 @@ impl Decoder {
             self.written = 0;
         }
         let most = budget.memory.left().min(MAX_INFLATED_BYTES);
-        let result = if self.inflate_at_once(most) {
-            Ok(())
-        } else {
-            self.inflate_exactly(most, budget)
-        };
+        let result = if self.inflate_at_once(most) { Ok(()) } else { self.inflate_exactly(most, budget) };
         self.written = self.written.max(self.plain.len());
         result?;
         // A body past `MAX_INFLATED_BYTES` has an error of its own, so its last byte is not counted.
@@ -117,14 +106,8 @@ impl Decoder {
     fn inflate_exactly(&mut self, most: usize, budget: &mut BatchBudget) -> Result<(), Refusal> {
         self.plain.clear();
         let mut refused = None;
-        let gzip = MeteredGzip {
-            rest: &self.bytes,
-            budget,
-            refused: &mut refused,
-        };
-        let read = MultiGzDecoder::new(gzip)
-            .take(most as u64 + 1)
-            .read_to_end(&mut self.plain);
+        let gzip = MeteredGzip { rest: &self.bytes, budget, refused: &mut refused };
+        let read = MultiGzDecoder::new(gzip).take(most as u64 + 1).read_to_end(&mut self.plain);
         match (refused, read) {
             (Some(error), _) => Err(error),
             (None, Err(_)) => Err(Refusal::Gzip),
@@ -144,10 +127,8 @@ impl Decoder {
             return false;
         };
         let [c0, c1, c2, c3, s0, s1, s2, s3] = *trailer;
-        let (crc, size) = (
-            u32::from_le_bytes([c0, c1, c2, c3]),
-            u32::from_le_bytes([s0, s1, s2, s3]) as usize,
-        );
+        let (crc, size) =
+            (u32::from_le_bytes([c0, c1, c2, c3]), u32::from_le_bytes([s0, s1, s2, s3]) as usize);
         let possible = gzip.len().saturating_mul(HIGHEST_INFLATION).min(most);
         if size > possible || !gzip.starts_with(&PLAIN_MEMBER_START) {
             return false;

@@ -86,10 +86,7 @@ async fn deliver_request<'a>(
     records: Vec<Record<'a>>,
     deadline: Instant,
 ) -> Delivery<'a> {
-    let mut delivery = Delivery {
-        undelivered: records,
-        ..Delivery::default()
-    };
+    let mut delivery = Delivery { undelivered: records, ..Delivery::default() };
     for attempt in 0.. {
         let started = Instant::now();
         let put = put_records(kinesis, stream, bodies.write(stream, &delivery.undelivered));
@@ -148,13 +145,10 @@ struct PutFailure {
 
 async fn put_records(kinesis: &Client, stream: &str, body: Bytes) -> Result<PutRecordsOutput, PutFailure> {
     // The SDK wants a record to serialize; the body that it makes is never sent.
-    let placeholder = PutRecordsRequestEntry::builder()
-        .partition_key("-")
-        .data(Blob::new([]));
-    let placeholder = placeholder.build().map_err(|_| PutFailure {
-        code: "invalid request".to_owned(),
-        retryable: false,
-    })?;
+    let placeholder = PutRecordsRequestEntry::builder().partition_key("-").data(Blob::new([]));
+    let placeholder = placeholder
+        .build()
+        .map_err(|_| PutFailure { code: "invalid request".to_owned(), retryable: false })?;
     kinesis
         .put_records()
         .stream_name(stream)
@@ -163,10 +157,7 @@ async fn put_records(kinesis: &Client, stream: &str, body: Bytes) -> Result<PutR
         .mutate_request(move |made| replace_body(made, body.clone()))
         .send()
         .await
-        .map_err(|error| PutFailure {
-            code: error_code(&error),
-            retryable: is_retryable(&error),
-        })
+        .map_err(|error| PutFailure { code: error_code(&error), retryable: is_retryable(&error) })
 }
 
 fn is_retryable(error: &SdkError<PutRecordsError>) -> bool {

@@ -78,14 +78,9 @@ pub(crate) fn parse_within<'a>(
 pub fn stored(ndjson: &str) -> Vec<Impression<'_>> {
     let key = |line| {
         let read = object(line, &KeptFields::All, &mut BatchBudget::unlimited());
-        read.ok()
-            .and_then(|(_, impression)| impression.ok())
-            .map(|impression| impression.key)
+        read.ok().and_then(|(_, impression)| impression.ok()).map(|impression| impression.key)
     };
-    let impression = |line| Impression {
-        line: Cow::Borrowed(line),
-        key: key(line).unwrap_or("\"\""),
-    };
+    let impression = |line| Impression { line: Cow::Borrowed(line), key: key(line).unwrap_or("\"\"") };
     ndjson.lines().map(impression).collect()
 }
 
@@ -169,9 +164,7 @@ impl<'a> Splitter<'a, '_> {
     /// Takes the text's only element, which must be an object.
     fn push_only(&mut self, text: &'a str) -> Result<(), SplitError> {
         let text = text.trim_end_matches(WHITESPACE);
-        let is_empty = text
-            .strip_prefix('{')
-            .map(|inside| inside.trim_start_matches(WHITESPACE));
+        let is_empty = text.strip_prefix('{').map(|inside| inside.trim_start_matches(WHITESPACE));
         if text.is_empty() || is_empty == Some("}") {
             return Ok(());
         }
@@ -259,10 +252,7 @@ fn object<'a>(
     let impression = match (key, split) {
         (None, _) => Err(Reason::NoKey),
         (_, None) => Err(Reason::NoSplit),
-        (Some(key), Some(_)) => Ok(Impression {
-            line: single_line(kept.finish(raw)),
-            key,
-        }),
+        (Some(key), Some(_)) => Ok(Impression { line: single_line(kept.finish(raw)), key }),
     };
     Ok((raw, impression))
 }

@@ -30,9 +30,7 @@ impl<'a> ProxyEvent<'a> {
     /// Reads an event; `None` if it is of another shape.
     pub(crate) fn read(event: &'a RawValue) -> Option<Self> {
         let is_object = event.get().starts_with('{');
-        is_object
-            .then(|| serde_json::from_str(event.get()).ok())
-            .flatten()
+        is_object.then(|| serde_json::from_str(event.get()).ok()).flatten()
     }
 
     pub(crate) fn body(&self) -> &str {
@@ -66,13 +64,7 @@ pub(crate) struct Headers {
 impl Response {
     /// Answers 200: every element is stored, so `delivered + spilled + rejected = received`.
     pub(crate) fn taken(line: &Line) -> Self {
-        let Line {
-            received,
-            delivered,
-            spilled,
-            rejected,
-            ..
-        } = line;
+        let Line { received, delivered, spilled, rejected, .. } = line;
         let body = format!(
             r#"{{"received":{received},"delivered":{delivered},"spilled":{spilled},"rejected":{rejected}}}"#
         );
@@ -87,9 +79,7 @@ impl Response {
     fn new(status_code: u16, body: String) -> Self {
         Self {
             status_code,
-            headers: Headers {
-                content_type: "application/json",
-            },
+            headers: Headers { content_type: "application/json" },
             body,
             is_base64_encoded: false,
         }
@@ -110,17 +100,9 @@ mod tests {
     fn events_are_read_whatever_else_they_hold() {
         let cases = [
             (r#"{"body":"x","isBase64Encoded":true}"#, "x", Encoding::Base64),
-            (
-                r#"{"body":"\"\u00e9","isBase64Encoded":false}"#,
-                "\"é",
-                Encoding::Text,
-            ),
+            (r#"{"body":"\"\u00e9","isBase64Encoded":false}"#, "\"é", Encoding::Text),
             (r#"{"body":null,"isBase64Encoded":null}"#, "", Encoding::Text),
-            (
-                r#"{"httpMethod":"POST","headers":{"body":1}}"#,
-                "",
-                Encoding::Text,
-            ),
+            (r#"{"httpMethod":"POST","headers":{"body":1}}"#, "", Encoding::Text),
         ];
         for (json, body, encoding) in cases {
             assert_eq!(read(json), Some((body.to_owned(), encoding)), "{json}");

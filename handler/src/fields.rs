@@ -143,15 +143,9 @@ impl<'a> Field<'a> {
             decoded.flatten().map(Cow::Owned)
         } else {
             let unquoted = raw_name.strip_prefix('"');
-            unquoted
-                .and_then(|name| name.strip_suffix('"'))
-                .map(Cow::Borrowed)
+            unquoted.and_then(|name| name.strip_suffix('"')).map(Cow::Borrowed)
         };
-        Self {
-            raw_name,
-            name,
-            value,
-        }
+        Self { raw_name, name, value }
     }
 
     pub(crate) fn is_named(&self, want: &str) -> bool {
@@ -185,13 +179,7 @@ pub(crate) fn for_each_field<'a>(
 ) -> Result<&'a str, UnreadFields> {
     let mut why = UnreadFields::Unfit;
     let mut last = &text[..0];
-    let visitor = FieldVisitor {
-        longest,
-        budget,
-        why: &mut why,
-        last: &mut last,
-        visit,
-    };
+    let visitor = FieldVisitor { longest, budget, why: &mut why, last: &mut last, visit };
     let read = serde_json::Deserializer::from_str(text).deserialize_map(visitor);
     if read.is_err() {
         return Err(why);
@@ -199,9 +187,7 @@ pub(crate) fn for_each_field<'a>(
     // What was read last is a part of the text, behind which only brackets of this object follow.
     let end = last.as_ptr().addr() - text.as_ptr().addr() + last.len();
     let bracket = text.get(end..).and_then(|rest| rest.find('}'));
-    bracket
-        .and_then(|at| text.get(..=end + at))
-        .ok_or(UnreadFields::Unfit)
+    bracket.and_then(|at| text.get(..=end + at)).ok_or(UnreadFields::Unfit)
 }
 
 struct FieldVisitor<'b, 'de, F> {
@@ -252,10 +238,7 @@ mod tests {
             (r#"{"a":1,"b":2}"#, r#"{"a":1,"b":2}"#),
             (r#"{"b":2,"x":{"a":0},"a":1}"#, r#"{"b":2,"a":1}"#),
             (r#"{ "a" : 1.0e400 , "x" : null }"#, r#"{"a":1.0e400}"#),
-            (
-                r#"{"a":12345678901234567890,"a":"\ud800"}"#,
-                r#"{"a":12345678901234567890,"a":"\ud800"}"#,
-            ),
+            (r#"{"a":12345678901234567890,"a":"\ud800"}"#, r#"{"a":12345678901234567890,"a":"\ud800"}"#),
             (r#"{"\u0061":1,"\ud800":2,"é":3}"#, r#"{"\u0061":1,"é":3}"#),
             (r#"{"x":"\"a\":1}, {"}"#, "{}"),
             ("{}", "{}"),
@@ -279,19 +262,12 @@ mod tests {
                 Some(Cow::Owned(name)) => name.len(),
                 _ => 0,
             };
-            have.push((
-                decoded,
-                field.is_named_in_any_case("AAA"),
-                field.has_text_as_name(),
-            ));
+            have.push((decoded, field.is_named_in_any_case("AAA"), field.has_text_as_name()));
             Ok(())
         });
         assert_eq!(object, Ok(text.as_str()));
         let is_text = (0, false, true);
-        assert_eq!(
-            have,
-            [(3, true, true), is_text, is_text, (0, false, false), is_text]
-        );
+        assert_eq!(have, [(3, true, true), is_text, is_text, (0, false, false), is_text]);
         // A long name to keep is still found, and stays as escaped as it was.
         let kept = keep(&["a".repeat(1_000).as_str()]);
         let want = format!("{{{}}}", fields[2]);

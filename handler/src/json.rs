@@ -22,10 +22,7 @@ pub(crate) fn blank_newlines(json: &mut [u8]) {
 /// which is valid JSON and no character.
 pub(crate) fn characters(json: &str) -> impl Iterator<Item = Result<char, DecodeUtf16Error>> {
     let unquoted = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
-    let mut units = Utf16Units {
-        rest: unquoted.unwrap_or(json).chars(),
-        second: None,
-    };
+    let mut units = Utf16Units { rest: unquoted.unwrap_or(json).chars(), second: None };
     decode_utf16(iter::from_fn(move || units.next()))
 }
 

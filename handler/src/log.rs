@@ -120,9 +120,7 @@ impl Line {
         }
         let is_there = |name| name != "put_records_ms" || !self.put_records_ms.is_empty();
         let metrics = METRICS.iter().filter(|(name, _)| is_there(*name));
-        let declared: Vec<_> = metrics
-            .map(|(name, unit)| json!({ "Name": name, "Unit": unit }))
-            .collect();
+        let declared: Vec<_> = metrics.map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
         let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let metadata = json!({
             "Timestamp": milliseconds(since_1970),
@@ -220,10 +218,7 @@ mod tests {
         let failed = Line::startup_failed(&io::Error::other("no region"));
         let text = failed.text(SystemTime::now()).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(
-            (&value["_aws"], &value["error"]),
-            (&json!(null), &json!("no region"))
-        );
+        assert_eq!((&value["_aws"], &value["error"]), (&json!(null), &json!("no region")));
     }
 
     #[test]

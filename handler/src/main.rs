@@ -41,9 +41,7 @@ fn run() -> Result<(), Error> {
     }
     let function = LambdaFunction::from_env(get)?;
     let webhook = Webhook::new(HandlerSettings::from_env(get)?, Clients::from_env(get)?, function);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service = service_fn(|event| invoke(&webhook, event));
     runtime.block_on(Runtime::new(service).run())
 }

@@ -29,9 +29,7 @@ impl Memory {
         let memory = memory_mib.saturating_mul(MIB);
         let taken =
             (RESERVED_BYTES + memory / RESERVED_PART).saturating_add(event.saturating_mul(EVENT_COPIES));
-        Self {
-            left: memory.saturating_sub(taken),
-        }
+        Self { left: memory.saturating_sub(taken) }
     }
 
     pub(crate) fn unlimited() -> Self {

@@ -102,12 +102,7 @@ pub fn pack<'a, 't>(
 where
     't: 'a,
 {
-    pack_within(
-        impressions,
-        record_kib,
-        number_fields,
-        &mut BatchBudget::of_fields(),
-    )
+    pack_within(impressions, record_kib, number_fields, &mut BatchBudget::of_fields())
 }
 
 /// As [`pack`], but takes from `budget`, of which reading the batch has left so much, what it takes to tell misfits.
@@ -206,11 +201,7 @@ impl<'a> Iterator for PackedRecords<'a> {
 
     fn next(&mut self) -> Option<Record<'a>> {
         let (impressions, bytes) = self.parts.iter_mut().find_map(Part::next)?;
-        Some(Record {
-            impressions,
-            bytes,
-            spread: self.spread,
-        })
+        Some(Record { impressions, bytes, spread: self.spread })
     }
 }
 
@@ -302,13 +293,8 @@ fn starts_with_whole_number(value: &[u8]) -> bool {
 fn fits(line: &str, number_fields: &[String], budget: &mut BatchBudget) -> bool {
     let mut found = vec![false; number_fields.len()];
     let read = for_each_field(line, longest(number_fields), budget, |field| {
-        field
-            .has_text_as_name()
-            .then_some(())
-            .ok_or(UnreadFields::Unfit)?;
-        let same = number_fields
-            .iter()
-            .position(|name| field.is_named_in_any_case(name));
+        field.has_text_as_name().then_some(()).ok_or(UnreadFields::Unfit)?;
+        let same = number_fields.iter().position(|name| field.is_named_in_any_case(name));
         let Some(found) = same.and_then(|field| found.get_mut(field)) else {
             return Ok(());
         };

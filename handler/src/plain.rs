@@ -18,10 +18,7 @@ pub(crate) struct PlainImpression<'a> {
 
 /// Reads the impression that `text` starts with, if that is plain to see.
 pub(crate) fn impression(text: &str) -> Option<PlainImpression<'_>> {
-    let mut scanner = Scanner {
-        bytes: text.as_bytes(),
-        at: 0,
-    };
+    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
     let (mut key, mut split) = (None, None);
     scanner.object(MAX_DEPTH, &mut |name, value| match name {
         // Of a name that occurs twice the last counts, as with most readers of JSON.
@@ -32,10 +29,7 @@ pub(crate) fn impression(text: &str) -> Option<PlainImpression<'_>> {
     let (PlainValue::String { start, end }, PlainValue::String { .. }) = (key?, split?) else {
         return None;
     };
-    Some(PlainImpression {
-        raw: text.get(..scanner.at)?,
-        key: text.get(start..end)?,
-    })
+    Some(PlainImpression { raw: text.get(..scanner.at)?, key: text.get(start..end)? })
 }
 
 #[derive(Clone, Copy)]
@@ -181,10 +175,7 @@ mod tests {
             (r#"{"key":"a","split":"b"}"#, "\"a\""),
             (r#"{"split":"","properties":{"a":{},"b":-1},"key":""}"#, "\"\""),
             (r#"{"key":"an é and a \"quote\"","split":"\u00e9\n","x":[]}"#, ""),
-            (
-                r#"{"key":"an é and a \"quote\"","split":"\u00e9\n","x":null}"#,
-                r#""an é and a \"quote\"""#,
-            ),
+            (r#"{"key":"an é and a \"quote\"","split":"\u00e9\n","x":null}"#, r#""an é and a \"quote\"""#),
             (r#"{"key":"a","split":"b","key":"c"}"#, "\"c\""),
             (r#"{"key":"a","split":"b","x":true,"y":false,"z":0}"#, "\"a\""),
         ];

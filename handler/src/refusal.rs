@@ -61,9 +61,6 @@ impl Refusal {
 impl From<serde_json::Error> for Refusal {
     /// Keeps the position only: `serde_json`'s message may quote the body.
     fn from(error: serde_json::Error) -> Self {
-        Self::Json {
-            line: error.line(),
-            column: error.column(),
-        }
+        Self::Json { line: error.line(), column: error.column() }
     }
 }

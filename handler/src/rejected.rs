@@ -46,9 +46,7 @@ pub struct Rejected {
 
 impl Rejected {
     pub(crate) fn push(&mut self, reason: Reason, raw: &str) {
-        let file = self
-            .file
-            .get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        let file = self.file.get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::fast()));
         if let Err(error) = write(file, reason, raw) {
             self.error = Some(error);
         }
@@ -126,10 +124,7 @@ mod tests {
             let file = rejected.into_file().unwrap().unwrap();
             GzDecoder::new(&*file).read_to_string(&mut have).unwrap();
             let element = raw.replace(['\r', '\n'], " ");
-            assert_eq!(
-                have,
-                format!("{{\"reason\":\"not an object\",\"element\":{element}}}\n")
-            );
+            assert_eq!(have, format!("{{\"reason\":\"not an object\",\"element\":{element}}}\n"));
         }
     }
 

@@ -87,9 +87,7 @@ fn push_string(json: &mut Vec<u8>, text: &str) {
 
 /// Gives a request that the SDK has made another body, before it is signed.
 pub(crate) fn replace_body(request: &mut HttpRequest, body: Bytes) {
-    request
-        .headers_mut()
-        .insert("content-length", body.len().to_string());
+    request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
 }
 

@@ -118,9 +118,7 @@ impl HandlerSettings {
 }
 
 fn required(name: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<String, SettingsError> {
-    get(name)
-        .filter(|value| !value.is_empty())
-        .ok_or(SettingsError::Missing(name))
+    get(name).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name))
 }
 
 fn parse_record_kib(value: String) -> Result<u32, SettingsError> {
@@ -135,9 +133,7 @@ fn names(
     get: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Vec<String>>, SettingsError> {
     let names = get(name).map(|text| serde_json::from_str(&text));
-    names
-        .transpose()
-        .map_err(|source| SettingsError::Fields(name, source))
+    names.transpose().map_err(|source| SettingsError::Fields(name, source))
 }
 
 #[cfg(test)]
@@ -171,10 +167,7 @@ mod tests {
         let base = [(ENV_STREAM, "s"), (ENV_BUCKET, "b")];
         let cases: &[(&[(&str, &str)], &str)] = &[
             (&[], "environment variable SPLIT_PIPELINE_STREAM is not set"),
-            (
-                &[(ENV_STREAM, "s"), (ENV_BUCKET, "")],
-                "environment variable SPLIT_PIPELINE_BUCKET is not set",
-            ),
+            (&[(ENV_STREAM, "s"), (ENV_BUCKET, "")], "environment variable SPLIT_PIPELINE_BUCKET is not set"),
             (
                 &[base[0], base[1], (ENV_RECORD_KIB, "1001")],
                 r#"SPLIT_PIPELINE_RECORD_KIB is "1001", expected a whole number from 0 to 1000"#,
@@ -187,10 +180,7 @@ mod tests {
                 &[base[0], base[1], (ENV_FIELDS, "key,split")],
                 "SPLIT_PIPELINE_FIELDS is not a JSON array of field names",
             ),
-            (
-                &[base[0], base[1], (ENV_FIELDS, "[]")],
-                "SPLIT_PIPELINE_FIELDS names no field",
-            ),
+            (&[base[0], base[1], (ENV_FIELDS, "[]")], "SPLIT_PIPELINE_FIELDS names no field"),
         ];
         for (env, want) in cases {
             assert_eq!(settings(env).unwrap_err().to_string(), *want);
@@ -206,27 +196,12 @@ mod tests {
                 _ => None,
             })
         };
-        let want = LambdaFunction {
-            name: "split".to_owned(),
-            memory_mib: 256,
-        };
+        let want = LambdaFunction { name: "split".to_owned(), memory_mib: 256 };
         assert_eq!(function("split", "256").unwrap(), want);
         let cases = [
-            (
-                "",
-                "256",
-                "environment variable AWS_LAMBDA_FUNCTION_NAME is not set",
-            ),
-            (
-                "split",
-                "",
-                "environment variable AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not set",
-            ),
-            (
-                "split",
-                "256 MB",
-                r#"AWS_LAMBDA_FUNCTION_MEMORY_SIZE is "256 MB", expected a whole number"#,
-            ),
+            ("", "256", "environment variable AWS_LAMBDA_FUNCTION_NAME is not set"),
+            ("split", "", "environment variable AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not set"),
+            ("split", "256 MB", r#"AWS_LAMBDA_FUNCTION_MEMORY_SIZE is "256 MB", expected a whole number"#),
         ];
         for (name, memory, want) in cases {
             assert_eq!(function(name, memory).unwrap_err().to_string(), want);

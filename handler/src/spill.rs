@@ -101,9 +101,7 @@ impl SpillTarget<'_> {
             .send();
         match timeout_at(self.deadline, put).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(SpillError::Put {
-                code: error_code(&error),
-            }),
+            Ok(Err(error)) => Err(SpillError::Put { code: error_code(&error) }),
             Err(_elapsed) => Err(SpillError::Deadline),
         }
     }
@@ -135,9 +133,7 @@ fn gzip<T: AsRef<[u8]>>(chunks: impl Iterator<Item = T>) -> Result<Vec<u8>, Spil
 
 /// Writing to memory does not fail; if it did, the sender would have to retry.
 fn compression_failed() -> SpillError {
-    SpillError::Put {
-        code: "compression failed".to_owned(),
-    }
+    SpillError::Put { code: "compression failed".to_owned() }
 }
 
 fn date(moment: SystemTime) -> String {

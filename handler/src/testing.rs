@@ -53,10 +53,7 @@ impl MemoryStream {
         &self,
         answer: impl Fn(usize, &[SentRecord]) -> KinesisAnswer + Send + Sync + 'static,
     ) -> aws_sdk_kinesis::Client {
-        let connector = SharedHttpConnector::new(Wire {
-            stream: self.clone(),
-            answer: Box::new(answer),
-        });
+        let connector = SharedHttpConnector::new(Wire { stream: self.clone(), answer: Box::new(answer) });
         kinesis(http_client_fn(move |_, _| connector.clone()))
     }
 
@@ -90,15 +87,9 @@ impl fmt::Debug for Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        assert_eq!(
-            request.headers().get("x-amz-target"),
-            Some("Kinesis_20131202.PutRecords")
-        );
+        assert_eq!(request.headers().get("x-amz-target"), Some("Kinesis_20131202.PutRecords"));
         let body = request.body().bytes().unwrap();
-        assert_eq!(
-            request.headers().get("content-length").unwrap(),
-            body.len().to_string()
-        );
+        assert_eq!(request.headers().get("content-length").unwrap(), body.len().to_string());
         let body: Value = serde_json::from_slice(body).unwrap();
         assert!(body["StreamName"].is_string());
         let records: Vec<_> = body["Records"].as_array().unwrap().iter().map(sent).collect();
@@ -199,19 +190,10 @@ pub(crate) fn kinesis_error(code: &str) -> KinesisAnswer {
 
 /// Makes a record of these lines, for as long as the test runs.
 pub(crate) fn record(lines: &[&str]) -> Record<'static> {
-    let impressions: Vec<_> = lines
-        .iter()
-        .map(|line| Impression {
-            line: (*line).to_owned().into(),
-            key: "\"k\"",
-        })
-        .collect();
+    let impressions: Vec<_> =
+        lines.iter().map(|line| Impression { line: (*line).to_owned().into(), key: "\"k\"" }).collect();
     let bytes = lines.iter().map(|line| line.len() + 1).sum();
-    Record {
-        impressions: impressions.leak(),
-        bytes,
-        spread: Spread::ByKey,
-    }
+    Record { impressions: impressions.leak(), bytes, spread: Spread::ByKey }
 }
 
 fn metadata(code: &str) -> ErrorMetadata {
@@ -230,11 +212,9 @@ impl MemoryBucket {
         let bucket = self.clone();
         let rule = mock!(aws_sdk_s3::Client::put_object)
             .then_compute_response(move |input: &PutObjectInput| bucket.put(input, denied));
-        let config = s3_config().http_client(create_mock_http_client()).interceptor(
-            MockResponseInterceptor::new()
-                .rule_mode(RuleMode::MatchAny)
-                .with_rule(&rule),
-        );
+        let config = s3_config()
+            .http_client(create_mock_http_client())
+            .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&rule));
         aws_sdk_s3::Client::from_conf(config.build())
     }
 

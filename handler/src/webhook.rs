@@ -137,12 +137,7 @@ impl Webhook {
     }
 
     fn split<'a>(&self, text: &'a str, budget: &mut BatchBudget) -> Result<Elements<'a>, Refusal> {
-        let HandlerSettings {
-            record_kib,
-            number_fields,
-            fields,
-            ..
-        } = &self.settings;
+        let HandlerSettings { record_kib, number_fields, fields, .. } = &self.settings;
         let record = hold_records(&mut budget.memory, text.len(), *record_kib, number_fields)?;
         parse_within(text, fields, budget, record)
     }
@@ -163,10 +158,7 @@ impl Webhook {
             request_id: &request_id,
             deadline,
         };
-        let Elements {
-            mut impressions,
-            rejected,
-        } = elements;
+        let Elements { mut impressions, rejected } = elements;
         let count = rejected.len();
         let (impressions, rejected) = tokio::join!(
             self.store_impressions(&mut impressions, budget, spill, line),
@@ -187,11 +179,7 @@ impl Webhook {
         line: &mut Line,
     ) -> Result<(), BatchFailure> {
         let count = impressions.len();
-        let HandlerSettings {
-            record_kib,
-            number_fields,
-            ..
-        } = &self.settings;
+        let HandlerSettings { record_kib, number_fields, .. } = &self.settings;
         let packed = pack_within(impressions, *record_kib, number_fields, budget);
         let mut records = 0;
         let delivery = deliver(

@@ -58,10 +58,7 @@ pub(super) async fn build(
     if !status.success() {
         return Err(ArtifactError::Build(last_lines));
     }
-    let below_target = target
-        .output
-        .as_ref()
-        .map(|output| target_directory(workspace).join(output));
+    let below_target = target.output.as_ref().map(|output| target_directory(workspace).join(output));
     executable
         .or(below_target)
         .ok_or_else(|| ArtifactError::Build("cargo does not say where the binary is".to_owned()))

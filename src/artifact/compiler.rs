@@ -64,24 +64,12 @@ fn command(compiler: Compiler, architecture: Architecture, profile: Profile) -> 
     let arch = rust_arch(architecture);
     let (mut arguments, output): (Vec<String>, _) = match compiler {
         Compiler::Native => (words(&["build"]), None),
-        Compiler::Zigbuild => (
-            words(&[
-                "zigbuild",
-                "--target",
-                &format!("{arch}-unknown-linux-gnu.{GLIBC}"),
-            ]),
-            None,
-        ),
+        Compiler::Zigbuild => {
+            (words(&["zigbuild", "--target", &format!("{arch}-unknown-linux-gnu.{GLIBC}")]), None)
+        }
         Compiler::CargoLambda => {
-            let flag = if architecture == Architecture::Arm64 {
-                "--arm64"
-            } else {
-                "--x86-64"
-            };
-            (
-                words(&["lambda", "build", flag]),
-                Some("lambda/bootstrap/bootstrap".into()),
-            )
+            let flag = if architecture == Architecture::Arm64 { "--arm64" } else { "--x86-64" };
+            (words(&["lambda", "build", flag]), Some("lambda/bootstrap/bootstrap".into()))
         }
     };
     arguments.extend(words(&["--bin", "bootstrap", "--profile", name]));
@@ -132,10 +120,7 @@ mod tests {
         assert_eq!(compiler("linux", "aarch64", Arm64, both), Some(Compiler::Native));
         assert_eq!(compiler("linux", "x86_64", Arm64, none), None);
         assert_eq!(compiler("linux", "x86_64", Arm64, both), Some(Compiler::Zigbuild));
-        assert_eq!(
-            compiler("linux", "x86_64", Arm64, lambda),
-            Some(Compiler::CargoLambda)
-        );
+        assert_eq!(compiler("linux", "x86_64", Arm64, lambda), Some(Compiler::CargoLambda));
         assert_eq!(compiler("macos", "aarch64", Arm64, zig), Some(Compiler::Zigbuild));
         assert_eq!(compiler("macos", "aarch64", Arm64, none), None);
     }

@@ -14,10 +14,7 @@ pub enum Unfit {
     #[error("it is no executable for 64-bit Linux")]
     NotElf(#[source] object::read::Error),
     #[error("it is for {have}, and the function's processor is {}", wanted.as_str())]
-    Machine {
-        have: &'static str,
-        wanted: Architecture,
-    },
+    Machine { have: &'static str, wanted: Architecture },
     #[error("it needs {needed}, and Lambda has glibc {}.{}", LAMBDA_GLIBC.0, LAMBDA_GLIBC.1)]
     Glibc { needed: String },
 }
@@ -37,16 +34,13 @@ pub(super) fn check(binary: &[u8], architecture: Architecture) -> Result<(), Unf
             EM_AARCH64 => "arm64",
             _ => "another processor",
         };
-        return Err(Unfit::Machine {
-            have,
-            wanted: architecture,
-        });
+        return Err(Unfit::Machine { have, wanted: architecture });
     }
     let sections = header.sections(endian, binary).map_err(Unfit::NotElf)?;
     match newest_glibc(&sections, endian, binary).map_err(Unfit::NotElf)? {
-        Some(version) if version > LAMBDA_GLIBC => Err(Unfit::Glibc {
-            needed: format!("GLIBC_{}.{}", version.0, version.1),
-        }),
+        Some(version) if version > LAMBDA_GLIBC => {
+            Err(Unfit::Glibc { needed: format!("GLIBC_{}.{}", version.0, version.1) })
+        }
         _ => Ok(()),
     }
 }
@@ -95,10 +89,7 @@ mod tests {
     #[test]
     fn a_binary_of_another_processor_is_refused() {
         let (own, other) = own_architecture();
-        assert!(!matches!(
-            check(&own_binary(), own),
-            Err(Unfit::Machine { .. } | Unfit::NotElf(_))
-        ));
+        assert!(!matches!(check(&own_binary(), own), Err(Unfit::Machine { .. } | Unfit::NotElf(_))));
         assert!(matches!(check(&own_binary(), other), Err(Unfit::Machine { .. })));
     }
 
@@ -116,10 +107,7 @@ mod tests {
         let (own, _) = own_architecture();
         let mut binary = own_binary();
         let newest = b"GLIBC_2.34\0";
-        let at = binary
-            .windows(newest.len())
-            .position(|window| window == newest)
-            .unwrap();
+        let at = binary.windows(newest.len()).position(|window| window == newest).unwrap();
         binary[at..at + newest.len()].copy_from_slice(b"GLIBC_2.39\0");
         match check(&binary, own) {
             Err(Unfit::Glibc { needed }) => assert_eq!(needed, "GLIBC_2.39"),

@@ -49,14 +49,10 @@ fn add(digest: &mut Sha256, workspace: &Path, source: &Path) -> Result<(), Artif
         return Ok(());
     }
     let entries = std::fs::read_dir(&path).map_err(failed)?;
-    let names: Result<Vec<_>, _> = entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect();
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
     let mut names = names.map_err(failed)?;
     names.sort();
-    names
-        .iter()
-        .try_for_each(|name| add(digest, workspace, &source.join(name)))
+    names.iter().try_for_each(|name| add(digest, workspace, &source.join(name)))
 }
 
 /// Whether the zip that is there was built from these sources.
@@ -80,10 +76,7 @@ pub(super) fn store(
 ) -> Result<(), ArtifactError> {
     let path = zip_path(workspace, architecture, profile);
     replace(&path, zip)?;
-    replace(
-        &fingerprint_path(workspace, architecture, profile),
-        fingerprint.as_bytes(),
-    )
+    replace(&fingerprint_path(workspace, architecture, profile), fingerprint.as_bytes())
 }
 
 fn replace(path: &Path, content: &[u8]) -> Result<(), ArtifactError> {
@@ -103,12 +96,7 @@ mod tests {
     fn workspace() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(directory.path().join("handler/src")).unwrap();
-        for file in [
-            "Cargo.toml",
-            "Cargo.lock",
-            "handler/Cargo.toml",
-            "handler/src/lib.rs",
-        ] {
+        for file in ["Cargo.toml", "Cargo.lock", "handler/Cargo.toml", "handler/src/lib.rs"] {
             std::fs::write(directory.path().join(file), file).unwrap();
         }
         directory
@@ -136,9 +124,6 @@ mod tests {
         store(path, architecture, profile, b"zip", "f").unwrap();
         assert!(is_current(path, architecture, profile, "f"));
         assert!(!is_current(path, architecture, profile, "g"));
-        assert_eq!(
-            std::fs::read(zip_path(path, architecture, profile)).unwrap(),
-            b"zip"
-        );
+        assert_eq!(std::fs::read(zip_path(path, architecture, profile)).unwrap(), b"zip");
     }
 }

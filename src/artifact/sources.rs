@@ -15,13 +15,8 @@ const TARGET: &str = "target";
 
 /// What cargo and rustup read in every directory above the workspace (Cargo book: "Configuration"; rustup book:
 /// "Overrides").
-const INHERITED: [&str; 5] = [
-    ".cargo",
-    ".cargo/config",
-    ".cargo/config.toml",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-];
+const INHERITED: [&str; 5] =
+    [".cargo", ".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
 const LONGEST_MANIFEST: u64 = 64 << 10;
 
@@ -74,9 +69,8 @@ fn holds_handler(workspace: &Path) -> bool {
 
 /// Everything whose owner can run code in a build of this workspace.
 fn read_by_a_build(workspace: &Path) -> Vec<PathBuf> {
-    let inherited = workspace
-        .ancestors()
-        .flat_map(|directory| INHERITED.iter().map(move |path| directory.join(path)));
+    let inherited =
+        workspace.ancestors().flat_map(|directory| INHERITED.iter().map(move |path| directory.join(path)));
     let mut paths: Vec<_> = inherited.chain([workspace.join(TARGET)]).collect();
     for path in BUILT {
         add(&mut paths, workspace.join(path));
@@ -121,13 +115,9 @@ mod tests {
         let places = [none.path(), theirs, ours];
         fs::create_dir(theirs.join("handler/src")).unwrap();
         fs::write(theirs.join("handler/src/lib.rs"), "").unwrap();
-        for foreign in [
-            "handler/Cargo.toml",
-            "handler/src/lib.rs",
-            "build.rs",
-            ".cargo/config.toml",
-            "target",
-        ] {
+        for foreign in
+            ["handler/Cargo.toml", "handler/src/lib.rs", "build.rs", ".cargo/config.toml", "target"]
+        {
             let foreign = theirs.join(foreign);
             let sources = found(&places, &foreign);
             assert_eq!(sources.workspace.as_deref(), Some(ours));
@@ -179,9 +169,7 @@ mod tests {
         // A FIFO has no end.
         let none = tempfile::tempdir().unwrap();
         fs::create_dir(none.path().join("handler")).unwrap();
-        let fifo = std::process::Command::new("mkfifo")
-            .arg(manifest(none.path()))
-            .status();
+        let fifo = std::process::Command::new("mkfifo").arg(manifest(none.path())).status();
         assert!(fifo.unwrap().success());
         let places = [none.path(), workspace.path()];
         let sources = Sources::among(places.into_iter(), |_| None);

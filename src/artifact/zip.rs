@@ -35,9 +35,7 @@ pub(super) fn unpack(zip: &[u8]) -> Result<Vec<u8>, ZipError> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let entry = archive.by_name(ENTRY)?;
     if entry.unix_mode().is_none_or(|mode| mode & 0o111 == 0) {
-        return Err(ZipError::Io(io::Error::other(
-            "its `bootstrap` is not executable",
-        )));
+        return Err(ZipError::Io(io::Error::other("its `bootstrap` is not executable")));
     }
     let size = entry.size();
     if size > LARGEST_BINARY {
@@ -74,9 +72,7 @@ mod tests {
         let mut other = ZipWriter::new(Cursor::new(Vec::new()));
         other.start_file("main", SimpleFileOptions::default()).unwrap();
         let mut not_executable = ZipWriter::new(Cursor::new(Vec::new()));
-        not_executable
-            .start_file(ENTRY, SimpleFileOptions::default().unix_permissions(0o644))
-            .unwrap();
+        not_executable.start_file(ENTRY, SimpleFileOptions::default().unix_permissions(0o644)).unwrap();
         for bytes in [
             b"no zip".to_vec(),
             Vec::new(),

@@ -81,20 +81,17 @@ fn columns_are_the_fields_that_are_kept() {
 fn the_table_of_parquet_is_there() {
     let sql = of("name: my-flags\ndelivery: {format: parquet}").unwrap();
     assert_eq!((sql.table.as_str(), sql.create), ("my_flags.impressions", None));
-    assert!(sql.queries.iter().all(|query| {
-        query
-            .sql
-            .contains("FROM \"my_flags\".\"impressions\"\nWHERE \"dt\" >=")
-    }));
+    assert!(
+        sql.queries
+            .iter()
+            .all(|query| { query.sql.contains("FROM \"my_flags\".\"impressions\"\nWHERE \"dt\" >=") })
+    );
 }
 
 #[test]
 fn a_quote_in_a_date_is_a_part_of_it() {
     let create = created("name: abc\ndelivery: {prefix: \"a/!{timestamp:yyyy-MM-dd'T'HH}/\"}");
-    assert!(
-        create.contains("'projection.dt.format' = 'yyyy-MM-dd\\'T\\'HH'"),
-        "{create}"
-    );
+    assert!(create.contains("'projection.dt.format' = 'yyyy-MM-dd\\'T\\'HH'"), "{create}");
 }
 
 #[test]

@@ -18,12 +18,7 @@ pub(super) fn identity(
     let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
     match partition {
         Some(partition) if is_partition(partition) => Ok((account.to_owned(), partition.to_owned())),
-        _ => Err(AwsError::malformed(
-            call,
-            "ARN",
-            arn,
-            "one of AWS's partitions, such as arn:aws:...",
-        )),
+        _ => Err(AwsError::malformed(call, "ARN", arn, "one of AWS's partitions, such as arn:aws:...")),
     }
 }
 
@@ -77,26 +72,10 @@ mod tests {
             ("", arn, "which is not 12 digits"),
             ("1234567890123", arn, "which is not 12 digits"),
             ("12345678901２", arn, "which is not 12 digits"),
-            (
-                "123456789012",
-                "arn:aws\u{202e}:iam::1:root",
-                r"arn:aws\u{202e}:iam::1:root",
-            ),
-            (
-                "123456789012",
-                "arn:aws-:iam::1:root",
-                "which is not one of AWS's partitions",
-            ),
-            (
-                "123456789012",
-                "arn::iam::1:root",
-                "which is not one of AWS's partitions",
-            ),
-            (
-                "123456789012",
-                "arn:aws\n:iam::1:root",
-                "which is not one of AWS's partitions",
-            ),
+            ("123456789012", "arn:aws\u{202e}:iam::1:root", r"arn:aws\u{202e}:iam::1:root"),
+            ("123456789012", "arn:aws-:iam::1:root", "which is not one of AWS's partitions"),
+            ("123456789012", "arn::iam::1:root", "which is not one of AWS's partitions"),
+            ("123456789012", "arn:aws\n:iam::1:root", "which is not one of AWS's partitions"),
             ("123456789012", "aws:iam", "which is not one of AWS's partitions"),
         ] {
             let error = identity(CALL, Some(account), Some(arn)).unwrap_err();
@@ -112,10 +91,7 @@ mod tests {
         assert_eq!(region("us-gov-west-1").unwrap(), "us-gov-west-1");
         for other in ["", "us-east-1\n", "us-east-1/x", "http://x", "us-east-1\u{200b}"] {
             let error = region(other).unwrap_err().to_string();
-            assert!(
-                error.contains("must be an AWS region") && !error.contains('\n'),
-                "{error}"
-            );
+            assert!(error.contains("must be an AWS region") && !error.contains('\n'), "{error}");
         }
         assert_eq!(api_id(CALL, Some("a1b2c3")).unwrap(), "a1b2c3");
         for other in ["", "A1", "a/../b", "a\nb", "a.evil.example#", "ａ"] {

@@ -193,39 +193,15 @@ pub(super) fn limits(call: &str) -> Option<&'static str> {
 ///
 /// From the AWS provider of Terraform and the services' documentation; an empty part matches anything.
 const NOT_YET: &[(&str, &str, &str)] = &[
-    (
-        "lambda:",
-        "InvalidParameterValueException",
-        "cannot be assumed by Lambda",
-    ),
-    (
-        "lambda:",
-        "InvalidParameterValueException",
-        "execution role does not have permissions",
-    ),
-    (
-        "lambda:",
-        "InvalidParameterValueException",
-        "KMS key is invalid for CreateGrant",
-    ),
-    (
-        "firehose:",
-        "InvalidArgumentException",
-        "is unable to assume role",
-    ),
+    ("lambda:", "InvalidParameterValueException", "cannot be assumed by Lambda"),
+    ("lambda:", "InvalidParameterValueException", "execution role does not have permissions"),
+    ("lambda:", "InvalidParameterValueException", "KMS key is invalid for CreateGrant"),
+    ("firehose:", "InvalidArgumentException", "is unable to assume role"),
     ("firehose:", "InvalidArgumentException", "is not authorized to"),
     ("firehose:", "InvalidArgumentException", "Access was denied"),
     ("glue:", "ConcurrentModificationException", ""),
-    (
-        "firehose:",
-        "InvalidArgumentException",
-        "Please check the role provided",
-    ),
-    (
-        "firehose:",
-        "InvalidArgumentException",
-        "security token included in the request is invalid",
-    ),
+    ("firehose:", "InvalidArgumentException", "Please check the role provided"),
+    ("firehose:", "InvalidArgumentException", "security token included in the request is invalid"),
     ("firehose:", "ConcurrentModificationException", ""),
     ("kinesis:CreateStream", "ResourceInUseException", "being deleted"),
     ("apigateway:", "ConflictException", "concurrent modification"),
@@ -262,12 +238,7 @@ mod tests {
 
     const CLASSES: &[(&str, &str, &str, ErrorKind)] = &[
         ("sns:TagResource", "ConcurrentAccess", "", NotYet),
-        (
-            "sns:CreateTopic",
-            "InvalidParameter",
-            "Topic already exists with different tags",
-            Exists,
-        ),
+        ("sns:CreateTopic", "InvalidParameter", "Topic already exists with different tags", Exists),
         ("sns:Subscribe", "InvalidParameter", "it already exists", Other),
         ("sns:CreateTopic", "AuthorizationError", "", Denied),
         ("cloudwatch:GetDashboard", "ResourceNotFound", "", NotFound),
@@ -286,24 +257,14 @@ mod tests {
             "Access was denied when calling Glue. Insufficient Lake Formation permission(s): Required Describe on impressions",
             Other,
         ),
-        (
-            "cloudwatch:DeleteDashboards",
-            "DashboardNotFoundError",
-            "",
-            NotFound,
-        ),
+        ("cloudwatch:DeleteDashboards", "DashboardNotFoundError", "", NotFound),
         (
             "lambda:CreateFunction",
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",
             NotYet,
         ),
-        (
-            "lambda:CreateFunction",
-            "InvalidParameterValueException",
-            "memory is too small",
-            Other,
-        ),
+        ("lambda:CreateFunction", "InvalidParameterValueException", "memory is too small", Other),
         (
             "lambda:AddPermission",
             "ResourceConflictException",
@@ -322,12 +283,7 @@ mod tests {
             "The operation cannot be performed at this time. The function is currently in the following state: Pending",
             NotYet,
         ),
-        (
-            "lambda:CreateFunction",
-            "ResourceConflictException",
-            "Function already exist: flags",
-            Exists,
-        ),
+        ("lambda:CreateFunction", "ResourceConflictException", "Function already exist: flags", Exists),
         (
             "firehose:DeleteDeliveryStream",
             "ResourceInUseException",
@@ -340,48 +296,13 @@ mod tests {
             "Firehose is unable to assume role arn",
             NotYet,
         ),
-        (
-            "firehose:CreateDeliveryStream",
-            "ResourceInUseException",
-            "already exists",
-            Exists,
-        ),
-        (
-            "kinesis:CreateStream",
-            "ResourceInUseException",
-            "Stream x already exists",
-            Exists,
-        ),
-        (
-            "kinesis:UpdateShardCount",
-            "ResourceInUseException",
-            "Stream x is UPDATING",
-            NotYet,
-        ),
-        (
-            "apigateway:POST",
-            "LimitExceededException",
-            "Maximum number of APIs reached",
-            Other,
-        ),
-        (
-            "kinesis:UpdateShardCount",
-            "LimitExceededException",
-            "too often in 24 hours",
-            Other,
-        ),
-        (
-            "kinesis:UpdateShardCount",
-            "LimitExceededException",
-            "Rate exceeded for stream x",
-            Throttled,
-        ),
-        (
-            "apigateway:POST",
-            "TooManyRequestsException",
-            "Too Many Requests",
-            Throttled,
-        ),
+        ("firehose:CreateDeliveryStream", "ResourceInUseException", "already exists", Exists),
+        ("kinesis:CreateStream", "ResourceInUseException", "Stream x already exists", Exists),
+        ("kinesis:UpdateShardCount", "ResourceInUseException", "Stream x is UPDATING", NotYet),
+        ("apigateway:POST", "LimitExceededException", "Maximum number of APIs reached", Other),
+        ("kinesis:UpdateShardCount", "LimitExceededException", "too often in 24 hours", Other),
+        ("kinesis:UpdateShardCount", "LimitExceededException", "Rate exceeded for stream x", Throttled),
+        ("apigateway:POST", "TooManyRequestsException", "Too Many Requests", Throttled),
         (
             "kinesis:GetRecords",
             "ProvisionedThroughputExceededException",

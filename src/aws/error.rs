@@ -37,9 +37,8 @@ impl AwsError {
     {
         let request_id = error.request_id().map(Box::from);
         let status = error.raw_response().map(|answer| answer.status().as_u16());
-        let retry_after = error
-            .raw_response()
-            .and_then(|answer| retry_after(answer.headers().get("retry-after")?));
+        let retry_after =
+            error.raw_response().and_then(|answer| retry_after(answer.headers().get("retry-after")?));
         let kind = kind_of(call, &error, status);
         let message = match (error.message(), &error, status) {
             (Some(message), ..) => message.to_owned(),
@@ -131,9 +130,7 @@ impl From<BuildError> for AwsError {
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error)
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+    chain(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Turns the classes that are no failure for the caller into values.
@@ -168,10 +165,7 @@ mod tests {
     #[test]
     fn an_error_stays_on_its_line_whatever_aws_says() {
         let error = AwsError::new("s3:PutObject", Other, "no\nhint: run `x`\r\u{1b}[2J\u{2028}");
-        assert_eq!(
-            error.to_string(),
-            "s3:PutObject: no\\nhint: run `x`\\r\\u{1b}[2J\\u{2028}"
-        );
+        assert_eq!(error.to_string(), "s3:PutObject: no\\nhint: run `x`\\r\\u{1b}[2J\\u{2028}");
         let denied = AwsError::new("s3:PutObject", Denied, "not authorized to perform: a\nhint: b");
         assert!(denied.hints().iter().all(|hint| !hint.contains('\n')));
     }

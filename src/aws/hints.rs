@@ -80,10 +80,8 @@ mod tests {
         let pass_role =
             "User: arn:aws:iam::1:user/u is not authorized to perform: iam:PassRole on resource: r";
         assert!(denied("lambda:CreateFunction", pass_role).starts_with("allow iam:PassRole to"));
-        let lake = denied(
-            "glue:GetTable",
-            "Insufficient Lake Formation permission(s): Required Describe on t",
-        );
+        let lake =
+            denied("glue:GetTable", "Insufficient Lake Formation permission(s): Required Describe on t");
         assert!(lake.contains("lakeformation grant-permissions"), "{lake}");
         assert!(
             denied("s3:HeadBucket", "answered with HTTP status 403").starts_with("allow s3:ListBucket to")

@@ -41,11 +41,7 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn new(call: &str) -> Self {
         let pace = SLOW_CALLS.iter().find(|(slow, _)| *slow == call);
-        Self {
-            pace: pace.map(|(_, pace)| *pace).unwrap_or_default(),
-            started: Instant::now(),
-            made: 0,
-        }
+        Self { pace: pace.map(|(_, pace)| *pace).unwrap_or_default(), started: Instant::now(), made: 0 }
     }
 
     /// How long to wait before the next attempt, if there is to be one.
@@ -83,9 +79,7 @@ const BURST: u32 = 20;
 
 impl Default for RepetitionBudget {
     fn default() -> Self {
-        Self {
-            whole_at: Mutex::new(Instant::now()),
-        }
+        Self { whole_at: Mutex::new(Instant::now()) }
     }
 }
 
@@ -121,12 +115,7 @@ mod tests {
 
     #[test]
     fn what_cannot_pass_by_itself_is_not_repeated() {
-        for kind in [
-            ErrorKind::Denied,
-            ErrorKind::Exists,
-            ErrorKind::NotYet,
-            ErrorKind::Other,
-        ] {
+        for kind in [ErrorKind::Denied, ErrorKind::Exists, ErrorKind::NotYet, ErrorKind::Other] {
             assert_eq!(Attempts::new("iam:CreateRole").next(&error(kind, None)), None);
         }
     }

@@ -86,9 +86,7 @@ pub(crate) fn every_service(rules: &[&Rule]) -> Aws {
     macro_rules! client {
         ($service:ident) => {
             $service::Client::from_conf(
-                $service::config::Builder::from(&config)
-                    .interceptor(answers(rules))
-                    .build(),
+                $service::config::Builder::from(&config).interceptor(answers(rules)).build(),
             )
         };
     }
@@ -107,10 +105,7 @@ pub(crate) fn every_service(rules: &[&Rule]) -> Aws {
 
 /// The same clients with their repetitions to spend again.
 pub(crate) fn rested(aws: &Aws) -> Aws {
-    Aws {
-        repetitions: Arc::default(),
-        ..aws.clone()
-    }
+    Aws { repetitions: Arc::default(), ..aws.clone() }
 }
 
 fn config() -> SdkConfig {
@@ -126,8 +121,7 @@ fn config() -> SdkConfig {
 }
 
 fn answers(rules: &[&Rule]) -> MockResponseInterceptor {
-    rules.iter().fold(
-        MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny),
-        |answers, rule| answers.with_rule(rule),
-    )
+    rules.iter().fold(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny), |answers, rule| {
+        answers.with_rule(rule)
+    })
 }

@@ -31,10 +31,7 @@ async fn a_throttled_call_is_repeated_for_two_minutes() {
     let error = delete(&aws).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Throttled);
     let took = started.elapsed();
-    assert!(
-        took > Duration::from_secs(105) && took <= Duration::from_mins(2),
-        "{took:?}"
-    );
+    assert!(took > Duration::from_secs(105) && took <= Duration::from_mins(2), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,9 +56,7 @@ async fn no_call_starts_after_an_interruption() {
     aws.interrupt.cancel();
     let error = delete(&aws).await.unwrap_err();
     assert_eq!((error.kind, rule.num_calls()), (ErrorKind::Interrupted, 0));
-    delete(&aws.with_interrupt(CancellationToken::new()))
-        .await
-        .unwrap();
+    delete(&aws.with_interrupt(CancellationToken::new())).await.unwrap();
 }
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
@@ -72,14 +67,8 @@ async fn look(code: &'static str, message: &'static str, endpoint: Option<&str>)
         let error = ErrorMetadata::builder().code(code).message(message);
         GetResourcePolicyError::generic(error.build())
     };
-    let rule = mock!(aws_sdk_kinesis::Client::get_resource_policy)
-        .sequence()
-        .error(error)
-        .build();
-    let aws = Aws {
-        endpoint: endpoint.map(str::to_owned),
-        ..testing::aws(&[&rule], &[])
-    };
+    let rule = mock!(aws_sdk_kinesis::Client::get_resource_policy).sequence().error(error).build();
+    let aws = Aws { endpoint: endpoint.map(str::to_owned), ..testing::aws(&[&rule], &[]) };
     let request = || aws.kinesis.get_resource_policy().resource_arn(STREAM).send();
     let found = aws.look("kinesis:GetResourcePolicy", request).await;
     found.map(|found| found.is_some()).map_err(|error| error.kind)

@@ -57,8 +57,7 @@ impl Aws {
                 let message = format!("waited {waited} for {what}; the last state was {state}");
                 return Err(AwsError::new("wait", ErrorKind::TimedOut, message));
             }
-            self.pause_for(delay, || format!("{what}; the last state was {state}"))
-                .await?;
+            self.pause_for(delay, || format!("{what}; the last state was {state}")).await?;
         }
     }
 
@@ -128,11 +127,7 @@ impl Aws {
 
     /// Stops work of many calls between two of them when the user interrupts.
     pub fn check_interrupt(&self) -> Result<(), AwsError> {
-        if self.interrupt.is_cancelled() {
-            Err(interrupted("interrupted"))
-        } else {
-            Ok(())
-        }
+        if self.interrupt.is_cancelled() { Err(interrupted("interrupted")) } else { Ok(()) }
     }
 }
 
@@ -202,15 +197,9 @@ mod tests {
         let aws = testing::aws(&[], &[]);
         let started = Instant::now();
         let look = async || Ok(Look::<()>::Pending("CREATING".to_owned()));
-        let error = aws
-            .wait_until("it to be ready", SETTLING, look)
-            .await
-            .unwrap_err();
+        let error = aws.wait_until("it to be ready", SETTLING, look).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::TimedOut);
-        assert_eq!(
-            error.message,
-            "waited 10m for it to be ready; the last state was CREATING"
-        );
+        assert_eq!(error.message, "waited 10m for it to be ready; the last state was CREATING");
         assert!(started.elapsed() <= SETTLING);
         assert!(started.elapsed() + LOOK_DELAYS.1 * 2 > SETTLING);
     }
@@ -218,14 +207,8 @@ mod tests {
     #[test]
     fn looks_become_rarer_the_longer_it_takes() {
         for (waited, want) in [(0, 200), (2_000, 200), (20_000, 1_000), (600_000, 5_000)] {
-            let (delay, want) = (
-                next_look_after(Duration::from_millis(waited)),
-                Duration::from_millis(want),
-            );
-            assert!(
-                delay >= want.mul_f64(0.85) && delay <= want.mul_f64(1.15),
-                "{waited}: {delay:?}"
-            );
+            let (delay, want) = (next_look_after(Duration::from_millis(waited)), Duration::from_millis(want));
+            assert!(delay >= want.mul_f64(0.85) && delay <= want.mul_f64(1.15), "{waited}: {delay:?}");
         }
     }
 }

@@ -31,10 +31,9 @@ impl Show for Sql {
     fn text(&self) -> String {
         let mut text = match &self.create {
             Some(create) => format!("-- Athena runs one statement at a time: this one first.\n{create}\n"),
-            None => format!(
-                "-- `up` has made the table {}. Athena runs one statement at a time.\n",
-                self.table
-            ),
+            None => {
+                format!("-- `up` has made the table {}. Athena runs one statement at a time.\n", self.table)
+            }
         };
         for query in &self.queries {
             let _ = write!(text, "\n-- {}\n{}\n", foreign::line(query.about), query.sql);

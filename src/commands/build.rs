@@ -45,12 +45,7 @@ impl Invocation for Args {
         std::fs::write(&path, &built.zip)
             .map_err(|error| Failure::new(FailureKind::Io, format!("{}: {error}", path.display())))?;
         let (bytes, code_sha256) = (built.zip.len(), built.sha256);
-        context.done(&BuildResult {
-            path,
-            architecture: architecture.as_str(),
-            code_sha256,
-            bytes,
-        })
+        context.done(&BuildResult { path, architecture: architecture.as_str(), code_sha256, bytes })
     }
 }
 

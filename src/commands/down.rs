@@ -74,23 +74,14 @@ impl Show for DownResult {
     fn text(&self) -> String {
         let mut text = String::new();
         for deleted in &self.deleted {
-            let _ = writeln!(
-                text,
-                "{REMOVE}-{REMOVE:#} {:<18} {}",
-                deleted.kind,
-                clean(&deleted.name)
-            );
+            let _ = writeln!(text, "{REMOVE}-{REMOVE:#} {:<18} {}", deleted.kind, clean(&deleted.name));
         }
         for kept in &self.kept {
             let (name, why) = (clean(&kept.name), clean_block(&kept.why, 4));
             let _ = writeln!(text, "  {:<18} {name} kept: {why}", kept.kind);
         }
         if self.copied > 0 {
-            let impressions = if self.copied == 1 {
-                "impression"
-            } else {
-                "impressions"
-            };
+            let impressions = if self.copied == 1 { "impression" } else { "impressions" };
             let _ = writeln!(
                 text,
                 "  copied {} {impressions} from the stream to the bucket: they may have been undelivered",
@@ -148,10 +139,7 @@ pub(super) async fn take_down(session: &Session, data: Data) -> Result<DownResul
     if !report.is_complete() {
         return Err(incomplete(report, drained));
     }
-    let deleted = report.done.into_iter().map(|done| Deleted {
-        kind: done.kind,
-        name: done.name,
-    });
+    let deleted = report.done.into_iter().map(|done| Deleted { kind: done.kind, name: done.name });
     Ok(DownResult {
         name: session.spec.name.to_string(),
         deleted: deleted.collect(),

@@ -95,34 +95,18 @@ impl Show for Estimate {
             };
             let (used, allowed) = (number(limit.used), number(limit.allowed));
             let share = limit.share * 100.0;
-            let _ = writeln!(
-                text,
-                "{style}{share:>6.1} %{style:#} {}: {used} of {allowed}",
-                limit.limit
-            );
+            let _ = writeln!(text, "{style}{share:>6.1} %{style:#} {}: {used} of {allowed}", limit.limit);
         }
         for problem in &self.problems {
             let _ = writeln!(text, "{REMOVE}does not fit{REMOVE:#} {problem}");
         }
         let _ = writeln!(text, "\n{:<12} {:>12} {:>12}", "$ a month", "packed", "unpacked");
         for cost in &self.monthly {
-            let _ = writeln!(
-                text,
-                "{:<12} {:>12.2} {:>12.2}",
-                cost.service, cost.packed, cost.unpacked
-            );
+            let _ = writeln!(text, "{:<12} {:>12.2} {:>12.2}", cost.service, cost.packed, cost.unpacked);
         }
         let (packed, unpacked) = (self.total_packed, self.total_unpacked);
-        let _ = writeln!(
-            text,
-            "{BOLD}{:<12} {packed:>12.2} {unpacked:>12.2}{BOLD:#}",
-            "together"
-        );
-        let Prices {
-            region,
-            as_of,
-            source,
-        } = &self.prices;
+        let _ = writeln!(text, "{BOLD}{:<12} {packed:>12.2} {unpacked:>12.2}{BOLD:#}", "together");
+        let Prices { region, as_of, source } = &self.prices;
         let _ = writeln!(
             text,
             "\nList prices of {region}, {as_of}, without free tiers and discounts ({source}). `packed` is \
@@ -138,11 +122,8 @@ fn sizing(sizing: &Sizing) -> String {
     match sizing.shards {
         None => format!("on demand; {needed} shard{plural} would take it"),
         Some(shards) => {
-            let advice = if sizing.on_demand_is_cheaper {
-                "; `stream.mode: on_demand` would cost less"
-            } else {
-                ""
-            };
+            let advice =
+                if sizing.on_demand_is_cheaper { "; `stream.mode: on_demand` would cost less" } else { "" };
             format!("needs {needed} shard{plural}, and the spec has {shards}{advice}")
         }
     }

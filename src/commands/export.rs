@@ -32,10 +32,7 @@ impl Invocation for Args {
                 "this is for the emulator: it has its account, and a bucket policy that allows plain HTTP";
             context.ui.warn(warning);
         }
-        context.done(&ExportResult {
-            format: self.format,
-            text,
-        })
+        context.done(&ExportResult { format: self.format, text })
     }
 }
 

@@ -39,17 +39,11 @@ impl Invocation for Args {
         } else {
             options.create_new(true);
         }
-        let written = options
-            .open(path)
-            .and_then(|mut file| file.write_all(STARTER.as_bytes()));
+        let written = options.open(path).and_then(|mut file| file.write_all(STARTER.as_bytes()));
         written.map_err(|error| {
             let failure = Failure::new(FailureKind::Io, format!("{}: {error}", path.display()));
             if error.kind() == ErrorKind::AlreadyExists {
-                return Failure {
-                    kind: FailureKind::Usage,
-                    ..failure
-                }
-                .hint("--force overwrites it");
+                return Failure { kind: FailureKind::Usage, ..failure }.hint("--force overwrites it");
             }
             if error.kind() == ErrorKind::NotFound {
                 return failure.hint("the directory has to be there: `mkdir -p` makes it");

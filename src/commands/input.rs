@@ -20,11 +20,7 @@ pub(super) enum Input {
 impl Input {
     /// The input that a path on the command line names; `-` is standard input.
     pub(super) fn at(path: &Path) -> Self {
-        if path.as_os_str() == "-" {
-            Self::StandardInput
-        } else {
-            Self::File(path.to_owned())
-        }
+        if path.as_os_str() == "-" { Self::StandardInput } else { Self::File(path.to_owned()) }
     }
 
     /// The input's name in messages.

@@ -36,10 +36,7 @@ impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let progress = |what: &str| context.ui.event(Event::Working(what.to_owned()));
         let (running, emulator) = match self.command {
-            LocalCommand::Start => (
-                true,
-                Some(context.unless_interrupted(local::ensure(&progress)).await??),
-            ),
+            LocalCommand::Start => (true, Some(context.unless_interrupted(local::ensure(&progress)).await??)),
             LocalCommand::Stop => (false, context.unless_interrupted(local::stop(&progress)).await??),
             LocalCommand::Status => {
                 let emulator = context.unless_interrupted(local::status()).await??;

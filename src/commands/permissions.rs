@@ -37,12 +37,7 @@ pub struct Args {
 impl Args {
     fn commands(&self) -> &[Permitted] {
         match self.commands.as_slice() {
-            [] => &[
-                Permitted::Up,
-                Permitted::Status,
-                Permitted::Down,
-                Permitted::Smoke,
-            ],
+            [] => &[Permitted::Up, Permitted::Status, Permitted::Down, Permitted::Smoke],
             some => some,
         }
     }

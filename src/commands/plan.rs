@@ -44,9 +44,7 @@ impl Invocation for Args {
         let undelivered = match context.unless_interrupted(looking).await? {
             // What `up` would do can be shown all the same.
             Err(error) if error.kind == ErrorKind::Denied => {
-                context
-                    .ui
-                    .warn(&format!("could not look for spilled impressions: {error}"));
+                context.ui.warn(&format!("could not look for spilled impressions: {error}"));
                 Undelivered::of_gaps(&proposal.gaps)
             }
             looked => looked?,
@@ -54,18 +52,10 @@ impl Invocation for Args {
         for warning in undelivered.warnings() {
             context.ui.warn(&warning);
         }
-        let changes: Vec<_> = proposal
-            .summaries()
-            .into_iter()
-            .filter(|one| one.action != Action::Keep)
-            .map(change)
-            .collect();
+        let changes: Vec<_> =
+            proposal.summaries().into_iter().filter(|one| one.action != Action::Keep).map(change).collect();
         let differs = self.check && !changes.is_empty();
-        context.ui.result(&PlanResult {
-            name: session.spec.name.to_string(),
-            changes,
-            undelivered,
-        })?;
+        context.ui.result(&PlanResult { name: session.spec.name.to_string(), changes, undelivered })?;
         Ok(if differs { Exit::Differs } else { Exit::Done })
     }
 }
@@ -112,11 +102,7 @@ impl Show for PlanResult {
         });
         let counts = counts.collect::<Vec<_>>().join(", ");
         let _ = writeln!(text, "{BOLD}{}:{BOLD:#} {counts}", self.name);
-        if self
-            .changes
-            .iter()
-            .any(|change| change.action != Action::Create && !change.fields.is_empty())
-        {
+        if self.changes.iter().any(|change| change.action != Action::Create && !change.fields.is_empty()) {
             let _ = writeln!(text, "Each field: what there is → what the spec says.");
         }
         text
@@ -133,12 +119,7 @@ fn show_change(text: &mut String, change: &ResourceChange) {
         Action::Delete => (REMOVE, "-", "delete"),
         Action::Keep => (Style::new(), " ", "keep"),
     };
-    let _ = writeln!(
-        text,
-        "{style}{sign}{style:#} {:<18} {} ({word})",
-        change.kind,
-        clean(&change.name)
-    );
+    let _ = writeln!(text, "{style}{sign}{style:#} {:<18} {} ({word})", change.kind, clean(&change.name));
     for note in &change.notes {
         let _ = writeln!(text, "    {}", clean_block(note, 4));
     }
@@ -153,19 +134,8 @@ fn show_change(text: &mut String, change: &ResourceChange) {
 }
 
 fn change(summary: Summary) -> ResourceChange {
-    let Summary {
-        kind,
-        name,
-        action,
-        fields,
-        owner,
-        caution,
-        reason,
-        ..
-    } = summary;
-    let foreign = owner
-        .is_foreign()
-        .then(|| "foreign: `up --adopt` takes it over".to_owned());
+    let Summary { kind, name, action, fields, owner, caution, reason, .. } = summary;
+    let foreign = owner.is_foreign().then(|| "foreign: `up --adopt` takes it over".to_owned());
     ResourceChange {
         kind,
         name,

@@ -52,11 +52,7 @@ impl Invocation for Args {
             let (want, until) = (session.desired(None), self.until.unwrap_or(now));
             undelivered::forget_copied(&session.aws, &want, since, until, now).await?;
         }
-        if result.skipped.is_empty() {
-            Ok(Exit::Done)
-        } else {
-            Err(incomplete(&result))
-        }
+        if result.skipped.is_empty() { Ok(Exit::Done) } else { Err(incomplete(&result)) }
     }
 }
 
@@ -96,7 +92,5 @@ fn moment(text: &str) -> Result<SystemTime, String> {
     }
     let ago = humantime::parse_duration(text)
         .map_err(|_| "must be a time such as 2026-01-31T13:00:00Z, or a span such as 2h".to_owned())?;
-    SystemTime::now()
-        .checked_sub(ago)
-        .ok_or_else(|| "is before all time".to_owned())
+    SystemTime::now().checked_sub(ago).ok_or_else(|| "is before all time".to_owned())
 }

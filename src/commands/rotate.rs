@@ -117,10 +117,8 @@ async fn open_api(session: &Session, want: &Desired) -> Result<rest_api::Id, Fai
     if others.is_empty() {
         return Ok(id);
     }
-    let message = format!(
-        "the webhook has other pending changes ({}); nothing was changed",
-        others.join(", ")
-    );
+    let message =
+        format!("the webhook has other pending changes ({}); nothing was changed", others.join(", "));
     Err(Failure::new(FailureKind::Conflict, message).hint("run `split-pipeline up` first"))
 }
 
@@ -139,10 +137,7 @@ fn other_changes(id: &rest_api::Id, api: &Decision<RestApi>, stage: &Decision<St
     others.extend(stage.fields.iter().filter(|it| it.path != "deployment"));
     let mut others: Vec<_> = others.into_iter().map(|it| it.path.clone()).collect();
     let actions = [api.action, stage.action];
-    if !actions
-        .iter()
-        .all(|it| matches!(it, Action::Keep | Action::Update))
-    {
+    if !actions.iter().all(|it| matches!(it, Action::Keep | Action::Update)) {
         others.push("replacement".to_owned());
     }
     let deployment = stage.have.as_ref().map(|stage| stage.id.deployment());
@@ -157,10 +152,7 @@ async fn wait_until_it_answers(session: &Session, url: &str) -> Result<(), Failu
     let mut poster = Poster::new(url)?;
     if let Err(error) = session.context.unless_interrupted(poster.until_open()).await? {
         let why = Failure::from(error).message;
-        session
-            .context
-            .ui
-            .warn(&format!("the new URL does not answer from here yet: {why}"));
+        session.context.ui.warn(&format!("the new URL does not answer from here yet: {why}"));
     }
     Ok(())
 }

@@ -48,12 +48,7 @@ impl Session {
         let connect = Aws::connect(&target, Arc::clone(&context.ui) as _, context.interrupt.clone());
         let aws = context.unless_interrupted(connect).await??;
         let names = Names::new(spec.name.as_str(), &aws.account, &aws.partition, &aws.region);
-        Ok(Self {
-            context: context.clone(),
-            spec,
-            aws,
-            names,
-        })
+        Ok(Self { context: context.clone(), spec, aws, names })
     }
 
     /// The processor that the function runs on; the emulator runs it on this machine.
@@ -73,11 +68,7 @@ impl Session {
     }
 
     fn profile(&self) -> Profile {
-        if self.aws.is_emulator() {
-            Profile::Quick
-        } else {
-            Profile::Deployment
-        }
+        if self.aws.is_emulator() { Profile::Quick } else { Profile::Deployment }
     }
 
     /// The handler to deploy: the given zip, else the embedded one, else the workspace's, built if its sources changed.
@@ -91,10 +82,7 @@ impl Session {
             let build = artifact::build(&workspace, architecture, self.profile(), &progress);
             self.context.unless_interrupted(build).await??
         };
-        self.context.ui.event(Event::Working(format!(
-            "the handler is the one {}",
-            origin(&artifact)
-        )));
+        self.context.ui.event(Event::Working(format!("the handler is the one {}", origin(&artifact))));
         Ok(code(artifact))
     }
 
@@ -117,9 +105,7 @@ impl Session {
             None
         };
         if artifact.is_none() {
-            self.context
-                .ui
-                .warn("no handler has been built here, so the deployed code is not compared");
+            self.context.ui.warn("no handler has been built here, so the deployed code is not compared");
         }
         Ok(artifact.map(code))
     }
@@ -130,10 +116,7 @@ impl Session {
     }
 
     pub(super) fn blueprint(&self, code: Option<Code>) -> Blueprint<'_> {
-        let platform = Platform {
-            architecture: self.architecture(),
-            transport: self.transport(),
-        };
+        let platform = Platform { architecture: self.architecture(), transport: self.transport() };
         Blueprint::new(&self.spec, &self.names, platform, code)
     }
 
@@ -163,10 +146,7 @@ impl Session {
     }
 
     pub(super) async fn observe(&self, want: &Desired) -> Result<Snapshot, Failure> {
-        let observed = self
-            .context
-            .unless_interrupted(Box::pin(observe(&self.aws, want)))
-            .await?;
+        let observed = self.context.unless_interrupted(Box::pin(observe(&self.aws, want))).await?;
         observed.map_err(Failure::of_observation)
     }
 
@@ -198,18 +178,12 @@ async fn read_spec_with(
     // One byte more than allowed tells a text that is too long without reading all of it.
     let limit = u64::try_from(MAX_BYTES + 1).unwrap_or(u64::MAX);
     let bytes = context.read(&input, limit).await?.map_err(|error| {
-        Failure::new(
-            FailureKind::Spec,
-            format!("{origin}: the spec cannot be read: {error}"),
-        )
-        .hint("`split-pipeline init` writes a starter spec; --file names another one")
+        Failure::new(FailureKind::Spec, format!("{origin}: the spec cannot be read: {error}"))
+            .hint("`split-pipeline init` writes a starter spec; --file names another one")
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::new(
-            FailureKind::Spec,
-            format!("{origin}: the spec is not UTF-8 text, from byte {at} on"),
-        )
+        Failure::new(FailureKind::Spec, format!("{origin}: the spec is not UTF-8 text, from byte {at} on"))
     })?;
     let parsed = parse(&text, &origin)?;
     for warning in &parsed.warnings {
@@ -221,10 +195,8 @@ async fn read_spec_with(
 /// Where and as whom to call AWS; starts the emulator if it is asked for.
 async fn target(context: &Context, spec: &Spec) -> Result<ConnectOptions, Failure> {
     let global = &context.global;
-    let region = global
-        .region
-        .clone()
-        .or_else(|| spec.region.as_ref().map(|region| region.as_str().to_owned()));
+    let region =
+        global.region.clone().or_else(|| spec.region.as_ref().map(|region| region.as_str().to_owned()));
     if !global.local {
         return Ok(ConnectOptions {
             profile: global.profile.clone(),
@@ -245,20 +217,11 @@ async fn target(context: &Context, spec: &Spec) -> Result<ConnectOptions, Failur
 
 fn credentials(root: &local::Credentials) -> Credentials {
     let token = Some(root.session_token().to_owned());
-    Credentials::new(
-        root.access_key_id(),
-        root.secret_access_key(),
-        token,
-        None,
-        "split-pipeline",
-    )
+    Credentials::new(root.access_key_id(), root.secret_access_key(), token, None, "split-pipeline")
 }
 
 fn code(artifact: Artifact) -> Code {
-    Code {
-        zip: Arc::new(artifact.zip),
-        sha256: artifact.sha256,
-    }
+    Code { zip: Arc::new(artifact.zip), sha256: artifact.sha256 }
 }
 
 fn origin(artifact: &Artifact) -> String {
@@ -275,10 +238,7 @@ fn origin(artifact: &Artifact) -> String {
 pub(super) fn workspace() -> Result<PathBuf, Failure> {
     let sources = Sources::find();
     sources.workspace.ok_or_else(|| {
-        let failure = Failure::new(
-            FailureKind::Build,
-            "no handler to deploy: handler sources not found",
-        );
+        let failure = Failure::new(FailureKind::Build, "no handler to deploy: handler sources not found");
         let failure =
             failure.hint("run this in a clone of split-pipeline, or give a built handler with --handler ZIP");
         match sources.foreign {

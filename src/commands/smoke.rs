@@ -104,10 +104,7 @@ async fn run_test(context: &Context, args: &Args) -> Result<Exit, Failure> {
             })?;
             Batch::from_json(&text).map_err(|error| {
                 let failure = Failure::from(error).hint(PAYLOAD);
-                Failure {
-                    kind: FailureKind::Usage,
-                    ..failure
-                }
+                Failure { kind: FailureKind::Usage, ..failure }
             })?
         }
     };
@@ -117,9 +114,7 @@ async fn run_test(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let (name, started) = (session.spec.name.to_string(), Instant::now());
     let tested = test(session, &batch, &run, args).await;
     if let Some((path, mut file)) = junit {
-        let shown = tested
-            .as_ref()
-            .map_err(|failure| context.ui.shown(failure).message);
+        let shown = tested.as_ref().map_err(|failure| context.ui.shown(failure).message);
         let outcome = shown.as_ref().copied().map_err(String::as_str);
         let report = junit::report(&name, outcome, started.elapsed());
         let written = file.write_all(report.as_bytes());
@@ -144,9 +139,7 @@ fn not_delivered(smoke: &SmokeReport, shortfall: &str, args: &Args) -> Failure {
             .hint("a delivery takes up to `delivery.buffer_seconds` and about a minute more; --timeout waits longer");
     }
     if args.ephemeral {
-        failure
-            .message
-            .push_str("; the ephemeral pipeline was taken down again");
+        failure.message.push_str("; the ephemeral pipeline was taken down again");
         return failure;
     }
     if smoke.spilled > 0 {
@@ -225,10 +218,7 @@ fn warn_of_skipped(context: &Context, smoke: &SmokeReport) {
 async fn open_webhook(session: &Session) -> Result<String, Failure> {
     let have = session.observe(&session.desired(None)).await?;
     session.open_url(have.webhook()).ok_or_else(|| {
-        Failure::new(
-            FailureKind::Smoke,
-            format!("{} has no webhook here", session.spec.name),
-        )
-        .hint("`split-pipeline up` makes it; `smoke --ephemeral` makes one for the test alone")
+        Failure::new(FailureKind::Smoke, format!("{} has no webhook here", session.spec.name))
+            .hint("`split-pipeline up` makes it; `smoke --ephemeral` makes one for the test alone")
     })
 }

@@ -66,9 +66,7 @@ impl Invocation for Args {
             if !self.watch {
                 return Ok(if status.healthy { Exit::Done } else { Exit::Differs });
             }
-            context
-                .unless_interrupted(tokio::time::sleep(WATCH_EVERY))
-                .await?;
+            context.unless_interrupted(tokio::time::sleep(WATCH_EVERY)).await?;
         }
     }
 }
@@ -112,9 +110,7 @@ async fn look(
     let (have, watching, traffic) = futures_util::join!(
         session.observe(&want),
         session.context.unless_interrupted(watching(session, &want)),
-        session
-            .context
-            .unless_interrupted(traffic(session, args.since, measured)),
+        session.context.unless_interrupted(traffic(session, args.since, measured)),
     );
     let (have, watching, traffic) = (have?, watching??, traffic??);
     let looking = undelivered(session, &want, &have);
@@ -129,11 +125,7 @@ async fn look(
         name: session.spec.name.to_string(),
         region: session.aws.region.clone(),
         time: SystemTime::now(),
-        detail: if args.watch {
-            Detail::Differing
-        } else {
-            Detail::Every
-        },
+        detail: if args.watch { Detail::Differing } else { Detail::Every },
         healthy: !problems.iter().any(|problem| problem.serious),
         problems,
         webhook_url,
@@ -168,17 +160,11 @@ async fn watching(session: &Session, want: &Desired) -> Result<Watching, AwsErro
         lost_topic(session, users),
     )?;
     let alarms = found.into_iter().map(|alarm| AlarmState {
-        state: alarm
-            .state_value
-            .map_or_else(String::new, |state| state.as_str().to_owned()),
+        state: alarm.state_value.map_or_else(String::new, |state| state.as_str().to_owned()),
         name: alarm.alarm_name.unwrap_or_default(),
         why: alarm.state_reason.unwrap_or_default(),
     });
-    Ok(Watching {
-        alarms: alarms.collect(),
-        unconfirmed,
-        lost_topic,
-    })
+    Ok(Watching { alarms: alarms.collect(), unconfirmed, lost_topic })
 }
 
 /// The user's own topic, if it is known not to be there.

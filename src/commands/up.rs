@@ -90,11 +90,7 @@ impl Show for UpResult {
 
 async fn up(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let session = Session::open(context).await?;
-    let adoption = if args.adopt {
-        Adoption::Allow
-    } else {
-        Adoption::Refuse
-    };
+    let adoption = if args.adopt { Adoption::Allow } else { Adoption::Refuse };
     let consent = if args.yes { Consent::Given } else { Consent::Ask };
     let bringing = bring_up(&session, args.handler.as_deref(), adoption, consent);
     let result = Box::pin(bringing).await?;
@@ -206,17 +202,12 @@ fn outcome(
 
 /// Stops before anything is changed where something is in the way.
 fn refuse(summaries: &[Summary]) -> Result<(), Failure> {
-    let refused: Vec<_> = summaries
-        .iter()
-        .filter(|summary| summary.action == Action::Refuse)
-        .collect();
+    let refused: Vec<_> = summaries.iter().filter(|summary| summary.action == Action::Refuse).collect();
     if refused.is_empty() {
         return Ok(());
     }
-    let mut failure = Failure::new(
-        FailureKind::Conflict,
-        "nothing was changed, since something is in the way",
-    );
+    let mut failure =
+        Failure::new(FailureKind::Conflict, "nothing was changed, since something is in the way");
     for summary in &refused {
         let why = summary.reason.as_deref().unwrap_or_default();
         failure.message = format!("{}\n{} {}: {why}", failure.message, summary.kind, summary.name);

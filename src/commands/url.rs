@@ -15,16 +15,11 @@ impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let session = Session::open(context).await?;
         let want = session.desired(None);
-        let webhook = context
-            .unless_interrupted(want.look_at_webhook(&session.aws))
-            .await??;
+        let webhook = context.unless_interrupted(want.look_at_webhook(&session.aws)).await??;
         let url = session.open_url(webhook);
         let url = url.ok_or_else(|| {
-            Failure::new(
-                FailureKind::Aws,
-                format!("{} has no webhook here", session.spec.name),
-            )
-            .hint("`split-pipeline up` makes it; `split-pipeline status` says what is missing")
+            Failure::new(FailureKind::Aws, format!("{} has no webhook here", session.spec.name))
+                .hint("`split-pipeline up` makes it; `split-pipeline status` says what is missing")
         })?;
         context.done(&UrlResult { webhook_url: url })
     }

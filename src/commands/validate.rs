@@ -14,9 +14,7 @@ pub struct Args;
 impl Invocation for Args {
     async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let spec = read_spec(context).await?;
-        context.done(&ValidateResult {
-            name: spec.name.to_string(),
-        })
+        context.done(&ValidateResult { name: spec.name.to_string() })
     }
 }
 

@@ -43,10 +43,7 @@ pub async fn apply<L: Resources>(
         gone: Gates::new(&kinds),
         surveyed: survey.0,
     };
-    let mut starting = Applies {
-        applying: &applying,
-        work: FuturesUnordered::new(),
-    };
+    let mut starting = Applies { applying: &applying, work: FuturesUnordered::new() };
     want.map(plan, &mut starting);
     starting.work.collect::<()>().await;
     applying.run.take_report()
@@ -63,11 +60,7 @@ struct Survey(Vec<Surveyed>);
 
 impl Visit<Decided> for Survey {
     fn visit<R: Resource>(&mut self, want: &Target<R>, decision: &Decision<R>) {
-        self.0.push(Surveyed {
-            kind: want.kind,
-            is_wanted: want.is_wanted(),
-            action: decision.action,
-        });
+        self.0.push(Surveyed { kind: want.kind, is_wanted: want.is_wanted(), action: decision.action });
     }
 }
 
@@ -114,14 +107,11 @@ impl<F: Follow> Applying<'_, F> {
         let made_way = self.gone.all_passed(in_the_way).await;
         let exists = decision.have.is_some();
         if !self.right.all_passed(self.needs(kind, exists)).await || !made_way {
-            self.run
-                .not_started(kind, name, "what it needs is not there".to_owned());
+            self.run.not_started(kind, name, "what it needs is not there".to_owned());
             self.right.pass(kind, false);
             return;
         }
-        let work = self
-            .run
-            .step(want, action, async |step| ensure(want, decision, step).await);
+        let work = self.run.step(want, action, async |step| ensure(want, decision, step).await);
         let done = work.await;
         self.right.pass(kind, done.is_some());
         if let Some((_, done)) = done {
@@ -147,10 +137,7 @@ impl<F: Follow> Applying<'_, F> {
             self.right.pass(want.kind, true);
             return;
         };
-        let users = self
-            .ties
-            .iter()
-            .filter(|tie| tie.needs == want.kind && tie.when != When::Deleting);
+        let users = self.ties.iter().filter(|tie| tie.needs == want.kind && tie.when != When::Deleting);
         let is_unused = self.right.all_passed(users.map(|tie| tie.kind)).await;
         if !is_unused {
             let why = "what uses it is not as it should be".to_owned();
@@ -171,22 +158,14 @@ impl<F: Follow> Applying<'_, F> {
             When::Existing => exists,
             When::Deleting => false,
         };
-        let ties = self
-            .ties
-            .iter()
-            .filter(move |tie| tie.kind == kind && counts(tie.when));
-        ties.map(|tie| tie.needs)
-            .filter(|needs| self.any(*needs, |one| one.is_wanted))
+        let ties = self.ties.iter().filter(move |tie| tie.kind == kind && counts(tie.when));
+        ties.map(|tie| tie.needs).filter(|needs| self.any(*needs, |one| one.is_wanted))
     }
 
     /// Whether the kind is bound to one that is created in this run.
     fn is_bound(&self, kind: Kind) -> bool {
         let mut ties = self.bonds().filter(|tie| tie.kind == kind);
-        ties.any(|tie| {
-            self.any(tie.needs, |one| {
-                matches!(one.action, Action::Create | Action::Replace)
-            })
-        })
+        ties.any(|tie| self.any(tie.needs, |one| matches!(one.action, Action::Create | Action::Replace)))
     }
 
     /// The kinds that are bound to this one, and replaced in this run.

@@ -18,9 +18,7 @@ pub async fn converge<L: Resources, F: Follow>(
     if !first.lost_something() || aws.interrupt.is_cancelled() {
         return first;
     }
-    aws.event(Event::Working(
-        "something was taken away meanwhile: looking again".to_owned(),
-    ));
+    aws.event(Event::Working("something was taken away meanwhile: looking again".to_owned()));
     let Some((want, plan)) = look_again(want).await else {
         return first;
     };

@@ -67,17 +67,11 @@ pub async fn destroy<L: Resources>(
         over: Gates::new(&kinds.0),
         kept: Mutex::default(),
     };
-    let mut starting = Deletions {
-        destroying: &destroying,
-        work: FuturesUnordered::new(),
-    };
+    let mut starting = Deletions { destroying: &destroying, work: FuturesUnordered::new() };
     want.map(have, &mut starting);
     starting.work.collect::<()>().await;
     let mut kept = destroying.kept.lock().unwrap_or_else(PoisonError::into_inner);
-    Destroyed {
-        report: destroying.run.take_report(),
-        kept: std::mem::take(&mut *kept),
-    }
+    Destroyed { report: destroying.run.take_report(), kept: std::mem::take(&mut *kept) }
 }
 
 struct Kinds(Vec<Kind>);
@@ -153,10 +147,6 @@ impl<G: Guard> Destroying<'_, G> {
 
     fn keep<R: Resource>(&self, want: &Target<R>, why: &str) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(Kept {
-            kind: want.kind,
-            name: want.name.clone(),
-            why: why.to_owned(),
-        });
+        kept.push(Kept { kind: want.kind, name: want.name.clone(), why: why.to_owned() });
     }
 }

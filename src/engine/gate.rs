@@ -20,10 +20,7 @@ impl Gates {
             if let Some((_, gate)) = gates.iter().find(|(known, _)| known == kind) {
                 gate.send_modify(|gate| gate.left += 1);
             } else {
-                let gate = Gate {
-                    left: 1,
-                    failed: false,
-                };
+                let gate = Gate { left: 1, failed: false };
                 gates.push((*kind, watch::Sender::new(gate)));
             }
         }
@@ -53,9 +50,6 @@ impl Gates {
     /// Waits for every resource of all these kinds; whether all are where they should be.
     pub(super) async fn all_passed(&self, kinds: impl IntoIterator<Item = Kind>) -> bool {
         let gates = kinds.into_iter().map(|kind| self.passed(kind));
-        futures_util::future::join_all(gates)
-            .await
-            .into_iter()
-            .all(|right| right)
+        futures_util::future::join_all(gates).await.into_iter().all(|right| right)
     }
 }

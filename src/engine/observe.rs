@@ -11,11 +11,7 @@ use crate::resource::{Observed, Resource, Target};
 /// Looks at every resource of `want` that is looked for; reports every failure, not only the first.
 pub async fn observe<L: Resources>(aws: &Aws, want: &L) -> Result<L::Each<Seen>, Vec<AwsError>> {
     let outer: Vec<_> = outer(L::TIES).map(|tie| tie.needs).collect();
-    let looking = Looking {
-        aws,
-        ties: L::TIES,
-        gates: Gates::new(&outer),
-    };
+    let looking = Looking { aws, ties: L::TIES, gates: Gates::new(&outer) };
     want.look(&looking).await
 }
 

@@ -25,11 +25,7 @@ pub struct Summary {
 
 /// Decides about every resource of `want`, given what exists.
 pub fn plan<L: Resources>(want: &L, have: L::Each<Seen>, adoption: Adoption) -> L::Each<Decided> {
-    let mut deciding = Deciding {
-        adoption,
-        ties: L::TIES,
-        decided: Vec::new(),
-    };
+    let mut deciding = Deciding { adoption, ties: L::TIES, decided: Vec::new() };
     want.map(have, &mut deciding)
 }
 
@@ -53,19 +49,15 @@ impl Deciding {
 impl<'a> Map<'a, Seen, Decided> for Deciding {
     fn map<R: Resource>(&mut self, want: &'a Target<R>, mut have: Option<Observed<R>>) -> Decision<R> {
         if let Some(have) = &mut have {
-            let replaced = self
-                .needed(want.kind)
-                .filter(|(_, action)| *action == Action::Replace);
+            let replaced = self.needed(want.kind).filter(|(_, action)| *action == Action::Replace);
             replaced.for_each(|(tie, _)| R::without(&mut have.state, tie.needs));
         }
         let mut decision = decide(want, have, self.adoption);
         let stays = matches!(decision.action, Action::Keep | Action::Update) && decision.have.is_some();
-        let successor = self
-            .needed(want.kind)
-            .find_map(|(tie, action)| match (tie.when, action) {
-                (When::Bound(why), Action::Create | Action::Replace) => Some(why),
-                _ => None,
-            });
+        let successor = self.needed(want.kind).find_map(|(tie, action)| match (tie.when, action) {
+            (When::Bound(why), Action::Create | Action::Replace) => Some(why),
+            _ => None,
+        });
         if let Some(why) = successor.filter(|_| stays) {
             decision.replace(why);
         }

@@ -58,11 +58,7 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub fn new(aws: &'a Aws) -> Self {
-        Self {
-            aws,
-            started: Instant::now(),
-            report: Mutex::default(),
-        }
+        Self { aws, started: Instant::now(), report: Mutex::default() }
     }
 
     pub fn take_report(&self) -> Report {

@@ -34,16 +34,10 @@ pub fn text(page: &Page<'_>, resources: Templates) -> Result<String, ExportError
 fn how_to_use(page: &Page<'_>) -> Vec<String> {
     let zip = &page.zip;
     let name = &page.spec.name;
-    let secret = if page.path.is_none() {
-        " SecretPath=$SECRET"
-    } else {
-        ""
-    };
+    let secret = if page.path.is_none() { " SecretPath=$SECRET" } else { "" };
     let mut lines = vec!["split-pipeline build".to_owned()];
     if page.path.is_none() {
-        lines.push(format!(
-            "SECRET=$({MAKE_SECRET})   # keep it: it is the end of the webhook's URL"
-        ));
+        lines.push(format!("SECRET=$({MAKE_SECRET})   # keep it: it is the end of the webhook's URL"));
     }
     lines.extend([
         format!("aws s3 cp {zip} s3://BUCKET/{zip}"),
@@ -91,11 +85,7 @@ fn about_data(page: &Page<'_>) -> [String; 2] {
              would still delete it",
         )
     };
-    let bucket = if is_users {
-        "The stream"
-    } else {
-        "The bucket and the stream"
-    };
+    let bucket = if is_users { "The stream" } else { "The bucket and the stream" };
     [
         format!(
             "The names are those that `split-pipeline up` gives, so the two cannot stand side by side. To move a pipeline that \
@@ -135,14 +125,7 @@ fn outputs(page: &Page<'_>) -> Value {
     // Whoever may look at the stack may read its outputs, so the secret is in none of them.
     let path = page.path.unwrap_or_default();
     let (names, stage) = (page.names, page.spec.webhook.stage.as_str());
-    let url = webhook_url(
-        None,
-        names.region(),
-        names.partition(),
-        "${WebhookApi}",
-        stage,
-        path,
-    );
+    let url = webhook_url(None, names.region(), names.partition(), "${WebhookApi}", stage, path);
     let description = if page.path.is_none() {
         "The URL to paste into Split, once the SecretPath is put behind it."
     } else {
@@ -175,8 +158,7 @@ fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let set = fields.iter().filter(|(_, value)| !value.is_null());
-            set.map(|(key, value)| (key.clone(), without_nulls(value)))
-                .collect()
+            set.map(|(key, value)| (key.clone(), without_nulls(value))).collect()
         }
         Value::Array(list) => list.iter().map(without_nulls).collect(),
         other => other.clone(),
@@ -186,9 +168,7 @@ fn without_nulls(value: &Value) -> Value {
 impl Page<'_> {
     pub(crate) fn template_tags(&self) -> Value {
         let tags = self.tags_of("cloudformation");
-        tags.iter()
-            .map(|(key, value)| json!({ "Key": key, "Value": value }))
-            .collect()
+        tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
     }
 
     /// A text, with references in place of the pipeline's own ARNs.
@@ -219,9 +199,7 @@ impl Page<'_> {
             Value::String(text) => self.template_text(text),
             Value::Array(list) => list.iter().map(|value| self.template_value(value)).collect(),
             Value::Object(fields) => {
-                let fields = fields
-                    .iter()
-                    .map(|(key, value)| (key.clone(), self.template_value(value)));
+                let fields = fields.iter().map(|(key, value)| (key.clone(), self.template_value(value)));
                 fields.collect()
             }
             other => other.clone(),

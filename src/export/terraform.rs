@@ -122,21 +122,17 @@ fn moving(page: &Page<'_>) -> String {
 fn settings(page: &Page<'_>) -> Section {
     let aws = [("source", "hashicorp/aws"), ("version", ">= 5.100.0")];
     let providers = block("required_providers", [("aws", Expression::from_iter(aws))]);
-    let terraform = Block::builder("terraform")
-        .add_attribute(("required_version", ">= 1.5.0"))
-        .add_block(providers);
+    let terraform =
+        Block::builder("terraform").add_attribute(("required_version", ">= 1.5.0")).add_block(providers);
     let provider = Block::builder("provider").add_label("aws");
     let provider = provider.add_attribute(("region", page.names.region()));
     let zip = &page.zip;
     let mut blocks = vec![
         terraform.build(),
         provider.build(),
-        variable(
-            "handler_zip",
-            "The deployment zip of the handler, which `split-pipeline build` writes.",
-        )
-        .add_attribute(("default", zip.as_str()))
-        .build(),
+        variable("handler_zip", "The deployment zip of the handler, which `split-pipeline build` writes.")
+            .add_attribute(("default", zip.as_str()))
+            .build(),
     ];
     blocks.extend(page.path.is_none().then(secret_path));
     let tags = page.tags_of("terraform");
@@ -155,23 +151,14 @@ fn secret_path() -> Block {
     let long_enough = block(
         "validation",
         [
-            (
-                "condition",
-                reference(format!("can(regex(\"^{EXPORTED_SECRET}$\", var.secret_path))")),
-            ),
-            (
-                "error_message",
-                "It must be unguessable: 16 or more of 0-9, A-Z, a-z, _ and -.".into(),
-            ),
+            ("condition", reference(format!("can(regex(\"^{EXPORTED_SECRET}$\", var.secret_path))"))),
+            ("error_message", "It must be unguessable: 16 or more of 0-9, A-Z, a-z, _ and -.".into()),
         ],
     );
-    variable(
-        "secret_path",
-        "The last part of the webhook's URL, which keeps everybody but Split out.",
-    )
-    .add_attribute(("sensitive", true))
-    .add_block(long_enough)
-    .build()
+    variable("secret_path", "The last part of the webhook's URL, which keeps everybody but Split out.")
+        .add_attribute(("sensitive", true))
+        .add_block(long_enough)
+        .build()
 }
 
 fn output(page: &Page<'_>) -> Section {
@@ -190,6 +177,5 @@ fn output(page: &Page<'_>) -> Section {
 
 /// What keeps data from being deleted, where the spec protects the pipeline.
 pub(crate) fn kept(spec: &Spec) -> Option<Block> {
-    spec.protect
-        .then(|| block("lifecycle", [("prevent_destroy", true.into())]))
+    spec.protect.then(|| block("lifecycle", [("prevent_destroy", true.into())]))
 }

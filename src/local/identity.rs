@@ -90,11 +90,7 @@ impl FromStr for Leader {
 
 impl Source {
     fn of_this_system() -> Self {
-        if cfg!(target_os = "linux") {
-            Self::Proc
-        } else {
-            Self::Ps
-        }
+        if cfg!(target_os = "linux") { Self::Proc } else { Self::Ps }
     }
 
     /// When a process started; none if it ended, zombies included.
@@ -139,11 +135,8 @@ mod tests {
 
     use super::*;
 
-    const SOURCES: &[Source] = if cfg!(target_os = "linux") {
-        &[Source::Proc, Source::Ps]
-    } else {
-        &[Source::Ps]
-    };
+    const SOURCES: &[Source] =
+        if cfg!(target_os = "linux") { &[Source::Proc, Source::Ps] } else { &[Source::Ps] };
 
     /// A process in a group of its own that runs until it is killed.
     fn sleeper() -> Child {
@@ -198,10 +191,7 @@ mod tests {
     #[test]
     fn a_stranger_with_the_same_id_is_never_signalled() {
         let mut child = sleeper();
-        let other = Leader {
-            pid: child.id(),
-            started: "long ago".to_owned(),
-        };
+        let other = Leader { pid: child.id(), started: "long ago".to_owned() };
         assert!(!other.is_running());
         other.signal(Signal::KILL);
         other.kill_orphans();
@@ -215,10 +205,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600 & echo $!"]).process_group(0);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let leader = Leader {
-            pid: child.id(),
-            started: "just now".to_owned(),
-        };
+        let leader = Leader { pid: child.id(), started: "just now".to_owned() };
         child.wait().unwrap();
         leader.kill_orphans();
         // The sleeping process holds standard output open: this returns once it is gone.

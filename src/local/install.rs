@@ -104,33 +104,14 @@ async fn install_with_uv(
 
 async fn install_with_pip(state: &State, python: &Path, requirements: &Path) -> Result<(), LocalError> {
     let system = programs::find("python3").ok_or(LocalError::NoPython)?;
-    if output(state, &system, ["-I", "-c", PYTHON_IS_RECENT])
-        .await
-        .is_err()
-    {
+    if output(state, &system, ["-I", "-c", PYTHON_IS_RECENT]).await.is_err() {
         return Err(LocalError::NoPython);
     }
     let environment = state.environment();
-    let venv: [&OsStr; 4] = [
-        "-I".as_ref(),
-        "-m".as_ref(),
-        "venv".as_ref(),
-        environment.as_ref(),
-    ];
+    let venv: [&OsStr; 4] = ["-I".as_ref(), "-m".as_ref(), "venv".as_ref(), environment.as_ref()];
     output(state, &system, venv).await?;
-    let install = [
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ];
-    let hashes = [
-        "--require-hashes".as_ref(),
-        "-r".as_ref(),
-        requirements.as_os_str(),
-    ];
+    let install = ["-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let hashes = ["--require-hashes".as_ref(), "-r".as_ref(), requirements.as_os_str()];
     let install = install.into_iter().map(OsStr::new).chain(hashes);
     output(state, python, install).await.map(drop)
 }
@@ -156,9 +137,7 @@ async fn output<A: AsRef<OsStr>>(
     if output.status.success() {
         return Ok(text(&output.stdout));
     }
-    Err(LocalError::Install(last_lines(
-        &(text(&output.stdout) + &text(&output.stderr)),
-    )))
+    Err(LocalError::Install(last_lines(&(text(&output.stdout) + &text(&output.stderr)))))
 }
 
 #[cfg(test)]
@@ -167,10 +146,7 @@ mod tests {
 
     #[test]
     fn the_interpreter_of_a_console_script_is_its_python() {
-        assert_eq!(
-            interpreter("#!/opt/venv/bin/python3\nimport re"),
-            Some("/opt/venv/bin/python3".into())
-        );
+        assert_eq!(interpreter("#!/opt/venv/bin/python3\nimport re"), Some("/opt/venv/bin/python3".into()));
         assert_eq!(interpreter("#!/usr/bin/env bash\nexec pyenv"), None);
         assert_eq!(interpreter("#!/usr/bin/env python3\n"), None);
         assert_eq!(interpreter("#!python3\n"), None);
@@ -193,12 +169,7 @@ mod tests {
     async fn a_failing_command_says_why() {
         let directory = tempfile::tempdir().unwrap();
         let state = State::in_directory(directory.path(), 1).unwrap();
-        let failed = output(
-            &state,
-            Path::new("/bin/sh"),
-            ["-c", "echo out; echo err >&2; exit 1"],
-        )
-        .await;
+        let failed = output(&state, Path::new("/bin/sh"), ["-c", "echo out; echo err >&2; exit 1"]).await;
         match failed {
             Err(LocalError::Install(text)) => assert_eq!(text, "out\nerr"),
             other => panic!("{other:?}"),
@@ -213,18 +184,9 @@ mod tests {
         // Even the directory that Python runs in, which is private, is not imported from.
         let working_directory = state.working_directory().unwrap();
         for module in ["cbor2", "venv", "pip"] {
-            fs::write(
-                working_directory.join(format!("{module}.py")),
-                "print('imported')",
-            )
-            .unwrap();
+            fs::write(working_directory.join(format!("{module}.py")), "print('imported')").unwrap();
         }
-        let printed = output(
-            &state,
-            &python,
-            ["-I", "-c", "import venv, os; print(os.getcwd())"],
-        )
-        .await;
+        let printed = output(&state, &python, ["-I", "-c", "import venv, os; print(os.getcwd())"]).await;
         let printed = PathBuf::from(printed.unwrap().trim());
         assert_eq!(printed, working_directory.canonicalize().unwrap());
     }

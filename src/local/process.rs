@@ -27,10 +27,7 @@ pub(super) fn start(python: &Path, state: &State, idle: Duration) -> Result<Lead
     let gate = state.write("gate.py", GATE)?;
     let log_path = state.log();
     let log = File::create(&log_path).and_then(|log| Ok((log.try_clone()?, log)));
-    let (stdout, stderr) = log.map_err(|source| LocalError::Io {
-        path: log_path,
-        source,
-    })?;
+    let (stdout, stderr) = log.map_err(|source| LocalError::Io { path: log_path, source })?;
     let mut command = Command::new(python);
     command
         .arg("-I")
@@ -40,9 +37,7 @@ pub(super) fn start(python: &Path, state: &State, idle: Duration) -> Result<Lead
         .process_group(0);
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     command.env_clear();
-    let inherited = INHERITED
-        .iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let inherited = INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     command
         .envs(inherited)
         .env("AUTH", "true")
@@ -60,9 +55,7 @@ pub(super) fn start(python: &Path, state: &State, idle: Duration) -> Result<Lead
         // Listeners that the pipeline does not need, on ports that would clash.
         .env("IOT_MTLS_ENABLED", "0")
         .env("SFTP_ENABLED", "0");
-    let mut child = command
-        .spawn()
-        .map_err(|error| LocalError::Start(error.to_string()))?;
+    let mut child = command.spawn().map_err(|error| LocalError::Start(error.to_string()))?;
     Leader::with_pid(child.id()).ok_or_else(|| {
         // It ended at once, or the system tells no start time, and then `stop` could not find it again.
         let _ = child.kill();

@@ -39,10 +39,8 @@ impl State {
     /// The state of the emulator on a port, below a directory that only the user can enter.
     pub(super) fn in_directory(directory: &Path, port: u16) -> Result<Self, LocalError> {
         // Programs run in directories below, so a relative path would lead elsewhere.
-        let directory = std::path::absolute(directory).map_err(|source| LocalError::Io {
-            path: directory.to_owned(),
-            source,
-        })?;
+        let directory = std::path::absolute(directory)
+            .map_err(|source| LocalError::Io { path: directory.to_owned(), source })?;
         private_directory(&directory)?;
         Ok(Self { port, directory })
     }
@@ -92,16 +90,8 @@ impl State {
     ) -> Result<File, LocalError> {
         // One lock for all ports: the installation is shared.
         let path = self.directory.join("lock");
-        let failed = |source| LocalError::Io {
-            path: path.clone(),
-            source,
-        };
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
+        let failed = |source| LocalError::Io { path: path.clone(), source };
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         let deadline = Instant::now() + limit;
         let mut is_first_try = true;
         // Tried again and again: a blocking wait could not be interrupted.
@@ -166,8 +156,7 @@ impl State {
     }
 
     fn file(&self, extension: &str) -> PathBuf {
-        self.directory
-            .join(format!("ministack-{}.{extension}", self.port))
+        self.directory.join(format!("ministack-{}.{extension}", self.port))
     }
 }
 
@@ -183,10 +172,9 @@ pub(super) fn last_lines(text: &str) -> String {
 
 fn remove(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), LocalError> {
     match remove(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LocalError::Io {
-            path: path.to_owned(),
-            source: error,
-        }),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(LocalError::Io { path: path.to_owned(), source: error })
+        }
         _ => Ok(()),
     }
 }
@@ -208,10 +196,7 @@ mod tests {
         let path = directory.path().join("lock");
         assert_eq!(
             refused,
-            format!(
-                "another split-pipeline command still holds the lock {} after 0s",
-                path.display()
-            )
+            format!("another split-pipeline command still holds the lock {} after 0s", path.display())
         );
         let released = std::sync::Mutex::new(Some(held));
         let release = |_: &str| drop(released.lock().unwrap().take());
@@ -251,10 +236,7 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_shown() {
-        let text = (0..40)
-            .map(|line| line.to_string())
-            .collect::<Vec<_>>()
-            .join("\n");
+        let text = (0..40).map(|line| line.to_string()).collect::<Vec<_>>().join("\n");
         let shown = last_lines(&text);
         assert!(shown.starts_with("25\n") && shown.ends_with("\n39"));
         assert_eq!(last_lines(""), "");

@@ -22,19 +22,13 @@ pub struct Caps {
 impl Caps {
     /// Of an object that the handler spilled: 64 MiB of impressions a request, which pseudonyms can make longer. Even text that
     /// cannot be compressed is stored in little more than that.
-    pub const SPILLED: Self = Self {
-        stored: 128 * MIB,
-        inflated: 256 * MIB,
-        line: MAX_INFLATED_BYTES as u64,
-    };
+    pub const SPILLED: Self =
+        Self { stored: 128 * MIB, inflated: 256 * MIB, line: MAX_INFLATED_BYTES as u64 };
 
     /// Of an object that Firehose delivered: its buffer takes 128 MiB before compression, and Firehose raises it where delivery
     /// falls behind (Firehose guide, "Understand data delivery"). No impression is longer than what the handler takes.
-    pub const DELIVERED: Self = Self {
-        stored: 256 * MIB,
-        inflated: 256 * MIB,
-        line: MAX_INFLATED_BYTES as u64,
-    };
+    pub const DELIVERED: Self =
+        Self { stored: 256 * MIB, inflated: 256 * MIB, line: MAX_INFLATED_BYTES as u64 };
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -100,10 +94,7 @@ pub async fn fetch(
     caps: Caps,
 ) -> Result<Result<Bytes, ReadError>, AwsError> {
     let too_large = |bytes: u64| match listed {
-        _ if bytes > caps.stored => Some(ReadError::TooLarge {
-            what: Excess::Stored,
-            limit: caps.stored,
-        }),
+        _ if bytes > caps.stored => Some(ReadError::TooLarge { what: Excess::Stored, limit: caps.stored }),
         Some(listed) if bytes > listed => Some(ReadError::Incomplete("it grew meanwhile".to_owned())),
         _ => None,
     };
@@ -115,9 +106,7 @@ pub async fn fetch(
         Ok(object) => object,
         Err(error) => return refused(error).map(Err),
     };
-    let length = object
-        .content_length
-        .and_then(|length| u64::try_from(length).ok());
+    let length = object.content_length.and_then(|length| u64::try_from(length).ok());
     if let Some(error) = length.and_then(too_large) {
         return Ok(Err(error));
     }

@@ -45,16 +45,8 @@ impl<R: Read> Read for Capped<R> {
 impl<R: Read> Lines<R> {
     /// The lines of a text that is no longer than `inflated`.
     fn new(text: R, inflated: u64, longest: u64) -> Self {
-        let text = Capped {
-            inner: text,
-            read: 0,
-            cap: inflated,
-        };
-        Self {
-            text: BufReader::new(text),
-            line: Vec::new(),
-            longest,
-        }
+        let text = Capped { inner: text, read: 0, cap: inflated };
+        Self { text: BufReader::new(text), line: Vec::new(), longest }
     }
 
     /// The next line, without its end; none after the last.
@@ -164,18 +156,11 @@ impl Seek for Archive<'_> {
 /// The entries of an archive, whose directory is walked rather than held: it can have millions. All of them count against one
 /// cap, and what was read of the archive is counted.
 fn zipped(object: &[u8], caps: Caps, read: &Cell<u64>, each: &mut impl FnMut(&str)) -> Result<(), ReadError> {
-    let reader = || Archive {
-        object: Cursor::new(object),
-        read,
-    };
+    let reader = || Archive { object: Cursor::new(object), read };
     let mut archive = ZipIterable::try_new(reader(), Config::default()).map_err(io::Error::from)?;
-    let mut files = archive
-        .files_with_reader(reader(), ZipReadOptions::default())
-        .map_err(io::Error::from)?;
-    let too_large = ReadError::TooLarge {
-        what: Excess::Inflated,
-        limit: caps.inflated,
-    };
+    let mut files =
+        archive.files_with_reader(reader(), ZipReadOptions::default()).map_err(io::Error::from)?;
+    let too_large = ReadError::TooLarge { what: Excess::Inflated, limit: caps.inflated };
     // The first entry may have all of the cap.
     let mut left = caps.inflated.saturating_add(ENTRY_BYTES);
     while let Some(file) = files.next() {
@@ -192,13 +177,9 @@ fn zipped(object: &[u8], caps: Caps, read: &Cell<u64>, each: &mut impl FnMut(&st
 /// Says the cap of the whole archive rather than what was left of it.
 fn whole(error: ReadError, caps: Caps) -> ReadError {
     match error {
-        ReadError::TooLarge {
-            what: what @ Excess::Inflated,
-            ..
-        } => ReadError::TooLarge {
-            what,
-            limit: caps.inflated,
-        },
+        ReadError::TooLarge { what: what @ Excess::Inflated, .. } => {
+            ReadError::TooLarge { what, limit: caps.inflated }
+        }
         error => error,
     }
 }
@@ -222,11 +203,7 @@ impl<'a> SnappyJava<'a> {
     /// Takes the next block; false at the end.
     fn advance(&mut self) -> io::Result<bool> {
         let Some((size, after)) = self.rest.split_first_chunk::<4>() else {
-            return if self.rest.is_empty() {
-                Ok(false)
-            } else {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            };
+            return if self.rest.is_empty() { Ok(false) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         };
         let size = usize::try_from(u32::from_be_bytes(*size)).unwrap_or(usize::MAX);
         let (block, after) = after.split_at_checked(size).ok_or(io::ErrorKind::UnexpectedEof)?;

@@ -27,11 +27,7 @@ pub enum BucketOwnership {
 
 impl BucketOwnership {
     pub fn of(spec: &Spec) -> Self {
-        if spec.delivery.existing_bucket {
-            Self::User
-        } else {
-            Self::Pipeline
-        }
+        if spec.delivery.existing_bucket { Self::User } else { Self::Pipeline }
     }
 }
 
@@ -84,12 +80,7 @@ pub struct SpilledPile {
 
 impl SpilledPile {
     fn of(object: &SpilledObject) -> Self {
-        Self {
-            objects: 1,
-            bytes: object.bytes,
-            oldest: object.written,
-            newest: object.written,
-        }
+        Self { objects: 1, bytes: object.bytes, oldest: object.written, newest: object.written }
     }
 
     fn with(self, other: &Self) -> Self {
@@ -116,10 +107,7 @@ impl Spilled {
         let (from, to) = (format!("s3://{bucket}/{SPILL_PREFIX}"), spill_prefix(pipeline));
         let to = format!("s3://{bucket}/{to}");
         Some(if days.is_empty() {
-            let (from, to) = (
-                shell_word(&format!("{from}{day}")),
-                shell_word(&format!("{to}{day}")),
-            );
+            let (from, to) = (shell_word(&format!("{from}{day}")), shell_word(&format!("{to}{day}")));
             format!("aws s3 mv {from} {to} --recursive")
         } else {
             let (from, to) = (shell_word(&from), shell_word(&to));
@@ -150,9 +138,7 @@ pub async fn spilled(
         ListedObject::Unclaimed(object) => spilled.unclaimed.push(object),
     })
     .await?;
-    spilled
-        .objects
-        .sort_by(|one, other| (one.written, &one.key).cmp(&(other.written, &other.key)));
+    spilled.objects.sort_by(|one, other| (one.written, &one.key).cmp(&(other.written, &other.key)));
     Ok(spilled)
 }
 
@@ -168,10 +154,7 @@ pub async fn spilled_pile(
     for_each_found(aws, bucket, pipeline, ownership, |found| match found {
         ListedObject::Spilled(object) => {
             let one = SpilledPile::of(&object);
-            pile = Some(
-                pile.take()
-                    .map_or(one.clone(), |pile: SpilledPile| pile.with(&one)),
-            );
+            pile = Some(pile.take().map_or(one.clone(), |pile: SpilledPile| pile.with(&one)));
         }
         ListedObject::Unclaimed(object) => {
             name_none += usize::from(object.reason == UnclaimedReason::NamesNoPipeline);
@@ -241,11 +224,7 @@ impl KeyOwner {
         };
         let is_users = ownership == BucketOwnership::User;
         if is_handlers(rest) {
-            return if is_users {
-                Self::Unknown(UnclaimedReason::NamesNoPipeline)
-            } else {
-                Self::Pipeline
-            };
+            return if is_users { Self::Unknown(UnclaimedReason::NamesNoPipeline) } else { Self::Pipeline };
         }
         match rest.split_once('/') {
             Some((owner, rest)) if owner == pipeline && is_handlers(rest) => Self::Pipeline,
@@ -265,19 +244,13 @@ fn is_handlers(key: &str) -> bool {
 
 fn is_day(text: &str) -> bool {
     let is_as = |(byte, like): (u8, u8)| {
-        if like == b'0' {
-            byte.is_ascii_digit()
-        } else {
-            byte == like
-        }
+        if like == b'0' { byte.is_ascii_digit() } else { byte == like }
     };
     text.len() == 10 && text.bytes().zip(*b"0000-00-00").all(is_as)
 }
 
 fn is_handlers_name(name: &str) -> bool {
-    let Some((request, unique)) = name
-        .strip_suffix(SPILLED_EXTENSION)
-        .and_then(|name| name.rsplit_once('-'))
+    let Some((request, unique)) = name.strip_suffix(SPILLED_EXTENSION).and_then(|name| name.rsplit_once('-'))
     else {
         return false;
     };

@@ -57,10 +57,7 @@ fn objects(written: &'static [(&'static str, i64)]) -> Rule {
 async fn the_first_keys_and_the_newest_object_are_found_and_none_without_a_bucket() {
     let rule = objects(&[("i/", 900), ("i/a", 100), ("i/b", 300), ("i/c", 200)]);
     let there = aws(&[], &[&rule]);
-    assert_eq!(
-        first(&there, "b", "i/").await.unwrap(),
-        ["i/", "i/a", "i/b", "i/c"]
-    );
+    assert_eq!(first(&there, "b", "i/").await.unwrap(), ["i/", "i/a", "i/b", "i/c"]);
     let (object, written) = newest(&there, "b", "i/").await.unwrap().unwrap();
     let since_1970 = written.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     // What stands for a folder is no object, however new.

@@ -12,13 +12,7 @@ use crate::smoke;
 use crate::spec::Spec;
 
 pub fn policy(purposes: &[Purpose], spec: &Spec, names: &Names, apis: &RestApis) -> Value {
-    let mut permissions = Permissions {
-        spec,
-        names,
-        apis,
-        grants: Vec::new(),
-        powers: Vec::new(),
-    };
+    let mut permissions = Permissions { spec, names, apis, grants: Vec::new(), powers: Vec::new() };
     super::visit_kinds(&mut permissions);
     let looks = purposes.iter().any(|purpose| *purpose != Purpose::Replay);
     let grants = permissions.grants.iter().filter(|_| looks);

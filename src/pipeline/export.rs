@@ -20,11 +20,7 @@ pub fn text(want: &Desired, blueprint: &Blueprint<'_>, format: Format) -> Result
             terraform::text(&page, &modules.1)
         }
         Format::CloudFormation => {
-            let mut stack = Stack {
-                page: &page,
-                blueprint,
-                templates: Vec::new(),
-            };
+            let mut stack = Stack { page: &page, blueprint, templates: Vec::new() };
             want.visit_wanted(&mut stack);
             cloudformation::text(&page, stack.templates)
         }
@@ -68,8 +64,7 @@ struct Stack<'a> {
 
 impl VisitWanted for Stack<'_> {
     fn visit<R: Exported>(&mut self, want: &Target<R>) {
-        self.templates
-            .extend(R::cloudformation(want, self.blueprint, self.page));
+        self.templates.extend(R::cloudformation(want, self.blueprint, self.page));
     }
 }
 

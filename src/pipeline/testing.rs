@@ -38,16 +38,12 @@ impl Services {
 
 /// A resource in its desired state, with the name as its id.
 pub(crate) fn as_wanted<R: Resource<Id = String>>(want: &Target<R>) -> Option<Observed<R>> {
-    want.is_wanted()
-        .then(|| want.created(want.name.clone(), want.state.clone()))
+    want.is_wanted().then(|| want.created(want.name.clone(), want.state.clone()))
 }
 
 pub(crate) async fn pipeline(want: &Desired) -> (Services, Snapshot) {
     let (gateway, _) = Gateway::open(&want.rest_api, &want.stage).await;
-    let services = Services {
-        firehose: Firehose::with(&want.delivery_stream),
-        gateway,
-    };
+    let services = Services { firehose: Firehose::with(&want.delivery_stream), gateway };
     let aws = services.aws(&[]);
     let (rest_api, stage) = webhook::look(&aws, &want.rest_api, &want.stage).await.unwrap();
     let delivery_stream = want.delivery_stream.observe(&aws).await.unwrap();

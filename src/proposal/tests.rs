@@ -35,13 +35,7 @@ const fn case(
     world: World,
     asked: &'static str,
 ) -> Case {
-    Case {
-        key,
-        from,
-        to,
-        world,
-        asked,
-    }
+    Case { key, from, to, world, asked }
 }
 
 use World::{Data, Empty, NothingExpires, Unfinished};
@@ -49,70 +43,16 @@ use World::{Data, Empty, NothingExpires, Unfinished};
 const OWN_KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000";
 
 const CASES: &[Case] = &[
-    case(
-        "delivery.expire_days",
-        "{}",
-        "{expire_days: 30}",
-        Data,
-        "older than 30 days",
-    ),
-    case(
-        "delivery.expire_days",
-        "{expire_days: 30}",
-        "{expire_days: 7}",
-        Data,
-        "older than 7 days",
-    ),
-    case(
-        "delivery.expire_days",
-        "{expire_days: 30}",
-        "{expire_days: 7}",
-        Empty,
-        "older than 7 days",
-    ),
-    case(
-        "delivery.expire_days",
-        "{expire_days: 7}",
-        "{expire_days: 30}",
-        Data,
-        "",
-    ),
+    case("delivery.expire_days", "{}", "{expire_days: 30}", Data, "older than 30 days"),
+    case("delivery.expire_days", "{expire_days: 30}", "{expire_days: 7}", Data, "older than 7 days"),
+    case("delivery.expire_days", "{expire_days: 30}", "{expire_days: 7}", Empty, "older than 7 days"),
+    case("delivery.expire_days", "{expire_days: 7}", "{expire_days: 30}", Data, ""),
     case("delivery.expire_days", "{expire_days: 7}", "{}", Data, ""),
-    case(
-        "delivery.expire_days",
-        "{expire_days: 7}",
-        "{expire_days: 7}",
-        Data,
-        "",
-    ),
-    case(
-        "delivery.expire_days",
-        "{expire_days: 7}",
-        "{expire_days: 7}",
-        NothingExpires,
-        "older than 7 days",
-    ),
-    case(
-        "delivery.expire_days",
-        "{expire_days: 7}",
-        "{expire_days: 7}",
-        Unfinished,
-        "",
-    ),
-    case(
-        "delivery.prefix",
-        "{expire_days: 7}",
-        "{expire_days: 7, prefix: views/}",
-        Data,
-        "under views/",
-    ),
-    case(
-        "delivery.prefix",
-        "{expire_days: 7, prefix: a/}",
-        "{expire_days: 7, prefix: a/b/}",
-        Data,
-        "",
-    ),
+    case("delivery.expire_days", "{expire_days: 7}", "{expire_days: 7}", Data, ""),
+    case("delivery.expire_days", "{expire_days: 7}", "{expire_days: 7}", NothingExpires, "older than 7 days"),
+    case("delivery.expire_days", "{expire_days: 7}", "{expire_days: 7}", Unfinished, ""),
+    case("delivery.prefix", "{expire_days: 7}", "{expire_days: 7, prefix: views/}", Data, "under views/"),
+    case("delivery.prefix", "{expire_days: 7, prefix: a/}", "{expire_days: 7, prefix: a/b/}", Data, ""),
     case(
         "delivery.prefix",
         "{expire_days: 7, prefix: a/b/}",
@@ -120,13 +60,7 @@ const CASES: &[Case] = &[
         Data,
         "under a/",
     ),
-    case(
-        "delivery.prefix",
-        "{expire_days: 7, prefix: a/}",
-        "{prefix: b/}",
-        Data,
-        "",
-    ),
+    case("delivery.prefix", "{expire_days: 7, prefix: a/}", "{prefix: b/}", Data, ""),
     case(
         "delivery.prefix",
         "{format: parquet, prefix: a/}",
@@ -141,34 +75,10 @@ const CASES: &[Case] = &[
         Data,
         "partitions change",
     ),
-    case(
-        "delivery.format",
-        "{}",
-        "{format: parquet}",
-        Data,
-        "no table can read both",
-    ),
-    case(
-        "delivery.format",
-        "{format: parquet}",
-        "{}",
-        Data,
-        "no table can read both",
-    ),
-    case(
-        "delivery.format",
-        "{prefix: a/}",
-        "{format: parquet, prefix: b/}",
-        Data,
-        "",
-    ),
-    case(
-        "delivery.bucket",
-        "{}",
-        "{bucket: elsewhere}",
-        Data,
-        "delivers to arn:aws:s3:::elsewhere",
-    ),
+    case("delivery.format", "{}", "{format: parquet}", Data, "no table can read both"),
+    case("delivery.format", "{format: parquet}", "{}", Data, "no table can read both"),
+    case("delivery.format", "{prefix: a/}", "{format: parquet, prefix: b/}", Data, ""),
+    case("delivery.bucket", "{}", "{bucket: elsewhere}", Data, "delivers to arn:aws:s3:::elsewhere"),
     case(
         "stream.retention_hours",
         "{retention_hours: 48}",
@@ -176,35 +86,11 @@ const CASES: &[Case] = &[
         Data,
         "from 48 to 24 hours",
     ),
-    case(
-        "stream.retention_hours",
-        "{retention_hours: 24}",
-        "{retention_hours: 48}",
-        Data,
-        "",
-    ),
-    case(
-        "stream.encryption",
-        "{encryption: OWN}",
-        "{encryption: none}",
-        Data,
-        "may not use any more",
-    ),
-    case(
-        "stream.encryption",
-        "{encryption: OWN}",
-        "{}",
-        Data,
-        "may not use any more",
-    ),
+    case("stream.retention_hours", "{retention_hours: 24}", "{retention_hours: 48}", Data, ""),
+    case("stream.encryption", "{encryption: OWN}", "{encryption: none}", Data, "may not use any more"),
+    case("stream.encryption", "{encryption: OWN}", "{}", Data, "may not use any more"),
     case("stream.encryption", "{}", "{encryption: OWN}", Data, ""),
-    case(
-        "stream.shards",
-        "{shards: 4}",
-        "{shards: 2}",
-        Data,
-        "from 4 to 2 shards",
-    ),
+    case("stream.shards", "{shards: 4}", "{shards: 2}", Data, "from 4 to 2 shards"),
     case("stream.shards", "{shards: 2}", "{shards: 4}", Data, ""),
     case("stream.mode", "{mode: on_demand}", "{}", Data, "shrinks"),
     case("stream.mode", "{}", "{mode: on_demand}", Data, ""),
@@ -215,28 +101,10 @@ const CASES: &[Case] = &[
         Data,
         "older than 7 days",
     ),
-    case(
-        "handler.log_retention_days",
-        "{log_retention_days: 7}",
-        "{log_retention_days: 30}",
-        Data,
-        "",
-    ),
-    case(
-        "handler.log_retention_days",
-        "{}",
-        "{}",
-        NothingExpires,
-        "older than 14 days",
-    ),
+    case("handler.log_retention_days", "{log_retention_days: 7}", "{log_retention_days: 30}", Data, ""),
+    case("handler.log_retention_days", "{}", "{}", NothingExpires, "older than 14 days"),
     case("handler.log_retention_days", "{}", "{}", Unfinished, ""),
-    case(
-        "handler.fields",
-        "{fields: [key, split, label]}",
-        "{fields: [key, split]}",
-        Data,
-        "",
-    ),
+    case("handler.fields", "{fields: [key, split, label]}", "{fields: [key, split]}", Data, ""),
 ];
 
 /// Keys after whose change existing data stays where it is, as long, and as readable.
@@ -311,24 +179,10 @@ fn asked(from: &Desired, to: &Desired, world: World) -> String {
 
 #[test]
 fn what_may_delete_or_hide_existing_data_is_asked_about() {
-    for Case {
-        key,
-        from,
-        to,
-        world,
-        asked: want,
-    } in CASES
-    {
+    for Case { key, from, to, world, asked: want } in CASES {
         let have = asked(&desired(key, from), &desired(key, to), *world);
-        let fits = if want.is_empty() {
-            have.is_empty()
-        } else {
-            have.contains(want)
-        };
-        assert!(
-            fits,
-            "{key}: {from} -> {to}, {world:?}: asks {have:?}, not {want:?}"
-        );
+        let fits = if want.is_empty() { have.is_empty() } else { have.contains(want) };
+        assert!(fits, "{key}: {from} -> {to}, {world:?}: asks {have:?}, not {want:?}");
     }
 }
 

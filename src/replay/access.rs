@@ -39,11 +39,7 @@ pub fn replay(spec: &Spec, names: &Names) -> Vec<Value> {
 pub fn drain(spec: &Spec, names: &Names) -> Vec<Value> {
     let bucket = names.bucket_arn(&names.bucket(spec));
     let delivered = format!("{bucket}/{}*", spec.delivery.prefix.fixed_part());
-    let read = [
-        "kinesis:GetRecords",
-        "kinesis:GetShardIterator",
-        "kinesis:ListShards",
-    ];
+    let read = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"];
     let mut statements = vec![
         allow("DrainStream", &read, &names.stream_arn()),
         allow("DrainIntoBucket", &["s3:GetObject", "s3:PutObject"], &delivered),

@@ -26,22 +26,14 @@ pub(super) struct Chunks<R> {
 }
 
 pub(super) fn chunks(gzip: &[u8]) -> Chunks<Gzip<'_>> {
-    Chunks {
-        lines: gzipped(gzip, Caps::SPILLED),
-        number: 0,
-        next: None,
-    }
+    Chunks { lines: gzipped(gzip, Caps::SPILLED), number: 0, next: None }
 }
 
 impl<R: Read> Chunks<R> {
     pub(super) fn next(&mut self) -> Result<Option<String>, ReadError> {
         let (mut chunk, mut lines) = (String::new(), 0);
         while lines < CHUNK_LINES {
-            let Some(line) = self
-                .next
-                .take()
-                .map_or_else(|| self.line(), |line| Ok(Some(line)))?
-            else {
+            let Some(line) = self.next.take().map_or_else(|| self.line(), |line| Ok(Some(line)))? else {
                 break;
             };
             if lines > 0 && chunk.len() + line.len() >= CHUNK_BYTES {

@@ -47,15 +47,8 @@ impl<'a> ShardReader<'a> {
         shard: &'a str,
         from: SystemTime,
     ) -> Result<Self, AwsError> {
-        let mut reader = Self {
-            stream,
-            shard,
-            from,
-            iterator: None,
-            last: None,
-            expired: 0,
-            has_read: false,
-        };
+        let mut reader =
+            Self { stream, shard, from, iterator: None, last: None, expired: 0, has_read: false };
         reader.iterator = reader.start_at(aws, ReadFrom::At(from)).await?;
         Ok(reader)
     }

@@ -23,11 +23,8 @@ use crate::progress::Event;
 const SENDING: Duration = Duration::from_mins(2);
 
 /// The error codes by which Kinesis refuses a record rather than the caller or the moment (Kinesis API reference, `PutRecords`).
-const REFUSES_RECORD: [&str; 3] = [
-    "InvalidArgumentException",
-    "SerializationException",
-    "ValidationException",
-];
+const REFUSES_RECORD: [&str; 3] =
+    ["InvalidArgumentException", "SerializationException", "ValidationException"];
 
 /// How many objects that cannot be deleted are sent while none could be: then the credentials may not delete, and every object
 /// would be sent twice.
@@ -51,13 +48,8 @@ pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<ReplayReport
         bucket: place.bucket.clone(),
         ..ReplayReport::default()
     };
-    let mut replaying = Replaying {
-        aws,
-        place,
-        mode,
-        kinesis: interruptible(&aws.kinesis, &aws.interrupt),
-        result,
-    };
+    let mut replaying =
+        Replaying { aws, place, mode, kinesis: interruptible(&aws.kinesis, &aws.interrupt), result };
     replaying.all(&spilled.objects).await?;
     let mut result = replaying.result;
     leave_unclaimed(&spilled, place, &mut result);
@@ -66,12 +58,12 @@ pub async fn replay(aws: &Aws, place: &Place, mode: Mode) -> Result<ReplayReport
 
 /// Names the objects that may be somebody else's.
 fn leave_unclaimed(spilled: &Spilled, place: &Place, result: &mut ReplayReport) {
-    result
-        .skipped
-        .extend(spilled.unclaimed.iter().map(|object| Skipped {
-            key: object.key.clone(),
-            why: object.reason.text().to_owned(),
-        }));
+    result.skipped.extend(
+        spilled
+            .unclaimed
+            .iter()
+            .map(|object| Skipped { key: object.key.clone(), why: object.reason.text().to_owned() }),
+    );
     if let Some(command) = spilled.claim_command(&place.bucket, &place.name) {
         let name = &place.name;
         let hint = format!(
@@ -93,17 +85,9 @@ impl Replaying<'_> {
     async fn all(&mut self, spilled: &[SpilledObject]) -> Result<(), ReplayError> {
         let mut undeleted = 0;
         for (index, object) in spilled.iter().enumerate() {
-            let progress = format!(
-                "sending spilled objects again: {} of {}",
-                index + 1,
-                spilled.len()
-            );
+            let progress = format!("sending spilled objects again: {} of {}", index + 1, spilled.len());
             self.aws.event(Event::Working(progress));
-            let stopped = |source| ReplayError::Stopped {
-                done: index,
-                all: spilled.len(),
-                source,
-            };
+            let stopped = |source| ReplayError::Stopped { done: index, all: spilled.len(), source };
             let outcome = self.one(object).await.map_err(stopped)?;
             match outcome {
                 ObjectOutcome::Gone => {}
@@ -208,17 +192,11 @@ impl Replaying<'_> {
                 lines.push_str(line);
                 lines.push('\n');
             }
-            left = if chunk.is_empty() {
-                0
-            } else {
-                left - oversized.len()
-            };
+            left = if chunk.is_empty() { 0 } else { left - oversized.len() };
             if left == 0 || lines.len() >= OBJECT_BYTES {
                 parts += 1;
                 let name = oversized_name(&object.key, parts);
-                let put = self
-                    .place
-                    .put(object.written, &name, lines.as_bytes(), self.mode, self.aws);
+                let put = self.place.put(object.written, &name, lines.as_bytes(), self.mode, self.aws);
                 written.add(put.await?);
                 lines.clear();
             }
@@ -277,10 +255,7 @@ impl Replaying<'_> {
         if self.mode == Mode::DryRun {
             return Ok(());
         }
-        let (aws, bucket) = (
-            self.aws.with_interrupt(CancellationToken::new()),
-            &self.place.bucket,
-        );
+        let (aws, bucket) = (self.aws.with_interrupt(CancellationToken::new()), &self.place.bucket);
         let request = || aws.s3.delete_object().bucket(bucket).key(key).send();
         aws.call("s3:DeleteObject", request).await.map(drop)
     }
@@ -299,10 +274,7 @@ fn oversized_name(key: &str, part: usize) -> String {
 /// Whether an error of one object's means that no other object can be replayed either.
 fn concerns_all(error: &AwsError) -> bool {
     use ErrorKind::{Credentials, Interrupted, Throttled, TimedOut, Unreachable};
-    matches!(
-        error.kind,
-        Credentials | Interrupted | Throttled | TimedOut | Unreachable
-    )
+    matches!(error.kind, Credentials | Interrupted | Throttled | TimedOut | Unreachable)
 }
 
 fn interrupted() -> AwsError {

@@ -136,10 +136,7 @@ impl StreamCopy<'_> {
 
     /// The lines of a record; none if it cannot be read.
     fn lines<'a>(&mut self, data: &'a [u8], shard: &str, number: &str) -> Option<Cow<'a, [u8]>> {
-        let read = lines(data).map_err(|why| Skipped {
-            key: format!("{shard}/{number}"),
-            why,
-        });
+        let read = lines(data).map_err(|why| Skipped { key: format!("{shard}/{number}"), why });
         read.map_err(|skipped| self.result.skipped.push(skipped)).ok()
     }
 
@@ -147,10 +144,7 @@ impl StreamCopy<'_> {
         let Some(object) = gathered else { return Ok(()) };
         let name = object.name(&self.place.name, shard);
         let (arrival, ndjson) = (object.arrival, &object.ndjson);
-        let written = self
-            .place
-            .put(arrival, &name, ndjson, self.mode, self.aws)
-            .await?;
+        let written = self.place.put(arrival, &name, ndjson, self.mode, self.aws).await?;
         self.result.copied += written.copied;
         self.result.misfits += written.misfits;
         self.result.objects.extend(written.keys);
@@ -164,9 +158,7 @@ pub(crate) fn lines(data: &[u8]) -> Result<Cow<'_, [u8]>, String> {
         return Ok(data.into());
     }
     let mut lines = Vec::new();
-    let read = MultiGzDecoder::new(data)
-        .take(MAX_INFLATED_BYTES as u64 + 1)
-        .read_to_end(&mut lines);
+    let read = MultiGzDecoder::new(data).take(MAX_INFLATED_BYTES as u64 + 1).read_to_end(&mut lines);
     match read {
         Ok(_) if lines.len() <= MAX_INFLATED_BYTES => Ok(lines.into()),
         Ok(_) => Err("the record inflates to more than 64 MiB".to_owned()),
@@ -177,10 +169,7 @@ pub(crate) fn lines(data: &[u8]) -> Result<Cow<'_, [u8]>, String> {
 /// Whether there are records, and all of them arrived so long after the end of a span.
 fn is_past(records: &[Record], until: SystemTime, slack: Duration) -> bool {
     let past = until.checked_add(slack);
-    !records.is_empty()
-        && records
-            .iter()
-            .all(|record| past.is_some_and(|past| arrival(record) >= past))
+    !records.is_empty() && records.iter().all(|record| past.is_some_and(|past| arrival(record) >= past))
 }
 
 #[cfg(test)]

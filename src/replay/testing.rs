@@ -73,17 +73,13 @@ impl FakeBucket {
         [
             mock!(aws_sdk_s3::Client::list_objects_v2).then_compute_output(move |input| {
                 let objects = list.objects.lock().unwrap();
-                let below = objects
-                    .iter()
-                    .filter(|(key, _)| key.starts_with(input.prefix().unwrap()));
+                let below = objects.iter().filter(|(key, _)| key.starts_with(input.prefix().unwrap()));
                 let object = |(key, (body, written)): (&String, &Stored)| {
                     let object = Object::builder().key(key).size(body.len().try_into().unwrap());
                     object.last_modified(DateTime::from_secs(*written)).build()
                 };
                 let contents = below.map(object).collect();
-                ListObjectsV2Output::builder()
-                    .set_contents(Some(contents))
-                    .build()
+                ListObjectsV2Output::builder().set_contents(Some(contents)).build()
             }),
             mock!(aws_sdk_s3::Client::get_object).then_compute_response(move |input| {
                 let missing = ErrorMetadata::builder().code("NoSuchKey").build();
@@ -102,10 +98,7 @@ impl FakeBucket {
                     return MockResponse::Error(PutObjectError::generic(error));
                 }
                 let object = (input.body().bytes().unwrap().to_vec(), 0);
-                put.objects
-                    .lock()
-                    .unwrap()
-                    .insert(input.key().unwrap().to_owned(), object);
+                put.objects.lock().unwrap().insert(input.key().unwrap().to_owned(), object);
                 MockResponse::Output(PutObjectOutput::builder().build())
             }),
             mock!(aws_sdk_s3::Client::delete_object).then_compute_response(move |input| {

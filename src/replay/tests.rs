@@ -29,15 +29,8 @@ async fn put(place: &Place, ndjson: &str, mode: Mode) -> (usize, usize, Vec<Stri
     let bucket = FakeBucket::default();
     let rules = bucket.rules();
     let aws = aws(&[], &rules.each_ref());
-    let written = place
-        .put(at(), "name", ndjson.as_bytes(), mode, &aws)
-        .await
-        .unwrap();
-    let there = if mode == Mode::Do {
-        written.keys.clone()
-    } else {
-        Vec::new()
-    };
+    let written = place.put(at(), "name", ndjson.as_bytes(), mode, &aws).await.unwrap();
+    let there = if mode == Mode::Do { written.keys.clone() } else { Vec::new() };
     let (mut there, mut keys) = (there, bucket.keys());
     there.sort();
     keys.sort();
@@ -93,10 +86,7 @@ async fn replayed(
     let stream = mock!(aws_sdk_kinesis::Client::put_records).then_compute_output(answer);
     let rules = bucket.rules();
     let aws = aws(&[&stream], &rules.each_ref());
-    let place = Place {
-        record_kib,
-        ..place(BucketOwnership::Pipeline)
-    };
+    let place = Place { record_kib, ..place(BucketOwnership::Pipeline) };
     super::spilled::replay(&aws, &place, mode).await
 }
 
@@ -161,10 +151,7 @@ async fn what_the_stream_refuses_for_a_moment_is_sent_again_and_what_it_refuses_
     let result = replayed(&bucket, 0, Mode::Do, in_turn(answers)).await.unwrap();
     assert_eq!((result.delivered, result.objects.len()), (0, 0));
     let why = &result.skipped[0].why;
-    assert!(
-        why.starts_with("1 of 2 impressions not accepted by the stream"),
-        "{why}"
-    );
+    assert!(why.starts_with("1 of 2 impressions not accepted by the stream"), "{why}");
 }
 
 #[tokio::test]
@@ -181,23 +168,15 @@ async fn an_error_of_one_object_keeps_it_and_one_of_all_stops() {
     let kept = replay("AccessDenied").await.unwrap();
     assert_eq!((kept.skipped[0].key.as_str(), kept.copied), (KEY, 0));
     let stopped = replay("ExpiredToken").await.unwrap_err();
-    assert!(
-        matches!(stopped, ReplayError::Stopped { done: 0, all: 1, .. }),
-        "{stopped}"
-    );
+    assert!(matches!(stopped, ReplayError::Stopped { done: 0, all: 1, .. }), "{stopped}");
 
     let bucket = spilled(&format!("{large}{IMPRESSION}\n{large}"));
-    let result = replayed(&bucket, 100, Mode::Do, |_| answer(&[None]))
-        .await
-        .unwrap();
+    let result = replayed(&bucket, 100, Mode::Do, |_| answer(&[None])).await.unwrap();
     assert_eq!((result.delivered, result.copied), (1, 2));
 }
 
 fn hour() -> Span {
-    Span {
-        since: at(),
-        until: at() + Duration::from_hours(1),
-    }
+    Span { since: at(), until: at() + Duration::from_hours(1) }
 }
 
 /// A stream of one shard with these records, all of them read at once.
@@ -220,9 +199,7 @@ fn stream_of(records: Vec<String>) -> [Rule; 3] {
 
 fn shard_list() -> Rule {
     mock!(aws_sdk_kinesis::Client::list_shards).then_output(|| {
-        let keys = HashKeyRange::builder()
-            .starting_hash_key("0")
-            .ending_hash_key("1");
+        let keys = HashKeyRange::builder().starting_hash_key("0").ending_hash_key("1");
         let numbers = SequenceNumberRange::builder().starting_sequence_number("0");
         let shard = Shard::builder()
             .shard_id("0")
@@ -244,10 +221,7 @@ async fn what_is_no_row_is_counted_apart() {
     assert_eq!((result.copied, result.misfits, result.objects.len()), (1, 2, 2));
 
     // So it is of what no record can hold, when spilled impressions are sent again.
-    let large = format!(
-        "{{\"key\":\"k\",\"split\":\"s\",\"time\":[\"{}\"]}}\n",
-        "x".repeat(1024 * 1024)
-    );
+    let large = format!("{{\"key\":\"k\",\"split\":\"s\",\"time\":[\"{}\"]}}\n", "x".repeat(1024 * 1024));
     let bucket = spilled(&large);
     let s3 = bucket.rules();
     let aws = self::aws(&[], &s3.each_ref());
@@ -314,10 +288,7 @@ fn a_record_is_inflated_up_to_what_the_handler_takes_in_one_request() {
     let whole = gzip(&vec![b'x'; mib64]).unwrap();
     assert_eq!(stream::lines(&whole).unwrap().len(), mib64);
     let bomb = gzip(&vec![b'x'; mib64 + 1]).unwrap();
-    assert_eq!(
-        stream::lines(&bomb).unwrap_err(),
-        "the record inflates to more than 64 MiB"
-    );
+    assert_eq!(stream::lines(&bomb).unwrap_err(), "the record inflates to more than 64 MiB");
     let plain = b"{}";
     assert_eq!(&*stream::lines(plain).unwrap(), plain);
 }

@@ -66,17 +66,11 @@ pub fn decide<R: Resource>(want: &Target<R>, have: Option<Observed<R>>, adoption
     if !want.is_wanted() {
         return unwanted(want, decision);
     }
-    let Some(have) = decision
-        .have
-        .as_ref()
-        .filter(|have| have.phase != Phase::Deleting)
-    else {
+    let Some(have) = decision.have.as_ref().filter(|have| have.phase != Phase::Deleting) else {
         if want.is_users() {
             decision.action = Action::Refuse;
-            decision.reason = Some(format!(
-                "the spec says that {} {} exists, but it does not",
-                want.kind, want.name
-            ));
+            decision.reason =
+                Some(format!("the spec says that {} {} exists, but it does not", want.kind, want.name));
         } else {
             decision.action = Action::Create;
             decision.fields = all_fields(want);
@@ -95,15 +89,13 @@ pub fn decide<R: Resource>(want: &Target<R>, have: Option<Observed<R>>, adoption
         _ => R::replacement(want, &have.state),
     };
     let (action, reason) = match replacement {
-        _ if foreign && adoption == Adoption::Refuse => (
-            Action::Refuse,
-            Some("it exists and is not tagged as this pipeline's".to_owned()),
-        ),
+        _ if foreign && adoption == Adoption::Refuse => {
+            (Action::Refuse, Some("it exists and is not tagged as this pipeline's".to_owned()))
+        }
         Some(Replacement::Refuse(why)) => (Action::Refuse, Some(why)),
-        Some(Replacement::Recreate(why)) if foreign => (
-            Action::Refuse,
-            Some(format!("adopting it would need a replacement: {why}")),
-        ),
+        Some(Replacement::Recreate(why)) if foreign => {
+            (Action::Refuse, Some(format!("adopting it would need a replacement: {why}")))
+        }
         Some(Replacement::Recreate(why)) => (Action::Replace, Some(why)),
         None if foreign => (Action::Adopt, None),
         None if decision.fields.is_empty() => (Action::Keep, None),

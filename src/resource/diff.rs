@@ -35,10 +35,7 @@ impl Changes {
     }
 
     pub fn has_others_than(&self, fields: &[&str]) -> bool {
-        let roots = self
-            .0
-            .iter()
-            .map(|field| field.path.split(['.', '[']).next().unwrap_or_default());
+        let roots = self.0.iter().map(|field| field.path.split(['.', '[']).next().unwrap_or_default());
         roots.into_iter().any(|root| !fields.contains(&root))
     }
 
@@ -80,11 +77,7 @@ fn collect(changes: &mut Vec<FieldChange>, path: String, have: &Value, want: &Va
             let had = have.as_object().unwrap_or(&empty);
             let extra = had.keys().filter(|key| !wanted.contains_key(*key));
             for key in wanted.keys().chain(extra) {
-                let below = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 collect(changes, below, value_at(had, key), value_at(wanted, key));
             }
         }
@@ -96,11 +89,7 @@ fn collect(changes: &mut Vec<FieldChange>, path: String, have: &Value, want: &Va
                 collect(changes, format!("{path}[{index}]"), have, want);
             }
         }
-        _ => changes.push(FieldChange {
-            path,
-            have: have.clone(),
-            want: want.clone(),
-        }),
+        _ => changes.push(FieldChange { path, have: have.clone(), want: want.clone() }),
     }
 }
 
@@ -122,26 +111,10 @@ mod tests {
         assert_eq!(
             diff_values(&have, &want),
             vec![
-                FieldChange {
-                    path: "b.c".into(),
-                    have: json!("x"),
-                    want: json!("y")
-                },
-                FieldChange {
-                    path: "b.gone".into(),
-                    have: json!(true),
-                    want: Value::Null
-                },
-                FieldChange {
-                    path: "list".into(),
-                    have: json!([1]),
-                    want: json!([1, 2])
-                },
-                FieldChange {
-                    path: "each[1].e".into(),
-                    have: json!(2),
-                    want: json!(3)
-                },
+                FieldChange { path: "b.c".into(), have: json!("x"), want: json!("y") },
+                FieldChange { path: "b.gone".into(), have: json!(true), want: Value::Null },
+                FieldChange { path: "list".into(), have: json!([1]), want: json!([1, 2]) },
+                FieldChange { path: "each[1].e".into(), have: json!(2), want: json!(3) },
             ]
         );
     }
@@ -152,10 +125,7 @@ mod tests {
             let changes = diff_values(&json!({ "list": have }), &json!({ "list": want }));
             changes.into_iter().map(|it| it.path).collect::<Vec<_>>()
         };
-        assert_eq!(
-            paths(json!([{"a": 1}, {"a": 2}]), json!([{"a": 1}, {"a": 3}])),
-            ["list[1].a"]
-        );
+        assert_eq!(paths(json!([{"a": 1}, {"a": 2}]), json!([{"a": 1}, {"a": 3}])), ["list[1].a"]);
         assert_eq!(paths(json!([{"a": 1}]), json!([{"a": 2}, {"a": 3}])), ["list"]);
         assert_eq!(paths(json!([1, 2]), json!([1, 3])), ["list"]);
         assert_eq!(paths(json!({"a": 1}), json!([])), ["list"]);

@@ -13,9 +13,7 @@ pub async fn ensure<R: Resource>(
     decision: Decision<R>,
     step: &Step<'_>,
 ) -> Result<R::Id, AwsError> {
-    let Decision {
-        have, action, reason, ..
-    } = decision;
+    let Decision { have, action, reason, .. } = decision;
     let (have, step) = match (have, action) {
         (_, Action::Refuse | Action::Delete) => {
             let why = reason.unwrap_or_else(|| "it is in the way".to_owned());
@@ -28,11 +26,8 @@ pub async fn ensure<R: Resource>(
         }
         (None, _) => (create(want, step).await?, step.just_created()),
     };
-    let have = if matches!(have.phase, Phase::Pending(_)) {
-        again(want, have.tags, &step).await?
-    } else {
-        have
-    };
+    let have =
+        if matches!(have.phase, Phase::Pending(_)) { again(want, have.tags, &step).await? } else { have };
     if want.is_users() {
         return Ok(have.id);
     }

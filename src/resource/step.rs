@@ -28,29 +28,17 @@ enum Age {
 
 impl<'a> Step<'a> {
     pub fn new(aws: &'a Aws, kind: Kind, name: &'a str) -> Self {
-        Self {
-            aws,
-            kind,
-            name,
-            age: Age::Old,
-        }
+        Self { aws, kind, name, age: Age::Old }
     }
 
     pub fn waiting(&self, what: &str) {
-        self.aws.event(Event::Waiting {
-            kind: self.kind,
-            name: self.name.to_owned(),
-            what: what.to_owned(),
-        });
+        self.aws.event(Event::Waiting { kind: self.kind, name: self.name.to_owned(), what: what.to_owned() });
     }
 
     /// The same step for a resource that was made a moment ago, and may not be known everywhere yet.
     #[must_use]
     pub fn just_created(self) -> Self {
-        Self {
-            age: Age::JustCreated,
-            ..self
-        }
+        Self { age: Age::JustCreated, ..self }
     }
 
     /// Makes one call, and repeats it while something that it depends on has not settled yet.

@@ -61,14 +61,8 @@ fn that_is(existence: Existence) -> Thing {
 }
 
 fn that_fails(fails: ErrorKind) -> Thing {
-    let world = ThingWorld {
-        fails: Some(fails),
-        ..ThingWorld::default()
-    };
-    Thing {
-        extra: world,
-        ..thing()
-    }
+    let world = ThingWorld { fails: Some(fails), ..ThingWorld::default() };
+    Thing { extra: world, ..thing() }
 }
 
 impl Thing {
@@ -79,12 +73,7 @@ impl Thing {
 
     fn found(&self) -> Option<Observed<MadeUp>> {
         let there = self.extra.there.borrow().clone();
-        there.map(|(state, tags, phase)| Observed {
-            id: "id",
-            state,
-            tags,
-            phase,
-        })
+        there.map(|(state, tags, phase)| Observed { id: "id", state, tags, phase })
     }
 
     fn decide(&self, adoption: Adoption) -> Decision<MadeUp> {
@@ -129,13 +118,9 @@ impl Resource for MadeUp {
         if let Some(kind) = want.extra.fails {
             return Err(AwsError::new("test:Create", kind, "it cannot be created"));
         }
-        let bare = State {
-            size: 1,
-            kind: want.state.kind,
-        };
+        let bare = State { size: 1, kind: want.state.kind };
         *want.extra.there.borrow_mut() = Some((bare, want.tags.clone(), Phase::Ready));
-        want.found()
-            .ok_or_else(|| AwsError::incomplete("test:Create", "thing"))
+        want.found().ok_or_else(|| AwsError::incomplete("test:Create", "thing"))
     }
 
     async fn update(
@@ -253,13 +238,8 @@ fn the_users_own_resource_is_used_as_it_is_and_never_created() {
 fn what_the_spec_no_longer_asks_for_goes_if_it_is_the_pipelines() {
     let unwanted = || that_is(Existence::Unwanted);
     assert_eq!(unwanted().decide(Adoption::Refuse).action, Action::Keep);
-    let ours = unwanted()
-        .there(9, "a", ours(), Phase::Ready)
-        .decide(Adoption::Refuse);
-    assert_eq!(
-        (ours.action, ours.caution.as_deref()),
-        (Action::Delete, Some("it shrinks"))
-    );
+    let ours = unwanted().there(9, "a", ours(), Phase::Ready).decide(Adoption::Refuse);
+    assert_eq!((ours.action, ours.caution.as_deref()), (Action::Delete, Some("it shrinks")));
     let theirs = unwanted().there(2, "a", somebodys(), Phase::Ready);
     assert_eq!(theirs.decide(Adoption::Allow).action, Action::Keep);
 }
@@ -279,18 +259,9 @@ async fn only_what_was_decided_is_done() {
         (thing(), &["create", "update"]),
         (thing().there(2, "a", ours(), Phase::Ready), &[]),
         (thing().there(1, "a", ours(), Phase::Ready), &["update"]),
-        (
-            thing().there(2, "b", ours(), Phase::Ready),
-            &["delete", "create", "update"],
-        ),
-        (
-            thing().there(2, "a", ours(), Phase::Deleting),
-            &["delete", "create", "update"],
-        ),
-        (
-            that_is(Existence::Users).there(9, "a", somebodys(), Phase::Ready),
-            &[],
-        ),
+        (thing().there(2, "b", ours(), Phase::Ready), &["delete", "create", "update"]),
+        (thing().there(2, "a", ours(), Phase::Deleting), &["delete", "create", "update"]),
+        (that_is(Existence::Users).there(9, "a", somebodys(), Phase::Ready), &[]),
     ];
     for (thing, want) in cases {
         thing.ensure(Adoption::Refuse).await.unwrap();
@@ -345,10 +316,7 @@ async fn a_wait_ends_with_the_last_state_it_saw() {
     assert!(error.message.contains("CHANGING"), "{}", error.message);
     let failed = thing().there(2, "a", ours(), Phase::Failed("no disk".to_owned()));
     let error = super::ready(&failed, &step).await.map(drop).unwrap_err();
-    assert_eq!(
-        (error.kind, error.message.as_str()),
-        (ErrorKind::Unusable, "no disk")
-    );
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Unusable, "no disk"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -356,10 +324,7 @@ async fn tags_are_set_and_removed_apart_from_the_state_and_only_where_they_diffe
     let cases: [(Thing, &[&str]); 3] = [
         (ready(2, "a", somebodys()), &["tag", "untag"]),
         (ready(1, "a", Tags::new()), &["tag", "update"]),
-        (
-            ready(2, "a", ours().into_iter().chain(somebodys()).collect()),
-            &["untag"],
-        ),
+        (ready(2, "a", ours().into_iter().chain(somebodys()).collect()), &["untag"]),
     ];
     for (thing, want) in cases {
         thing.ensure(Adoption::Allow).await.unwrap();

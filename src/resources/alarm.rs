@@ -54,10 +54,7 @@ pub struct State {
 
 /// Dimensions as one value, so that it is one field that differs.
 fn as_text<S: Serializer>(dimensions: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
-    let pairs: Vec<_> = dimensions
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let pairs: Vec<_> = dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
     serializer.serialize_str(&pairs.join(", "))
 }
 
@@ -79,9 +76,7 @@ pub(crate) fn wants(blueprint: &Blueprint<'_>) -> Vec<Target<Alarm>> {
 pub(crate) fn wanted(spec: &Spec) -> usize {
     let anywhere = Names::new(spec.name.as_str(), "", "aws", "us-east-1");
     let watches = watch::watches(spec, &anywhere);
-    let wanted = watches
-        .iter()
-        .filter(|watch| spec.monitoring.alarms && watch.wanted);
+    let wanted = watches.iter().filter(|watch| spec.monitoring.alarms && watch.wanted);
     wanted.count()
 }
 
@@ -171,12 +166,7 @@ pub async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<MetricAlarm>, A
 impl Target<Alarm> {
     /// What was found, with its tags; nothing where it went away meanwhile.
     async fn observed(&self, aws: &Aws, found: &MetricAlarm) -> Result<Option<Observed<Alarm>>, AwsError> {
-        let request = || {
-            aws.cloudwatch
-                .list_tags_for_resource()
-                .resource_arn(&self.arn)
-                .send()
-        };
+        let request = || aws.cloudwatch.list_tags_for_resource().resource_arn(&self.arn).send();
         let tags = aws.call("cloudwatch:ListTagsForResource", request).await;
         Ok(tags
             .found()?
@@ -203,9 +193,8 @@ impl Target<Alarm> {
             ok_actions,
             insufficient_data_actions,
         } = &self.state;
-        let dimensions = dimensions
-            .iter()
-            .map(|(name, value)| Dimension::builder().name(name).value(value).build());
+        let dimensions =
+            dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
         let dimensions: Vec<_> = dimensions.collect();
         let request = || {
             let call = step.aws.cloudwatch.put_metric_alarm().alarm_name(&self.name);
@@ -233,9 +222,7 @@ impl Target<Alarm> {
 }
 
 pub(super) fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    let tags = tags
-        .iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
     tags.collect()
 }
 

@@ -48,12 +48,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<AlarmTopic> {
     let mut emails: Vec<_> = monitoring.emails.iter().map(Email::to_string).collect();
     emails.sort();
     emails.dedup();
-    let state = State {
-        policy: alarms_publish(names),
-        encryption_key: None,
-        emails,
-        others: Vec::new(),
-    };
+    let state = State { policy: alarms_publish(names), encryption_key: None, emails, others: Vec::new() };
     Target {
         existence: Existence::wanted_if(monitoring.alarms && monitoring.topic_arn.is_none()),
         ..blueprint.target(KIND, (names.alarm_topic(), names.alarm_topic_arn()), state, ())
@@ -104,11 +99,7 @@ impl Resource for AlarmTopic {
         };
         let pairs = tags.tags().iter().map(|tag| (tag.key(), tag.value()));
         let attributes = answer.attributes.unwrap_or_default();
-        Ok(Some(Observed::ready(
-            want.arn.clone(),
-            want.state_of(&attributes, &told),
-            tags_from(pairs),
-        )))
+        Ok(Some(Observed::ready(want.arn.clone(), want.state_of(&attributes, &told), tags_from(pairs))))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -119,10 +110,7 @@ impl Resource for AlarmTopic {
                 .send()
         };
         step.call("sns:CreateTopic", request).await?;
-        let state = State {
-            emails: Vec::new(),
-            ..want.state.clone()
-        };
+        let state = State { emails: Vec::new(), ..want.state.clone() };
         Ok(want.created(want.arn.clone(), state))
     }
 
@@ -197,12 +185,9 @@ impl Target<AlarmTopic> {
 
     /// The addresses of the spec that AWS has mailed, and whose owners have not followed the link.
     fn pending(&self, mails: &[Subscription]) -> Vec<String> {
-        let pending = mails
-            .iter()
-            .filter(|mail| self.wants(mail) && mail.subscription_arn() == Some(PENDING));
-        pending
-            .filter_map(|mail| mail.endpoint().map(str::to_owned))
-            .collect()
+        let pending =
+            mails.iter().filter(|mail| self.wants(mail) && mail.subscription_arn() == Some(PENDING));
+        pending.filter_map(|mail| mail.endpoint().map(str::to_owned)).collect()
     }
 
     /// Whether a subscription is of an address of the spec.
@@ -236,24 +221,15 @@ impl Target<AlarmTopic> {
 
     fn state_of(&self, attributes: &HashMap<String, String>, told: &[Subscription]) -> State {
         let key = attributes.get("KmsMasterKeyId").filter(|key| !key.is_empty());
-        let policy = attributes
-            .get("Policy")
-            .map_or(Value::Null, |text| policy_value(text));
+        let policy = attributes.get("Policy").map_or(Value::Null, |text| policy_value(text));
         // What nobody has confirmed cannot be taken back, and is gone by itself after two days.
         let counts = |mail: &&Subscription| self.wants(mail) || mail.subscription_arn() != Some(PENDING);
         let (mails, others): (Vec<_>, Vec<_>) = told.iter().partition(|it| is_mail(it));
         let addresses = mails.into_iter().filter(counts);
-        let mut emails: Vec<_> = addresses
-            .filter_map(|mail| mail.endpoint().map(str::to_owned))
-            .collect();
+        let mut emails: Vec<_> = addresses.filter_map(|mail| mail.endpoint().map(str::to_owned)).collect();
         emails.sort();
         emails.dedup();
-        State {
-            policy,
-            encryption_key: key.cloned(),
-            emails,
-            others: other_subscriptions(&others),
-        }
+        State { policy, encryption_key: key.cloned(), emails, others: other_subscriptions(&others) }
     }
 
     /// Gets the e-mail subscriptions from `have` to what the spec says.
@@ -302,9 +278,7 @@ fn other_subscriptions(others: &[&Subscription]) -> Vec<String> {
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    let tags = tags
-        .iter()
-        .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
+    let tags = tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
     tags.collect()
 }
 
@@ -319,10 +293,7 @@ mod tests {
     }
 
     fn topic() -> Target<AlarmTopic> {
-        let topic = wanted(
-            "name: flags\nmonitoring: {alarms: true, emails: [a@example.com]}\n",
-            want,
-        );
+        let topic = wanted("name: flags\nmonitoring: {alarms: true, emails: [a@example.com]}\n", want);
         assert_eq!(topic.state.emails, ["a@example.com"]);
         topic
     }
@@ -351,11 +322,7 @@ mod tests {
             let chat = Subscription::builder().protocol("https").subscription_arn(arn);
             chat.endpoint("https://chat.example.com/secret").build()
         };
-        let told = [
-            chat("arn:aws:sns:c"),
-            chat(PENDING),
-            mail("a@example.com", "arn:aws:sns:a"),
-        ];
+        let told = [chat("arn:aws:sns:c"), chat(PENDING), mail("a@example.com", "arn:aws:sns:a")];
         let state = topic().state_of(&HashMap::new(), &told);
         assert_eq!(state.others, ["subscriptions that are not by e-mail: https"]);
         assert_eq!(state.emails, ["a@example.com"]);

@@ -46,14 +46,7 @@ impl<'a> Blueprint<'a> {
     pub fn new(spec: &'a Spec, names: &'a Names, platform: Platform, code: Option<Code>) -> Self {
         let users = spec.tags.iter();
         let users = users.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        Self {
-            spec,
-            names,
-            platform,
-            code,
-            tags: names.tags(&users.collect()),
-            api: Latest::default(),
-        }
+        Self { spec, names, platform, code, tags: names.tags(&users.collect()), api: Latest::default() }
     }
 
     pub(super) fn target<R: Resource>(
@@ -63,14 +56,6 @@ impl<'a> Blueprint<'a> {
         state: R::State,
         extra: R::Extra,
     ) -> Target<R> {
-        Target {
-            kind,
-            name,
-            arn,
-            existence: Existence::Wanted,
-            state,
-            tags: self.tags.clone(),
-            extra,
-        }
+        Target { kind, name, arn, existence: Existence::Wanted, state, tags: self.tags.clone(), extra }
     }
 }

@@ -74,25 +74,16 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Bucket> {
         left_alone: Vec::new(),
         holds_expirable: false,
     };
-    let existence = if spec.delivery.existing_bucket {
-        Existence::Users
-    } else {
-        Existence::Wanted
-    };
+    let existence = if spec.delivery.existing_bucket { Existence::Users } else { Existence::Wanted };
     let arn = names.bucket_arn(&name);
-    Target {
-        existence,
-        ..blueprint.target(KIND, (name, arn), state, ())
-    }
+    Target { existence, ..blueprint.target(KIND, (name, arn), state, ()) }
 }
 
 fn bucket_encryption(encryption: &BucketEncryption) -> Encryption {
     match encryption {
-        BucketEncryption::S3Managed => Encryption {
-            algorithm: "AES256".to_owned(),
-            key: None,
-            bucket_key: None,
-        },
+        BucketEncryption::S3Managed => {
+            Encryption { algorithm: "AES256".to_owned(), key: None, bucket_key: None }
+        }
         BucketEncryption::Key(key) => Encryption {
             algorithm: "aws:kms".to_owned(),
             key: Some(key.clone()),
@@ -289,10 +280,7 @@ impl Target<Bucket> {
     }
 
     fn out_of_reach(&self, kind: ErrorKind, why: &str) -> AwsError {
-        let message = format!(
-            "the bucket {} {why}; `delivery.bucket` names another one",
-            self.name
-        );
+        let message = format!("the bucket {} {why}; `delivery.bucket` names another one", self.name);
         AwsError::new("s3:HeadBucket", kind, message)
     }
 
@@ -304,36 +292,20 @@ impl Target<Bucket> {
     }
 
     async fn write_tags(&self, aws: &Aws) -> Result<(), AwsError> {
-        let tagging = Tagging::builder()
-            .set_tag_set(Some(s3_tags(&self.tags)?))
-            .build()?;
-        let request = || {
-            aws.s3
-                .put_bucket_tagging()
-                .bucket(&self.name)
-                .tagging(tagging.clone())
-                .send()
-        };
+        let tagging = Tagging::builder().set_tag_set(Some(s3_tags(&self.tags)?)).build()?;
+        let request = || aws.s3.put_bucket_tagging().bucket(&self.name).tagging(tagging.clone()).send();
         aws.call("s3:PutBucketTagging", request).await.map(drop)
     }
 
     async fn policy(&self, aws: &Aws) -> Result<Value, AwsError> {
         let request = || aws.s3.get_bucket_policy().bucket(&self.name).send();
         let answer = aws.call("s3:GetBucketPolicy", request).await.found()?;
-        Ok(answer
-            .and_then(|answer| answer.policy)
-            .map_or(Value::Null, |text| policy_value(&text)))
+        Ok(answer.and_then(|answer| answer.policy).map_or(Value::Null, |text| policy_value(&text)))
     }
 
     async fn put_policy(&self, aws: &Aws) -> Result<(), AwsError> {
         let policy = self.state.policy.to_string();
-        let request = || {
-            aws.s3
-                .put_bucket_policy()
-                .bucket(&self.name)
-                .policy(&policy)
-                .send()
-        };
+        let request = || aws.s3.put_bucket_policy().bucket(&self.name).policy(&policy).send();
         aws.call("s3:PutBucketPolicy", request).await.map(drop)
     }
 }

@@ -31,9 +31,7 @@ pub struct State {
 
 pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Dashboard> {
     let Blueprint { spec, names, .. } = blueprint;
-    let state = State {
-        widgets: widgets(spec, names),
-    };
+    let state = State { widgets: widgets(spec, names) };
     Target {
         existence: Existence::wanted_if(spec.monitoring.dashboard),
         ..blueprint.target(KIND, (names.dashboard(), names.dashboard_arn()), state, ())
@@ -53,14 +51,8 @@ fn widgets(spec: &Spec, names: &Names) -> Vec<Value> {
     let graphs = [
         ("Impressions", vec![handler("received"), handler("delivered")]),
         ("Set aside", vec![handler("spilled"), handler("rejected")]),
-        (
-            "Requests, and those that failed",
-            vec![webhook("Count"), webhook("4XXError"), webhook("5XXError")],
-        ),
-        (
-            "Function errors and throttles",
-            vec![function("Errors"), function("Throttles")],
-        ),
+        ("Requests, and those that failed", vec![webhook("Count"), webhook("4XXError"), webhook("5XXError")]),
+        ("Function errors and throttles", vec![function("Errors"), function("Throttles")]),
         ("Behind the stream, ms", vec![Metric::iterator_age(names)]),
         ("Oldest record not in S3, s", vec![Metric::freshness(names)]),
     ];
@@ -143,9 +135,7 @@ impl Target<Dashboard> {
         let body = body(&self.tags, &self.state.widgets).to_string();
         let request = || {
             let call = step.aws.cloudwatch.put_dashboard().dashboard_name(&self.name);
-            call.dashboard_body(&body)
-                .set_tags(Some(sdk_tags(&self.tags)))
-                .send()
+            call.dashboard_body(&body).set_tags(Some(sdk_tags(&self.tags))).send()
         };
         step.call("cloudwatch:PutDashboard", request).await.map(drop)
     }

@@ -122,12 +122,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<DeliveryStream> {
         encryption_key: None,
         time_zone: TIME_ZONE.to_owned(),
     };
-    blueprint.target(
-        KIND,
-        (names.delivery_stream(), names.delivery_stream_arn()),
-        state,
-        (),
-    )
+    blueprint.target(KIND, (names.delivery_stream(), names.delivery_stream_arn()), state, ())
 }
 
 impl Resource for DeliveryStream {
@@ -140,13 +135,8 @@ impl Resource for DeliveryStream {
             return Ok(None);
         };
         let call = "firehose:ListTagsForDeliveryStream";
-        let request = || {
-            aws.firehose
-                .list_tags_for_delivery_stream()
-                .delivery_stream_name(&want.name)
-                .limit(50)
-                .send()
-        };
+        let request =
+            || aws.firehose.list_tags_for_delivery_stream().delivery_stream_name(&want.name).limit(50).send();
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
@@ -157,18 +147,12 @@ impl Resource for DeliveryStream {
 
     async fn describe(want: &Target<Self>, aws: &Aws) -> Result<Option<Described<Self>>, AwsError> {
         let call = "firehose:DescribeDeliveryStream";
-        let request = || {
-            aws.firehose
-                .describe_delivery_stream()
-                .delivery_stream_name(&want.name)
-                .send()
-        };
+        let request = || aws.firehose.describe_delivery_stream().delivery_stream_name(&want.name).send();
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
-        let described = answer
-            .delivery_stream_description()
-            .ok_or_else(|| AwsError::incomplete(call, "description"))?;
+        let described =
+            answer.delivery_stream_description().ok_or_else(|| AwsError::incomplete(call, "description"))?;
         let destination = described.destinations().first();
         let s3 = destination.and_then(|it| it.extended_s3_destination_description());
         let id = Id {
@@ -194,10 +178,7 @@ impl Resource for DeliveryStream {
         let (aws, source, destination) = (step.aws, want.source()?, want.destination()?);
         let tags = firehose_tags(&want.tags)?;
         let request = || {
-            let call = aws
-                .firehose
-                .create_delivery_stream()
-                .delivery_stream_name(&want.name);
+            let call = aws.firehose.create_delivery_stream().delivery_stream_name(&want.name);
             let call = call.delivery_stream_type(DeliveryStreamType::KinesisStreamAsSource);
             let call = call.kinesis_stream_source_configuration(source.clone());
             let call = call.extended_s3_destination_configuration(destination.clone());
@@ -216,16 +197,9 @@ impl Resource for DeliveryStream {
         // Described anew each time: the version changes with every update, whoever made it.
         let id = ready(want, step).await?.id;
         let request = || {
-            let call = step
-                .aws
-                .firehose
-                .update_destination()
-                .delivery_stream_name(&want.name);
-            let call = call
-                .current_delivery_stream_version_id(&id.version)
-                .destination_id(&id.destination);
-            call.extended_s3_destination_update(want.destination_update(&id))
-                .send()
+            let call = step.aws.firehose.update_destination().delivery_stream_name(&want.name);
+            let call = call.current_delivery_stream_version_id(&id.version).destination_id(&id.destination);
+            call.extended_s3_destination_update(want.destination_update(&id)).send()
         };
         step.call("firehose:UpdateDestination", request).await?;
         Ok(have.id.clone())
@@ -237,9 +211,7 @@ impl Resource for DeliveryStream {
         let request = || {
             let call = step.aws.firehose.delete_delivery_stream();
             // Forced, or one whose key is gone could never be deleted.
-            call.delivery_stream_name(&want.name)
-                .allow_force_delete(true)
-                .send()
+            call.delivery_stream_name(&want.name).allow_force_delete(true).send()
         };
         step.remove("firehose:DeleteDeliveryStream", request).await?;
         gone(want, step).await
@@ -292,22 +264,14 @@ impl Resource for DeliveryStream {
         if !set.is_empty() {
             let set = firehose_tags(set)?;
             let request = || {
-                let call = step
-                    .aws
-                    .firehose
-                    .tag_delivery_stream()
-                    .delivery_stream_name(&want.name);
+                let call = step.aws.firehose.tag_delivery_stream().delivery_stream_name(&want.name);
                 call.set_tags(Some(set.clone())).send()
             };
             step.call("firehose:TagDeliveryStream", request).await?;
         }
         if !removed.is_empty() {
             let request = || {
-                let call = step
-                    .aws
-                    .firehose
-                    .untag_delivery_stream()
-                    .delivery_stream_name(&want.name);
+                let call = step.aws.firehose.untag_delivery_stream().delivery_stream_name(&want.name);
                 call.set_tag_keys(Some(removed.clone())).send()
             };
             step.call("firehose:UntagDeliveryStream", request).await?;
@@ -322,9 +286,7 @@ impl Resource for DeliveryStream {
 
 impl Target<DeliveryStream> {
     fn state_of(&self, described: &DeliveryStreamDescription, aws: &Aws) -> State {
-        let source = described
-            .source()
-            .and_then(|source| source.kinesis_stream_source_description());
+        let source = described.source().and_then(|source| source.kinesis_stream_source_description());
         let destination = described.destinations().first();
         let s3 = destination.and_then(|destination| destination.extended_s3_destination_description());
         let buffer = s3.and_then(ExtendedS3DestinationDescription::buffering_hints);
@@ -346,9 +308,7 @@ impl Target<DeliveryStream> {
             file_extension: extension
                 .or_else(|| self.state.file_extension.clone().filter(|_| aws.is_emulator())),
             buffer_mib: buffer.and_then(BufferingHints::size_in_mbs).unwrap_or_default(),
-            buffer_seconds: buffer
-                .and_then(BufferingHints::interval_in_seconds)
-                .unwrap_or_default(),
+            buffer_seconds: buffer.and_then(BufferingHints::interval_in_seconds).unwrap_or_default(),
             processors: processing
                 .map(ProcessingConfiguration::processors)
                 .unwrap_or_default()
@@ -362,10 +322,7 @@ impl Target<DeliveryStream> {
             error_log: log.map(|log| (owned(log.log_group_name()), owned(log.log_stream_name()))),
             backup: s3.and_then(destination::backup),
             encryption_key: s3.and_then(destination::encryption_key),
-            time_zone: s3
-                .and_then(|s3| s3.custom_time_zone())
-                .unwrap_or(TIME_ZONE)
-                .to_owned(),
+            time_zone: s3.and_then(|s3| s3.custom_time_zone()).unwrap_or(TIME_ZONE).to_owned(),
         }
     }
 }

@@ -82,9 +82,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Function> {
         memory_mib: signed(handler.memory_mib.get()),
         timeout_seconds: signed(handler.timeout_seconds.get()),
         environment: settings(spec, names).to_env(),
-        reserved_concurrency: handler
-            .reserved_concurrency
-            .map(|reserved| signed(reserved.get())),
+        reserved_concurrency: handler.reserved_concurrency.map(|reserved| signed(reserved.get())),
         defaults: FunctionDefaults::of_function(&names.function()),
         urls: Vec::new(),
         failed_update: None,
@@ -136,16 +134,9 @@ impl Resource for Function {
         let request = || {
             let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
             let call = step.aws.lambda.create_function().function_name(&want.name);
-            let call = call
-                .runtime(Runtime::from(want.state.runtime.as_str()))
-                .handler(HANDLER);
-            let call = call
-                .architectures(want.architecture())
-                .code(code)
-                .role(&want.state.role);
-            let call = call
-                .memory_size(want.state.memory_mib)
-                .timeout(want.state.timeout_seconds);
+            let call = call.runtime(Runtime::from(want.state.runtime.as_str())).handler(HANDLER);
+            let call = call.architectures(want.architecture()).code(code).role(&want.state.role);
+            let call = call.memory_size(want.state.memory_mib).timeout(want.state.timeout_seconds);
             let call = call.description("Puts Split impressions to Kinesis; made by split-pipeline");
             call.environment(want.environment())
                 .set_tags(Some(want.tags.clone().into_iter().collect()))
@@ -222,22 +213,12 @@ impl Target<Function> {
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
-        let config = answer
-            .configuration()
-            .ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
+        let config = answer.configuration().ok_or_else(|| AwsError::incomplete(call, "configuration"))?;
         if let Some(error) = answer.tags_error() {
             // Without its tags, our own function would look like somebody else's.
-            return Err(AwsError::new(
-                "lambda:ListTags",
-                ErrorKind::Denied,
-                error.message(),
-            ));
+            return Err(AwsError::new("lambda:ListTags", ErrorKind::Denied, error.message()));
         }
-        let tags = answer
-            .tags()
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone()));
+        let tags = answer.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()));
         Ok(Some(Observed {
             id: self.arn.clone(),
             state: self.state_of(config, &answer),
@@ -248,30 +229,18 @@ impl Target<Function> {
 
     fn state_of(&self, config: &FunctionConfiguration, answer: &GetFunctionOutput) -> State {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let variables = config
-            .environment()
-            .and_then(|environment| environment.variables());
+        let variables = config.environment().and_then(|environment| environment.variables());
         State {
             package: text(config.package_type().map(PackageType::as_str)),
             runtime: text(config.runtime().map(Runtime::as_str)),
             architecture: text(config.architectures().first().map(Architecture::as_str)),
             // Where there is no code to compare with, any will do.
-            code_sha256: self
-                .state
-                .code_sha256
-                .as_ref()
-                .map(|_| text(config.code_sha256())),
+            code_sha256: self.state.code_sha256.as_ref().map(|_| text(config.code_sha256())),
             role: text(config.role()),
             memory_mib: config.memory_size().unwrap_or_default(),
             timeout_seconds: config.timeout().unwrap_or_default(),
-            environment: variables
-                .into_iter()
-                .flatten()
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
-            reserved_concurrency: answer
-                .concurrency()
-                .and_then(Concurrency::reserved_concurrent_executions),
+            environment: variables.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            reserved_concurrency: answer.concurrency().and_then(Concurrency::reserved_concurrent_executions),
             defaults: FunctionDefaults::read(&self.name, config),
             urls: Vec::new(),
             failed_update: failed_update(config),
@@ -291,11 +260,7 @@ impl Target<Function> {
 
     fn zip(&self) -> Result<&[u8], AwsError> {
         let zip = self.extra.as_ref().ok_or_else(|| {
-            AwsError::new(
-                "lambda:CreateFunction",
-                ErrorKind::Other,
-                "there is no handler to deploy",
-            )
+            AwsError::new("lambda:CreateFunction", ErrorKind::Other, "there is no handler to deploy")
         })?;
         Ok(zip.as_slice())
     }
@@ -309,9 +274,7 @@ fn failed_update(config: &FunctionConfiguration) -> Option<String> {
 
 fn phase_of(config: &FunctionConfiguration) -> Phase {
     if config.state() == Some(&Lifecycle::Failed) {
-        let why = config
-            .state_reason()
-            .unwrap_or("Lambda could not create it, and does not say why");
+        let why = config.state_reason().unwrap_or("Lambda could not create it, and does not say why");
         return Phase::Failed(foreign::line(why));
     }
     if config.state() == Some(&Lifecycle::Pending) {

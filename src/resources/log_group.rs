@@ -60,17 +60,10 @@ impl Resource for LogGroup {
     type Extra = ();
 
     async fn observe(want: &Target<Self>, aws: &Aws) -> Result<Option<Observed<Self>>, AwsError> {
-        let request = || {
-            aws.logs
-                .describe_log_groups()
-                .log_group_name_prefix(&want.name)
-                .send()
-        };
+        let request = || aws.logs.describe_log_groups().log_group_name_prefix(&want.name).send();
         let answer = aws.call("logs:DescribeLogGroups", request).await?;
-        let group = answer
-            .log_groups()
-            .iter()
-            .find(|group| group.log_group_name() == Some(want.name.as_str()));
+        let group =
+            answer.log_groups().iter().find(|group| group.log_group_name() == Some(want.name.as_str()));
         let Some(group) = group else { return Ok(None) };
         let tags = || aws.logs.list_tags_for_resource().resource_arn(&want.arn).send();
         let (tags, log_stream, subscriptions) = futures_util::try_join!(
@@ -78,11 +71,7 @@ impl Resource for LogGroup {
             want.log_stream(aws),
             want.subscriptions(aws)
         )?;
-        let tags = tags
-            .tags()
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone()));
+        let tags = tags.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()));
         let state = State {
             retention_days: group.retention_in_days(),
             log_stream,
@@ -95,16 +84,11 @@ impl Resource for LogGroup {
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         let request = || {
             let call = step.aws.logs.create_log_group().log_group_name(&want.name);
-            call.set_tags(Some(want.tags.clone().into_iter().collect()))
-                .send()
+            call.set_tags(Some(want.tags.clone().into_iter().collect())).send()
         };
         step.call("logs:CreateLogGroup", request).await?;
-        let state = State {
-            retention_days: None,
-            log_stream: None,
-            left_alone: Vec::new(),
-            age_days: Some(0),
-        };
+        let state =
+            State { retention_days: None, log_stream: None, left_alone: Vec::new(), age_days: Some(0) };
         Ok(want.created(want.arn.clone(), state))
     }
 
@@ -123,13 +107,8 @@ impl Resource for LogGroup {
             step.call("logs:PutRetentionPolicy", request).await?;
         }
         if let (Some(stream), None) = (&want.state.log_stream, &have.state.log_stream) {
-            let request = || {
-                aws.logs
-                    .create_log_stream()
-                    .log_group_name(&want.name)
-                    .log_stream_name(stream)
-                    .send()
-            };
+            let request =
+                || aws.logs.create_log_stream().log_group_name(&want.name).log_stream_name(stream).send();
             match step.call("logs:CreateLogStream", request).await {
                 Err(error) if error.kind != ErrorKind::Exists => return Err(error),
                 _ => {}
@@ -154,12 +133,8 @@ impl Resource for LogGroup {
             // A log group younger than that has no line to delete: `up` may just have created it.
             None => have.age_days.is_none_or(|age| age >= i64::from(days)),
         };
-        deletes.then(|| {
-            format!(
-                "log group {}: CloudWatch Logs deletes lines older than {days} days",
-                want.name
-            )
-        })
+        deletes
+            .then(|| format!("log group {}: CloudWatch Logs deletes lines older than {days} days", want.name))
     }
 
     async fn retag(
@@ -204,19 +179,11 @@ impl Target<LogGroup> {
         let Some(want) = &self.state.log_stream else {
             return Ok(None);
         };
-        let request = || {
-            aws.logs
-                .describe_log_streams()
-                .log_group_name(&self.name)
-                .log_stream_name_prefix(want)
-                .send()
-        };
+        let request =
+            || aws.logs.describe_log_streams().log_group_name(&self.name).log_stream_name_prefix(want).send();
         let answer = aws.call("logs:DescribeLogStreams", request).await.found()?;
         let found = answer.is_some_and(|answer| {
-            answer
-                .log_streams()
-                .iter()
-                .any(|stream| stream.log_stream_name() == Some(want.as_str()))
+            answer.log_streams().iter().any(|stream| stream.log_stream_name() == Some(want.as_str()))
         });
         Ok(found.then(|| want.clone()))
     }

@@ -27,12 +27,7 @@ impl Metric {
         statistic: &'static str,
     ) -> Self {
         let dimensions = dimensions.map(|(name, value)| (name.to_owned(), value));
-        Self {
-            namespace,
-            name,
-            dimensions: dimensions.into(),
-            statistic,
-        }
+        Self { namespace, name, dimensions: dimensions.into(), statistic }
     }
 
     pub(crate) fn webhook(name: &'static str, spec: &Spec, names: &Names) -> Self {

@@ -55,10 +55,7 @@ pub fn canonical(mut document: Value) -> Value {
             statement.as_object_mut().map(|fields| fields.remove("Sid"));
         }
         simplify(statement);
-        if statement
-            .get("Principal")
-            .is_some_and(|principal| *principal == json!({"AWS": "*"}))
-        {
+        if statement.get("Principal").is_some_and(|principal| *principal == json!({"AWS": "*"})) {
             statement["Principal"] = json!("*");
         }
     }

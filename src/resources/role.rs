@@ -68,15 +68,9 @@ impl Resource for Role {
         let tags = iam_tags(&want.tags)?;
         let trust = want.state.trust.to_string();
         let request = || {
-            let call = step
-                .aws
-                .iam
-                .create_role()
-                .role_name(&want.name)
-                .assume_role_policy_document(&trust);
-            let call = call
-                .path(&want.state.path)
-                .set_permissions_boundary(want.state.permissions_boundary.clone());
+            let call = step.aws.iam.create_role().role_name(&want.name).assume_role_policy_document(&trust);
+            let call =
+                call.path(&want.state.path).set_permissions_boundary(want.state.permissions_boundary.clone());
             call.set_tags(Some(tags.clone())).send()
         };
         step.aws.call("iam:CreateRole", request).await?;
@@ -102,23 +96,14 @@ impl Resource for Role {
         }
         if changes.has("trust") {
             let trust = want.state.trust.to_string();
-            let request = || {
-                aws.iam
-                    .update_assume_role_policy()
-                    .role_name(&want.name)
-                    .policy_document(&trust)
-                    .send()
-            };
+            let request =
+                || aws.iam.update_assume_role_policy().role_name(&want.name).policy_document(&trust).send();
             step.call("iam:UpdateAssumeRolePolicy", request).await?;
         }
         if changes.has("policy") {
             let policy = want.state.policy.to_string();
             let request = || {
-                let call = aws
-                    .iam
-                    .put_role_policy()
-                    .role_name(&want.name)
-                    .policy_name(POLICY);
+                let call = aws.iam.put_role_policy().role_name(&want.name).policy_name(POLICY);
                 call.policy_document(&policy).send()
             };
             step.call("iam:PutRolePolicy", request).await?;
@@ -180,11 +165,7 @@ impl Target<Role> {
     async fn bound(&self, step: &Step<'_>) -> Result<(), AwsError> {
         let iam = &step.aws.iam;
         let Some(boundary) = &self.state.permissions_boundary else {
-            let request = || {
-                iam.delete_role_permissions_boundary()
-                    .role_name(&self.name)
-                    .send()
-            };
+            let request = || iam.delete_role_permissions_boundary().role_name(&self.name).send();
             let call = "iam:DeleteRolePermissionsBoundary";
             return step.aws.call(call, request).await.found().map(drop);
         };
@@ -192,19 +173,11 @@ impl Target<Role> {
             let call = iam.put_role_permissions_boundary().role_name(&self.name);
             call.permissions_boundary(boundary).send()
         };
-        step.call("iam:PutRolePermissionsBoundary", request)
-            .await
-            .map(drop)
+        step.call("iam:PutRolePermissionsBoundary", request).await.map(drop)
     }
 
     async fn policy(&self, aws: &Aws) -> Result<Value, AwsError> {
-        let request = || {
-            aws.iam
-                .get_role_policy()
-                .role_name(&self.name)
-                .policy_name(POLICY)
-                .send()
-        };
+        let request = || aws.iam.get_role_policy().role_name(&self.name).policy_name(POLICY).send();
         let answer = aws.call("iam:GetRolePolicy", request).await.found()?;
         Ok(answer.map_or(Value::Null, |answer| document(Some(answer.policy_document()))))
     }
@@ -217,36 +190,17 @@ impl Target<Role> {
             aws.call("iam:ListRolePolicies", inline),
             aws.call("iam:ListAttachedRolePolicies", attached)
         )?;
-        let inline = inline
-            .policy_names()
-            .iter()
-            .filter(|name| *name != POLICY)
-            .cloned();
-        let attached = attached
-            .attached_policies()
-            .iter()
-            .filter_map(|policy| policy.policy_arn());
+        let inline = inline.policy_names().iter().filter(|name| *name != POLICY).cloned();
+        let attached = attached.attached_policies().iter().filter_map(|policy| policy.policy_arn());
         Ok(inline.chain(attached.map(str::to_owned)).collect())
     }
 
     async fn remove_policy(&self, policy: &str, aws: &Aws) -> Result<(), AwsError> {
         if policy.starts_with("arn:") {
-            let request = || {
-                aws.iam
-                    .detach_role_policy()
-                    .role_name(&self.name)
-                    .policy_arn(policy)
-                    .send()
-            };
+            let request = || aws.iam.detach_role_policy().role_name(&self.name).policy_arn(policy).send();
             return aws.call("iam:DetachRolePolicy", request).await.found().map(drop);
         }
-        let request = || {
-            aws.iam
-                .delete_role_policy()
-                .role_name(&self.name)
-                .policy_name(policy)
-                .send()
-        };
+        let request = || aws.iam.delete_role_policy().role_name(&self.name).policy_name(policy).send();
         aws.call("iam:DeleteRolePolicy", request).await.found().map(drop)
     }
 }

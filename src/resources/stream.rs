@@ -88,21 +88,14 @@ impl Resource for Stream {
 
     async fn describe(want: &Target<Self>, aws: &Aws) -> Result<Option<Described<Self>>, AwsError> {
         let call = "kinesis:DescribeStreamSummary";
-        let request = || {
-            aws.kinesis
-                .describe_stream_summary()
-                .stream_name(&want.name)
-                .send()
-        };
+        let request = || aws.kinesis.describe_stream_summary().stream_name(&want.name).send();
         let Some(answer) = aws.call(call, request).await.found()? else {
             return Ok(None);
         };
-        let summary = answer
-            .stream_description_summary()
-            .ok_or_else(|| AwsError::incomplete(call, "summary"))?;
-        let mode = summary
-            .stream_mode_details()
-            .map_or(StreamMode::Provisioned, |mode| mode.stream_mode().clone());
+        let summary =
+            answer.stream_description_summary().ok_or_else(|| AwsError::incomplete(call, "summary"))?;
+        let mode =
+            summary.stream_mode_details().map_or(StreamMode::Provisioned, |mode| mode.stream_mode().clone());
         let encrypted = summary.encryption_type() == Some(&EncryptionType::Kms);
         let state = State {
             shards: (mode == StreamMode::Provisioned).then(|| summary.open_shard_count()),
@@ -127,15 +120,10 @@ impl Resource for Stream {
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         let mode = StreamModeDetails::builder().stream_mode(want.mode()).build()?;
         let request = || {
-            let call = step
-                .aws
-                .kinesis
-                .create_stream()
-                .stream_name(&want.name)
-                .stream_mode_details(mode.clone());
+            let call =
+                step.aws.kinesis.create_stream().stream_name(&want.name).stream_mode_details(mode.clone());
             let call = call.set_shard_count(want.state.shards);
-            call.set_tags(Some(want.tags.clone().into_iter().collect()))
-                .send()
+            call.set_tags(Some(want.tags.clone().into_iter().collect())).send()
         };
         step.call("kinesis:CreateStream", request).await?;
         // The tags went with the call, but not every endpoint keeps those. Without tags nobody would know whose the
@@ -144,10 +132,7 @@ impl Resource for Stream {
             let aws = step.aws.with_interrupt(CancellationToken::new());
             let step = Step::new(&aws, want.kind, &want.name);
             let set = want.tags.clone();
-            let tags = TagChanges {
-                set,
-                removed: Vec::new(),
-            };
+            let tags = TagChanges { set, removed: Vec::new() };
             Self::retag(want, &want.arn, &tags, &step).await?;
         }
         Ok(ready(want, step).await?.tagged(want.tags.clone()))
@@ -178,12 +163,7 @@ impl Resource for Stream {
 
     async fn delete(want: &Target<Self>, _id: &String, step: &Step<'_>) -> Result<(), AwsError> {
         let request = || {
-            step.aws
-                .kinesis
-                .delete_stream()
-                .stream_name(&want.name)
-                .enforce_consumer_deletion(true)
-                .send()
+            step.aws.kinesis.delete_stream().stream_name(&want.name).enforce_consumer_deletion(true).send()
         };
         step.remove("kinesis:DeleteStream", request).await?;
         gone(want, step).await
@@ -202,10 +182,7 @@ impl Resource for Stream {
                 have.retention_hours, want.retention_hours
             ));
         }
-        let own_key = have
-            .encryption_key
-            .as_deref()
-            .filter(|key| !key.contains("alias/aws/"));
+        let own_key = have.encryption_key.as_deref().filter(|key| !key.contains("alias/aws/"));
         if let Some(key) = own_key.filter(|key| want.encryption_key.as_deref() != Some(*key)) {
             cautions.push(format!(
                 "stream {name}: what is in it and not delivered yet was encrypted with {key}, which the delivery stream may \
@@ -273,13 +250,7 @@ impl Target<Stream> {
     }
 
     pub async fn read_tags(&self, aws: &Aws) -> Result<Option<Tags>, AwsError> {
-        let request = || {
-            aws.kinesis
-                .list_tags_for_stream()
-                .stream_name(&self.name)
-                .limit(50)
-                .send()
-        };
+        let request = || aws.kinesis.list_tags_for_stream().stream_name(&self.name).limit(50).send();
         let answer = aws.call("kinesis:ListTagsForStream", request).await.found()?;
         Ok(answer.map(|answer| {
             let tags = answer.tags().iter();

@@ -15,9 +15,6 @@ pub(crate) fn names(spec: &Spec) -> Names {
 
 pub(crate) fn wanted<T>(text: &str, want: impl FnOnce(&Blueprint<'_>) -> T) -> T {
     let spec = spec(text);
-    let platform = Platform {
-        architecture: Architecture::X86_64,
-        transport: Transport::Tls,
-    };
+    let platform = Platform { architecture: Architecture::X86_64, transport: Transport::Tls };
     want(&Blueprint::new(&spec, &names(&spec), platform, None))
 }

@@ -32,10 +32,7 @@ pub struct OpenWebhook {
 
 impl OpenWebhook {
     pub fn of(api: Option<&Observed<RestApi>>, stage: Option<&Observed<Stage>>) -> Option<Self> {
-        Some(Self {
-            api: api?.id.clone(),
-            stage: stage?.state.name.clone(),
-        })
+        Some(Self { api: api?.id.clone(), stage: stage?.state.name.clone() })
     }
 }
 

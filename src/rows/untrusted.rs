@@ -148,18 +148,11 @@ pub(super) fn check_pages(
     budget: &mut PageBudget,
 ) -> Result<(), ParquetRefusal> {
     let columns = metadata.file_metadata().schema_descr().columns();
-    if columns
-        .iter()
-        .any(|it| it.max_rep_level() > 0 || it.max_def_level() > 1)
-    {
+    if columns.iter().any(|it| it.max_rep_level() > 0 || it.max_def_level() > 1) {
         return Err(ParquetRefusal::Nested);
     }
     for column in columns {
-        at_most(
-            "bytes in the name of a column",
-            MAX_NAME_BYTES,
-            column.name().len() as u64,
-        )?;
+        at_most("bytes in the name of a column", MAX_NAME_BYTES, column.name().len() as u64)?;
     }
     let mut rows = 0_u64;
     for group in metadata.row_groups() {
@@ -169,9 +162,7 @@ pub(super) fn check_pages(
         at_most("cells", MAX_CELLS, rows.saturating_mul(columns.len() as u64))?;
         for column in group.columns() {
             let range = range(
-                column
-                    .dictionary_page_offset()
-                    .unwrap_or(column.data_page_offset()),
+                column.dictionary_page_offset().unwrap_or(column.data_page_offset()),
                 column.compressed_size(),
             )?;
             let pages = file.get(range).ok_or(ParquetRefusal::Metadata)?;
@@ -201,10 +192,7 @@ fn check_column(
         let mut reader = ThriftReader(rest);
         let page = ParquetPage::read(&mut reader)?;
         let stored = usize::try_from(page.stored).map_err(|_| ParquetRefusal::Metadata)?;
-        let (data, after) = reader
-            .0
-            .split_at_checked(stored)
-            .ok_or(ParquetRefusal::Metadata)?;
+        let (data, after) = reader.0.split_at_checked(stored).ok_or(ParquetRefusal::Metadata)?;
         budget.spend(page.inflated)?;
         if page.kind == PageKind::Dictionary {
             budget.spend(page.values.saturating_mul(DICTIONARY_VALUE_BYTES))?;
@@ -282,14 +270,7 @@ impl ParquetPage {
         let (Some(values), Some(stored), Some(inflated)) = (values, stored, inflated) else {
             return Err(ParquetRefusal::Metadata);
         };
-        Ok(Self {
-            kind,
-            stored,
-            inflated,
-            values: values.count,
-            levels,
-            is_compressed: inflated > levels,
-        })
+        Ok(Self { kind, stored, inflated, values: values.count, levels, is_compressed: inflated > levels })
     }
 }
 

@@ -37,20 +37,13 @@ const PROPERTIES: [&str; 4] = [
 impl Batch {
     /// Makes up `count` impressions, each of which says that it is of `run`.
     pub fn made_up(count: usize, run: &str) -> Self {
-        Self {
-            impressions: (0..count).map(|index| impression(index, run)).collect(),
-        }
+        Self { impressions: (0..count).map(|index| impression(index, run)).collect() }
     }
 
     /// Reads the elements of a JSON array, each as the text that it is.
     pub fn from_json(text: &str) -> Result<Self, SmokeError> {
         let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(SmokeError::Payload)?;
-        Ok(Self {
-            impressions: elements
-                .into_iter()
-                .map(|element| element.get().to_owned())
-                .collect(),
-        })
+        Ok(Self { impressions: elements.into_iter().map(|element| element.get().to_owned()).collect() })
     }
 
     pub fn len(&self) -> usize {
@@ -73,10 +66,7 @@ impl Batch {
     /// The bodies to post, as JSON arrays: at least two, so that each way of posting is used.
     pub fn bodies(&self) -> Vec<String> {
         let size = self.impressions.len().div_ceil(2).clamp(1, LARGEST_POST);
-        self.impressions
-            .chunks(size)
-            .map(|chunk| format!("[{}]", chunk.join(",")))
-            .collect()
+        self.impressions.chunks(size).map(|chunk| format!("[{}]", chunk.join(","))).collect()
     }
 }
 
@@ -113,10 +103,8 @@ mod tests {
         let batch = Batch::made_up(2501, "run");
         let bodies = batch.bodies();
         assert_eq!(bodies.len(), 3);
-        let again: Vec<String> = bodies
-            .iter()
-            .flat_map(|body| Batch::from_json(body).unwrap().impressions)
-            .collect();
+        let again: Vec<String> =
+            bodies.iter().flat_map(|body| Batch::from_json(body).unwrap().impressions).collect();
         assert_eq!(again, batch.impressions);
         assert_eq!(Batch::made_up(1, "run").bodies().len(), 1);
     }

@@ -117,8 +117,7 @@ impl Search {
                         self.unreadable.remove(&object.key);
                         self.seen.insert(object.key.clone());
                         self.sent.count(&found, object.place);
-                        self.objects
-                            .extend((!found.is_empty()).then(|| object.key.clone()));
+                        self.objects.extend((!found.is_empty()).then(|| object.key.clone()));
                     }
                     Err(error) => self.leave_out(object, &error),
                 }
@@ -170,13 +169,7 @@ impl Search {
 
     /// Lists what was delivered since the search started, and what this pipeline spilled.
     async fn list(&self, aws: &Aws) -> Result<Vec<NewObject>, AwsError> {
-        let SearchArea {
-            pipeline,
-            bucket,
-            ownership,
-            prefix,
-            ..
-        } = &self.area;
+        let SearchArea { pipeline, bucket, ownership, prefix, .. } = &self.area;
         let mut found = Vec::new();
         for prefix in prefixes::between(prefix, self.from, SystemTime::now()) {
             let add = |object: Object| {

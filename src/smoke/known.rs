@@ -56,12 +56,7 @@ pub(super) type FoundImpressions = BTreeMap<Candidates, usize>;
 
 impl SentImpressions {
     pub(super) fn new(shape: Shape, lines: &[String]) -> Self {
-        let mut sent = Self {
-            shape,
-            lines: HashMap::new(),
-            rows: Vec::new(),
-            tallies: Vec::new(),
-        };
+        let mut sent = Self { shape, lines: HashMap::new(), rows: Vec::new(), tallies: Vec::new() };
         for line in lines {
             let new = sent.tallies.len();
             let known = match sent.as_row(line) {
@@ -96,10 +91,7 @@ impl SentImpressions {
         let Shape::Rows(columns) = &self.shape else {
             return None;
         };
-        let JsonRow {
-            mut row,
-            not_strings: mut left_out,
-        } = json_row(columns, json)?;
+        let JsonRow { mut row, not_strings: mut left_out } = json_row(columns, json)?;
         let is_number = |name: &str| columns.iter().any(|it| it.name == name && it.kind == BIGINT);
         left_out.retain(|name| !is_number(name));
         row.retain(|name, _| !left_out.contains(name));
@@ -193,10 +185,7 @@ mod tests {
     use crate::rows::row;
 
     fn columns() -> Vec<DeliveredColumn> {
-        let column = |name: &str, kind| DeliveredColumn {
-            name: name.to_owned(),
-            kind,
-        };
+        let column = |name: &str, kind| DeliveredColumn { name: name.to_owned(), kind };
         ["key", "label", "properties", "version"]
             .map(|name| column(name, "string"))
             .into_iter()
@@ -223,12 +212,7 @@ mod tests {
     }
 
     fn counts(result: &SmokeReport) -> [usize; 4] {
-        [
-            result.delivered,
-            result.spilled,
-            result.missing,
-            result.duplicated,
-        ]
+        [result.delivered, result.spilled, result.missing, result.duplicated]
     }
 
     #[test]
@@ -256,17 +240,9 @@ mod tests {
     #[test]
     fn a_string_is_compared_even_if_it_looks_like_a_number() {
         let mut sent = sent(Shape::Rows(columns()), &[r#"{"key":"12345"}"#, r#"{"key":"{}"}"#]);
-        let result = find(
-            &mut sent,
-            parquet(&[r#"{"key":"12346"}"#, r#"{"key":"[]"}"#]),
-            FoundIn::Delivered,
-        );
+        let result = find(&mut sent, parquet(&[r#"{"key":"12346"}"#, r#"{"key":"[]"}"#]), FoundIn::Delivered);
         assert_eq!(counts(&result), [0, 0, 2, 0]);
-        let result = find(
-            &mut sent,
-            parquet(&[r#"{"key":"12345"}"#, r#"{"key":"{}"}"#]),
-            FoundIn::Delivered,
-        );
+        let result = find(&mut sent, parquet(&[r#"{"key":"12345"}"#, r#"{"key":"{}"}"#]), FoundIn::Delivered);
         assert_eq!(counts(&result), [2, 0, 0, 0]);
     }
 
@@ -286,15 +262,9 @@ mod tests {
         let result = find(&mut sent, lines.join("\n"), FoundIn::Spilled);
         assert_eq!(counts(&result), [2, 0, 0, 0]);
         let wrong_time = parquet(&[r#"{"key":"a","time":2,"version":"1","properties":"{}"}"#]);
-        assert_eq!(
-            sent.found_in(&wrong_time, Caps::DELIVERED).unwrap(),
-            FoundImpressions::new()
-        );
+        assert_eq!(sent.found_in(&wrong_time, Caps::DELIVERED).unwrap(), FoundImpressions::new());
         let lost_column = parquet(&[r#"{"key":"a","time":1,"version":"1"}"#]);
-        assert_eq!(
-            sent.found_in(&lost_column, Caps::DELIVERED).unwrap(),
-            FoundImpressions::new()
-        );
+        assert_eq!(sent.found_in(&lost_column, Caps::DELIVERED).unwrap(), FoundImpressions::new());
     }
 
     #[test]
@@ -340,10 +310,7 @@ mod tests {
         let object = Bytes::from(line.clone());
         ALLOCATED.reset_peak_usage();
         let before = ALLOCATED.current_usage();
-        assert_eq!(
-            sent.found_in(&object, Caps::DELIVERED).unwrap(),
-            FoundImpressions::new()
-        );
+        assert_eq!(sent.found_in(&object, Caps::DELIVERED).unwrap(), FoundImpressions::new());
         let taken = ALLOCATED.peak_usage() - before;
         assert!(taken < 3 * line.len(), "{taken} for {}", line.len());
         let same = line.replace(r#""b"}"#, r#""a"}"#);

@@ -25,16 +25,8 @@ pub struct Poster {
 
 impl Poster {
     pub fn new(url: &str) -> Result<Self, SmokeError> {
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(SmokeError::Unreachable)?;
-        Ok(Self {
-            client,
-            url: url.to_owned(),
-            slowest: Duration::ZERO,
-            rejected: 0,
-        })
+        let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(SmokeError::Unreachable)?;
+        Ok(Self { client, url: url.to_owned(), slowest: Duration::ZERO, rejected: 0 })
     }
 
     /// Posts a body gzipped, with `Content-Encoding: gzip` or without: which of the two Split's traffic meets is not
@@ -59,8 +51,7 @@ impl Poster {
     /// Posts what Split's test button may send: nothing to take, and yet an answer of 200.
     pub async fn test_button(&mut self) -> Result<(), SmokeError> {
         for body in ["[]", "{}", ""] {
-            self.post(body.as_bytes().to_vec(), Header::Absent, "an empty batch")
-                .await?;
+            self.post(body.as_bytes().to_vec(), Header::Absent, "an empty batch").await?;
         }
         Ok(())
     }
@@ -76,11 +67,7 @@ impl Poster {
     }
 
     async fn once(&mut self, body: Vec<u8>, header: Header, what: &'static str) -> Result<(), SmokeError> {
-        let mut request = self
-            .client
-            .post(&self.url)
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
+        let mut request = self.client.post(&self.url).header(CONTENT_TYPE, "application/json").body(body);
         if header == Header::Present {
             request = request.header(CONTENT_ENCODING, "gzip");
         }

@@ -20,20 +20,14 @@ pub async fn send_and_find(
     timeout: Duration,
 ) -> Result<SmokeReport, SmokeError> {
     let bucket = area.bucket.clone();
-    let mut search = Search::start(aws, area, lines)
-        .await
-        .map_err(SmokeError::Search)?;
+    let mut search = Search::start(aws, area, lines).await.map_err(SmokeError::Search)?;
     let started = Instant::now();
     aws.event(Event::Working(format!("posting {} impressions", batch.len())));
     let mut poster = Poster::new(url)?;
     post_all(&mut poster, batch).await?;
     if poster.rejected > 0 {
         let (rejected, all) = (poster.rejected, batch.len());
-        return Err(SmokeError::Rejected {
-            rejected,
-            all,
-            bucket,
-        });
+        return Err(SmokeError::Rejected { rejected, all, bucket });
     }
     let mut delay = LOOK_AGAIN.0;
     loop {
@@ -57,11 +51,7 @@ pub async fn send_and_find(
 
 async fn post_all(poster: &mut Poster, batch: &Batch) -> Result<(), SmokeError> {
     poster.test_button().await?;
-    for (body, header) in batch
-        .bodies()
-        .iter()
-        .zip([Header::Absent, Header::Present].into_iter().cycle())
-    {
+    for (body, header) in batch.bodies().iter().zip([Header::Absent, Header::Present].into_iter().cycle()) {
         poster.gzipped(body, header).await?;
     }
     Ok(())

@@ -145,11 +145,7 @@ fn check_role_path(text: &str) -> Checked {
     let is_segment = |segment: &str| is_path_after("", segment, "_+=,.@-");
     let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
     let fits = text == "/" || inner.is_some_and(|inner| inner.split('/').all(is_segment));
-    if fits && text.len() <= 512 {
-        Ok(())
-    } else {
-        Err(format!("must be {ROLE_PATH}"))
-    }
+    if fits && text.len() <= 512 { Ok(()) } else { Err(format!("must be {ROLE_PATH}")) }
 }
 
 impl Default for RolePath {
@@ -175,9 +171,6 @@ fn is_kms_key(text: &str) -> bool {
 
 fn is_path_after(start: &str, resource: &str, others: &str) -> bool {
     resource.strip_prefix(start).is_some_and(|rest| {
-        !rest.is_empty()
-            && rest
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
     })
 }

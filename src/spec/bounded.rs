@@ -17,11 +17,7 @@ impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
     /// Takes a number, if it is within the bounds.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
-        if number >= MIN && number <= MAX {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number >= MIN && number <= MAX { Some(Self(number)) } else { None }
     }
 
     /// Takes a constant; one out of bounds does not compile.
@@ -53,10 +49,7 @@ impl<const MIN: u32, const MAX: u32> Serialize for Bounded<MIN, MAX> {
 impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let allowed = format!("a whole number from {MIN} to {MAX}");
-        deserializer.deserialize_any(WholeNumber {
-            allowed: &allowed,
-            accept: Self::new,
-        })
+        deserializer.deserialize_any(WholeNumber { allowed: &allowed, accept: Self::new })
     }
 }
 
@@ -75,9 +68,8 @@ impl<const MIN: u32, const MAX: u32> JsonSchema for Bounded<MIN, MAX> {
 }
 
 /// The retentions that `CloudWatch` Logs accepts, in days (its `PutRetentionPolicy` reference).
-const LOG_RETENTION_DAYS: [u32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const LOG_RETENTION_DAYS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// A number of days that `CloudWatch` Logs can keep a log for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -113,10 +105,7 @@ impl<'de> Deserialize<'de> for LogRetentionDays {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let days: Vec<String> = LOG_RETENTION_DAYS.iter().map(u32::to_string).collect();
         let allowed = format!("a number of days CloudWatch Logs accepts ({})", days.join(", "));
-        deserializer.deserialize_any(WholeNumber {
-            allowed: &allowed,
-            accept: Self::new,
-        })
+        deserializer.deserialize_any(WholeNumber { allowed: &allowed, accept: Self::new })
     }
 }
 

@@ -36,10 +36,7 @@ pub(super) enum ReservedName {
 
 /// Parses a spec.
 pub(super) fn parse(text: &str, origin: &str, reserved: ReservedName) -> Result<Parsed, SpecError> {
-    let fail = |problems| SpecError {
-        origin: origin.to_owned(),
-        problems,
-    };
+    let fail = |problems| SpecError { origin: origin.to_owned(), problems };
     // Some editors start a file with a byte order mark, which is no part of its text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut tree, mut problems) = yaml::read(text).map_err(|problem| fail(vec![problem]))?;
@@ -47,10 +44,7 @@ pub(super) fn parse(text: &str, origin: &str, reserved: ReservedName) -> Result<
     let Some(spec) = read_spec(text, &mut tree, &mut problems) else {
         return Err(fail(in_order(problems)));
     };
-    let mut rules = Rules {
-        tree: &tree,
-        problems,
-    };
+    let mut rules = Rules { tree: &tree, problems };
     if reserved == ReservedName::Refused {
         rules.check_names(&spec);
     }
@@ -72,9 +66,7 @@ fn in_order(mut problems: Vec<SpecProblem>) -> Vec<SpecProblem> {
     if problems.len() >= MAX_PROBLEMS
         && let Some(last) = problems.last_mut()
     {
-        last.hint = Some(format!(
-            "there may be more problems: no more than {MAX_PROBLEMS} are looked for"
-        ));
+        last.hint = Some(format!("there may be more problems: no more than {MAX_PROBLEMS} are looked for"));
     }
     problems
 }
@@ -93,16 +85,9 @@ fn read_spec(text: &str, tree: &mut Node, problems: &mut Vec<SpecProblem>) -> Op
             tree.get(&path).is_some_and(Node::has_gaps) && fault.place == FaultPlace::Value;
         let is_missing_name = matches!(fault.kind, FaultKind::MissingKey(_));
         if is_missing_name || !follows_from_another {
-            let at = if path.is_empty() {
-                yaml::start(text)
-            } else {
-                tree.locate(&path, fault.place)
-            };
+            let at = if path.is_empty() { yaml::start(text) } else { tree.locate(&path, fault.place) };
             let problem = SpecProblem::new(at, &path, fault.to_string());
-            problems.push(SpecProblem {
-                hint: hint(&path, &fault.kind),
-                ..problem
-            });
+            problems.push(SpecProblem { hint: hint(&path, &fault.kind), ..problem });
         }
         if problems.len() >= MAX_PROBLEMS || !take_out(tree, &path, &fault) {
             return None;
@@ -116,10 +101,9 @@ fn original_path(tree: &Node, path: &serde_path_to_error::Path) -> Vec<PathStep>
     for segment in path {
         let step = match segment {
             Segment::Map { key } => PathStep::Key(key.clone()),
-            Segment::Seq { index } => PathStep::Index(
-                tree.get(&steps)
-                    .map_or(*index, |list| list.original_index(*index)),
-            ),
+            Segment::Seq { index } => {
+                PathStep::Index(tree.get(&steps).map_or(*index, |list| list.original_index(*index)))
+            }
             // A choice is a value of its own, not a step below one.
             Segment::Enum { .. } | Segment::Unknown => continue,
         };
@@ -133,20 +117,10 @@ fn take_out(tree: &mut Node, path: &[PathStep], fault: &Fault) -> bool {
     let any_name = || Content::Text(ANY_NAME.to_owned());
     if let (FaultKind::MissingKey(key), [], Content::Map(entries)) = (&fault.kind, path, &mut tree.content) {
         let at = tree.at;
-        entries.push(Entry {
-            key: (*key).to_owned(),
-            key_at: at,
-            node: Node {
-                at,
-                content: any_name(),
-            },
-        });
+        entries.push(Entry { key: (*key).to_owned(), key_at: at, node: Node { at, content: any_name() } });
         return true;
     }
-    let Some(node) = tree
-        .get_mut(path)
-        .filter(|node| !path.is_empty() && !node.is_gone())
-    else {
+    let Some(node) = tree.get_mut(path).filter(|node| !path.is_empty() && !node.is_gone()) else {
         return false;
     };
     let is_name = matches!(path, [PathStep::Key(key)] if key == "name");
@@ -170,16 +144,13 @@ impl Rules<'_> {
     /// Finds names that the policy for ephemeral pipelines would match.
     fn check_names(&mut self, spec: &Spec) {
         let bucket = spec.delivery.bucket.as_ref().map(BucketName::as_str);
-        let names: [(&[&str], _); 2] = [
-            (&["name"], Some(spec.name.as_str())),
-            (&["delivery", "bucket"], bucket),
-        ];
+        let names: [(&[&str], _); 2] =
+            [(&["name"], Some(spec.name.as_str())), (&["delivery", "bucket"], bucket)];
         for (keys, name) in names {
             if let Some((message, hint)) = name.and_then(ephemeral::problem) {
                 let path = steps(keys);
                 let at = self.tree.locate(&path, FaultPlace::Value);
-                self.problems
-                    .push(SpecProblem::new(at, &path, message).hinted(hint));
+                self.problems.push(SpecProblem::new(at, &path, message).hinted(hint));
             }
         }
     }

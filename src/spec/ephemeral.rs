@@ -60,14 +60,8 @@ mod tests {
             ("abc", "abc--eph-0123abcd"),
             ("it-ephemeral", "it-ephemeral--eph-0123abcd"),
             // Cut after 18 characters, and not in front of a hyphen.
-            (
-                "a-pipeline-of-a-very-long-name",
-                "a-pipeline-of-a-ve--eph-0123abcd",
-            ),
-            (
-                "a-pipeline-of-the-longest-name",
-                "a-pipeline-of-the--eph-0123abcd",
-            ),
+            ("a-pipeline-of-a-very-long-name", "a-pipeline-of-a-ve--eph-0123abcd"),
+            ("a-pipeline-of-the-longest-name", "a-pipeline-of-the--eph-0123abcd"),
         ] {
             let ephemeral = name(spec).ephemeral("0123abcd").unwrap();
             assert_eq!(ephemeral.as_str(), want);

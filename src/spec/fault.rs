@@ -27,24 +27,15 @@ pub(super) enum FaultPlace {
 /// What is wrong.
 #[derive(Debug)]
 pub(super) enum FaultKind {
-    UnknownKey {
-        key: String,
-        valid: &'static [&'static str],
-    },
-    UnknownChoice {
-        choice: String,
-        valid: &'static [&'static str],
-    },
+    UnknownKey { key: String, valid: &'static [&'static str] },
+    UnknownChoice { choice: String, valid: &'static [&'static str] },
     MissingKey(&'static str),
     Other(String),
 }
 
 impl Fault {
     pub(super) fn at_key(self) -> Self {
-        Self {
-            place: FaultPlace::Key,
-            ..self
-        }
+        Self { place: FaultPlace::Key, ..self }
     }
 
     fn other(message: String) -> Self {
@@ -54,10 +45,7 @@ impl Fault {
 
 impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Self {
-        Self {
-            kind,
-            place: FaultPlace::Value,
-        }
+        Self { kind, place: FaultPlace::Value }
     }
 }
 
@@ -108,19 +96,11 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(key: &str, valid: &'static [&'static str]) -> Self {
-        FaultKind::UnknownKey {
-            key: key.to_owned(),
-            valid,
-        }
-        .into()
+        FaultKind::UnknownKey { key: key.to_owned(), valid }.into()
     }
 
     fn unknown_variant(choice: &str, valid: &'static [&'static str]) -> Self {
-        FaultKind::UnknownChoice {
-            choice: choice.to_owned(),
-            valid,
-        }
-        .into()
+        FaultKind::UnknownChoice { choice: choice.to_owned(), valid }.into()
     }
 
     fn missing_field(key: &'static str) -> Self {

@@ -79,14 +79,10 @@ impl<'de> DeserializeSeed<'de> for TagKey<'_> {
         deserializer.deserialize_str(TextVisitor::new("text", |key| {
             check_tag_key(key)?;
             // IAM alone takes no two keys that differ in case only, and roles get these tags too.
-            match self
-                .before
-                .keys()
-                .find(|before| before.to_lowercase() == key.to_lowercase())
-            {
-                Some(before) => Err(format!(
-                    "must differ from the tag `{before}` in more than case, as IAM demands"
-                )),
+            match self.before.keys().find(|before| before.to_lowercase() == key.to_lowercase()) {
+                Some(before) => {
+                    Err(format!("must differ from the tag `{before}` in more than case, as IAM demands"))
+                }
                 None => Ok(key.to_owned()),
             }
         }))
@@ -100,18 +96,13 @@ fn check_tag_key(key: &str) -> Checked {
     if key.to_lowercase().starts_with("aws:") {
         return Err("a tag's key must not start with `aws:`, which AWS keeps for itself".to_owned());
     }
-    if OWNERSHIP_TAGS
-        .iter()
-        .any(|reserved| key.eq_ignore_ascii_case(reserved))
-    {
+    if OWNERSHIP_TAGS.iter().any(|reserved| key.eq_ignore_ascii_case(reserved)) {
         return Err(format!(
             "a tag's key must not be `{key}`, by which the pipeline's resources are told from others"
         ));
     }
     if key.eq_ignore_ascii_case(GAPS_TAG) {
-        return Err(format!(
-            "a tag's key must not be `{key}`, in which `up` keeps what was not delivered"
-        ));
+        return Err(format!("a tag's key must not be `{key}`, in which `up` keeps what was not delivered"));
     }
     Ok(())
 }
@@ -227,19 +218,16 @@ impl<'de> DeserializeSeed<'de> for FieldName<'_> {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(TextVisitor::new(
-            "a field's name of 1 to 128 characters",
-            |name| {
-                if !(1..=128).contains(&name.chars().count()) {
-                    return Err("must be a field's name of 1 to 128 characters".to_owned());
-                }
-                check_visible(name)?;
-                if self.before.iter().any(|before| before == name) {
-                    return Err(format!("must not name the field {name:?} twice"));
-                }
-                Ok(name.to_owned())
-            },
-        ))
+        deserializer.deserialize_any(TextVisitor::new("a field's name of 1 to 128 characters", |name| {
+            if !(1..=128).contains(&name.chars().count()) {
+                return Err("must be a field's name of 1 to 128 characters".to_owned());
+            }
+            check_visible(name)?;
+            if self.before.iter().any(|before| before == name) {
+                return Err(format!("must not name the field {name:?} twice"));
+            }
+            Ok(name.to_owned())
+        }))
     }
 }
 

@@ -46,11 +46,7 @@ fn check_email(text: &str) -> Checked {
         let labels = domain.rsplit_once('.');
         is_part(local) && labels.is_some_and(|(host, top)| is_part(host) && is_part(top))
     });
-    if fits && text.len() <= 320 {
-        Ok(())
-    } else {
-        Err(format!("must be {EMAIL}"))
-    }
+    if fits && text.len() <= 320 { Ok(()) } else { Err(format!("must be {EMAIL}")) }
 }
 
 const TOPIC_ARN: &str = "the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:on-call";
@@ -74,9 +70,7 @@ impl TopicArn {
 fn check_topic_arn(text: &str) -> Checked {
     let is_name = |name: &str| {
         (1..=256).contains(&name.len())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
     };
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {

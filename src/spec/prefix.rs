@@ -137,9 +137,7 @@ fn check_error_prefix(text: &str) -> Checked {
     if names_the_error {
         Ok(())
     } else {
-        Err(format!(
-            "must contain `!{{{ERROR_OUTPUT_TYPE}}}`, as Firehose demands"
-        ))
+        Err(format!("must contain `!{{{ERROR_OUTPUT_TYPE}}}`, as Firehose demands"))
     }
 }
 
@@ -152,9 +150,7 @@ fn check_start_and_length(text: &str) -> Checked {
         return Err("must not start with `/`, which would make a folder without a name".to_owned());
     }
     match HANDLERS_OWN.iter().find(|own| text.starts_with(*own)) {
-        Some(own) => Err(format!(
-            "must not start with `{own}`, which the handler writes to"
-        )),
+        Some(own) => Err(format!("must not start with `{own}`, which the handler writes to")),
         None => Ok(()),
     }
 }
@@ -164,9 +160,8 @@ fn expressions(text: &str) -> Result<Vec<&str>, String> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("!{") {
-        let (expression, after) = after
-            .split_once('}')
-            .ok_or_else(|| "must close each `!{` with `}`".to_owned())?;
+        let (expression, after) =
+            after.split_once('}').ok_or_else(|| "must close each `!{` with `}`".to_owned())?;
         found.push(expression);
         rest = after;
     }
@@ -177,9 +172,7 @@ fn check_expression(expression: &str, allowed: &str) -> Checked {
     match expression.split_once(':') {
         Some(("timestamp", pattern)) => check_date_pattern(pattern),
         Some(("firehose", "random-string")) => Ok(()),
-        _ => Err(format!(
-            "must not contain `!{{{expression}}}`; {allowed} are what there is"
-        )),
+        _ => Err(format!("must not contain `!{{{expression}}}`; {allowed} are what there is")),
     }
 }
 
@@ -187,7 +180,7 @@ fn check_expression(expression: &str, allowed: &str) -> Checked {
 fn check_date_pattern(pattern: &str) -> Checked {
     if pattern.is_empty() {
         return Err(
-            "must have a date pattern after `timestamp:`, such as `!{timestamp:yyyy-MM-dd}`".to_owned(),
+            "must have a date pattern after `timestamp:`, such as `!{timestamp:yyyy-MM-dd}`".to_owned()
         );
     }
     let mut quoted = false;
@@ -202,11 +195,7 @@ fn check_date_pattern(pattern: &str) -> Checked {
             return Err(format!("must not contain `{c}` in a date pattern"));
         }
     }
-    if quoted {
-        Err("must close each single quote in a date pattern".to_owned())
-    } else {
-        Ok(())
-    }
+    if quoted { Err("must close each single quote in a date pattern".to_owned()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -221,10 +210,7 @@ mod tests {
         let everywhere = Prefix("!{timestamp:yyyy}/".to_owned());
         assert!(everywhere.has("2026/a", &errors));
         for other in ["spill/2026/a", "rejected/a", "errors/format-conversion-failed/a"] {
-            assert!(
-                !usual.has(other, &errors) && !everywhere.has(other, &errors),
-                "{other}"
-            );
+            assert!(!usual.has(other, &errors) && !everywhere.has(other, &errors), "{other}");
         }
         // What starts the same cannot be told apart.
         let mixed = Prefix("errors/ok/".to_owned());
@@ -234,9 +220,6 @@ mod tests {
     #[test]
     fn failed_conversions_have_a_prefix() {
         let prefix = ErrorPrefix::default().of_failed_conversions();
-        assert_eq!(
-            prefix.as_str(),
-            "errors/format-conversion-failed/dt=!{timestamp:yyyy-MM-dd}/"
-        );
+        assert_eq!(prefix.as_str(), "errors/format-conversion-failed/dt=!{timestamp:yyyy-MM-dd}/");
     }
 }

@@ -37,11 +37,8 @@ pub struct SpecProblem {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self
-            .problems
-            .iter()
-            .map(|problem| format!("{}:{problem}", self.origin))
-            .collect();
+        let lines: Vec<String> =
+            self.problems.iter().map(|problem| format!("{}:{problem}", self.origin)).collect();
         f.write_str(&lines.join("\n"))
     }
 }
@@ -58,20 +55,11 @@ impl fmt::Display for SpecProblem {
 
 impl SpecProblem {
     pub(super) fn new(at: Position, path: &[PathStep], message: impl Into<String>) -> Self {
-        Self {
-            path: dotted(path),
-            line: at.line,
-            column: at.column,
-            message: message.into(),
-            hint: None,
-        }
+        Self { path: dotted(path), line: at.line, column: at.column, message: message.into(), hint: None }
     }
 
     pub(super) fn hinted(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 
@@ -113,10 +101,7 @@ pub(super) fn nearest<'a>(given: &str, valid: &[&'a str]) -> Option<&'a str> {
     }
     let given = given.to_lowercase().replace('-', "_");
     let likeness = |name: &&str| strsim::jaro_winkler(&given, name);
-    let best = valid
-        .iter()
-        .copied()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let best = valid.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     best.filter(|name| likeness(name) > ALIKE)
 }
 
@@ -124,9 +109,7 @@ pub(super) fn nearest<'a>(given: &str, valid: &[&'a str]) -> Option<&'a str> {
 fn section_of(key: &str) -> Option<String> {
     let schema = Spec::schema();
     let sections = schema["$defs"].as_object()?;
-    let section = sections
-        .iter()
-        .find(|(_, section)| section["properties"].get(key).is_some());
+    let section = sections.iter().find(|(_, section)| section["properties"].get(key).is_some());
     section.map(|(name, _)| name.to_lowercase())
 }
 

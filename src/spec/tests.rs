@@ -45,11 +45,7 @@ fn messages(key: &str, value: &str) -> Vec<String> {
     };
     match parse(&text) {
         Ok(_) => Vec::new(),
-        Err(error) => error
-            .problems
-            .into_iter()
-            .map(|problem| problem.message)
-            .collect(),
+        Err(error) => error.problems.into_iter().map(|problem| problem.message).collect(),
     }
 }
 
@@ -60,23 +56,14 @@ fn table(key: &str, good: &[&str], bad: &[(&str, &str)]) {
     }
     for (value, part) in bad {
         let messages = messages(key, value);
-        assert!(
-            messages.len() == 1 && messages[0].contains(part),
-            "{key}: {value}: {messages:?}"
-        );
+        assert!(messages.len() == 1 && messages[0].contains(part), "{key}: {value}: {messages:?}");
     }
 }
 
 #[test]
 fn name_alone_is_a_whole_spec() {
     let parsed = parse("name: my-impressions").unwrap();
-    assert_eq!(
-        parsed,
-        Parsed {
-            spec: default_spec("my-impressions"),
-            warnings: Vec::new()
-        }
-    );
+    assert_eq!(parsed, Parsed { spec: default_spec("my-impressions"), warnings: Vec::new() });
 }
 
 #[test]
@@ -156,10 +143,7 @@ fn schema_knows_keys_bounds_defaults_and_docs() {
         })
     );
     let buffer = &schema["$defs"]["Delivery"]["properties"]["buffer_mib"]["description"];
-    let least = format!(
-        "at least {} where `format` is `parquet`",
-        super::diagnose::PARQUET_BUFFER_MIB
-    );
+    let least = format!("at least {} where `format` is `parquet`", super::diagnose::PARQUET_BUFFER_MIB);
     assert!(buffer.as_str().unwrap().contains(&least), "{buffer}");
     for section in ["Stream", "Delivery", "Handler", "Webhook"] {
         let section = &schema["$defs"][section];

@@ -47,9 +47,8 @@ macro_rules! read_as_text {
     ($name:ident, allowed: $allowed:expr, schema: $schema:tt) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any($crate::spec::text::TextVisitor::new($allowed, |text| {
-                    Self::new(text)
-                }))
+                deserializer
+                    .deserialize_any($crate::spec::text::TextVisitor::new($allowed, |text| Self::new(text)))
             }
         }
 
@@ -79,11 +78,7 @@ pub(super) struct TextVisitor<T, F> {
 
 impl<T, F: FnOnce(&str) -> Result<T, String>> TextVisitor<T, F> {
     pub(super) fn new(allowed: &'static str, accept: F) -> Self {
-        Self {
-            allowed,
-            accept,
-            value: PhantomData,
-        }
+        Self { allowed, accept, value: PhantomData }
     }
 }
 

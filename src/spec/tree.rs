@@ -59,18 +59,12 @@ impl Position {
     pub(super) fn at(text: &str, index: usize) -> Self {
         let before = &text[..index];
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        Self { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
     }
 
     /// Reads the position that an error carries.
     pub(super) fn of(error: &serde_yaml::Error) -> Option<Self> {
-        error.location().map(|at| Self {
-            line: at.line(),
-            column: at.column(),
-        })
+        error.location().map(|at| Self { line: at.line(), column: at.column() })
     }
 }
 
@@ -89,21 +83,19 @@ impl Node {
 
     /// Finds the node at the end of a path.
     pub(super) fn get(&self, path: &[PathStep]) -> Option<&Node> {
-        path.iter()
-            .try_fold(self, |node, step| node.below(step).map(|(_, below)| below))
+        path.iter().try_fold(self, |node, step| node.below(step).map(|(_, below)| below))
     }
 
     /// Finds the node at the end of a path, to change it.
     pub(super) fn get_mut(&mut self, path: &[PathStep]) -> Option<&mut Node> {
-        path.iter()
-            .try_fold(self, |node, step| match (&mut node.content, step) {
-                (Content::Map(entries), PathStep::Key(key)) => {
-                    let entry = entries.iter_mut().find(|entry| entry.key == *key);
-                    entry.map(|entry| &mut entry.node)
-                }
-                (Content::List(nodes), PathStep::Index(index)) => nodes.get_mut(*index),
-                _ => None,
-            })
+        path.iter().try_fold(self, |node, step| match (&mut node.content, step) {
+            (Content::Map(entries), PathStep::Key(key)) => {
+                let entry = entries.iter_mut().find(|entry| entry.key == *key);
+                entry.map(|entry| &mut entry.node)
+            }
+            (Content::List(nodes), PathStep::Index(index)) => nodes.get_mut(*index),
+            _ => None,
+        })
     }
 
     /// Finds where a key or value is; where there is none, what is nearest above it.
@@ -113,11 +105,7 @@ impl Node {
             let Some((key_at, below)) = node.below(step) else {
                 break;
             };
-            at = if place == FaultPlace::Key {
-                key_at
-            } else {
-                below.at
-            };
+            at = if place == FaultPlace::Key { key_at } else { below.at };
             node = below;
         }
         at
@@ -183,9 +171,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             }
             Content::Map(entries) => {
                 let left = entries.iter().filter(|entry| !entry.node.is_gone());
-                visitor.visit_map(MapDeserializer::new(
-                    left.map(|entry| (Key(&entry.key), &entry.node)),
-                ))
+                visitor.visit_map(MapDeserializer::new(left.map(|entry| (Key(&entry.key), &entry.node))))
             }
         }
     }

@@ -113,13 +113,8 @@ fn check_bucket(text: &str) -> Checked {
 }
 
 fn check_reserved_start(text: &str) -> Checked {
-    match RESERVED_BUCKET_STARTS
-        .iter()
-        .find(|start| text.starts_with(*start))
-    {
-        Some(start) => Err(format!(
-            "must not start with `{start}`, which S3 keeps for itself"
-        )),
+    match RESERVED_BUCKET_STARTS.iter().find(|start| text.starts_with(*start)) {
+        Some(start) => Err(format!("must not start with `{start}`, which S3 keeps for itself")),
         None => Ok(()),
     }
 }
@@ -135,14 +130,8 @@ text_value! {
 }
 
 fn check_stage(text: &str) -> Checked {
-    let allowed = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if allowed && (1..=128).contains(&text.len()) {
-        Ok(())
-    } else {
-        Err(format!("must be {STAGE}"))
-    }
+    let allowed = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if allowed && (1..=128).contains(&text.len()) { Ok(()) } else { Err(format!("must be {STAGE}")) }
 }
 
 impl Default for StageName {
@@ -183,9 +172,7 @@ impl Cidr {
             None => bits,
         };
         if length > bits {
-            return Err(format!(
-                "must have a prefix length of at most {bits}, not {length}"
-            ));
+            return Err(format!("must have a prefix length of at most {bits}, not {length}"));
         }
         let network = network(address, length);
         if network == address {

@@ -34,15 +34,9 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<SpecProblem>), SpecProblem> 
     let mut bad_keys = Vec::new();
     let mut path = Vec::new();
     let mut budget = 4 * text.len() + 1000;
-    let builder = Builder {
-        bad_keys: &mut bad_keys,
-        path: &mut path,
-        budget: &mut budget,
-    };
+    let builder = Builder { bad_keys: &mut bad_keys, path: &mut path, budget: &mut budget };
     // On an error, `path` is left as it was there.
-    let content = builder
-        .deserialize(document)
-        .map_err(|error| not_yaml(text, &path, &error))?;
+    let content = builder.deserialize(document).map_err(|error| not_yaml(text, &path, &error))?;
     if let Some(second) = documents.next() {
         let message = "there must be one document, and `---` starts another one here";
         return Err(SpecProblem::new(start_of(second), &[], message));
@@ -56,9 +50,7 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<SpecProblem>), SpecProblem> 
 
 /// Finds where the text's one document starts. `read` cannot tell: a document is either asked that, or read.
 pub(super) fn start(text: &str) -> Position {
-    serde_yaml::Deserializer::from_str(text)
-        .next()
-        .map_or(Position::START, start_of)
+    serde_yaml::Deserializer::from_str(text).next().map_or(Position::START, start_of)
 }
 
 /// Refuses what the parser would choke on, or say no position of.
@@ -75,11 +67,7 @@ fn refuse_unread(text: &str) -> Result<(), SpecProblem> {
             _ => {}
         }
         if open > MAX_OPEN_BRACKETS {
-            return Err(SpecProblem::new(
-                Position::at(text, index),
-                &[],
-                "too many brackets are open",
-            ));
+            return Err(SpecProblem::new(Position::at(text, index), &[], "too many brackets are open"));
         }
         // Next line is a line break to YAML, though a control character to Unicode.
         if c.is_control() && !"\t\n\r\u{85}".contains(c) {
@@ -93,9 +81,7 @@ fn refuse_unread(text: &str) -> Result<(), SpecProblem> {
 /// Says what the YAML parser says, without its own way of saying where.
 fn not_yaml(text: &str, path: &[PathStep], error: &serde_yaml::Error) -> SpecProblem {
     let at = Position::of(error).unwrap_or(Position::START);
-    let said = error
-        .to_string()
-        .replacen(&format!(" at line {} column {}", at.line, at.column), "", 1);
+    let said = error.to_string().replacen(&format!(" at line {} column {}", at.line, at.column), "", 1);
     // The parser names a path before what is said here, and none before what it says of itself.
     let problem = match said.strip_prefix(&parsers_path(path)) {
         Some(message) => SpecProblem::new(at, path, message),
@@ -139,11 +125,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn child(&mut self) -> Builder<'_> {
-        Builder {
-            bad_keys: self.bad_keys,
-            path: self.path,
-            budget: self.budget,
-        }
+        Builder { bad_keys: self.bad_keys, path: self.path, budget: self.budget }
     }
 
     fn spend<E: de::Error>(&mut self, cost: usize) -> Result<(), E> {
@@ -245,17 +227,10 @@ impl<'de> Visitor<'de> for Builder<'_> {
             let content = map.next_value_seed(self.child())?;
             let is_new = seen.insert(text.clone());
             if is_text && is_new {
-                entries.push(Entry {
-                    key: text,
-                    key_at,
-                    node: Node { at, content },
-                });
+                entries.push(Entry { key: text, key_at, node: Node { at, content } });
             } else {
-                let message = if is_text {
-                    "the key is there twice"
-                } else {
-                    "a key must be text; put it in quotes"
-                };
+                let message =
+                    if is_text { "the key is there twice" } else { "a key must be text; put it in quotes" };
                 self.bad_keys.push(SpecProblem::new(key_at, self.path, message));
             }
             self.path.pop();
@@ -296,13 +271,8 @@ impl<'de> Visitor<'de> for StartSeed {
 
 /// Reads where a node starts from the refusal; none where there is no node.
 fn found<E: de::Error>(refused: Result<Option<Infallible>, E>) -> Option<Position> {
-    let said = refused
-        .map(|none| none.map_or((), |never| match never {}))
-        .err()?
-        .to_string();
-    let at = said
-        .rsplit_once(" at line ")
-        .and_then(|(_, at)| at.split_once(" column "));
+    let said = refused.map(|none| none.map_or((), |never| match never {})).err()?.to_string();
+    let at = said.rsplit_once(" at line ").and_then(|(_, at)| at.split_once(" column "));
     let numbers = at.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)));
     // Of the text's start, the parser says nothing.
     Some(numbers.map_or(Position::START, |(line, column)| Position { line, column }))

@@ -42,11 +42,7 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, 
         metric::Metric::freshness(names),
     );
     let period = period(since);
-    let queries = [
-        ("throttles", &throttles),
-        ("age", &age),
-        ("freshness", &freshness),
-    ];
+    let queries = [("throttles", &throttles), ("age", &age), ("freshness", &freshness)];
     let queries = queries.map(|(id, metric)| query(id, metric, period));
     let now = SystemTime::now();
     let results = data(aws, &queries, since, now).await?;
@@ -56,14 +52,8 @@ pub async fn read(aws: &Aws, names: &Names, since: Duration) -> Result<Metrics, 
 /// How far the delivery stream was behind at most in the last hour: the oldest record that it had not read, or not delivered.
 pub async fn longest_lag(aws: &Aws, names: &Names) -> Result<Duration, AwsError> {
     const SPAN: Duration = Duration::from_hours(1);
-    let (age, freshness) = (
-        metric::Metric::iterator_age(names),
-        metric::Metric::freshness(names),
-    );
-    let queries = [
-        query("age", &age, period(SPAN)),
-        query("freshness", &freshness, period(SPAN)),
-    ];
+    let (age, freshness) = (metric::Metric::iterator_age(names), metric::Metric::freshness(names));
+    let queries = [query("age", &age, period(SPAN)), query("freshness", &freshness, period(SPAN))];
     let results = data(aws, &queries, SPAN, SystemTime::now()).await?;
     let longest = |id: &str| {
         let result = results.iter().find(|result| result.id() == Some(id));
@@ -124,14 +114,8 @@ fn query(id: &str, metric: &metric::Metric, period: i32) -> MetricDataQuery {
         .namespace(metric.namespace)
         .metric_name(metric.name)
         .set_dimensions(Some(dimensions.collect()));
-    let stat = MetricStat::builder()
-        .metric(what.build())
-        .period(period)
-        .stat(metric.statistic);
-    MetricDataQuery::builder()
-        .id(id)
-        .metric_stat(stat.build())
-        .build()
+    let stat = MetricStat::builder().metric(what.build()).period(period).stat(metric.statistic);
+    MetricDataQuery::builder().id(id).metric_stat(stat.build()).build()
 }
 
 /// A measured value, which is never negative, without its fraction.
@@ -154,9 +138,9 @@ mod tests {
         let result = |id: &str, values: &[f64], minutes_ago: u64| {
             let at = now - Duration::from_mins(minutes_ago);
             let result = MetricDataResult::builder().id(id);
-            let result = values.iter().fold(result, |result, value| {
-                result.values(*value).timestamps(DateTime::from(at))
-            });
+            let result = values
+                .iter()
+                .fold(result, |result, value| result.values(*value).timestamps(DateTime::from(at)));
             result.build()
         };
         let read = |results: &[MetricDataResult]| metrics(results, now);

@@ -45,20 +45,10 @@ impl Masks {
                 return None;
             }
             Event::Working(what) => Event::Working(self.line(&what)),
-            Event::Waiting { kind, name, what } => Event::Waiting {
-                kind,
-                name,
-                what: self.line(&what),
-            },
-            Event::Call {
-                call,
-                elapsed,
-                outcome,
-            } => Event::Call {
-                call,
-                elapsed,
-                outcome: self.line(&outcome),
-            },
+            Event::Waiting { kind, name, what } => Event::Waiting { kind, name, what: self.line(&what) },
+            Event::Call { call, elapsed, outcome } => {
+                Event::Call { call, elapsed, outcome: self.line(&outcome) }
+            }
             other => other,
         })
     }
@@ -95,10 +85,7 @@ mod tests {
         let masks = Masks::default();
         masks.learn(SECRET);
         let escaped = SECRET.replace('0', "%30").replace('f', "%66");
-        let failure = Failure::new(
-            FailureKind::Smoke,
-            format!("POST /{SECRET}:\n%2F{escaped}\u{1b}[2J"),
-        );
+        let failure = Failure::new(FailureKind::Smoke, format!("POST /{SECRET}:\n%2F{escaped}\u{1b}[2J"));
         let failure = masks.failure(&failure.hint(format!("see\n{SECRET}")));
         assert_eq!(failure.message, "POST /(secret):\n%2F(secret)\\u{1b}[2J");
         assert_eq!(failure.hints, ["see\\n(secret)"]);

@@ -19,10 +19,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new() -> Self {
-        Self {
-            lines: MultiProgress::new(),
-            bars: Mutex::default(),
-        }
+        Self { lines: MultiProgress::new(), bars: Mutex::default() }
     }
 
     pub(super) fn suspend(&self, print: impl FnOnce()) {
@@ -38,23 +35,15 @@ impl Live {
 
     pub(super) fn event(&self, event: &Event) {
         match event {
-            Event::Secret(_)
-            | Event::Call { .. }
-            | Event::Finished {
-                action: Action::Keep, ..
-            } => {}
+            Event::Secret(_) | Event::Call { .. } | Event::Finished { action: Action::Keep, .. } => {}
             Event::Working(what) => self.bar(None, what.clone()).set_message(""),
             Event::Started { kind, name } => self.bar(Some(*kind), prefix(*kind, name)).set_message(""),
             Event::Waiting { kind, name, what } => {
-                self.bar(Some(*kind), prefix(*kind, name))
-                    .set_message(format!("waiting for {what}"));
+                self.bar(Some(*kind), prefix(*kind, name)).set_message(format!("waiting for {what}"));
             }
-            Event::Finished {
-                kind,
-                name,
-                action,
-                elapsed,
-            } => self.leave(*kind, &finished(*kind, name, *action, *elapsed)),
+            Event::Finished { kind, name, action, elapsed } => {
+                self.leave(*kind, &finished(*kind, name, *action, *elapsed))
+            }
             Event::Failed { kind, name } => self.leave(*kind, &failed(*kind, name)),
             Event::Stopped { kind, name } => self.leave(*kind, &stopped(*kind, name)),
         }
@@ -113,20 +102,11 @@ impl PlainLines {
             Event::Started { .. }
             | Event::Secret(_)
             | Event::Call { .. }
-            | Event::Finished {
-                action: Action::Keep, ..
-            } => None,
-            Event::Waiting { kind, name, what } => self.new_line(
-                Some(*kind),
-                what,
-                &format!("{} waiting for {what}", prefix(*kind, name)),
-            ),
-            Event::Finished {
-                kind,
-                name,
-                action,
-                elapsed,
-            } => Some(finished(*kind, name, *action, *elapsed)),
+            | Event::Finished { action: Action::Keep, .. } => None,
+            Event::Waiting { kind, name, what } => {
+                self.new_line(Some(*kind), what, &format!("{} waiting for {what}", prefix(*kind, name)))
+            }
+            Event::Finished { kind, name, action, elapsed } => Some(finished(*kind, name, *action, *elapsed)),
             Event::Failed { kind, name } => Some(failed(*kind, name)),
             Event::Stopped { kind, name } => Some(stopped(*kind, name)),
         }
@@ -164,22 +144,12 @@ mod tests {
     #[test]
     fn plain_lines_do_not_repeat_themselves() {
         let plain = PlainLines::default();
-        let waiting = |what: &str| Event::Waiting {
-            kind: stream::KIND,
-            name: "flags".into(),
-            what: what.into(),
-        };
-        assert_eq!(
-            plain.event(&waiting("it")).as_deref(),
-            Some("stream             flags waiting for it")
-        );
+        let waiting =
+            |what: &str| Event::Waiting { kind: stream::KIND, name: "flags".into(), what: what.into() };
+        assert_eq!(plain.event(&waiting("it")).as_deref(), Some("stream             flags waiting for it"));
         assert_eq!(plain.event(&waiting("it")), None);
         assert!(plain.event(&waiting("another")).is_some());
-        assert!(
-            plain
-                .event(&Event::Working("compiling: 1 crate".into()))
-                .is_some()
-        );
+        assert!(plain.event(&Event::Working("compiling: 1 crate".into())).is_some());
         assert_eq!(plain.event(&Event::Working("compiling: 2 crates".into())), None);
     }
 }

@@ -44,9 +44,7 @@ impl Masks {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let (mut masked, mut kept) = (String::with_capacity(text.len()), 0);
         for (at, _) in text.char_indices() {
-            let length = known
-                .iter()
-                .find_map(|known| known.length_at(&text.as_bytes()[at..]));
+            let length = known.iter().find_map(|known| known.length_at(&text.as_bytes()[at..]));
             if let Some(length) = length.filter(|_| at >= kept) {
                 masked.push_str(&text[kept..at]);
                 masked.push_str(MASK);
@@ -82,10 +80,7 @@ impl Known {
             let (start, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
             text.get(start..end).unwrap_or_default().to_owned()
         });
-        Self {
-            secret: secret.to_owned(),
-            encoded,
-        }
+        Self { secret: secret.to_owned(), encoded }
     }
 
     /// How long the secret is that a text starts with, in whatever spelling.
@@ -113,9 +108,7 @@ fn character(text: &[u8]) -> Option<(u8, usize)> {
         let number = text.strip_prefix(start)?.get(..digits)?;
         let after = text.get(start.len() + digits..)?;
         let number = u8::from_str_radix(std::str::from_utf8(number).ok()?, 16).ok()?;
-        after
-            .starts_with(end)
-            .then_some((number, start.len() + digits + end.len()))
+        after.starts_with(end).then_some((number, start.len() + digits + end.len()))
     };
     if text.starts_with(b"%") {
         // A percent sign may have been escaped as well, any number of times.
@@ -124,16 +117,9 @@ fn character(text: &[u8]) -> Option<(u8, usize)> {
         let number = u8::from_str_radix(std::str::from_utf8(number).ok()?, 16).ok()?;
         return Some((number, 3 + again));
     }
-    let forms: [(&[u8], usize, &[u8]); 5] = [
-        (b"\\u00", 2, b""),
-        (b"\\u{", 2, b"}"),
-        (b"\\x", 2, b""),
-        (b"&#x", 2, b";"),
-        (b"\\U000000", 2, b""),
-    ];
-    let found = forms
-        .iter()
-        .find_map(|(start, digits, end)| escaped(start, *digits, end));
+    let forms: [(&[u8], usize, &[u8]); 5] =
+        [(b"\\u00", 2, b""), (b"\\u{", 2, b"}"), (b"\\x", 2, b""), (b"&#x", 2, b";"), (b"\\U000000", 2, b"")];
+    let found = forms.iter().find_map(|(start, digits, end)| escaped(start, *digits, end));
     found.or_else(|| text.first().map(|byte| (*byte, 1)))
 }
 
@@ -144,9 +130,7 @@ pub(super) fn shapes(text: &str) -> String {
         masked.push_str(&rest[..start]);
         let before = rest[..start].bytes().next_back();
         rest = &rest[start..];
-        let end = rest
-            .find(|c: char| !c.is_ascii_alphanumeric())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         let escape = escape_length(before, word);
         // Ids of other things have a part before: `mrk-` of a KMS key. A secret path follows a slash, a quote or a space.
@@ -168,10 +152,7 @@ pub(super) fn shapes(text: &str) -> String {
 /// How much of a word belongs to an escaped character before it: `2F` of `%2Fword`, `n` of `\nword`.
 fn escape_length(before: Option<u8>, word: &str) -> usize {
     let word = word.as_bytes();
-    let is_hex = |range: Range<usize>| {
-        word.get(range)
-            .is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
-    };
+    let is_hex = |range: Range<usize>| word.get(range).is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit));
     match (before, word.first()) {
         (Some(b'%'), _) => {
             let again = word.chunks(2).take_while(|pair| *pair == b"25").count() * 2;
@@ -195,13 +176,12 @@ mod tests {
 
     fn percent(text: &str, escaped: impl Fn(usize) -> bool) -> String {
         let bytes = text.bytes().enumerate();
-        let bytes = bytes.map(|(at, byte)| {
-            if escaped(at) {
-                format!("%{byte:02x}")
-            } else {
-                char::from(byte).to_string()
-            }
-        });
+        let bytes =
+            bytes.map(
+                |(at, byte)| {
+                    if escaped(at) { format!("%{byte:02x}") } else { char::from(byte).to_string() }
+                },
+            );
         bytes.collect()
     }
 
@@ -211,14 +191,8 @@ mod tests {
             (format!("POST /prod/{SECRET}?x"), "POST /prod/(secret)?x"),
             (format!("prod%2F{SECRET}%3Fx"), "prod%2F(secret)%3Fx"),
             (format!("prod%252f{SECRET}"), "prod%252f(secret)"),
-            (
-                format!("{{\"a\": \"\\n{SECRET}\\u002f{SECRET}\"}}"),
-                "{\"a\": \"\\n(secret)\\u002f(secret)\"}",
-            ),
-            (
-                format!("{SECRET}{SECRET}"),
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-            ),
+            (format!("{{\"a\": \"\\n{SECRET}\\u002f{SECRET}\"}}"), "{\"a\": \"\\n(secret)\\u002f(secret)\"}"),
+            (format!("{SECRET}{SECRET}"), "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
         ] {
             assert_eq!(shapes(&text), masked);
         }
@@ -241,10 +215,7 @@ mod tests {
         masks.learn(SECRET);
         masks.learn(old);
         let each = |spell: fn(u8) -> String| SECRET.bytes().map(spell).collect::<Vec<_>>().concat();
-        let (json, xml) = (
-            each(|byte| format!("\\u{byte:04X}")),
-            each(|byte| format!("&#x{byte:x};")),
-        );
+        let (json, xml) = (each(|byte| format!("\\u{byte:04X}")), each(|byte| format!("&#x{byte:x};")));
         for spelled in [
             SECRET.to_owned(),
             old.to_owned(),
@@ -254,21 +225,14 @@ mod tests {
             json,
             xml,
         ] {
-            for (before, after) in [
-                ("", ""),
-                ("https://h/prod/", "?a"),
-                ("%2F", "%2f"),
-                ("aF", "0f"),
-                ("码", "é"),
-            ] {
+            for (before, after) in
+                [("", ""), ("https://h/prod/", "?a"), ("%2F", "%2f"), ("aF", "0f"), ("码", "é")]
+            {
                 let masked = masks.known(&format!("{before}{spelled}{after}"));
                 assert_eq!(masked, format!("{before}{MASK}{after}"));
             }
         }
-        assert_eq!(
-            masks.known("nothing to hide: 0123456789abcdef"),
-            "nothing to hide: 0123456789abcdef"
-        );
+        assert_eq!(masks.known("nothing to hide: 0123456789abcdef"), "nothing to hide: 0123456789abcdef");
     }
 
     #[test]

@@ -79,11 +79,7 @@ impl Drain<'_> {
             None => Ok(copied.copied + copied.misfits),
             Some(Skipped { key, why }) => {
                 let message = format!("the record {key} cannot be copied: {why}");
-                Err(ReplayError::Copy(AwsError::new(
-                    "down",
-                    ErrorKind::Unusable,
-                    message,
-                )))
+                Err(ReplayError::Copy(AwsError::new("down", ErrorKind::Unusable, message)))
             }
         }
     }
@@ -119,11 +115,7 @@ impl Drain<'_> {
             (self.waiting)("the last impressions to be delivered");
             Ok(Look::Pending("not all found in the bucket".to_owned()))
         };
-        match self
-            .aws
-            .wait_until("the last impressions to be delivered", limit, look)
-            .await
-        {
+        match self.aws.wait_until("the last impressions to be delivered", limit, look).await {
             Err(error) if error.kind == ErrorKind::TimedOut => Ok(false),
             found => found,
         }

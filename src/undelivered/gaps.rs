@@ -45,10 +45,7 @@ impl Gap {
             "" => None,
             until => Some(parse_compact(until)?),
         };
-        Some(Self {
-            from: parse_compact(from)?,
-            until,
-        })
+        Some(Self { from: parse_compact(from)?, until })
     }
 }
 
@@ -122,14 +119,9 @@ impl Gaps {
             let until = if gap.is_open() { until.min(passed) } else { until };
             // The end of a gap was rounded up to the second.
             let ends_after = gap.until.is_none_or(|end| end > until + ALMOST_A_SECOND);
-            let before = (gap.from < since).then(|| Gap {
-                from: gap.from,
-                until: Some(gap.until.map_or(since, |end| end.min(since))),
-            });
-            let after = ends_after.then(|| Gap {
-                from: gap.from.max(until),
-                until: gap.until,
-            });
+            let before = (gap.from < since)
+                .then(|| Gap { from: gap.from, until: Some(gap.until.map_or(since, |end| end.min(since))) });
+            let after = ends_after.then(|| Gap { from: gap.from.max(until), until: gap.until });
             [before, after].into_iter().flatten()
         });
         pieces.fold(Self::default(), Self::with)
@@ -140,10 +132,7 @@ impl Gaps {
     pub fn retained(self, now: SystemTime, retention: Duration) -> Self {
         let oldest = now.checked_sub(retention).unwrap_or(SystemTime::UNIX_EPOCH);
         let gaps = self.0.into_iter();
-        Self(
-            gaps.filter(|gap| gap.until.is_none_or(|until| until > oldest))
-                .collect(),
-        )
+        Self(gaps.filter(|gap| gap.until.is_none_or(|until| until > oldest)).collect())
     }
 
     /// Makes one gap of the two between which the least time is.
@@ -196,10 +185,7 @@ mod tests {
     type Seconds = (u64, Option<u64>);
 
     fn gaps(spans: &[Seconds]) -> Gaps {
-        let gaps = spans.iter().map(|(from, until)| Gap {
-            from: at(*from),
-            until: until.map(at),
-        });
+        let gaps = spans.iter().map(|(from, until)| Gap { from: at(*from), until: until.map(at) });
         gaps.fold(Gaps::default(), Gaps::with)
     }
 
@@ -221,10 +207,7 @@ mod tests {
 
     #[test]
     fn overlapping_gaps_are_one() {
-        assert_eq!(
-            gaps(&[(50, Some(70)), (0, Some(60)), (70, Some(80))]),
-            gaps(&[(0, Some(80))])
-        );
+        assert_eq!(gaps(&[(50, Some(70)), (0, Some(60)), (70, Some(80))]), gaps(&[(0, Some(80))]));
         assert_eq!(gaps(&[(0, None), (50, Some(70))]), gaps(&[(0, None)]));
         assert_eq!(gaps(&[(0, Some(60)), (50, None)]), gaps(&[(0, None)]));
         assert_eq!(gaps(&[(0, Some(60)), (61, Some(70))]).iter().count(), 2);

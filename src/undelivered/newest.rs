@@ -51,19 +51,15 @@ pub(super) async fn newest_delivered(
 /// (Firehose guide, "Amazon S3 object name format"). Another pipeline's name may start with this one's.
 fn is_written_by(key: &str, delivery_stream: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or_default();
-    let rest = name
-        .strip_prefix(delivery_stream)
-        .and_then(|rest| rest.strip_prefix('-'));
+    let rest = name.strip_prefix(delivery_stream).and_then(|rest| rest.strip_prefix('-'));
     let Some((version, rest)) = rest.and_then(|rest| rest.split_once('-')) else {
         return false;
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = rest.split('-');
-    let is_time = [4, 2, 2, 2, 2, 2].iter().all(|length| {
-        parts
-            .next()
-            .is_some_and(|part| part.len() == *length && is_number(part))
-    });
+    let is_time = [4, 2, 2, 2, 2, 2]
+        .iter()
+        .all(|length| parts.next().is_some_and(|part| part.len() == *length && is_number(part)));
     is_number(version) && is_time
 }
 

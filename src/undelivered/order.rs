@@ -28,10 +28,7 @@ pub struct Closing {
 
 impl Closing {
     pub fn of(want: &Desired) -> Self {
-        Self {
-            stream: want.stream.clone(),
-            gaps: kept(want),
-        }
+        Self { stream: want.stream.clone(), gaps: kept(want) }
     }
 }
 
@@ -42,9 +39,8 @@ impl Follow for Closing {
         }
         // It was created since this run started, by AWS's clock; this machine's may be behind.
         let now = SystemTime::now();
-        let active = done.created.map_or(now, |created| {
-            now.max(moment::later(created, run.started.elapsed()))
-        });
+        let active =
+            done.created.map_or(now, |created| now.max(moment::later(created, run.started.elapsed())));
         let stream = &self.stream;
         let tag = self.gaps.clone().closed(active).write().unwrap_or_default();
         let step = Step::new(run.aws, stream.kind, &stream.name);
@@ -84,13 +80,7 @@ pub struct Draining<'a> {
 impl<'a> Draining<'a> {
     /// Without unproven records, nothing is looked for.
     pub fn new(want: &'a Desired, place: &'a Place, unproven: Option<Unproven>) -> Self {
-        Self {
-            want,
-            place,
-            unproven,
-            drained: Mutex::default(),
-            looked: Mutex::new(SystemTime::UNIX_EPOCH),
-        }
+        Self { want, place, unproven, drained: Mutex::default(), looked: Mutex::new(SystemTime::UNIX_EPOCH) }
     }
 
     pub fn drained(&self) -> Drained {
@@ -108,21 +98,12 @@ impl Guard for Draining<'_> {
             return true;
         }
         let step = Step::new(run.aws, stream.kind, &stream.name);
-        let drain = Drain {
-            aws: run.aws,
-            place: self.place,
-            waiting: &|what| step.waiting(what),
-        };
+        let drain = Drain { aws: run.aws, place: self.place, waiting: &|what| step.waiting(what) };
         let looked = std::mem::replace(&mut *lock(&self.looked), SystemTime::now());
-        let copied = if kind == delivery {
-            drain.run(unproven).await
-        } else {
-            drain.late(unproven, looked).await
-        };
+        let copied =
+            if kind == delivery { drain.run(unproven).await } else { drain.late(unproven, looked).await };
         let drained = match copied {
-            Ok(copied) => Drained::Yes {
-                copied: copied + self.copied(),
-            },
+            Ok(copied) => Drained::Yes { copied: copied + self.copied() },
             Err(ReplayError::Aws(error) | ReplayError::Copy(error))
                 if error.kind == ErrorKind::Interrupted =>
             {

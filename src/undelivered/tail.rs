@@ -61,9 +61,7 @@ mod tests {
     async fn tail_of(text: &[u8]) -> Tail {
         let data = gzip(text).unwrap();
         let list = mock!(aws_sdk_kinesis::Client::list_shards).then_output(|| {
-            let keys = HashKeyRange::builder()
-                .starting_hash_key("0")
-                .ending_hash_key("1");
+            let keys = HashKeyRange::builder().starting_hash_key("0").ending_hash_key("1");
             let numbers = SequenceNumberRange::builder().starting_sequence_number("0");
             let shard = Shard::builder().shard_id("one");
             let shard = shard.hash_key_range(keys.build().unwrap());

@@ -30,10 +30,7 @@ fn at(seconds: u64) -> SystemTime {
 
 #[test]
 fn a_gap_ends_only_once_its_delivery_stream_is_active() {
-    let open = Gaps::default().with(Gap {
-        from: at(0),
-        until: None,
-    });
+    let open = Gaps::default().with(Gap { from: at(0), until: None });
     let ended = |phase, created| ended(open.clone(), &phase, created, at(100));
     assert!(ended(Phase::Pending("CREATING".to_owned()), Some(at(50))).is_open());
     assert_eq!(ended(Phase::Ready, Some(at(50))), open.clone().closed(at(100)));
@@ -56,33 +53,21 @@ fn a_delivery_stream_that_lags_proves_less() {
 type Seconds = (u64, Option<u64>);
 
 fn gaps_of_spans(spans: &[Seconds]) -> Gaps {
-    let gaps = spans.iter().map(|(from, until)| Gap {
-        from: at(*from),
-        until: until.map(at),
-    });
+    let gaps = spans.iter().map(|(from, until)| Gap { from: at(*from), until: until.map(at) });
     gaps.fold(Gaps::default(), Gaps::with)
 }
 
 fn known_gaps(spans: &[Seconds]) -> KnownGaps {
-    KnownGaps {
-        gaps: gaps_of_spans(spans),
-        retention: Duration::from_hours(1),
-    }
+    KnownGaps { gaps: gaps_of_spans(spans), retention: Duration::from_hours(1) }
 }
 
 /// Objects in a bucket, by key, each of 2 KiB and written so many seconds after the first one.
 fn bucket(objects: &'static [(&'static str, i64)]) -> Rule {
     mock!(aws_sdk_s3::Client::list_objects_v2).then_compute_output(move |input| {
-        let below = objects
-            .iter()
-            .filter(|(key, _)| key.starts_with(input.prefix().unwrap()));
+        let below = objects.iter().filter(|(key, _)| key.starts_with(input.prefix().unwrap()));
         let object = |(key, seconds): &(&str, i64)| {
             let written = DateTime::from_secs(1_800_000_000 + seconds);
-            Object::builder()
-                .key(*key)
-                .size(2048)
-                .last_modified(written)
-                .build()
+            Object::builder().key(*key).size(2048).last_modified(written).build()
         };
         let objects = below.map(object).collect();
         ListObjectsV2Output::builder().set_contents(Some(objects)).build()
@@ -127,10 +112,7 @@ async fn everything_that_is_not_delivered_is_told_with_what_to_do() {
     let unclaimed = "spilled objects under spill/dt=… in shared name no pipeline, so `replay` leaves them alone: 1; run \
                      `split-pipeline replay --dry-run` for the command that assigns them to this pipeline";
     let said = look(&shared, &rule, &KnownGaps::default()).await;
-    assert_eq!(
-        said,
-        [objects("1 object (2.00 KiB)", "shared"), unclaimed.to_owned()]
-    );
+    assert_eq!(said, [objects("1 object (2.00 KiB)", "shared"), unclaimed.to_owned()]);
     assert_eq!(look(&own, &bucket(&[]), &KnownGaps::default()).await, [""; 0]);
 }
 
@@ -159,11 +141,7 @@ impl Tagged {
                 AddTagsToStreamOutput::builder().build()
             }),
             mock!(aws_sdk_kinesis::Client::remove_tags_from_stream).then_compute_output(move |input| {
-                remove
-                    .0
-                    .lock()
-                    .unwrap()
-                    .retain(|key, _| !input.tag_keys().contains(key));
+                remove.0.lock().unwrap().retain(|key, _| !input.tag_keys().contains(key));
                 RemoveTagsFromStreamOutput::builder().build()
             }),
         ]
@@ -182,21 +160,14 @@ async fn the_tag_forgets_what_was_copied() {
     for (copied, left, changes) in cases {
         let tagged = Tagged::with(&all);
         let (aws, seen) = Seen::by(every_service(&tagged.rules().each_ref()));
-        forget_copied(&aws, &want, at(copied.start), at(copied.end), at(10_000))
-            .await
-            .unwrap();
+        forget_copied(&aws, &want, at(copied.start), at(copied.end), at(10_000)).await.unwrap();
         assert_eq!(seen.changes(), changes);
         let known = read(&aws, &want).await.unwrap();
-        assert_eq!(
-            (known.gaps, known.retention),
-            (gaps_of_spans(left), Duration::from_hours(24))
-        );
+        assert_eq!((known.gaps, known.retention), (gaps_of_spans(left), Duration::from_hours(24)));
     }
     let tagged = Tagged::with(&gaps_of_spans(&[(0, Some(60))]));
     let (aws, seen) = Seen::by(every_service(&tagged.rules().each_ref()));
-    forget_copied(&aws, &want, at(0), at(60), at(10_000))
-        .await
-        .unwrap();
+    forget_copied(&aws, &want, at(0), at(60), at(10_000)).await.unwrap();
     assert_eq!(seen.changes(), ["kinesis:RemoveTagsFromStream"]);
     assert!(tagged.0.lock().unwrap().is_empty());
 }
@@ -204,10 +175,7 @@ async fn the_tag_forgets_what_was_copied() {
 #[tokio::test]
 async fn the_tag_of_a_stream_keeps_new_gaps_and_is_no_drift_otherwise() {
     let (_, mut have) = pipeline(&desired(SPEC)).await;
-    let (one, two) = (
-        gaps_of_spans(&[(0, Some(60))]),
-        gaps_of_spans(&[(0, Some(60)), (120, None)]),
-    );
+    let (one, two) = (gaps_of_spans(&[(0, Some(60))]), gaps_of_spans(&[(0, Some(60)), (120, None)]));
     let tag_of = |want: &Desired| want.stream.tags.get(GAPS_TAG).cloned();
     let kept_after = |gaps: &Gaps, have: &Snapshot| {
         let mut want = desired(SPEC);
@@ -221,11 +189,7 @@ async fn the_tag_of_a_stream_keeps_new_gaps_and_is_no_drift_otherwise() {
     assert_eq!(kept_after(&two, &have), two.write());
     // As it was written, although the same gaps would be written otherwise.
     let odd = format!("{}  ", one.write().unwrap());
-    have.stream
-        .as_mut()
-        .unwrap()
-        .tags
-        .insert(GAPS_TAG.to_owned(), odd.clone());
+    have.stream.as_mut().unwrap().tags.insert(GAPS_TAG.to_owned(), odd.clone());
     assert_eq!(kept_after(&one, &have), Some(odd.clone()));
     assert_eq!(kept_after(&two, &have), two.write());
     let mut want = desired(SPEC);
@@ -241,8 +205,5 @@ fn a_gap_that_ended_within_the_second_before_its_tag_says_can_be_copied_whole() 
     let gap = || gaps_of_spans(&[(0, Some(100))]);
     let until = at(99) + Duration::from_nanos(1);
     assert!(gap().without(at(0), until, at(10_000)).is_empty());
-    assert_eq!(
-        gap().without(at(0), at(99), at(10_000)),
-        gaps_of_spans(&[(99, Some(100))])
-    );
+    assert_eq!(gap().without(at(0), at(99), at(10_000)), gaps_of_spans(&[(99, Some(100))]));
 }

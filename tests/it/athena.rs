@@ -60,10 +60,7 @@ fn the_table_holds_what_smoke_sent() {
         let spec = format!("name: {name}\ndelivery: {{{delivery}}}\n");
         emulator.local(&spec, ["up"]).exits_with(0);
         emulator.local(&spec, ["smoke", "--count", "700"]).exits_with(0);
-        let sql = emulator
-            .local(&spec, ["athena", "--output", "json"])
-            .exits_with(0)
-            .json();
+        let sql = emulator.local(&spec, ["athena", "--output", "json"]).exits_with(0).json();
         let answers = answers(&sql, &python, &emulator);
         let [.., by_split, counts] = &answers[..] else {
             panic!("{answers:?}");
@@ -82,8 +79,7 @@ type Rows = Vec<Vec<Value>>;
 fn answers(sql: &Value, python: &std::path::Path, emulator: &Emulator) -> Vec<Rows> {
     let query = |index: usize| {
         let sql = sql["queries"][index]["sql"].as_str().unwrap();
-        sql.replace(LATELY, "'2000-01-01'")
-            .replace("year(current_date - interval '7' day)", "2000")
+        sql.replace(LATELY, "'2000-01-01'").replace("year(current_date - interval '7' day)", "2000")
     };
     let create = sql["create"].as_str().map(str::to_owned);
     let statements: Vec<_> = create.into_iter().chain([query(0), query(2)]).collect();

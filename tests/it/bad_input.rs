@@ -21,25 +21,12 @@ fn validate(spec: &str) -> Run {
 #[test]
 fn every_problem_of_a_spec_is_placed_and_explained() {
     for (spec, said) in [
-        (
-            "nam: x",
-            vec!["1:1: nam: unknown key `nam`", "hint: did you mean `name`?"],
-        ),
-        (
-            "name: it\nstream: {shards: two}",
-            vec!["2:18: stream.shards", "from 1 to 500"],
-        ),
-        (
-            "name: it-x\nstream: {shards: 0}",
-            vec!["2:18: stream.shards", "from 1 to 500, not 0"],
-        ),
+        ("nam: x", vec!["1:1: nam: unknown key `nam`", "hint: did you mean `name`?"]),
+        ("name: it\nstream: {shards: two}", vec!["2:18: stream.shards", "from 1 to 500"]),
+        ("name: it-x\nstream: {shards: 0}", vec!["2:18: stream.shards", "from 1 to 500, not 0"]),
         (
             "name: it-x\nhandler: {memory_mib: 1}\nwebhook: {stag: a}",
-            vec![
-                "2:23: handler.memory_mib",
-                "3:11: webhook.stag",
-                "did you mean `stage`?",
-            ],
+            vec!["2:23: handler.memory_mib", "3:11: webhook.stag", "did you mean `stage`?"],
         ),
         ("", vec!["name"]),
         ("{", vec!["standard input:2:1"]),
@@ -51,9 +38,7 @@ fn every_problem_of_a_spec_is_placed_and_explained() {
             refused.says(text);
         }
     }
-    validate(&"x".repeat(10 << 20))
-        .exits_with(2)
-        .says("larger than 1 MiB");
+    validate(&"x".repeat(10 << 20)).exits_with(2).says("larger than 1 MiB");
 }
 
 #[test]
@@ -61,27 +46,17 @@ fn a_missing_spec_says_how_to_get_one() {
     let empty = tempfile::tempdir().unwrap();
     for command in ["validate", "plan", "up", "status", "url", "smoke", "down"] {
         let refused = split_pipeline([command]).directory(empty.path()).exits_with(2);
-        refused
-            .says("split-pipeline.yaml")
-            .says("hint: `split-pipeline init`");
+        refused.says("split-pipeline.yaml").says("hint: `split-pipeline init`");
     }
 }
 
 #[test]
 fn an_error_is_json_on_standard_error_where_json_is_asked_for() {
-    let refused = split_pipeline(["--output", "json", "--file", "-", "plan"])
-        .stdin("nam: x")
-        .exits_with(2);
+    let refused = split_pipeline(["--output", "json", "--file", "-", "plan"]).stdin("nam: x").exits_with(2);
     assert_eq!(refused.stdout, "");
     let error: Value = serde_json::from_str(&refused.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "spec");
-    assert!(
-        error["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("unknown key"),
-        "{error}"
-    );
+    assert!(error["error"]["message"].as_str().unwrap().contains("unknown key"), "{error}");
     assert!(error["error"]["hints"].is_array(), "{error}");
 }
 
@@ -90,20 +65,14 @@ fn a_wrong_command_line_is_json_too_where_json_is_asked_for() {
     let refused = split_pipeline(["--output", "json", "plan", "--nope"]).exits_with(2);
     let error: Value = serde_json::from_str(&refused.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "usage", "{error}");
-    assert!(
-        error["error"]["message"].as_str().unwrap().contains("--nope"),
-        "{error}"
-    );
+    assert!(error["error"]["message"].as_str().unwrap().contains("--nope"), "{error}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_cannot_be_written_is_a_failure() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let schema = split_pipeline(["schema"])
-        .spawn(full.into())
-        .wait_with_output()
-        .unwrap();
+    let schema = split_pipeline(["schema"]).spawn(full.into()).wait_with_output().unwrap();
     let said = String::from_utf8(schema.stderr).unwrap();
     assert_eq!(schema.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot be written"), "{said}");
@@ -143,10 +112,7 @@ fn without_usable_credentials_no_call_is_made() {
     none.says("credentials").says("hint:");
     let no_profile = up(&["--profile", "nobody", region[0], region[1]]).exits_with(1);
     no_profile.says("credentials");
-    let keys = |run: Run| {
-        run.env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-    };
+    let keys = |run: Run| run.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     let no_region = keys(up(&[])).exits_with(1);
     no_region.says("no region").says("--region");
     assert_eq!(calls.load(Ordering::Relaxed), 0);
@@ -154,12 +120,8 @@ fn without_usable_credentials_no_call_is_made() {
 
 #[test]
 fn an_endpoint_that_nobody_listens_on_is_said_so() {
-    let failed = against("http://127.0.0.1:9", SPEC, ["status"])
-        .credentials("test", "test")
-        .exits_with(1);
-    failed
-        .says("sts:GetCallerIdentity")
-        .says("hint: check the network, the region and --endpoint-url");
+    let failed = against("http://127.0.0.1:9", SPEC, ["status"]).credentials("test", "test").exits_with(1);
+    failed.says("sts:GetCallerIdentity").says("hint: check the network, the region and --endpoint-url");
 }
 
 #[test]
@@ -174,9 +136,7 @@ fn a_port_that_something_else_uses_is_said_so() {
         }
     });
     let failed = split_pipeline(["--local", "--file", "-", "up"]).stdin(SPEC);
-    let failed = failed
-        .env("SPLIT_PIPELINE_LOCAL_PORT", port.to_string())
-        .exits_with(1);
+    let failed = failed.env("SPLIT_PIPELINE_LOCAL_PORT", port.to_string()).exits_with(1);
     failed.says(&format!("port {port} is in use")).says("hint:");
 }
 
@@ -194,49 +154,32 @@ fn python(script: &str) -> tempfile::TempDir {
 fn a_file_that_is_not_there_comes_with_what_it_should_be() {
     let emulator = Emulator::start();
     let run = |arguments: &[&'static str]| emulator.local("name: it-files\n", arguments.iter().copied());
-    run(&["up", "--handler", "none.zip"])
-        .exits_with(1)
-        .says("split-pipeline build --out");
-    run(&["smoke", "--payload", "none.json"])
-        .exits_with(2)
-        .says("hint: --payload names a file");
-    run(&["init", "no-directory/spec.yaml"])
-        .exits_with(1)
-        .says("`mkdir -p`");
-    run(&["up", "--timeout", "0s"])
-        .exits_with(2)
-        .says("more than nothing");
+    run(&["up", "--handler", "none.zip"]).exits_with(1).says("split-pipeline build --out");
+    run(&["smoke", "--payload", "none.json"]).exits_with(2).says("hint: --payload names a file");
+    run(&["init", "no-directory/spec.yaml"]).exits_with(1).says("`mkdir -p`");
+    run(&["up", "--timeout", "0s"]).exits_with(2).says("more than nothing");
 }
 
 fn start_with_only(path: &Path) -> Run {
     let cache = path.join("cache");
     let port = crate::support::emulator::free_port().to_string();
-    let start = split_pipeline(["local", "start"])
-        .env("PATH", path)
-        .env("SPLIT_PIPELINE_CACHE_DIR", cache);
+    let start = split_pipeline(["local", "start"]).env("PATH", path).env("SPLIT_PIPELINE_CACHE_DIR", cache);
     start.env("SPLIT_PIPELINE_LOCAL_PORT", port)
 }
 
 #[test]
 fn an_emulator_that_cannot_be_installed_says_why() {
     let empty = tempfile::tempdir().unwrap();
-    start_with_only(empty.path())
-        .exits_with(1)
-        .says("no Python 3.10 or newer")
-        .says("hint: install Python");
+    start_with_only(empty.path()).exits_with(1).says("no Python 3.10 or newer").says("hint: install Python");
     let old = python("exit 1");
-    start_with_only(old.path())
-        .exits_with(1)
-        .says("no Python 3.10 or newer");
+    start_with_only(old.path()).exits_with(1).says("no Python 3.10 or newer");
     let offline = python("case \"$*\" in *venv*) echo 'Could not fetch URL'; exit 1;; esac");
     start_with_only(offline.path())
         .exits_with(1)
         .says("Could not fetch URL")
         .says("hint: the first start downloads");
     let bare = python("case \"$*\" in *venv*) echo 'ensurepip is not available'; exit 1;; esac");
-    start_with_only(bare.path())
-        .exits_with(1)
-        .says("apt install python3-venv");
+    start_with_only(bare.path()).exits_with(1).says("apt install python3-venv");
 }
 
 /// Runs `plan` with a handler, against an endpoint that only says who calls.
@@ -283,10 +226,7 @@ fn specs_that_would_fill_the_memory_are_refused() {
     for (spec, said) in [
         (bomb, "the aliases (`*`) add up to far too much"),
         (deep, "too many brackets are open"),
-        (
-            format!("name: it-large\n# {}", "x".repeat(100 << 20)),
-            "larger than 1 MiB",
-        ),
+        (format!("name: it-large\n# {}", "x".repeat(100 << 20)), "larger than 1 MiB"),
     ] {
         validate(&spec).exits_with(2).says(said);
     }
@@ -304,10 +244,6 @@ async fn what_others_wrote_does_not_reach_the_terminal_as_it_is() {
     for command in ["plan", "status"] {
         let told = emulator.local(spec, [command, "--color", "never"]).outcome();
         assert!(told.stdout.contains("\\u{1b}[2J"), "{}", told.stdout);
-        assert!(
-            !told.stdout.contains('\u{1b}') && !told.stdout.contains('\u{7}'),
-            "{}",
-            told.stdout
-        );
+        assert!(!told.stdout.contains('\u{1b}') && !told.stdout.contains('\u{7}'), "{}", told.stdout);
     }
 }

@@ -29,11 +29,7 @@ fn features(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
 fn tests_add_no_feature_to_what_the_program_is_built_of() {
     let program = features("normal,build");
     let tests = features("normal,build,dev");
-    assert!(
-        tests.len() > program.len() && program.len() > 300,
-        "{}",
-        program.len()
-    );
+    assert!(tests.len() > program.len() && program.len() > 300, "{}", program.len());
     let compiled_again: Vec<_> = program
         .iter()
         .filter(|(package, features)| tests.get(*package) != Some(features))

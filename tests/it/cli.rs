@@ -30,10 +30,7 @@ fn the_schema_and_the_completions_are_printed() {
     assert_eq!(schema["properties"]["name"]["type"], "string", "{schema}");
     for shell in ["bash", "zsh", "fish"] {
         let script = split_pipeline(["completions", shell]).exits_with(0).stdout;
-        assert!(
-            script.contains("split-pipeline") && script.contains("ephemeral"),
-            "{shell}"
-        );
+        assert!(script.contains("split-pipeline") && script.contains("ephemeral"), "{shell}");
     }
 }
 
@@ -41,19 +38,13 @@ fn the_schema_and_the_completions_are_printed() {
 #[test]
 fn bash_completes_options_and_the_commands_of_commands() {
     let script = split_pipeline(["completions", "bash"]).exits_with(0).stdout;
-    for (words, want) in [
-        ("split-pipeline plan --h", "--handler"),
-        ("split-pipeline local sta", "start"),
-    ] {
+    for (words, want) in [("split-pipeline plan --h", "--handler"), ("split-pipeline local sta", "start")] {
         let current = words.rsplit(' ').next().unwrap();
         let function = r"$(complete -p split-pipeline | sed 's/.* -F \([^ ]*\).*/\1/')";
         let complete = format!(
             "{script}\nCOMP_WORDS=({words}); COMP_CWORD=2; {function} split-pipeline {current} x; echo \"${{COMPREPLY[@]}}\""
         );
-        let bash = std::process::Command::new("bash")
-            .args(["-c", &complete])
-            .output()
-            .unwrap();
+        let bash = std::process::Command::new("bash").args(["-c", &complete]).output().unwrap();
         let completed = String::from_utf8(bash.stdout).unwrap();
         assert!(completed.contains(want), "{words}: {completed}");
     }
@@ -71,11 +62,7 @@ fn help_lists_every_command_and_every_command_has_its_own() {
         assert!(help.contains(&format!("\n  {name} ")), "{name} in {help}");
         let named = [format!("`{name}`"), format!("`{name} ")];
         let mut rows = readme.lines().filter(|line| line.starts_with("| `"));
-        let has_row = rows.any(|row| {
-            named
-                .iter()
-                .any(|name| row.split('|').nth(1).unwrap().contains(name))
-        });
+        let has_row = rows.any(|row| named.iter().any(|name| row.split('|').nth(1).unwrap().contains(name)));
         assert!(has_row, "{name} has no row in the README");
         let about = command.get_about().unwrap().to_string();
         let own = split_pipeline([name, "--help"]).exits_with(0).stdout;

@@ -32,9 +32,7 @@ async fn what_another_up_has_made_and_not_tagged_yet_is_not_foreign() {
 async fn a_bucket_name_that_is_taken_is_said_so() {
     let emulator = Emulator::start();
     let config = emulator.sdk_of("111111111111").await;
-    let config = aws_sdk_s3::config::Builder::from(&config)
-        .force_path_style(true)
-        .build();
+    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
     s3.create_bucket().bucket("it-taken").send().await.unwrap();
     let spec = "name: it-conflict\ndelivery: {bucket: it-taken}\n";
@@ -62,29 +60,14 @@ async fn what_comes_up_between_looking_and_creating_is_taken_only_if_it_is_ours(
     assert!(proxy.pending_faults().is_empty());
 
     let lambda = aws_sdk_lambda::Client::new(&emulator.sdk().await);
-    let function = lambda
-        .get_function()
-        .function_name("it-conflict")
-        .send()
-        .await
-        .unwrap();
-    let arn = function
-        .configuration()
-        .unwrap()
-        .function_arn()
-        .unwrap()
-        .to_owned();
-    let tags = lambda
-        .tag_resource()
-        .resource(arn)
-        .tags("split-pipeline", "another");
+    let function = lambda.get_function().function_name("it-conflict").send().await.unwrap();
+    let arn = function.configuration().unwrap().function_arn().unwrap().to_owned();
+    let tags = lambda.tag_resource().resource(arn).tags("split-pipeline", "another");
     tags.send().await.unwrap();
     proxy.take_calls();
     proxy.inject(&[NO_FUNCTION]);
     let refused = proxy.local(SPEC, ["up"]).exits_with(1);
-    refused
-        .says("failed: function it-conflict")
-        .says("not tagged as this pipeline's");
+    refused.says("failed: function it-conflict").says("not tagged as this pipeline's");
     let created = "POST /2015-03-31/functions";
     assert_eq!(proxy.take_changes(), [created], "{}", refused.stderr);
 }
@@ -102,33 +85,18 @@ async fn a_function_whose_role_is_gone_is_made_anew_with_it() {
     }
     iam.delete_role().role_name(role).send().await.unwrap();
     let asked = emulator.local(SPEC, ["up"]).exits_with(2);
-    asked
-        .says("function it-conflict is replaced")
-        .says("nothing was changed");
-    let up = emulator
-        .local(SPEC, ["up", "--yes", "--output", "json"])
-        .exits_with(0)
-        .json();
+    asked.says("function it-conflict is replaced").says("nothing was changed");
+    let up = emulator.local(SPEC, ["up", "--yes", "--output", "json"]).exits_with(0).json();
     let actions: Vec<_> = up["resources"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|it| it["action"] != "unchanged")
-        .map(|it| {
-            format!(
-                "{} {}",
-                it["kind"].as_str().unwrap(),
-                it["action"].as_str().unwrap()
-            )
-        })
+        .map(|it| format!("{} {}", it["kind"].as_str().unwrap(), it["action"].as_str().unwrap()))
         .collect();
     let mut actions = actions;
     actions.sort();
-    assert_eq!(
-        actions,
-        ["function replaced", "function_role created", "stage updated"],
-        "{up}"
-    );
+    assert_eq!(actions, ["function replaced", "function_role created", "stage updated"], "{up}");
     assert_eq!(up["webhook_url"], url.trim());
     emulator.local(SPEC, ["smoke", "--count", "10"]).exits_with(0);
     emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
@@ -137,24 +105,14 @@ async fn a_function_whose_role_is_gone_is_made_anew_with_it() {
 /// A user who may do everything but what is denied.
 async fn user_without(emulator: &Emulator, denied: &[&str]) -> AccessKey {
     let iam = aws_sdk_iam::Client::new(&emulator.sdk().await);
-    iam.create_user()
-        .user_name("deployer")
-        .tags(tag())
-        .send()
-        .await
-        .unwrap();
+    iam.create_user().user_name("deployer").tags(tag()).send().await.unwrap();
     let policy = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": denied, "Resource": "*"},
     ]});
     let put = iam.put_user_policy().user_name("deployer").policy_name("deploy");
     put.policy_document(policy.to_string()).send().await.unwrap();
-    let key = iam
-        .create_access_key()
-        .user_name("deployer")
-        .send()
-        .await
-        .unwrap();
+    let key = iam.create_access_key().user_name("deployer").send().await.unwrap();
     key.access_key.unwrap()
 }
 
@@ -180,10 +138,7 @@ async fn access_denied_midway_says_what_was_done_and_what_was_not() {
         .says("hint: running `up` again is safe");
     assert_eq!(failed.stdout, "");
     let left = inventory::of(&emulator.sdk().await).await;
-    assert!(
-        left.contains("stream it-conflict") && left.contains("function it-conflict"),
-        "{left:?}"
-    );
+    assert!(left.contains("stream it-conflict") && left.contains("function it-conflict"), "{left:?}");
     emulator.local(SPEC, ["up"]).exits_with(0);
     emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
 }
@@ -191,11 +146,7 @@ async fn access_denied_midway_says_what_was_done_and_what_was_not() {
 #[tokio::test]
 async fn every_failure_is_reported_and_siblings_finish() {
     let emulator = Emulator::start();
-    let key = user_without(
-        &emulator,
-        &["firehose:CreateDeliveryStream", "lambda:CreateFunction"],
-    )
-    .await;
+    let key = user_without(&emulator, &["firehose:CreateDeliveryStream", "lambda:CreateFunction"]).await;
     let endpoint = emulator.endpoint();
     let up = against(&endpoint, SPEC, ["up"])
         .credentials(key.access_key_id(), key.secret_access_key())
@@ -226,9 +177,7 @@ async fn every_failure_is_reported_and_siblings_finish() {
 async fn wrong_credentials_are_told_from_missing_rights() {
     let emulator = Emulator::start();
     let endpoint = emulator.endpoint();
-    let wrong = against(&endpoint, SPEC, ["up"])
-        .credentials("AKIAIOSFODNN7EXAMPLE", "wrong")
-        .exits_with(1);
+    let wrong = against(&endpoint, SPEC, ["up"]).credentials("AKIAIOSFODNN7EXAMPLE", "wrong").exits_with(1);
     wrong.says("hint: check the credentials");
 }
 
@@ -246,13 +195,8 @@ async fn what_is_still_used_is_not_deleted() {
         .says("not done: bucket")
         .says("hint: allow firehose:DeleteDeliveryStream");
     let left = inventory::of(&emulator.sdk().await).await;
-    assert!(
-        left.contains("stream it-conflict") && !left.contains("function it-conflict"),
-        "{left:?}"
-    );
-    emulator
-        .local(SPEC, ["down", "--yes", "--purge-data"])
-        .exits_with(0);
+    assert!(left.contains("stream it-conflict") && !left.contains("function it-conflict"), "{left:?}");
+    emulator.local(SPEC, ["down", "--yes", "--purge-data"]).exits_with(0);
     let left = inventory::of(&emulator.sdk().await).await;
     assert!(!left.iter().any(|it| it.contains("it-conflict")), "{left:?}");
 }

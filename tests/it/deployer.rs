@@ -69,12 +69,8 @@ const NOT_ASKED_FOR: [&str; 13] = [
 const DELETE_URL: &str = "lambda:CreateFunctionUrlConfig";
 
 /// What `up` deletes only to recreate it, which these tests do not ask for; the test of `down` takes these away.
-const NOT_DELETED_BY_UP: [&str; 4] = [
-    "firehose:DeleteDeliveryStream",
-    "iam:DeleteRole",
-    "lambda:DeleteFunction",
-    "sns:DeleteTopic",
-];
+const NOT_DELETED_BY_UP: [&str; 4] =
+    ["firehose:DeleteDeliveryStream", "iam:DeleteRole", "lambda:DeleteFunction", "sns:DeleteTopic"];
 
 /// Somebody who may do what a policy says.
 struct Deployer<'a> {
@@ -89,26 +85,14 @@ impl<'a> Deployer<'a> {
         let config = emulator.sdk().await;
         let iam = aws_sdk_iam::Client::new(&config);
         iam.create_user().user_name("deployer").send().await.unwrap();
-        let key = iam
-            .create_access_key()
-            .user_name("deployer")
-            .send()
-            .await
-            .unwrap();
-        Self {
-            emulator,
-            config,
-            key: key.access_key.unwrap(),
-            handler: header_only(X86_64),
-        }
+        let key = iam.create_access_key().user_name("deployer").send().await.unwrap();
+        Self { emulator, config, key: key.access_key.unwrap(), handler: header_only(X86_64) }
     }
 
     fn run(&self, spec: &str, arguments: &[&str]) -> Run {
         let endpoint = self.emulator.endpoint();
         let handler = ["--handler", self.handler.path().to_str().unwrap()];
-        let handler = handler
-            .iter()
-            .filter(|_| arguments[0] == "up" || arguments[0] == "status");
+        let handler = handler.iter().filter(|_| arguments[0] == "up" || arguments[0] == "status");
         against(&endpoint, spec, arguments.iter().chain(handler))
     }
 
@@ -193,48 +177,31 @@ impl<'a> Deployer<'a> {
         let call = iam.put_role_policy().role_name(role).policy_name("more");
         call.policy_document(nothing.to_string()).send().await.unwrap();
         let call = iam.attach_role_policy().role_name(role);
-        call.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
-            .send()
-            .await
-            .unwrap();
+        call.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.unwrap();
 
         let s3 = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(true);
         let s3 = aws_sdk_s3::Client::from_conf(s3.build());
         let bucket = "it-deployer-000000000000-us-east-1";
-        s3.delete_public_access_block()
-            .bucket(bucket)
-            .send()
-            .await
-            .unwrap();
+        s3.delete_public_access_block().bucket(bucket).send().await.unwrap();
         let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter);
         let controls = OwnershipControls::builder().rules(rule.build().unwrap());
         let call = s3.put_bucket_ownership_controls().bucket(bucket);
-        call.ownership_controls(controls.build().unwrap())
-            .send()
-            .await
-            .unwrap();
+        call.ownership_controls(controls.build().unwrap()).send().await.unwrap();
         s3.delete_bucket_policy().bucket(bucket).send().await.unwrap();
         let call = s3.put_bucket_encryption().bucket(bucket);
-        call.server_side_encryption_configuration(crate::drift::by_kms())
-            .send()
-            .await
-            .unwrap();
+        call.server_side_encryption_configuration(crate::drift::by_kms()).send().await.unwrap();
 
         let sns = aws_sdk_sns::Client::new(&self.config);
         let topic = "arn:aws:sns:us-east-1:000000000000:it-deployer-alarms";
         let call = sns.set_topic_attributes().topic_arn(topic);
-        let call = call
-            .attribute_name("KmsMasterKeyId")
-            .attribute_value("alias/aws/sns");
+        let call = call.attribute_name("KmsMasterKeyId").attribute_value("alias/aws/sns");
         call.send().await.unwrap();
 
         let apigateway = aws_sdk_apigateway::Client::new(&self.config);
         let apis = apigateway.get_rest_apis().send().await.unwrap();
         let api = &apis.items()[0];
         let call = apigateway.put_method().rest_api_id(api.id().unwrap());
-        let call = call
-            .resource_id(api.root_resource_id().unwrap())
-            .http_method("GET");
+        let call = call.resource_id(api.root_resource_id().unwrap()).http_method("GET");
         call.authorization_type("NONE").send().await.unwrap();
 
         self.tamper_with_the_function().await;
@@ -249,10 +216,7 @@ impl<'a> Deployer<'a> {
         let call = call.versioning_configuration(versions.build());
         call.send().await.unwrap();
         let call = s3.put_bucket_replication().bucket(bucket);
-        call.replication_configuration(crate::drift::to_theirs())
-            .send()
-            .await
-            .unwrap();
+        call.replication_configuration(crate::drift::to_theirs()).send().await.unwrap();
 
         let kinesis = aws_sdk_kinesis::Client::new(&self.config);
         let (stream, policy) = crate::drift::for_another_account("it-deployer");
@@ -260,9 +224,7 @@ impl<'a> Deployer<'a> {
         call.policy(policy).send().await.unwrap();
 
         let logs = aws_sdk_cloudwatchlogs::Client::new(&self.config);
-        let call = logs
-            .put_subscription_filter()
-            .log_group_name("/aws/lambda/it-deployer");
+        let call = logs.put_subscription_filter().log_group_name("/aws/lambda/it-deployer");
         let call = call.filter_name("all").filter_pattern("");
         let theirs = "arn:aws:logs:us-east-1:111111111111:destination:theirs";
         call.destination_arn(theirs).send().await.unwrap();
@@ -271,19 +233,11 @@ impl<'a> Deployer<'a> {
     async fn tamper_with_the_function(&self) {
         let lambda = aws_sdk_lambda::Client::new(&self.config);
         let call = lambda.update_function_code().function_name("it-deployer");
-        call.zip_file(Blob::new(zip_of(b"#!/bin/sh\n")))
-            .send()
-            .await
-            .unwrap();
+        call.zip_file(Blob::new(zip_of(b"#!/bin/sh\n"))).send().await.unwrap();
         let call = lambda.remove_permission().function_name("it-deployer");
         call.statement_id("split-pipeline-webhook").send().await.unwrap();
-        let call = lambda
-            .add_permission()
-            .function_name("it-deployer")
-            .principal("*");
-        let call = call
-            .statement_id("split-pipeline-webhook")
-            .action("lambda:InvokeFunction");
+        let call = lambda.add_permission().function_name("it-deployer").principal("*");
+        let call = call.statement_id("split-pipeline-webhook").action("lambda:InvokeFunction");
         call.send().await.unwrap();
         let call = lambda.create_function_url_config();
         let call = call.function_name("it-deployer");
@@ -297,9 +251,7 @@ pub(crate) fn actions(policy: &Value) -> BTreeSet<String> {
         Value::Array(actions) => actions.clone(),
         action => vec![action.clone()],
     });
-    actions
-        .map(|action| action.as_str().unwrap().to_owned())
-        .collect()
+    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
 }
 
 fn without(policy: &Value, action: &str) -> Value {
@@ -360,9 +312,7 @@ async fn the_policy_is_enough_and_looking_needs_each_action() {
 async fn once_the_api_is_there_its_policy_reaches_no_other() {
     let emulator = Emulator::start();
     let somebody = Deployer::new(&emulator).await;
-    let first = somebody
-        .admin(AFTER, &["permissions", "--for", "up"])
-        .exits_with(0);
+    let first = somebody.admin(AFTER, &["permissions", "--for", "up"]).exits_with(0);
     first.says("it-deployer has no REST API yet");
     let apigateway = aws_sdk_apigateway::Client::new(&somebody.config);
     let strangers = apigateway.create_rest_api().name("other").send().await.unwrap();
@@ -370,9 +320,7 @@ async fn once_the_api_is_there_its_policy_reaches_no_other() {
     somebody.permit(&somebody.policy("up")).await;
     somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(0);
 
-    let known = somebody
-        .admin(AFTER, &["permissions", "--for", "up,down"])
-        .exits_with(0);
+    let known = somebody.admin(AFTER, &["permissions", "--for", "up,down"]).exits_with(0);
     assert!(!known.stderr.contains("REST API"), "{}", known.stderr);
     let policy = somebody.permissions(AFTER, &["permissions", "--for", "up,down"]);
     assert!(!policy.to_string().contains("/restapis/*"), "{policy}");
@@ -398,17 +346,10 @@ async fn once_the_api_is_there_its_policy_reaches_no_other() {
     let delete = holder.delete_rest_api().rest_api_id(strangers).send().await;
     assert!(delete.is_err());
 
-    somebody
-        .deployer(BEFORE, &["down", "--yes", "--purge-data"])
-        .exits_with(0);
+    somebody.deployer(BEFORE, &["down", "--yes", "--purge-data"]).exits_with(0);
     // The next API has another id.
-    somebody
-        .deployer(BEFORE, &["up", "--yes"])
-        .exits_with(1)
-        .says("hint: allow apigateway:");
-    somebody
-        .admin(BEFORE, &["down", "--yes", "--purge-data"])
-        .exits_with(0);
+    somebody.deployer(BEFORE, &["up", "--yes"]).exits_with(1).says("hint: allow apigateway:");
+    somebody.admin(BEFORE, &["down", "--yes", "--purge-data"]).exits_with(0);
 }
 
 #[test]
@@ -418,9 +359,7 @@ fn a_policy_that_is_too_long_for_one_is_said_to_be() {
     let whole = emulator.local(&spec, ["permissions"]).exits_with(0);
     whole.says("IAM takes 6144 in a managed policy").says("--for");
     assert!(whole.json().to_string().len() <= 10_240);
-    let part = emulator
-        .local(&spec, ["permissions", "--for", "down"])
-        .exits_with(0);
+    let part = emulator.local(&spec, ["permissions", "--for", "down"]).exits_with(0);
     assert!(!part.stderr.contains("warning:"), "{}", part.stderr);
 }
 
@@ -482,12 +421,10 @@ impl Deployer<'_> {
         let kinesis = aws_sdk_kinesis::Client::new(&self.config);
         let put = kinesis.put_record().stream_name("it-deployer").partition_key("k");
         let impression = br#"{"key":"a","split":"s","time":1}"#;
-        put.data(aws_sdk_kinesis::primitives::Blob::new(
-            [&impression[..], b"\n"].concat(),
-        ))
-        .send()
-        .await
-        .unwrap();
+        put.data(aws_sdk_kinesis::primitives::Blob::new([&impression[..], b"\n"].concat()))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Whether `up` fails for want of an action.
@@ -504,10 +441,7 @@ async fn making_needs_each_action() {
     let policy = somebody.policy("up");
     let looking = actions(&somebody.policy("status"));
     let mut missed_by_nobody = Vec::new();
-    for action in actions(&policy)
-        .difference(&looking)
-        .filter(|it| !is_for_changes(it))
-    {
+    for action in actions(&policy).difference(&looking).filter(|it| !is_for_changes(it)) {
         somebody.permit(&without(&policy, action)).await;
         if !somebody.misses(BEFORE, action) {
             missed_by_nobody.push(action.clone());
@@ -528,10 +462,7 @@ async fn changing_needs_each_action() {
     let looking = actions(&somebody.policy("status"));
     somebody.admin(BEFORE, &["up", "--yes"]).exits_with(0);
     let mut missed_by_nobody = Vec::new();
-    for action in actions(&policy)
-        .difference(&looking)
-        .filter(|it| is_for_changes(it))
-    {
+    for action in actions(&policy).difference(&looking).filter(|it| is_for_changes(it)) {
         somebody.permit(&without(&policy, action)).await;
         somebody.tamper().await;
         let is_missed = somebody.misses(AFTER, action) || {
@@ -560,10 +491,7 @@ async fn a_ci_job_needs_no_more_for_a_pipeline_of_its_own() {
     let smoke = ["smoke", "--ephemeral", "--count", "10"];
     somebody.deployer(SPEC, &smoke).exits_with(0);
     somebody.permit(&without(&policy, "s3:GetObject")).await;
-    somebody
-        .deployer(SPEC, &smoke)
-        .exits_with(1)
-        .says("allow s3:GetObject");
+    somebody.deployer(SPEC, &smoke).exits_with(1).says("allow s3:GetObject");
     // What it has made for itself it may do to no other pipeline.
     somebody.permit(&policy).await;
     somebody.deployer(SPEC, &["up"]).exits_with(1).says("hint: allow");
@@ -594,27 +522,17 @@ async fn replaying_needs_each_action() {
     for (command, needed) in [(spilled, of_spilled), (stream, of_stream)] {
         for action in needed {
             // What is copied is the last hour: the whole gap, or a part of it.
-            let minutes = if action == "kinesis:RemoveTagsFromStream" {
-                30
-            } else {
-                180
-            };
+            let minutes = if action == "kinesis:RemoveTagsFromStream" { 30 } else { 180 };
             somebody.mark_gap(minutes).await;
             somebody.permit(&without(&policy, &action)).await;
             let failed = somebody.deployer(BEFORE, &command).exits_with(1);
             // The sender of records says what Kinesis refused, not by its whole name.
             let said = failed.stderr.contains(&format!("allow {action} "));
-            assert!(
-                said || action == "kinesis:PutRecords",
-                "{action}: {}",
-                failed.stderr
-            );
+            assert!(said || action == "kinesis:PutRecords", "{action}: {}", failed.stderr);
         }
         somebody.permit(&policy).await;
-        let done = somebody
-            .deployer(BEFORE, &[&command[..], &["--output", "json"]].concat())
-            .exits_with(0)
-            .json();
+        let done =
+            somebody.deployer(BEFORE, &[&command[..], &["--output", "json"]].concat()).exits_with(0).json();
         // What was sent again, and could then not be deleted, is in the stream twice.
         assert!(done["copied"].as_u64().unwrap() >= 1, "{done}");
     }
@@ -631,12 +549,7 @@ async fn deleting_needs_each_action() {
     let s3 = aws_sdk_s3::Client::from_conf(s3.build());
     // What is to be purged is not looked for in the stream, nor copied.
     let to_keep = |action: &&String| {
-        let keeps = [
-            "kinesis:Get",
-            "kinesis:ListShards",
-            "s3:GetObject",
-            "s3:PutObject",
-        ];
+        let keeps = ["kinesis:Get", "kinesis:ListShards", "s3:GetObject", "s3:PutObject"];
         keeps.iter().any(|start| action.starts_with(start))
     };
     for action in actions(&policy).difference(&looking).filter(|it| !to_keep(it)) {
@@ -645,13 +558,8 @@ async fn deleting_needs_each_action() {
         let call = s3.put_object().bucket("it-deployer-000000000000-us-east-1");
         call.key("impressions/one").send().await.unwrap();
         let iam = aws_sdk_iam::Client::new(&somebody.config);
-        let call = iam
-            .attach_role_policy()
-            .role_name("it-deployer-handler-us-east-1");
-        call.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
-            .send()
-            .await
-            .unwrap();
+        let call = iam.attach_role_policy().role_name("it-deployer-handler-us-east-1");
+        call.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.unwrap();
         let down = ["down", "--yes", "--purge-data"];
         let outcome = somebody.deployer(BEFORE, &down).outcome();
         if outcome.code != 1 || !outcome.stderr.contains(&format!("allow {action} ")) {
@@ -680,9 +588,7 @@ async fn keeping_the_data_needs_each_action_that_finds_and_copies_it() {
         somebody.put_impression(action != "s3:PutObject").await;
         somebody.permit(&without(&policy, action)).await;
         let failed = somebody.deployer(BEFORE, &down).exits_with(1);
-        failed
-            .says(&format!("allow {action} "))
-            .says("the stream is kept");
+        failed.says(&format!("allow {action} ")).says("the stream is kept");
         somebody.permit(&policy).await;
         somebody.deployer(BEFORE, &down).exits_with(0);
     }
@@ -705,10 +611,7 @@ async fn a_former_table_that_nobody_may_look_at_stays_and_is_named() {
     let first = somebody.deployer(&json, &down).exits_with(0).json();
     assert_eq!(kinds(&first["kept"]), ["bucket", "table"], "{first}");
     let why = first["kept"][1]["why"].as_str().unwrap();
-    assert!(
-        why.contains("could not be looked at") && why.contains("glue:GetTable"),
-        "{why}"
-    );
+    assert!(why.contains("could not be looked at") && why.contains("glue:GetTable"), "{why}");
     // Who made no table needs no permission to look for one.
     let second = somebody.deployer(&json, &down).exits_with(0).json();
     assert_eq!(kinds(&second["kept"]), ["bucket"], "{second}");

@@ -34,9 +34,7 @@ fn pages() -> Vec<PathBuf> {
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let blocks = page.split(fence.as_str()).skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().unwrap().to_owned())
-        .collect()
+    blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
 /// The arguments of every call of ours in a text, as a shell would have them.
@@ -45,20 +43,14 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     for line in text.replace("\\\n", " ").lines() {
         let line = line.split(" #").next().unwrap().trim();
         let ours = ["cargo run --release -- ", "cargo run -- ", "split-pipeline "];
-        let Some(call) = ours
-            .iter()
-            .find_map(|start| line.split_once(start))
-            .filter(|(before, _)| {
-                // Otherwise it is part of a name or a path.
-                before.is_empty() || before.ends_with([' ', '(', '"'])
-            })
-        else {
+        let Some(call) = ours.iter().find_map(|start| line.split_once(start)).filter(|(before, _)| {
+            // Otherwise it is part of a name or a path.
+            before.is_empty() || before.ends_with([' ', '(', '"'])
+        }) else {
             continue;
         };
         let call = call.1.split(['|', '>', ')', ';']).next().unwrap();
-        let words = call
-            .split_whitespace()
-            .map(|word| word.trim_matches('\'').to_owned());
+        let words = call.split_whitespace().map(|word| word.trim_matches('\'').to_owned());
         commands.push(words.collect());
     }
     commands
@@ -68,11 +60,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 fn parses(command: &[String], about: &str) {
     let words = std::iter::once("split-pipeline".to_owned()).chain(command.iter().cloned());
     if let Err(error) = Cli::try_parse_from(words) {
-        assert!(
-            !error.use_stderr(),
-            "{about}: split-pipeline {}\n{error}",
-            command.join(" ")
-        );
+        assert!(!error.use_stderr(), "{about}: split-pipeline {}\n{error}", command.join(" "));
     }
 }
 
@@ -81,10 +69,7 @@ fn every_example_of_a_help_text_is_a_command_that_there_is() {
     let program = Cli::command();
     let mut tried = 0;
     for command in program.get_subcommands() {
-        let help = command
-            .get_after_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         for example in commands(&help) {
             parses(&example, command.get_name());
             tried += 1;
@@ -122,11 +107,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let machine = if cfg!(target_arch = "aarch64") {
-            ARM64
-        } else {
-            X86_64
-        };
+        let machine = if cfg!(target_arch = "aarch64") { ARM64 } else { X86_64 };
         let place = Self {
             emulator: Emulator::start(),
             scratch: tempfile::tempdir().unwrap(),
@@ -152,11 +133,7 @@ impl Place {
     /// Runs a command on the emulator, with the answers that a user would give.
     fn run(&self, command: &[String]) -> Outcome {
         let mut words = command.to_vec();
-        let one_of = |names: &[&str]| {
-            command
-                .first()
-                .is_some_and(|first| names.contains(&first.as_str()))
-        };
+        let one_of = |names: &[&str]| command.first().is_some_and(|first| names.contains(&first.as_str()));
         let offline = ["init", "validate", "schema", "completions", "man", "help"];
         for (option, wanted) in [
             ("--local", !one_of(&offline)),
@@ -192,10 +169,8 @@ fn every_example_of_the_docs_that_ends_by_itself_is_run() {
             // `status` and `plan --check` say that something differs, which is no failure of theirs.
             if !matches!(outcome.code, 0 | 3) {
                 let (path, command) = (path.display(), command.join(" "));
-                failures.push(format!(
-                    "{path}: split-pipeline {command}: {}\n{}",
-                    outcome.code, outcome.stderr
-                ));
+                failures
+                    .push(format!("{path}: split-pipeline {command}: {}\n{}", outcome.code, outcome.stderr));
             }
             tried.push(command);
         }

@@ -108,10 +108,7 @@ async fn a_stream_whose_impressions_can_be_neither_seen_nor_copied_stays() {
     for call in ["ListShards", "GetRecords"] {
         proxy.inject(&[denied(call)]);
         let failed = down(&proxy, &[]).exits_with(1);
-        failed
-            .says("may not be in S3")
-            .says("replay --stream")
-            .says("--purge-data");
+        failed.says("may not be in S3").says("replay --stream").says("--purge-data");
         assert!(proxy.pending_faults().is_empty(), "{call}");
         assert!(has_stream(&config).await, "{call}");
     }
@@ -141,11 +138,7 @@ async fn data_that_is_to_go_is_not_copied_first() {
     asked.says("undelivered impressions in the stream are deleted too");
     assert!(has_stream(&config).await);
     let result = down(&proxy, &["--purge-data"]).exits_with(0).json();
-    assert_eq!(
-        (&result["copied"], &result["kept"]),
-        (&json!(0), &json!([])),
-        "{result}"
-    );
+    assert_eq!((&result["copied"], &result["kept"]), (&json!(0), &json!([])), "{result}");
     assert!(!has_stream(&config).await);
 }
 
@@ -157,15 +150,9 @@ async fn what_stays_spilled_is_told() {
     let url = proxy.local(SPEC, ["up"]).exits_with(0).stdout;
     crate::replay::forbid_put_records(&config, "it-drain").await;
     let want = post(&url, 10).await;
-    down(&proxy, &[])
-        .exits_with(0)
-        .says("1 object (")
-        .says("`down` keeps these objects");
+    down(&proxy, &[]).exits_with(0).says("1 object (").says("`down` keeps these objects");
     // And the next pipeline of this name delivers them.
-    proxy
-        .local(SPEC, ["up"])
-        .exits_with(0)
-        .says("split-pipeline replay");
+    proxy.local(SPEC, ["up"]).exits_with(0).says("split-pipeline replay");
     proxy.local(SPEC, ["replay"]).exits_with(0);
     let lines = objects::lines(&config, &bucket(), "impressions/", |lines| lines.len() >= 10).await;
     assert_eq!(lines, want);

@@ -77,12 +77,7 @@ impl<'a> Drift<'a> {
         repair: impl Into<Vec<&'static str>>,
         change: impl Future<Output = ()> + 'a,
     ) -> Self {
-        Self {
-            kind,
-            fields: fields.into(),
-            repair: repair.into(),
-            change: Box::pin(change),
-        }
+        Self { kind, fields: fields.into(), repair: repair.into(), change: Box::pin(change) }
     }
 }
 
@@ -184,9 +179,7 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
     let plan = proxy.local(SPEC, ["plan", "--output", "json"]).exits_with(0);
     let mut untested = every_field(&plan.json());
     untested.retain(|(kind, path)| {
-        !OTHERS
-            .iter()
-            .any(|(other, field)| path == field && (other.is_empty() || kind == other))
+        !OTHERS.iter().any(|(other, field)| path == field && (other.is_empty() || kind == other))
     });
     proxy.local(SPEC, ["up"]).exits_with(0);
 
@@ -204,10 +197,7 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
         });
         let want: BTreeSet<_> = want.collect();
         if (status.code, &drifted) != (3, &want) {
-            failures.push(format!(
-                "{about}: `status` exits {} and says {drifted:?}",
-                status.code
-            ));
+            failures.push(format!("{about}: `status` exits {} and says {drifted:?}", status.code));
         }
         untested.retain(|(kind, path)| {
             // A list's own field covers the fields of its elements, and the other way round.
@@ -220,10 +210,7 @@ async fn every_field_that_is_changed_by_hand_is_named_and_repaired() {
         let up = proxy.local(SPEC, ["up", "--yes"]).exits_with(0);
         let repair = proxy.take_changes();
         let meant = repair.len() == row.repair.len()
-            && repair
-                .iter()
-                .zip(&row.repair)
-                .all(|(call, want)| is_meant(want, call));
+            && repair.iter().zip(&row.repair).all(|(call, want)| is_meant(want, call));
         if !meant {
             failures.push(format!("{about}: `up` called {repair:?}\n{}", up.stderr));
         }

@@ -14,18 +14,12 @@ use crate::support::emulator::Emulator;
 pub(crate) fn changes() -> Vec<(&'static str, Value)> {
     vec![
         ("tags", json!({"team": "growth"})),
-        (
-            "iam.permissions_boundary",
-            json!("arn:aws:iam::aws:policy/PowerUserAccess"),
-        ),
+        ("iam.permissions_boundary", json!("arn:aws:iam::aws:policy/PowerUserAccess")),
         ("stream.shards", json!(2)),
         ("stream.retention_hours", json!(48)),
         ("stream.encryption", json!("none")),
         ("delivery.prefix", json!("views/!{timestamp:yyyy/MM/dd}/")),
-        (
-            "delivery.error_prefix",
-            json!("broken/!{firehose:error-output-type}/"),
-        ),
+        ("delivery.error_prefix", json!("broken/!{firehose:error-output-type}/")),
         ("delivery.compression", json!("none")),
         ("delivery.format", json!("parquet")),
         ("delivery.buffer_mib", json!(128)),
@@ -76,17 +70,10 @@ fn plan(run: Run) -> String {
     let plan = run.exits_with(0).json();
     let mut lines = String::new();
     for change in plan["changes"].as_array().unwrap() {
-        let (kind, action) = (
-            change["kind"].as_str().unwrap(),
-            change["action"].as_str().unwrap(),
-        );
+        let (kind, action) = (change["kind"].as_str().unwrap(), change["action"].as_str().unwrap());
         for field in change["fields"].as_array().unwrap() {
             let path = field["path"].as_str().unwrap();
-            let _ = writeln!(
-                lines,
-                "  {action} {kind} {path}: {} -> {}",
-                field["have"], field["want"]
-            );
+            let _ = writeln!(lines, "  {action} {kind} {path}: {} -> {}", field["have"], field["want"]);
         }
     }
     lines
@@ -121,23 +108,12 @@ fn the_table_has_every_key_of_the_schema() {
 #[test]
 fn another_name_or_region_is_another_pipeline() {
     let emulator = Emulator::start();
-    for spec in [
-        "name: it-first\n",
-        "name: it-second\n",
-        "name: it-first\nregion: eu-west-1\n",
-    ] {
-        let up = emulator
-            .local(spec, ["up", "--output", "json"])
-            .exits_with(0)
-            .json();
+    for spec in ["name: it-first\n", "name: it-second\n", "name: it-first\nregion: eu-west-1\n"] {
+        let up = emulator.local(spec, ["up", "--output", "json"]).exits_with(0).json();
         let made = up["resources"].as_array().unwrap();
         assert!(made.iter().all(|it| it["action"] == "created"), "{spec}: {up}");
     }
-    for spec in [
-        "name: it-first\n",
-        "name: it-second\n",
-        "name: it-first\nregion: eu-west-1\n",
-    ] {
+    for spec in ["name: it-first\n", "name: it-second\n", "name: it-first\nregion: eu-west-1\n"] {
         emulator.local(spec, ["plan", "--check"]).exits_with(0);
     }
 }
@@ -145,9 +121,7 @@ fn another_name_or_region_is_another_pipeline() {
 #[tokio::test]
 async fn an_existing_bucket_is_used_and_never_touched() {
     let emulator = Emulator::start();
-    let config = aws_sdk_s3::config::Builder::from(&emulator.sdk().await)
-        .force_path_style(true)
-        .build();
+    let config = aws_sdk_s3::config::Builder::from(&emulator.sdk().await).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
     let absent = "name: it-existing\ndelivery: {bucket: it-mine, existing_bucket: true, buffer_seconds: 0}\n";
     emulator.local(absent, ["up"]).exits_with(1).says("it-mine");
@@ -155,33 +129,19 @@ async fn an_existing_bucket_is_used_and_never_touched() {
     emulator.local(absent, ["up"]).exits_with(0);
     emulator.local(absent, ["plan", "--check"]).exits_with(0);
     emulator.local(absent, ["smoke", "--count", "10"]).exits_with(0);
-    let down = emulator
-        .local(absent, ["down", "--yes", "--purge-data", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let down =
+        emulator.local(absent, ["down", "--yes", "--purge-data", "--output", "json"]).exits_with(0).json();
     assert_eq!(down["kept"][0]["kind"], "bucket", "{down}");
     let objects = s3.list_objects_v2().bucket("it-mine").send().await.unwrap();
-    assert!(
-        objects
-            .contents()
-            .iter()
-            .any(|it| it.key().unwrap().starts_with("impressions/"))
-    );
-    s3.get_bucket_tagging()
-        .bucket("it-mine")
-        .send()
-        .await
-        .unwrap_err();
+    assert!(objects.contents().iter().any(|it| it.key().unwrap().starts_with("impressions/")));
+    s3.get_bucket_tagging().bucket("it-mine").send().await.unwrap_err();
 }
 
 #[test]
 fn another_architecture_needs_a_handler_for_it() {
     let emulator = Emulator::start();
     let run = |spec: &str, arguments: &[&str]| emulator.as_root(spec, arguments);
-    let (native, arm64) = (
-        "name: it-arch\n",
-        "name: it-arch\nhandler: {architecture: arm64}\n",
-    );
+    let (native, arm64) = ("name: it-arch\n", "name: it-arch\nhandler: {architecture: arm64}\n");
     if cfg!(not(target_arch = "x86_64")) {
         return;
     }
@@ -190,10 +150,7 @@ fn another_architecture_needs_a_handler_for_it() {
     let zip = zip.path().to_str().unwrap();
     run(native, &["up", "--handler", zip]).exits_with(1).says("arm64");
     let planned = plan(run(arm64, &["plan", "--handler", zip, "--output", "json"]));
-    assert!(
-        planned.contains("update function architecture: \"x86_64\" -> \"arm64\""),
-        "{planned}"
-    );
+    assert!(planned.contains("update function architecture: \"x86_64\" -> \"arm64\""), "{planned}");
     run(arm64, &["up", "--handler", zip]).exits_with(0);
     run(arm64, &["plan", "--check", "--handler", zip]).exits_with(0);
 }

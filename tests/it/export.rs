@@ -72,15 +72,10 @@ async fn posted_impressions_reach_the_bucket(emulator: &Emulator, spec: &Value, 
     assert_eq!(domain, "execute-api.us-east-1.amazonaws.com");
     let (stage, secret) = path.split_once('/').unwrap();
     assert_eq!((stage, secret), ("prod", SECRET));
-    let url = format!(
-        "{}/restapis/{api}/{stage}/_user_request_/{secret}",
-        emulator.endpoint()
-    );
+    let url = format!("{}/restapis/{api}/{stage}/_user_request_/{secret}", emulator.endpoint());
 
     let keys: Vec<_> = (0..300).map(|number| format!("user-{number:03}")).collect();
-    let impressions = keys
-        .iter()
-        .map(|key| json!({"key": key, "split": "flag", "treatment": "on"}));
+    let impressions = keys.iter().map(|key| json!({"key": key, "split": "flag", "treatment": "on"}));
     let mut body = GzEncoder::new(Vec::new(), Compression::default());
     let batch = impressions.collect::<Value>().to_string();
     body.write_all(batch.as_bytes()).unwrap();
@@ -94,10 +89,7 @@ async fn posted_impressions_reach_the_bucket(emulator: &Emulator, spec: &Value, 
     let (config, bucket) = (emulator.sdk().await, format!("{name}-{ACCOUNT}-us-east-1"));
     if spec["delivery"]["format"] == "parquet" {
         let rows = parquet::delivered(&config, &bucket, "rows/", keys.len()).await;
-        assert_eq!(
-            (rows.len(), parquet::keys(&rows)),
-            (keys.len(), keys.into_iter().collect())
-        );
+        assert_eq!((rows.len(), parquet::keys(&rows)), (keys.len(), keys.into_iter().collect()));
         return;
     }
     let complete = |lines: &[String]| lines.len() >= keys.len();
@@ -111,8 +103,7 @@ async fn posted_impressions_reach_the_bucket(emulator: &Emulator, spec: &Value, 
 /// `up` and `down` see that what another tool made is not theirs.
 fn ours_leave_it_alone(emulator: &Emulator, spec: &str) {
     let up = emulator.local(spec, ["up", "--yes"]).exits_with(1);
-    up.says("nothing was changed")
-        .says("is not tagged as this pipeline's");
+    up.says("nothing was changed").says("is not tagged as this pipeline's");
     let down = ["down", "--yes", "--purge-data", "--output", "json"];
     let down = emulator.local(spec, down).exits_with(0).json();
     assert_eq!(down["deleted"], json!([]), "{down}");
@@ -130,13 +121,7 @@ fn differences(emulator: &Emulator, spec: &str, handler: &Path) -> BTreeSet<Stri
     assert_eq!(made.len(), 18 + for_parquet, "{plan}");
     let fields = made.iter().flat_map(|it| {
         let fields = it["fields"].as_array().unwrap().iter();
-        fields.map(|field| {
-            format!(
-                "{} {}",
-                it["kind"].as_str().unwrap(),
-                field["path"].as_str().unwrap()
-            )
-        })
+        fields.map(|field| format!("{} {}", it["kind"].as_str().unwrap(), field["path"].as_str().unwrap()))
     });
     fields.filter(|field| !field.contains(" tags.")).collect()
 }
@@ -226,12 +211,7 @@ fn specs() -> Vec<(String, String)> {
         "stream": {"encryption": "alias/ours"},
         "delivery": {"encryption": "alias/ours", "versioning": true, "prefix": "views/", "expire_days": 7},
     });
-    let others = [
-        everything("it-everything"),
-        everything_as_parquet("it-parquet"),
-        elsewhere,
-        keys,
-    ];
+    let others = [everything("it-everything"), everything_as_parquet("it-parquet"), elsewhere, keys];
     let others = others.map(|spec| (spec["name"].as_str().unwrap().to_owned(), spec.to_string()));
     examples.chain(others).collect()
 }
@@ -255,15 +235,9 @@ fn the_linter_of_cloudformation_finds_nothing() {
 /// A spec as a text for another tool, without any endpoint.
 fn exported(text: &str, format: Format) -> String {
     let spec = Spec::parse(text, "spec.yaml").unwrap().spec;
-    let region = spec
-        .region
-        .as_ref()
-        .map_or("us-east-1".to_owned(), ToString::to_string);
+    let region = spec.region.as_ref().map_or("us-east-1".to_owned(), ToString::to_string);
     let names = Names::new(spec.name.as_str(), "123456789012", "aws", &region);
-    let platform = Platform {
-        architecture: spec.handler.architecture,
-        transport: Transport::Tls,
-    };
+    let platform = Platform { architecture: spec.handler.architecture, transport: Transport::Tls };
     let blueprint = Blueprint::new(&spec, &names, platform, None);
     exported::text(&Desired::new(&blueprint), &blueprint, format).unwrap()
 }
@@ -295,18 +269,10 @@ async fn an_account_that_is_none_is_in_no_text() {
             code: "",
             body: HOSTILE_IDENTITY,
         }]);
-        let refused = proxy
-            .local("name: it-identity\n", command.iter().copied())
-            .exits_with(1);
-        refused
-            .says("sts:GetCallerIdentity: the answer has the account")
-            .says("which is not 12 digits");
+        let refused = proxy.local("name: it-identity\n", command.iter().copied()).exits_with(1);
+        refused.says("sts:GetCallerIdentity: the answer has the account").says("which is not 12 digits");
         assert_eq!(refused.stdout, "", "{command:?}");
-        let ours = [
-            "error: ",
-            "{\"error\":",
-            "waiting for another split-pipeline command",
-        ];
+        let ours = ["error: ", "{\"error\":", "waiting for another split-pipeline command"];
         let is_ours = |line: &str| ours.iter().any(|ours| line.starts_with(ours));
         assert!(refused.stderr.lines().all(is_ours), "{}", refused.stderr);
         assert!(!refused.stderr.contains('\u{202e}'), "{}", refused.stderr);
@@ -324,10 +290,7 @@ fn other_changes() -> Vec<(&'static str, Value)> {
         ("stream.mode", json!("on_demand")),
         ("delivery.existing_bucket", json!(true)),
         ("handler.architecture", json!("arm64")),
-        (
-            "monitoring.topic_arn",
-            json!("arn:aws:sns:us-east-1:123456789012:on-call"),
-        ),
+        ("monitoring.topic_arn", json!("arn:aws:sns:us-east-1:123456789012:on-call")),
     ]
 }
 

@@ -51,11 +51,7 @@ async fn up_and_down_converge_whatever_happens_to_their_calls() {
         emulator.local(SPEC, ["smoke", "--count", "20"]).exits_with(0);
         let mut made = inventory::of(&config).await;
         made.retain(|resource| !before.contains(resource));
-        assert_eq!(
-            made.iter().filter(|it| it.starts_with("REST API")).count(),
-            1,
-            "{made:?}"
-        );
+        assert_eq!(made.iter().filter(|it| it.starts_with("REST API")).count(), 1, "{made:?}");
         assert_eq!(made.len(), 9, "seed {seed}: {made:?}");
 
         proxy.set_weather(Weather::stormy(PERCENT, seed + 1000));
@@ -64,10 +60,8 @@ async fn up_and_down_converge_whatever_happens_to_their_calls() {
         broken += proxy.broken();
         assert_eq!(inventory::of(&config).await, before, "seed {seed}");
     }
-    let figures = format!(
-        "{} seeds, {calls} calls, {broken} of them broken, {repeated} commands repeated",
-        seeds()
-    );
+    let figures =
+        format!("{} seeds, {calls} calls, {broken} of them broken, {repeated} commands repeated", seeds());
     assert!(broken * 10 > calls, "{figures}");
     #[expect(clippy::print_stderr, reason = "the figures of a long run")]
     {

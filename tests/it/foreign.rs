@@ -57,11 +57,7 @@ async fn make(what: &str, name: &str, config: &SdkConfig) {
             call.stream_name(name).shard_count(1).send().await.unwrap();
         }
         "delivery role" | "function role" => {
-            let whose = if what == "delivery role" {
-                "delivery"
-            } else {
-                "handler"
-            };
+            let whose = if what == "delivery role" { "delivery" } else { "handler" };
             let call = aws_sdk_iam::Client::new(config).create_role();
             let call = call.role_name(format!("{name}-{whose}-us-east-1"));
             let tag = aws_sdk_iam::types::Tag::builder().key("owner").value("somebody");
@@ -69,11 +65,7 @@ async fn make(what: &str, name: &str, config: &SdkConfig) {
             call.assume_role_policy_document(TRUST).send().await.unwrap();
         }
         "delivery log group" | "function log group" => {
-            let whose = if what == "delivery log group" {
-                "kinesisfirehose"
-            } else {
-                "lambda"
-            };
+            let whose = if what == "delivery log group" { "kinesisfirehose" } else { "lambda" };
             let call = aws_sdk_cloudwatchlogs::Client::new(config).create_log_group();
             let call = call.log_group_name(format!("/aws/{whose}/{name}"));
             call.tags("owner", "somebody").send().await.unwrap();
@@ -99,17 +91,12 @@ async fn make_function(what: &str, name: &str, config: &SdkConfig) {
 }
 
 async fn make_delivery_stream(name: &str, config: &SdkConfig) {
-    let destination = ExtendedS3DestinationConfiguration::builder()
-        .bucket_arn("arn:aws:s3:::somebodys")
-        .role_arn(ROLE);
+    let destination =
+        ExtendedS3DestinationConfiguration::builder().bucket_arn("arn:aws:s3:::somebodys").role_arn(ROLE);
     let call = aws_sdk_firehose::Client::new(config).create_delivery_stream();
-    let call = call
-        .delivery_stream_name(name)
-        .delivery_stream_type(DeliveryStreamType::DirectPut);
+    let call = call.delivery_stream_name(name).delivery_stream_type(DeliveryStreamType::DirectPut);
     let call = call.extended_s3_destination_configuration(destination.build().unwrap());
-    let tag = aws_sdk_firehose::types::Tag::builder()
-        .key("owner")
-        .value("somebody");
+    let tag = aws_sdk_firehose::types::Tag::builder().key("owner").value("somebody");
     call.tags(tag.build().unwrap()).send().await.unwrap();
 }
 
@@ -118,9 +105,7 @@ async fn nothing_of_anybody_elses_is_changed_and_what_fits_is_adopted() {
     let emulator = Emulator::start();
     let config = emulator.sdk().await;
     let proxy = Proxy::start(emulator.port).await;
-    let role = aws_sdk_iam::Client::new(&config)
-        .create_role()
-        .role_name("somebodys");
+    let role = aws_sdk_iam::Client::new(&config).create_role().role_name("somebodys");
     role.assume_role_policy_document(TRUST).send().await.unwrap();
     for (index, (kind, what, adopting)) in FOREIGN.into_iter().enumerate() {
         let name = format!("it-foreign-{index}");
@@ -156,18 +141,10 @@ async fn an_api_of_the_same_name_is_left_alone() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
     let apigateway = aws_sdk_apigateway::Client::new(&emulator.sdk().await);
-    let theirs = apigateway
-        .create_rest_api()
-        .name("it-foreign")
-        .send()
-        .await
-        .unwrap();
+    let theirs = apigateway.create_rest_api().name("it-foreign").send().await.unwrap();
     let theirs = theirs.id().unwrap();
     // Names of REST APIs are not unique: ours is made beside it.
-    for command in [
-        &["up", "--adopt", "--yes"][..],
-        &["down", "--yes", "--purge-data"],
-    ] {
+    for command in [&["up", "--adopt", "--yes"][..], &["down", "--yes", "--purge-data"]] {
         let spec = "name: it-foreign\n";
         proxy.local(spec, command.iter().copied()).exits_with(0);
         let changes = proxy.take_changes();

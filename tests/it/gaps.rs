@@ -89,9 +89,7 @@ async fn a_gap_is_told_after_a_failed_up_until_it_is_copied() {
 
     // Part of the gap is copied, and the rest is still told.
     let all = gaps(&proxy);
-    let [(from, Some(until))] = all.as_slice() else {
-        panic!("{all:?}")
-    };
+    let [(from, Some(until))] = all.as_slice() else { panic!("{all:?}") };
     let early = ("2026-01-01T00:00:00Z".to_owned(), Some(from.clone()));
     copy(&proxy, &early);
     assert_eq!(gaps(&proxy), all);
@@ -152,19 +150,13 @@ async fn what_is_spilled_is_told_until_it_is_replayed() {
     crate::replay::forbid_put_records(&config, "it-gaps").await;
     let want = post(&url, 0, 10).await;
     proxy.local(SPEC, ["up"]).exits_with(0).says("1 object (");
-    proxy
-        .local(SPEC, ["plan", "--check"])
-        .exits_with(0)
-        .says("split-pipeline replay");
+    proxy.local(SPEC, ["plan", "--check"]).exits_with(0).says("split-pipeline replay");
     // Also when the log no longer tells of it.
     let status = proxy.local(SPEC, ["status", "--since", "1s", "--output", "json"]);
     let status = status.exits_with(3).json();
     assert_eq!(status["undelivered"]["spilled"]["objects"], 1, "{status}");
     proxy.local(SPEC, ["replay"]).exits_with(0);
-    let status = proxy
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let status = proxy.local(SPEC, ["status", "--output", "json"]).exits_with(0).json();
     assert!(status["undelivered"]["spilled"].is_null(), "{status}");
     assert_eq!(delivered(&config, &want).await, 10);
 }

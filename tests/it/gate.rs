@@ -59,10 +59,7 @@ async fn only_requests_with_the_credentials_of_the_start_reach_the_emulator() {
         let answer = request.headers(headers(pairs)).body(LIST_ROLES).send().await;
         answer.unwrap().status()
     };
-    let (key, given) = (
-        ("authorization", root.as_str()),
-        ("x-amz-security-token", token.as_str()),
-    );
+    let (key, given) = (("authorization", root.as_str()), ("x-amz-security-token", token.as_str()));
     assert_eq!(list_roles("", &[key, given]).await, StatusCode::OK);
     let (account, made_up) = (signed_with("123456789012"), signed_with("AKIAIOSFODNN7EXAMPLE"));
     let wrong = format!("{}0", &token[1..]);
@@ -81,21 +78,12 @@ async fn only_requests_with_the_credentials_of_the_start_reach_the_emulator() {
         &[key, given, ("sec-fetch-mode", "no-cors")],
         &[key, given, ("host", &evil)],
     ] {
-        assert_eq!(
-            list_roles("", refused).await,
-            StatusCode::FORBIDDEN,
-            "{refused:?}"
-        );
+        assert_eq!(list_roles("", refused).await, StatusCode::FORBIDDEN, "{refused:?}");
     }
     let presigned =
         "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=test/20261127/us-east-1/iam/aws4_request";
     assert_eq!(list_roles(presigned, &[]).await, StatusCode::FORBIDDEN);
-    for path in [
-        "_ministack/reset",
-        "_ministack/health",
-        "restapis",
-        "2015-03-31/functions",
-    ] {
+    for path in ["_ministack/reset", "_ministack/health", "restapis", "2015-03-31/functions"] {
         assert_eq!(list_roles(path, &[]).await, StatusCode::FORBIDDEN, "{path}");
     }
 }
@@ -112,21 +100,10 @@ async fn the_webhook_needs_its_secret_path_alone_and_leads_nowhere_else() {
     let json = ("content-type", "application/json");
     let impression = r#"[{"key":"k","split":"s"}]"#;
     assert_eq!(post(&url, &[json], impression).await.0, StatusCode::OK);
-    for page in [
-        ("origin", "https://evil.example"),
-        ("sec-fetch-site", "same-site"),
-    ] {
-        assert_eq!(
-            post(&url, &[json, page], impression).await.0,
-            StatusCode::FORBIDDEN
-        );
+    for page in [("origin", "https://evil.example"), ("sec-fetch-site", "same-site")] {
+        assert_eq!(post(&url, &[json, page], impression).await.0, StatusCode::FORBIDDEN);
     }
-    let large = client()
-        .post(url.trim())
-        .body(vec![b' '; (10 << 20) + 1])
-        .send()
-        .await
-        .unwrap();
+    let large = client().post(url.trim()).body(vec![b' '; (10 << 20) + 1]).send().await.unwrap();
     assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
     // Credentials and actions in the headers of a webhook's request are not read.
     let form = [
@@ -134,47 +111,27 @@ async fn the_webhook_needs_its_secret_path_alone_and_leads_nowhere_else() {
         ("authorization", &signed_with("test")),
         ("x-amz-target", "Kinesis_20131202.ListStreams"),
     ];
-    for path in [
-        url.trim(),
-        &format!("{}/restapis/x/y/_user_request_/z", emulator.endpoint()),
-    ] {
+    for path in [url.trim(), &format!("{}/restapis/x/y/_user_request_/z", emulator.endpoint())] {
         let (_, answer) = post(path, &form, LIST_ROLES).await;
-        assert!(
-            !answer.contains("ListRoles") && !answer.contains("StreamNames"),
-            "{answer}"
-        );
+        assert!(!answer.contains("ListRoles") && !answer.contains("StreamNames"), "{answer}");
     }
 }
 
 #[tokio::test]
 async fn a_functions_credentials_cannot_be_derived_from_its_name() {
     let emulator = Emulator::start();
-    let up = emulator
-        .local(SPEC, ["up", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let up = emulator.local(SPEC, ["up", "--output", "json"]).exits_with(0).json();
     let url = up["webhook_url"].as_str().unwrap();
-    let sent = client()
-        .post(url)
-        .body(r#"[{"key":"k","split":"s"}]"#)
-        .send()
-        .await;
+    let sent = client().post(url).body(r#"[{"key":"k","split":"s"}]"#).send().await;
     assert_eq!(sent.unwrap().status(), StatusCode::OK);
     let lambda = aws_sdk_lambda::Client::new(&emulator.sdk().await);
     let function = lambda.get_function_configuration().function_name("it-gate");
     let function = function.send().await.unwrap();
     // As MiniStack derives them by itself.
     let digest = |text: &str| hex::encode(Sha256::digest(text));
-    let names = digest(&format!(
-        "{}:{}",
-        function.function_arn().unwrap(),
-        function.role().unwrap()
-    ));
+    let names = digest(&format!("{}:{}", function.function_arn().unwrap(), function.role().unwrap()));
     let key = format!("ASIA{}", names[..16].to_uppercase());
-    let (secret, token) = (
-        digest(&format!("secret:{names}")),
-        digest(&format!("token:{names}")),
-    );
+    let (secret, token) = (digest(&format!("secret:{names}")), digest(&format!("token:{names}")));
     let config = sdk_with(&emulator.endpoint(), &key, &secret, Some(token)).await;
     let kinesis = aws_sdk_kinesis::Client::new(&config);
     let describe = kinesis.describe_stream_summary().stream_name("it-gate");
@@ -201,38 +158,21 @@ async fn functions_get_nothing_of_the_users_environment_and_pages_do_not_reach_t
     const SECRET: &str = "a-secret-of-the-user";
     let emulator = Emulator::start_with(&[("GITHUB_TOKEN", SECRET), ("AWS_SECRET_ACCESS_KEY", SECRET)]);
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
-    let sent = client()
-        .post(url.trim())
-        .body(r#"[{"key":"k","split":"s"}]"#)
-        .send()
-        .await;
+    let sent = client().post(url.trim()).body(r#"[{"key":"k","split":"s"}]"#).send().await;
     assert_eq!(sent.unwrap().status(), StatusCode::OK);
-    let status = emulator
-        .run(["local", "status", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let status = emulator.run(["local", "status", "--output", "json"]).exits_with(0).json();
     let group = environments(status["pid"].as_u64().unwrap());
     let runtime_api = |environment: &String| {
-        let line = environment
-            .lines()
-            .find_map(|line| line.strip_prefix("AWS_LAMBDA_RUNTIME_API="));
+        let line = environment.lines().find_map(|line| line.strip_prefix("AWS_LAMBDA_RUNTIME_API="));
         line.map(|address| format!("http://{address}/2018-06-01/runtime/invocation/next"))
     };
     let next = group.values().find_map(runtime_api).expect("no function runs");
     for (process, environment) in &group {
         assert!(!environment.contains(SECRET), "{process}: {environment}");
-        assert!(
-            !environment.contains(&emulator.token()),
-            "{process}: {environment}"
-        );
+        assert!(!environment.contains(&emulator.token()), "{process}: {environment}");
     }
     for page in [("origin", "https://evil.example"), ("host", "evil.example")] {
-        let answer = client()
-            .get(&next)
-            .headers(headers(&[page]))
-            .send()
-            .await
-            .unwrap();
+        let answer = client().get(&next).headers(headers(&[page])).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{page:?}");
     }
     another_user_gets(&next, 403);
@@ -249,18 +189,10 @@ fn another_user_gets(url: &str, status: u16) {
                   try: print(urllib.request.urlopen(sys.argv[1], timeout=20).status)\n\
                   except urllib.error.HTTPError as error: print(error.code)";
     let mut python = Command::new("python3");
-    let output = python
-        .args(["-I", "-c", script, url])
-        .uid(NOBODY)
-        .current_dir("/")
-        .output();
+    let output = python.args(["-I", "-c", script, url]).uid(NOBODY).current_dir("/").output();
     let output = output.unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        status.to_string(),
-        "{stderr}"
-    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), status.to_string(), "{stderr}");
 }
 
 #[test]
@@ -277,29 +209,15 @@ fn a_port_that_another_program_took_first_learns_no_credentials() {
             let mut stream = stream.unwrap();
             let mut buffer = [0; 8192];
             let length = stream.read(&mut buffer).unwrap_or(0);
-            record
-                .lock()
-                .unwrap()
-                .push_str(&String::from_utf8_lossy(&buffer[..length]));
-            let body = format!(
-                r#"{{"version":"1.5.33","auth":"enabled","proof":"{}"}}"#,
-                "00".repeat(32)
-            );
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
+            record.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
+            let body = format!(r#"{{"version":"1.5.33","auth":"enabled","proof":"{}"}}"#, "00".repeat(32));
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             let _ = stream.write_all((head + &body).as_bytes());
         }
     });
-    for command in [
-        &["--local", "--file", "-", "up"][..],
-        &["local", "start"],
-        &["local", "status"],
-    ] {
-        let run = split_pipeline(command)
-            .stdin(SPEC)
-            .env("SPLIT_PIPELINE_LOCAL_PORT", port.to_string());
+    for command in [&["--local", "--file", "-", "up"][..], &["local", "start"], &["local", "status"]] {
+        let run = split_pipeline(command).stdin(SPEC).env("SPLIT_PIPELINE_LOCAL_PORT", port.to_string());
         run.exits_with(1).says(&format!("port {port} is in use"));
     }
     let received = received.lock().unwrap();
@@ -313,25 +231,16 @@ fn an_emulator_that_nobody_uses_ends_by_itself() {
     let emulator = Emulator::start_with(&[("SPLIT_PIPELINE_LOCAL_IDLE", "1s")]);
     let deadline = Instant::now() + Duration::from_mins(2);
     let is_running = || {
-        let status = emulator
-            .run(["local", "status", "--output", "json"])
-            .exits_with(0);
+        let status = emulator.run(["local", "status", "--output", "json"]).exits_with(0);
         status.json()["running"] == true
     };
     while is_running() {
         assert!(Instant::now() < deadline, "it still runs");
         std::thread::sleep(Duration::from_millis(100));
     }
-    let wrong = emulator
-        .run(["local", "start"])
-        .env("SPLIT_PIPELINE_LOCAL_IDLE", "soon");
-    wrong
-        .exits_with(1)
-        .says("SPLIT_PIPELINE_LOCAL_IDLE")
-        .says("hint:");
-    let zero = emulator
-        .run(["local", "start"])
-        .env("SPLIT_PIPELINE_LOCAL_IDLE", "0s");
+    let wrong = emulator.run(["local", "start"]).env("SPLIT_PIPELINE_LOCAL_IDLE", "soon");
+    wrong.exits_with(1).says("SPLIT_PIPELINE_LOCAL_IDLE").says("hint:");
+    let zero = emulator.run(["local", "start"]).env("SPLIT_PIPELINE_LOCAL_IDLE", "0s");
     zero.exits_with(1).says("above zero").says("hint:");
 }
 
@@ -387,39 +296,19 @@ fn a_build_of_the_handler_gets_no_aws_credentials() {
     let sources = workspace.path().join("handler/src");
     fs::create_dir_all(&sources).unwrap();
     let manifest = "[package]\nname = \"split-pipeline-handler\"\n";
-    for file in [
-        "Cargo.toml",
-        "Cargo.lock",
-        "handler/Cargo.toml",
-        "handler/src/lib.rs",
-    ] {
+    for file in ["Cargo.toml", "Cargo.lock", "handler/Cargo.toml", "handler/src/lib.rs"] {
         fs::write(workspace.path().join(file), manifest).unwrap();
     }
-    let (cargo, environment) = (
-        workspace.path().join("fake"),
-        workspace.path().join("environment"),
-    );
-    script(
-        &cargo,
-        &format!("#!/bin/sh\nenv > {}\nexit 1\n", environment.display()),
-    );
-    let build = split_pipeline([
-        "build",
-        "--arch",
-        std::env::consts::ARCH.replace("aarch64", "arm64").as_str(),
-    ])
-    .directory(&sources)
-    .env("CARGO", &cargo)
-    .env("AWS_ACCESS_KEY_ID", "id")
-    .env("AWS_SECRET_ACCESS_KEY", "secret")
-    .env("AWS_SESSION_TOKEN", "token");
-    build
-        .exits_with(1)
-        .says("could not be built")
-        .says(&format!(" in {}", workspace.path().display()));
+    let (cargo, environment) = (workspace.path().join("fake"), workspace.path().join("environment"));
+    script(&cargo, &format!("#!/bin/sh\nenv > {}\nexit 1\n", environment.display()));
+    let build =
+        split_pipeline(["build", "--arch", std::env::consts::ARCH.replace("aarch64", "arm64").as_str()])
+            .directory(&sources)
+            .env("CARGO", &cargo)
+            .env("AWS_ACCESS_KEY_ID", "id")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_SESSION_TOKEN", "token");
+    build.exits_with(1).says("could not be built").says(&format!(" in {}", workspace.path().display()));
     let environment = fs::read_to_string(environment).unwrap();
-    assert!(
-        environment.contains("PATH=") && !environment.contains("AWS_"),
-        "{environment}"
-    );
+    assert!(environment.contains("PATH=") && !environment.contains("AWS_"), "{environment}");
 }

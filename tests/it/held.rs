@@ -46,14 +46,9 @@ async fn up_waits_for_what_takes_its_time() {
 async fn a_delivery_stream_that_aws_could_not_make_is_made_anew() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
-    proxy.set_pace(Pace {
-        delivery_fails: Some("the key is disabled"),
-        ..SLOW
-    });
+    proxy.set_pace(Pace { delivery_fails: Some("the key is disabled"), ..SLOW });
     let failed = proxy.local(SPEC, ["up"]).exits_with(1);
-    failed
-        .says("failed: delivery_stream it-held: the key is disabled")
-        .says("not done: stage prod");
+    failed.says("failed: delivery_stream it-held: the key is disabled").says("not done: stage prod");
     let status = proxy.local(SPEC, ["status"]).exits_with(3);
     assert!(status.stdout.contains("the key is disabled"), "{}", status.stdout);
     // It never worked, so there is nothing to ask.
@@ -99,10 +94,7 @@ async fn when_time_runs_out_it_is_said_what_was_waited_for() {
     let proxy = Proxy::start(emulator.port).await;
     // Builds the handler, which would take the time.
     emulator.local("name: it-before\n", ["up"]).exits_with(0);
-    proxy.set_pace(Pace {
-        stream: Duration::from_mins(10),
-        ..SLOW
-    });
+    proxy.set_pace(Pace { stream: Duration::from_mins(10), ..SLOW });
     let late = proxy.local(SPEC, ["up", "--timeout", "5s"]).exits_with(1);
     late.says("time ran out after 5s")
         .says("not done: stream it-held: stopped waiting for stream it-held to be ready; the last state was CREATING")
@@ -120,10 +112,7 @@ async fn the_second_interruption_does_not_wait_for_answers() {
     let proxy = Proxy::start(emulator.port).await;
     let mut up = proxy.local(SPEC, ["up", "-v"]).spawn(Stdio::null());
     let stderr = read_until("kinesis:CreateStream ok", &mut up);
-    proxy.set_pace(Pace {
-        call: Duration::from_mins(10),
-        ..Pace::default()
-    });
+    proxy.set_pace(Pace { call: Duration::from_mins(10), ..Pace::default() });
     kill_process(Pid::from_child(&up), Signal::INT).unwrap();
     let mut stderr = stderr;
     let mut line = String::new();
@@ -134,10 +123,7 @@ async fn the_second_interruption_does_not_wait_for_answers() {
     kill_process(Pid::from_child(&up), Signal::INT).unwrap();
     assert_eq!(up.wait().unwrap().code(), Some(130));
     let unanswered = proxy.take_calls();
-    assert!(
-        unanswered.iter().any(|call| call.ended.get().is_none()),
-        "{unanswered:#?}"
-    );
+    assert!(unanswered.iter().any(|call| call.ended.get().is_none()), "{unanswered:#?}");
 
     emulator.tag_stream("it-held").await;
     emulator.local(SPEC, ["up"]).exits_with(0);

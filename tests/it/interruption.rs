@@ -32,11 +32,7 @@ fn an_interrupted_up_says_where_things_stand_and_the_next_one_goes_on() {
     let up = emulator.local(SPEC, ["up", "--yes"]).spawn(Stdio::null());
     let (code, said) = interrupt_after("created in", up);
     assert_eq!(code, 130, "{said}");
-    for part in [
-        "interrupted: finishing",
-        "not done: stage prod",
-        "running `up` again is safe",
-    ] {
+    for part in ["interrupted: finishing", "not done: stage prod", "running `up` again is safe"] {
         assert!(said.contains(part), "no {part:?} in:\n{said}");
     }
     emulator.local(SPEC, ["up"]).exits_with(0);
@@ -64,10 +60,7 @@ async fn an_interrupted_ephemeral_smoke_test_cleans_up_all_the_same() {
         let smoke = emulator.local(SPEC, smoke).spawn(Stdio::null());
         let (code, said) = interrupt_after(moment, smoke);
         assert_eq!(code, 130, "{said}");
-        assert!(
-            said.contains("was taken down again") && !said.contains("hint:"),
-            "{said}"
-        );
+        assert!(said.contains("was taken down again") && !said.contains("hint:"), "{said}");
         assert_eq!(inventory::of(&emulator.sdk().await).await, empty, "{said}");
     }
 }
@@ -115,10 +108,7 @@ const CALL: Duration = Duration::from_millis(300);
 async fn no_change_starts_after_an_interruption_within_a_resource_either() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
-    proxy.set_pace(Pace {
-        call: CALL,
-        ..Pace::default()
-    });
+    proxy.set_pace(Pace { call: CALL, ..Pace::default() });
     for (index, (start, end)) in MOMENTS.into_iter().enumerate() {
         let name = format!("it-interrupt-{index}");
         let (spec, start) = (format!("name: {name}\n"), start.replace("NAME", &name));

@@ -37,28 +37,18 @@ async fn add(config: &SdkConfig) {
     let call = call.bucket("it-added-000000000000-us-east-1");
     call.notification_configuration(bus.build()).send().await.unwrap();
 
-    let log = LoggingEnabled::builder()
-        .target_bucket("somebodys")
-        .target_prefix("");
+    let log = LoggingEnabled::builder().target_bucket("somebodys").target_prefix("");
     let log = BucketLoggingStatus::builder().logging_enabled(log.build().unwrap());
     let call = s3.put_bucket_logging().bucket("it-added-000000000000-us-east-1");
     call.bucket_logging_status(log.build()).send().await.unwrap();
 
     let logs = aws_sdk_cloudwatchlogs::Client::new(config);
-    let metric = MetricTransformation::builder()
-        .metric_name("m")
-        .metric_namespace("n")
-        .metric_value("1");
+    let metric = MetricTransformation::builder().metric_name("m").metric_namespace("n").metric_value("1");
     let call = logs.put_metric_filter().log_group_name("/aws/lambda/it-added");
     let call = call.filter_name("f").filter_pattern("");
-    call.metric_transformations(metric.build().unwrap())
-        .send()
-        .await
-        .unwrap();
+    call.metric_transformations(metric.build().unwrap()).send().await.unwrap();
 
-    let call = logs
-        .put_subscription_filter()
-        .log_group_name("/aws/lambda/it-added");
+    let call = logs.put_subscription_filter().log_group_name("/aws/lambda/it-added");
     let call = call.filter_name("all").filter_pattern("");
     let theirs = "arn:aws:logs:us-east-1:111111111111:destination:theirs";
     call.destination_arn(theirs).send().await.unwrap();
@@ -68,10 +58,7 @@ async fn add(config: &SdkConfig) {
     let operation = PatchOperation::builder().op(Op::Replace).path("/webAclArn");
     let call = apigateway.update_stage().stage_name("prod");
     let call = call.rest_api_id(apis.items()[0].id().unwrap());
-    call.patch_operations(operation.value(WEB_ACL).build())
-        .send()
-        .await
-        .unwrap();
+    call.patch_operations(operation.value(WEB_ACL).build()).send().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -79,18 +66,12 @@ async fn what_may_be_meant_is_named_and_stays() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
     proxy.local(SPEC, ["up"]).exits_with(0);
-    let before = proxy
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let before = proxy.local(SPEC, ["status", "--output", "json"]).exits_with(0).json();
     let resources = before["resources"].as_array().unwrap();
     assert!(resources.iter().all(|it| it["left_alone"].is_null()), "{before}");
 
     add(&emulator.sdk().await).await;
-    let status = proxy
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let status = proxy.local(SPEC, ["status", "--output", "json"]).exits_with(0).json();
     let published =
         "aliases or versions exist (live, 1), whose permissions and provisioned concurrency nobody compares";
     let web_acl = format!("the web ACL {WEB_ACL} inspects its requests, and may log their secret path");

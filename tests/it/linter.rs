@@ -66,10 +66,7 @@ fn findings(policy: &Value) -> Vec<Value> {
     drop(stdin);
     let output = linter.wait_with_output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
-    lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Every policy that `up` would write, by resource and field.
@@ -91,17 +88,11 @@ fn planned(plan: &Value) -> Vec<(String, Value)> {
 #[test]
 fn what_the_linter_finds_is_answered() {
     let emulator = Emulator::start();
-    let plan = emulator
-        .local(SPEC, ["plan", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let plan = emulator.local(SPEC, ["plan", "--output", "json"]).exits_with(0).json();
     let mut policies = planned(&plan);
     assert_eq!(policies.len(), 6, "{policies:#?}");
     for command in ["up", "status", "down"] {
-        let policy = emulator
-            .local(SPEC, ["permissions", "--for", command])
-            .exits_with(0)
-            .json();
+        let policy = emulator.local(SPEC, ["permissions", "--for", command]).exits_with(0).json();
         policies.push((command.to_owned(), policy));
     }
     let mut found = BTreeSet::new();

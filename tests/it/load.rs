@@ -71,9 +71,8 @@ async fn many_senders_at_once_are_all_answered_and_lose_nothing() {
     let emulator = Emulator::start();
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     let started = Instant::now();
-    let senders: Vec<_> = (0..SENDERS)
-        .map(|sender| tokio::spawn(send(url.trim().to_owned(), sender)))
-        .collect();
+    let senders: Vec<_> =
+        (0..SENDERS).map(|sender| tokio::spawn(send(url.trim().to_owned(), sender))).collect();
     let mut latencies = Vec::new();
     let mut want = HashSet::new();
     for (index, sender) in senders.into_iter().enumerate() {
@@ -83,10 +82,7 @@ async fn many_senders_at_once_are_all_answered_and_lose_nothing() {
     }
     let elapsed = started.elapsed();
     let (config, bucket) = (emulator.sdk().await, format!("it-load-{ACCOUNT}-us-east-1"));
-    let found = objects::lines(&config, &bucket, "impressions/", |lines| {
-        lines.len() >= want.len()
-    })
-    .await;
+    let found = objects::lines(&config, &bucket, "impressions/", |lines| lines.len() >= want.len()).await;
     let unique: HashSet<_> = found.iter().collect();
     let lost = want.iter().filter(|line| !unique.contains(line)).count();
     latencies.sort();

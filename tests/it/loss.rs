@@ -42,16 +42,10 @@ fn batches() -> usize {
 /// Sends the function's calls through the proxy. The emulator's own endpoint goes before `AWS_ENDPOINT_URL`.
 async fn detour(emulator: &Emulator, port: u16) {
     let lambda = aws_sdk_lambda::Client::new(&emulator.sdk().await);
-    let have = lambda
-        .get_function_configuration()
-        .function_name("it-loss")
-        .send();
+    let have = lambda.get_function_configuration().function_name("it-loss").send();
     let mut variables = have.await.unwrap().environment.unwrap().variables.unwrap();
     for service in ["KINESIS", "S3"] {
-        variables.insert(
-            format!("AWS_ENDPOINT_URL_{service}"),
-            format!("http://127.0.0.1:{port}"),
-        );
+        variables.insert(format!("AWS_ENDPOINT_URL_{service}"), format!("http://127.0.0.1:{port}"));
     }
     let environment = Environment::builder().set_variables(Some(variables)).build();
     let update = lambda.update_function_configuration().function_name("it-loss");
@@ -119,31 +113,18 @@ async fn no_impression_that_was_answered_is_lost() {
     let warm = reqwest::Client::new().post(url.trim()).body("[]").send();
     assert_eq!(warm.await.unwrap().status(), 200);
     let answers = post_all(&chaos, url.trim()).await;
-    assert!(
-        answers.len() * 2 > batches(),
-        "hardly anything was answered: {answers:?}"
-    );
-    let sum = |field: &str| {
-        answers
-            .values()
-            .map(|answer| answer[field].as_u64().unwrap())
-            .sum::<u64>()
-    };
+    assert!(answers.len() * 2 > batches(), "hardly anything was answered: {answers:?}");
+    let sum = |field: &str| answers.values().map(|answer| answer[field].as_u64().unwrap()).sum::<u64>();
     let (spilled, bucket) = (sum("spilled"), format!("it-loss-{ACCOUNT}-us-east-1"));
     assert!(spilled > 0, "nothing was spilled: {answers:?}");
 
-    let replayed = emulator
-        .local(SPEC, ["replay", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let replayed = emulator.local(SPEC, ["replay", "--output", "json"]).exits_with(0).json();
     assert!(replayed["delivered"].as_u64().unwrap() >= spilled, "{replayed}");
     assert_eq!(objects::keys(&config, &bucket, "spill/").await, [""; 0]);
     let want: HashSet<_> = answers.keys().flat_map(|batch| impressions(*batch)).collect();
     let missing = |lines: &[String]| {
         let found: HashSet<_> = lines.iter().collect();
-        want.iter()
-            .filter(|impression| !found.contains(impression))
-            .count()
+        want.iter().filter(|impression| !found.contains(impression)).count()
     };
     let found = objects::lines(&config, &bucket, "impressions/", |lines| missing(lines) == 0).await;
     let (sent, lost) = (want.len(), missing(&found));

@@ -13,24 +13,12 @@ const fn rest(
     code: &'static str,
     body: &'static str,
 ) -> Fault {
-    Fault {
-        call,
-        end,
-        status,
-        code,
-        body,
-    }
+    Fault { call, end, status, code, body }
 }
 
 /// A service that has everything in the body.
 const fn in_body(call: &'static str, status: u16, body: &'static str) -> Fault {
-    Fault {
-        call,
-        end: "",
-        status,
-        code: "",
-        body,
-    }
+    Fault { call, end: "", status, code: "", body }
 }
 
 const FAULTS: [Fault; 16] = [
@@ -48,13 +36,7 @@ const FAULTS: [Fault; 16] = [
         "ResourceConflictException",
         r#"{"message":"The operation cannot be performed at this time. An update is in progress for resource"}"#,
     ),
-    rest(
-        "POST /restapis",
-        "",
-        429,
-        "TooManyRequestsException",
-        r#"{"message":"Too Many Requests"}"#,
-    ),
+    rest("POST /restapis", "", 429, "TooManyRequestsException", r#"{"message":"Too Many Requests"}"#),
     rest(
         "POST /restapis",
         "/deployments",
@@ -134,12 +116,7 @@ async fn up_waits_for_what_is_not_there_yet() {
     let proxy = Proxy::start(emulator.port).await;
     proxy.inject(&FAULTS);
     let up = proxy.local(SPEC, ["up", "-v"]).exits_with(0);
-    assert!(
-        proxy.pending_faults().is_empty(),
-        "{:#?}\n{}",
-        proxy.pending_faults(),
-        up.stderr
-    );
+    assert!(proxy.pending_faults().is_empty(), "{:#?}\n{}", proxy.pending_faults(), up.stderr);
     proxy.local(SPEC, ["plan", "--check"]).exits_with(0);
     proxy.local(SPEC, ["status"]).exits_with(0);
 }

@@ -71,10 +71,7 @@ async fn what_cannot_be_converted_is_kept_apart_and_takes_nothing_with_it() {
     assert_eq!(answer["delivered"], 102, "{answer}");
 
     let rows = delivered(&config, &bucket(), "impressions/", 101).await;
-    let want: BTreeSet<_> = (0..100)
-        .map(|index| format!("k{index}"))
-        .chain(["odd".to_owned()])
-        .collect();
+    let want: BTreeSet<_> = (0..100).map(|index| format!("k{index}")).chain(["odd".to_owned()]).collect();
     assert_eq!((keys(&rows), rows.len()), (want, 101));
     let row = rows.iter().find(|row| row["key"] == Cell::Text("k7".to_owned()));
     let cells = [
@@ -83,10 +80,7 @@ async fn what_cannot_be_converted_is_kept_apart_and_takes_nothing_with_it() {
         ("splitversionnumber", Cell::Text("1716400000000".to_owned())),
         ("time", Cell::Number(7)),
     ];
-    assert_eq!(
-        row,
-        Some(&cells.map(|(name, cell)| (name.to_owned(), cell)).into())
-    );
+    assert_eq!(row, Some(&cells.map(|(name, cell)| (name.to_owned(), cell)).into()));
 
     let failed = objects::keys(&config, &bucket(), "errors/format-conversion-failed/").await;
     assert_eq!(failed.len(), 1, "{failed:?}");
@@ -107,16 +101,12 @@ async fn the_format_changes_there_and_back_and_nothing_is_left() {
 
     // Where there is JSON already, nobody gets Parquet without being asked.
     let refused = emulator.local(SPEC, ["up"]).exits_with(2);
-    refused
-        .says("delivers Parquet from now on, to where there is JSON")
-        .says("another `delivery.prefix`");
+    refused.says("delivers Parquet from now on, to where there is JSON").says("another `delivery.prefix`");
     let moved = |format: &str, prefix: &str| {
         format!("name: it-parquet\ndelivery: {{format: {format}, prefix: {prefix}, buffer_seconds: 0}}\n")
     };
     let parquet = moved("parquet", "rows/");
-    let up = emulator
-        .local(&parquet, ["up", "--yes", "--output", "json"])
-        .exits_with(0);
+    let up = emulator.local(&parquet, ["up", "--yes", "--output", "json"]).exits_with(0);
     let up = up.json();
     for (kind, action) in [
         ("database", "created"),
@@ -137,23 +127,11 @@ async fn the_format_changes_there_and_back_and_nothing_is_left() {
     emulator.local(&json, ["smoke", "--count", "50"]).exits_with(0);
     let lines = objects::lines(&config, &bucket(), "lines/", |lines| lines.len() >= 50).await;
     assert_eq!(lines.len(), 50);
-    assert!(
-        inventory::of(&config)
-            .await
-            .contains("database or table it_parquet.impressions")
-    );
+    assert!(inventory::of(&config).await.contains("database or table it_parquet.impressions"));
     let down = ["down", "--yes", "--purge-data", "--output", "json"];
     let down = emulator.local(&json, down).exits_with(0).json();
-    let deleted: Vec<_> = down["deleted"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["kind"])
-        .collect();
-    assert!(
-        deleted.contains(&&json!("table")) && deleted.contains(&&json!("database")),
-        "{down}"
-    );
+    let deleted: Vec<_> = down["deleted"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
+    assert!(deleted.contains(&&json!("table")) && deleted.contains(&&json!("database")), "{down}");
     assert_eq!(inventory::of(&config).await, before);
 }
 
@@ -173,9 +151,7 @@ async fn what_is_left_in_another_format_is_asked_about() {
     }
     let json = "name: it-parquet\ndelivery: {buffer_seconds: 0}\n";
     let refused = emulator.local(json, ["up"]).exits_with(2);
-    refused
-        .says("would deliver JSON beside impressions/dt=2026-01-01/a.parquet")
-        .says("--yes agrees to it");
+    refused.says("would deliver JSON beside impressions/dt=2026-01-01/a.parquet").says("--yes agrees to it");
     emulator.local(SPEC, ["up"]).exits_with(0);
     emulator.local(SPEC, ["down", "--yes"]).exits_with(0);
     put("impressions/dt=2026-01-01/b.ndjson.gz").await;
@@ -245,20 +221,14 @@ async fn what_was_spilled_or_never_delivered_comes_home_as_parquet() {
     emulator.local(SPEC, ["up"]).exits_with(0);
     let replay = ["replay", "--output", "json"];
     let replayed = emulator.local(SPEC, replay).exits_with(0).json();
-    assert_eq!(
-        (&replayed["delivered"], &replayed["copied"]),
-        (&json!(20), &json!(1)),
-        "{replayed}"
-    );
+    assert_eq!((&replayed["delivered"], &replayed["copied"]), (&json!(20), &json!(1)), "{replayed}");
     let rows = delivered(&config, &bucket(), "impressions/", 21).await;
     assert_eq!((rows.len(), keys(&rows).len()), (21, 21));
 
     // What no table takes is copied all the same, to where Firehose puts it; what has no newline gets one.
     let misfits = [r#"{"key":"k","time":"noon"}"#, r#"{"key":"\ud800"}"#];
     for misfit in misfits {
-        let put = aws_sdk_kinesis::Client::new(&config)
-            .put_record()
-            .stream_name("it-parquet");
+        let put = aws_sdk_kinesis::Client::new(&config).put_record().stream_name("it-parquet");
         let put = put.data(Blob::new(misfit)).partition_key("k");
         put.send().await.unwrap();
     }
@@ -269,15 +239,10 @@ async fn what_was_spilled_or_never_delivered_comes_home_as_parquet() {
     let twice = delivered(&config, &bucket(), "impressions/", 41).await;
     assert_eq!((twice.len(), keys(&twice)), (41, keys(&rows)));
     let is_misfit = |line: &String| misfits.contains(&line.as_str());
-    let lines = objects::lines(&config, &bucket(), "errors/format-conversion-failed/", |lines| {
-        lines.len() >= 4
-    })
-    .await;
-    assert_eq!(
-        lines.iter().filter(|line| is_misfit(line)).count(),
-        2,
-        "{lines:?}"
-    );
+    let lines =
+        objects::lines(&config, &bucket(), "errors/format-conversion-failed/", |lines| lines.len() >= 4)
+            .await;
+    assert_eq!(lines.iter().filter(|line| is_misfit(line)).count(), 2, "{lines:?}");
 }
 
 #[tokio::test]
@@ -287,11 +252,7 @@ async fn what_somebody_else_has_in_the_catalog_stays() {
     let theirs = DatabaseInput::builder().name("it_parquet").build().unwrap();
     let call = glue.create_database().database_input(theirs);
     call.tags("owner", "somebody").send().await.unwrap();
-    emulator
-        .local(SPEC, ["up", "--yes"])
-        .exits_with(1)
-        .says("database")
-        .says("--adopt");
+    emulator.local(SPEC, ["up", "--yes"]).exits_with(1).says("database").says("--adopt");
     emulator.local(SPEC, ["up", "--adopt", "--yes"]).exits_with(0);
 
     let view = TableInput::builder().name("my_view").table_type("VIRTUAL_VIEW");
@@ -307,8 +268,5 @@ async fn what_somebody_else_has_in_the_catalog_stays() {
     let call = glue.delete_table().database_name("it_parquet").name("my_view");
     call.send().await.unwrap();
     let down = emulator.local(SPEC, down).exits_with(0).json();
-    assert_eq!(
-        down["deleted"],
-        json!([{"kind": "database", "name": "it_parquet"}])
-    );
+    assert_eq!(down["deleted"], json!([{"kind": "database", "name": "it_parquet"}]));
 }

@@ -11,28 +11,15 @@ const ROLE: &str = "it-iam-handler-us-east-1";
 async fn post_one(url: &str) -> (u16, Value) {
     let body = r#"[{"key":"k","split":"s","treatment":"on"}]"#;
     let answer = reqwest::Client::new().post(url).body(body).send().await.unwrap();
-    (
-        answer.status().as_u16(),
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap(),
-    )
+    (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
 }
 
 /// The function's policy: its name and its document.
 async fn policy(iam: &aws_sdk_iam::Client) -> (String, Value) {
     let listed = iam.list_role_policies().role_name(ROLE).send().await.unwrap();
-    let [name] = listed.policy_names() else {
-        panic!("{:?}", listed.policy_names())
-    };
-    let policy = iam
-        .get_role_policy()
-        .role_name(ROLE)
-        .policy_name(name)
-        .send()
-        .await
-        .unwrap();
-    let text = percent_encoding::percent_decode_str(policy.policy_document())
-        .decode_utf8()
-        .unwrap();
+    let [name] = listed.policy_names() else { panic!("{:?}", listed.policy_names()) };
+    let policy = iam.get_role_policy().role_name(ROLE).policy_name(name).send().await.unwrap();
+    let text = percent_encoding::percent_decode_str(policy.policy_document()).decode_utf8().unwrap();
     (name.clone(), serde_json::from_str(&text).unwrap())
 }
 
@@ -72,10 +59,7 @@ async fn the_function_needs_each_action_that_the_emulator_asks_for() {
     // MiniStack writes the function's log itself, without the function's role: what `logs:` is for shows on AWS only.
     let asked_for = ["kinesis:PutRecords", "s3:PutObject"];
     let actions = actions(&policy(&iam).await.1);
-    let others: Vec<_> = actions
-        .iter()
-        .filter(|it| !asked_for.contains(&it.as_str()))
-        .collect();
+    let others: Vec<_> = actions.iter().filter(|it| !asked_for.contains(&it.as_str())).collect();
     assert_eq!(others, ["logs:CreateLogStream", "logs:PutLogEvents"]);
 
     remove_actions(&iam, &["kinesis:PutRecords"]).await;
@@ -86,15 +70,8 @@ async fn the_function_needs_each_action_that_the_emulator_asks_for() {
     let (status, answer) = post_one(url).await;
     assert_eq!(status, 500, "{answer}");
 
-    let status = emulator
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(3)
-        .json();
-    let drifted = status["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|it| it["state"] == "drifted");
+    let status = emulator.local(SPEC, ["status", "--output", "json"]).exits_with(3).json();
+    let drifted = status["resources"].as_array().unwrap().iter().filter(|it| it["state"] == "drifted");
     let kinds: Vec<_> = drifted.map(|it| it["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["function_role"], "{status}");
     emulator.local(SPEC, ["up"]).exits_with(0);

@@ -28,18 +28,12 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 async fn post(url: &str, body: impl Into<reqwest::Body>, encoding: Option<&str>) -> (StatusCode, Value) {
-    let mut request = reqwest::Client::new()
-        .post(url)
-        .header("content-type", "application/json")
-        .body(body);
+    let mut request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
     if let Some(encoding) = encoding {
         request = request.header("content-encoding", encoding);
     }
     let answer = request.send().await.unwrap();
-    (
-        answer.status(),
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap(),
-    )
+    (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
 }
 
 #[tokio::test]
@@ -49,10 +43,7 @@ async fn every_impression_reaches_s3_unchanged_and_down_leaves_what_it_says() {
 
     let up = emulator.local(SPEC, ["up", "--yes"]).exits_with(0);
     let url = up.stdout.strip_suffix('\n').unwrap();
-    assert!(
-        url.starts_with(&format!("{}/restapis/", emulator.endpoint())),
-        "{url}"
-    );
+    assert!(url.starts_with(&format!("{}/restapis/", emulator.endpoint())), "{url}");
     assert!(!url.contains('\n'));
     up.says("paste it into Split").says("press Test").says("curl");
     assert_eq!(emulator.local(SPEC, ["url"]).exits_with(0).stdout, up.stdout);
@@ -60,19 +51,11 @@ async fn every_impression_reaches_s3_unchanged_and_down_leaves_what_it_says() {
     bodies_of_every_shape_are_answered(url).await;
     awkward_impressions_come_out_unchanged(&emulator);
 
-    let status = emulator
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(0)
-        .json();
+    let status = emulator.local(SPEC, ["status", "--output", "json"]).exits_with(0).json();
     assert_eq!(status["healthy"], true, "{status}");
     assert_eq!(status["webhook_url"], url);
     let traffic = &status["traffic"];
-    for (count, want) in [
-        ("refused_batches", 4),
-        ("failed_batches", 0),
-        ("delivered", 9),
-        ("rejected", 1),
-    ] {
+    for (count, want) in [("refused_batches", 4), ("failed_batches", 0), ("delivered", 9), ("rejected", 1)] {
         assert_eq!(traffic[count], want, "{count} in {traffic}");
     }
 
@@ -94,35 +77,17 @@ async fn bodies_of_every_shape_are_answered(url: &str) {
     }
     for nothing in ["[]", "{}", ""] {
         let (status, answer) = post(url, nothing, None).await;
-        assert_eq!(
-            (status, &answer["received"]),
-            (StatusCode::OK, &Value::from(0)),
-            "{nothing:?}"
-        );
+        assert_eq!((status, &answer["received"]), (StatusCode::OK, &Value::from(0)), "{nothing:?}");
     }
-    for broken in [
-        b"nope".to_vec(),
-        b"[1,".to_vec(),
-        b"\x1f\x8b\x08broken".to_vec(),
-        b"\"text\"".to_vec(),
-    ] {
+    for broken in [b"nope".to_vec(), b"[1,".to_vec(), b"\x1f\x8b\x08broken".to_vec(), b"\"text\"".to_vec()] {
         let (status, answer) = post(url, broken, None).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
         assert!(answer["error"].is_string(), "{answer}");
     }
     let (status, answer) = post(url, r#"[1, {"key":"k","split":"s"}]"#, None).await;
-    assert_eq!(
-        (status, &answer["rejected"]),
-        (StatusCode::OK, &Value::from(1)),
-        "{answer}"
-    );
+    assert_eq!((status, &answer["rejected"]), (StatusCode::OK, &Value::from(1)), "{answer}");
     let (without_secret, _) = url.rsplit_once('/').unwrap();
-    let elsewhere = reqwest::Client::new()
-        .post(without_secret)
-        .body("[]")
-        .send()
-        .await
-        .unwrap();
+    let elsewhere = reqwest::Client::new().post(without_secret).body("[]").send().await.unwrap();
     assert!(elsewhere.status().is_client_error(), "{}", elsewhere.status());
 }
 
@@ -131,68 +96,35 @@ fn awkward_impressions_come_out_unchanged(emulator: &Emulator) {
     let payload = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(payload.path(), AWKWARD).unwrap();
     let path = payload.path().to_str().unwrap();
-    let smoke = emulator
-        .local(SPEC, ["smoke", "--output", "json", "--payload", path])
-        .exits_with(0);
+    let smoke = emulator.local(SPEC, ["smoke", "--output", "json", "--payload", path]).exits_with(0);
     let smoke = smoke.json();
     for (field, want) in [("sent", 4), ("delivered", 4), ("missing", 0), ("duplicated", 0)] {
         assert_eq!(smoke[field], want, "{field} in {smoke}");
     }
     let objects = smoke["objects"].as_array().unwrap();
-    assert!(
-        objects
-            .iter()
-            .all(|key| key.as_str().unwrap().ends_with(".ndjson.gz")),
-        "{smoke}"
-    );
+    assert!(objects.iter().all(|key| key.as_str().unwrap().ends_with(".ndjson.gz")), "{smoke}");
 }
 
 fn what_down_keeps_and_deletes(emulator: &Emulator) {
     let unasked = emulator.local(SPEC, ["down"]).exits_with(2);
     unasked.says("nothing was deleted").says("its impressions stay");
     let unasked = emulator.local(SPEC, ["down", "--purge-data"]).exits_with(2);
-    let (bucket, goes) = (
-        format!("the bucket it-pipeline-{ACCOUNT}-us-east-1 goes too"),
-        "WITH EVERYTHING IN IT: ",
-    );
-    unasked
-        .says("nothing was deleted")
-        .says(&bucket)
-        .says(goes)
-        .says(" objects, ");
+    let (bucket, goes) =
+        (format!("the bucket it-pipeline-{ACCOUNT}-us-east-1 goes too"), "WITH EVERYTHING IN IT: ");
+    unasked.says("nothing was deleted").says(&bucket).says(goes).says(" objects, ");
     let protected = format!("{SPEC}protect: true\n");
     let protected = emulator.local(&protected, ["down", "--yes"]).exits_with(1);
-    protected
-        .says("protects this pipeline")
-        .says("hint: `protect: false`");
-    let down = emulator
-        .local(SPEC, ["down", "--yes", "--output", "json"])
-        .exits_with(0)
-        .json();
+    protected.says("protects this pipeline").says("hint: `protect: false`");
+    let down = emulator.local(SPEC, ["down", "--yes", "--output", "json"]).exits_with(0).json();
     assert_eq!(down["deleted"].as_array().unwrap().len(), 9, "{down}");
-    assert_eq!(
-        down["kept"][0]["name"],
-        format!("it-pipeline-{ACCOUNT}-us-east-1"),
-        "{down}"
-    );
-    let status = emulator
-        .local(SPEC, ["status", "--output", "json"])
-        .exits_with(3)
-        .json();
+    assert_eq!(down["kept"][0]["name"], format!("it-pipeline-{ACCOUNT}-us-east-1"), "{down}");
+    let status = emulator.local(SPEC, ["status", "--output", "json"]).exits_with(3).json();
     assert_eq!(status["webhook_url"], Value::Null);
-    let missing = status["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|it| it["state"] == "missing");
+    let missing = status["resources"].as_array().unwrap().iter().filter(|it| it["state"] == "missing");
     assert_eq!(missing.count(), 9, "{status}");
-    emulator
-        .local(SPEC, ["down", "--yes", "--purge-data"])
-        .exits_with(0);
-    let again = emulator
-        .local(SPEC, ["down", "--yes", "--purge-data", "--output", "json"])
-        .exits_with(0)
-        .json();
+    emulator.local(SPEC, ["down", "--yes", "--purge-data"]).exits_with(0);
+    let again =
+        emulator.local(SPEC, ["down", "--yes", "--purge-data", "--output", "json"]).exits_with(0).json();
     assert_eq!(again["deleted"].as_array().unwrap().len(), 0, "{again}");
 }
 
@@ -237,22 +169,9 @@ async fn an_ephemeral_smoke_test_leaves_nothing_behind() {
     let empty = inventory::of(&emulator.sdk().await).await;
     let junit = tempfile::NamedTempFile::new().unwrap();
     let junit = junit.path().to_str().unwrap();
-    let smoke = [
-        "smoke",
-        "--ephemeral",
-        "--count",
-        "2500",
-        "--output",
-        "json",
-        "--junit",
-        junit,
-    ];
+    let smoke = ["smoke", "--ephemeral", "--count", "2500", "--output", "json", "--junit", junit];
     let smoke = emulator.local(SPEC, smoke).exits_with(0).json();
-    assert_eq!(
-        (&smoke["sent"], &smoke["delivered"]),
-        (&Value::from(2500), &Value::from(2500)),
-        "{smoke}"
-    );
+    assert_eq!((&smoke["sent"], &smoke["delivered"]), (&Value::from(2500), &Value::from(2500)), "{smoke}");
     let report = std::fs::read_to_string(junit).unwrap();
     assert!(
         report.contains("every impression arrives in S3") && report.contains(r#"failures="0""#),
@@ -267,12 +186,7 @@ async fn an_ephemeral_smoke_test_that_fails_leaves_nothing_behind() {
     let empty = inventory::of(&emulator.sdk().await).await;
     let payload = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(payload.path(), r#"[{"key":"a","split":"b"},{"x":1}]"#).unwrap();
-    let smoke = [
-        "smoke",
-        "--ephemeral",
-        "--payload",
-        payload.path().to_str().unwrap(),
-    ];
+    let smoke = ["smoke", "--ephemeral", "--payload", payload.path().to_str().unwrap()];
     emulator.local(SPEC, smoke).exits_with(1).says("1 of 2 elements");
     assert_eq!(inventory::of(&emulator.sdk().await).await, empty);
 }
@@ -284,12 +198,7 @@ fn a_smoke_test_without_a_pipeline_says_how_to_get_one() {
     let junit = junit.path().to_str().unwrap();
     let smoke = emulator.local(SPEC, ["smoke", "--junit", junit]).exits_with(1);
     let report = std::fs::read_to_string(junit).unwrap();
-    assert!(
-        report.contains(r#"failures="1""#) && report.contains("no webhook"),
-        "{report}"
-    );
-    smoke
-        .says("no webhook")
-        .says("hint: `split-pipeline up` makes it");
+    assert!(report.contains(r#"failures="1""#) && report.contains("no webhook"), "{report}");
+    smoke.says("no webhook").says("hint: `split-pipeline up` makes it");
     assert_eq!(smoke.stdout, "");
 }

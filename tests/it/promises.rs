@@ -93,11 +93,7 @@ fn rows(page: &str) -> Vec<Row> {
         if let [.., said, held_by] = cells.as_slice()
             && said.contains('“')
         {
-            rows.push(Row {
-                section: section.clone(),
-                quotes: quotes(said),
-                held_by: held_by.clone(),
-            });
+            rows.push(Row { section: section.clone(), quotes: quotes(said), held_by: held_by.clone() });
         }
     }
     rows
@@ -109,10 +105,7 @@ fn defences(page: &str) -> Vec<Row> {
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().map(cells).filter(|cells| cells.len() == 3);
     let rows = rows.filter(|cells| !cells[0].starts_with("can") && !cells[0].starts_with("---"));
-    let quote = |words: &String| Quote {
-        file: SECURITY.to_owned(),
-        words: words.clone(),
-    };
+    let quote = |words: &String| Quote { file: SECURITY.to_owned(), words: words.clone() };
     let row = |cells: Vec<String>| Row {
         section: DEFENCES.to_owned(),
         // The names of tests are words of the page as well.
@@ -140,10 +133,7 @@ fn quotes(cell: &str) -> Vec<Quote> {
             continue;
         };
         file = before.split('`').nth(1).unwrap_or(file);
-        quotes.push(Quote {
-            file: file.to_owned(),
-            words: words.to_owned(),
-        });
+        quotes.push(Quote { file: file.to_owned(), words: words.to_owned() });
     }
     quotes
 }
@@ -212,9 +202,7 @@ fn split_sentences(block: &str) -> Vec<String> {
         }
         sentence.push_str(word);
         let bare = word.trim_end_matches(['*', ')', '"']);
-        let goes_on = words
-            .peek()
-            .is_some_and(|next| next.starts_with(char::is_lowercase));
+        let goes_on = words.peek().is_some_and(|next| next.starts_with(char::is_lowercase));
         if bare.ends_with(['.', '!', '?']) && !goes_on {
             sentences.push(String::new());
         }
@@ -234,10 +222,7 @@ fn promises(sentence: &str) -> bool {
 /// The named tests that do not exist.
 fn unknown_tests(rows: &[Row], tests: &BTreeSet<String>) -> Vec<String> {
     let named = rows.iter().flat_map(Row::tests);
-    named
-        .filter(|name| !tests.contains(*name))
-        .map(str::to_owned)
-        .collect()
+    named.filter(|name| !tests.contains(*name)).map(str::to_owned).collect()
 }
 
 /// The quotes that are not in their files.
@@ -256,9 +241,7 @@ fn without_row(rows: &[Row], file: &str, page: &str) -> Vec<String> {
     let quotes: Vec<_> = quotes.filter(|quote| quote.file == file).collect();
     let is_open = |sentence: &String| {
         let is_quoted = quotes.iter().any(|quote| quote.words.contains(sentence));
-        let rest = quotes
-            .iter()
-            .fold(sentence.clone(), |rest, quote| rest.replace(&quote.words, " … "));
+        let rest = quotes.iter().fold(sentence.clone(), |rest, quote| rest.replace(&quote.words, " … "));
         !is_quoted && promises(&rest)
     };
     sentences(page).into_iter().filter(is_open).collect()
@@ -266,16 +249,10 @@ fn without_row(rows: &[Row], file: &str, page: &str) -> Vec<String> {
 
 /// The rows without a test, or without a reason where that is enough.
 fn unheld(rows: &[Row]) -> Vec<String> {
-    let unheld = rows.iter().filter(|row| {
-        if row.needs_tests() {
-            row.tests().next().is_none()
-        } else {
-            row.held_by.is_empty()
-        }
-    });
-    unheld
-        .map(|row| format!("{}: {}", row.section, row.quotes[0]))
-        .collect()
+    let unheld = rows
+        .iter()
+        .filter(|row| if row.needs_tests() { row.tests().next().is_none() } else { row.held_by.is_empty() });
+    unheld.map(|row| format!("{}: {}", row.section, row.quotes[0])).collect()
 }
 
 /// The tests of a source file, given its module.
@@ -356,19 +333,13 @@ fn none(found: &[String], what: &str) {
 fn every_test_that_a_row_names_exists() {
     let tests = all_tests();
     assert!(tests.len() > 200, "{}", tests.len());
-    none(
-        &unknown_tests(&promised(), &tests),
-        "docs/promises.md names tests that do not exist",
-    );
+    none(&unknown_tests(&promised(), &tests), "docs/promises.md names tests that do not exist");
 }
 
 #[test]
 fn every_quote_is_in_its_file() {
     let read = |file: &str| std::fs::read_to_string(root().join(file)).ok();
-    none(
-        &wrong_quotes(&promised(), read),
-        "docs/promises.md quotes what is not there",
-    );
+    none(&wrong_quotes(&promised(), read), "docs/promises.md quotes what is not there");
 }
 
 #[test]
@@ -376,17 +347,11 @@ fn every_promise_of_the_docs_has_a_row() {
     let rows = promised();
     for file in SWEPT {
         let found = without_row(&rows, file, &page(file));
-        none(
-            &found,
-            &format!("{file} promises what docs/promises.md does not have"),
-        );
+        none(&found, &format!("{file} promises what docs/promises.md does not have"));
     }
 }
 
 #[test]
 fn every_row_has_a_test_or_a_reason() {
-    none(
-        &unheld(&promised()),
-        "rows of docs/promises.md without a test or a reason",
-    );
+    none(&unheld(&promised()), "rows of docs/promises.md without a test or a reason");
 }

@@ -57,11 +57,7 @@ async fn what_was_spilled_is_delivered_once_and_then_gone() {
 
     emulator.local(SPEC, ["up"]).exits_with(0);
     let done = replay(&[]).exits_with(0).json();
-    assert_eq!(
-        (counts(&done), &done["objects"]),
-        (counts(&dry), &dry["objects"]),
-        "{done}"
-    );
+    assert_eq!((counts(&done), &done["objects"]), (counts(&dry), &dry["objects"]), "{done}");
     impressions.sort();
     assert_eq!(
         objects::lines(&config, &bucket(), "impressions/", |lines| lines.len() >= 21).await,
@@ -80,12 +76,7 @@ async fn a_spilled_object_stays_until_all_of_it_is_stored() {
     forbid_put_records(&config, "it-replay").await;
     post(url.trim(), &[impression(1)]).await;
     let kinesis = aws_sdk_kinesis::Client::new(&config);
-    kinesis
-        .delete_stream()
-        .stream_name("it-replay")
-        .send()
-        .await
-        .unwrap();
+    kinesis.delete_stream().stream_name("it-replay").send().await.unwrap();
     let failed = emulator.local(SPEC, ["replay"]).exits_with(1);
     failed
         .says("1 object not replayed")
@@ -100,36 +91,20 @@ async fn what_no_delivery_stream_delivered_is_copied_from_the_stream() {
     let config = emulator.sdk().await;
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     let firehose = aws_sdk_firehose::Client::new(&config);
-    let delete = firehose
-        .delete_delivery_stream()
-        .delivery_stream_name("it-replay");
+    let delete = firehose.delete_delivery_stream().delivery_stream_name("it-replay");
     delete.send().await.unwrap();
     let mut impressions: Vec<_> = (0..50).map(impression).collect();
     assert_eq!(post(url.trim(), &impressions).await["delivered"], 50);
-    emulator
-        .local(SPEC, ["up"])
-        .exits_with(0)
-        .says("replay --stream --since");
+    emulator.local(SPEC, ["up"]).exits_with(0).says("replay --stream --since");
     assert_eq!(objects::keys(&config, &bucket(), "impressions/").await, [""; 0]);
 
     emulator.local(SPEC, ["replay", "--stream"]).exits_with(2);
     let copy = ["replay", "--stream", "--since", "1h", "--output", "json"];
-    let dry = emulator
-        .local(SPEC, copy.into_iter().chain(["--dry-run"]))
-        .exits_with(0)
-        .json();
-    assert_eq!(
-        (&dry["copied"], &dry["dry_run"]),
-        (&json!(50), &json!(true)),
-        "{dry}"
-    );
+    let dry = emulator.local(SPEC, copy.into_iter().chain(["--dry-run"])).exits_with(0).json();
+    assert_eq!((&dry["copied"], &dry["dry_run"]), (&json!(50), &json!(true)), "{dry}");
     assert_eq!(objects::keys(&config, &bucket(), "impressions/").await, [""; 0]);
     let done = emulator.local(SPEC, copy).exits_with(0).json();
-    assert_eq!(
-        (&done["copied"], &done["objects"]),
-        (&json!(50), &dry["objects"]),
-        "{done}"
-    );
+    assert_eq!((&done["copied"], &done["objects"]), (&json!(50), &dry["objects"]), "{done}");
     emulator.local(SPEC, copy).exits_with(0);
     impressions.sort();
     assert_eq!(
@@ -137,9 +112,7 @@ async fn what_no_delivery_stream_delivered_is_copied_from_the_stream() {
         impressions
     );
 
-    let before = [
-        "replay", "--stream", "--since", "2h", "--until", "1h", "--output", "json",
-    ];
+    let before = ["replay", "--stream", "--since", "2h", "--until", "1h", "--output", "json"];
     let before = emulator.local(SPEC, before).exits_with(0).json();
     assert_eq!(before["copied"], 0, "{before}");
 }

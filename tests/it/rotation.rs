@@ -75,10 +75,7 @@ async fn an_interrupted_rotation_is_finished_by_the_next_one() {
         }]);
         proxy.local(SPEC, ["rotate"]).exits_with(1);
         assert!(proxy.pending_faults().is_empty(), "{call}{end}");
-        let rotated = proxy
-            .local(SPEC, ["rotate", "--output", "json"])
-            .exits_with(0)
-            .json();
+        let rotated = proxy.local(SPEC, ["rotate", "--output", "json"]).exits_with(0).json();
         assert_ne!(rotated["webhook_url"], rotated["old_webhook_url"], "{call}{end}");
         proxy.local(SPEC, ["rotate", "--revoke"]).exits_with(0);
         proxy.local(SPEC, ["plan", "--check"]).exits_with(0);

@@ -37,11 +37,7 @@ async fn a_stream_changes_its_mode_in_place() {
     let moto = Moto::start().await;
     let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.endpoint).await);
     let mut created = BTreeSet::new();
-    for (mode, action) in [
-        ("provisioned", "created"),
-        ("on_demand", "updated"),
-        ("provisioned", "updated"),
-    ] {
+    for (mode, action) in [("provisioned", "created"), ("on_demand", "updated"), ("provisioned", "updated")] {
         let spec = format!("name: it-mode\nstream: {{mode: {mode}}}\n");
         let run = |arguments: &[&str]| against(&moto.endpoint, &spec, arguments).credentials("test", "test");
         let plan = run(&["plan"]).exits_with(0).stdout;
@@ -69,16 +65,10 @@ async fn an_api_that_reads_gzip_as_text_and_is_made_global_is_repaired() {
     let apis = apigateway.get_rest_apis().send().await.unwrap();
     let operation =
         |op, path: &str, value: &str| PatchOperation::builder().op(op).path(path).value(value).build();
-    let call = apigateway
-        .update_rest_api()
-        .rest_api_id(apis.items()[0].id().unwrap());
+    let call = apigateway.update_rest_api().rest_api_id(apis.items()[0].id().unwrap());
     let call = call
         .patch_operations(operation(Op::Remove, "/binaryMediaTypes/*~1*", "*/*"))
-        .patch_operations(operation(
-            Op::Replace,
-            "/endpointConfiguration/types/REGIONAL",
-            "EDGE",
-        ));
+        .patch_operations(operation(Op::Replace, "/endpointConfiguration/types/REGIONAL", "EDGE"));
     call.send().await.unwrap();
     let status = run(&["status", "--output", "json"]).exits_with(3).json();
     let drift = json!([

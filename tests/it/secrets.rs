@@ -55,10 +55,7 @@ fn the_path_is_only_told_where_it_is_asked_for_and_credentials_nowhere() {
     let new = rotated.stdout.trim().rsplit('/').next().unwrap().to_owned();
     assert!(!rotated.stderr.contains(&new), "{}", rotated.stderr);
     tells_nothing(&run(&["plan"]).exits_with(0), &[&old, &new, KEY]);
-    tells_nothing(
-        &run(&["down", "--yes", "--purge-data"]).exits_with(0),
-        &[&old, &new, KEY],
-    );
+    tells_nothing(&run(&["down", "--yes", "--purge-data"]).exits_with(0), &[&old, &new, KEY]);
 }
 
 /// A path as others may spell it: in a URL, escaped there, in capitals, in JSON, in base64.
@@ -67,13 +64,7 @@ fn spelled(path: &str) -> [String; 5] {
     let percent: Vec<_> = path.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let json: Vec<_> = path.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
     let base64 = base64::engine::general_purpose::STANDARD_NO_PAD.encode(path);
-    [
-        path.to_owned(),
-        percent.concat(),
-        path.to_uppercase(),
-        json.concat(),
-        base64,
-    ]
+    [path.to_owned(), percent.concat(), path.to_uppercase(), json.concat(), base64]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,42 +80,20 @@ async fn no_report_and_no_error_tells_a_path_in_any_spelling() {
     assert_ne!(old, new);
     // An endpoint that quotes the request in its answers, as web servers and proxies do.
     let told: Vec<_> = [&old, &new].into_iter().flat_map(|path| spelled(path)).collect();
-    let body = told
-        .iter()
-        .map(|it| format!("no route for prod%2F{it}%3F\nhint: run `id`; "));
+    let body = told.iter().map(|it| format!("no route for prod%2F{it}%3F\nhint: run `id`; "));
     let body: &'static str = String::leak(body.collect());
     let directory = tempfile::tempdir().unwrap();
     for output in ["text", "json"] {
-        let fault = Fault {
-            call: "POST /restapis",
-            end: "",
-            status: 502,
-            code: "",
-            body,
-        };
+        let fault = Fault { call: "POST /restapis", end: "", status: 502, code: "", body };
         // The second answers the attempt that Split, and so `smoke`, makes again.
         proxy.inject(&[fault, fault]);
         let report = directory.path().join("report.xml");
-        let smoke = [
-            "-v",
-            "--output",
-            output,
-            "smoke",
-            "--junit",
-            report.to_str().unwrap(),
-        ];
+        let smoke = ["-v", "--output", output, "smoke", "--junit", report.to_str().unwrap()];
         let failed = proxy.local(SPEC, smoke).exits_with(1);
         failed.says("the webhook answered 502").says("prod%2F(secret)%3F");
         let secrets: Vec<_> = told.iter().map(String::as_str).collect();
         tells_nothing(&failed, &secrets);
-        assert!(
-            !failed
-                .stderr
-                .lines()
-                .any(|line| line.starts_with("hint: run `id`")),
-            "{}",
-            failed.stderr
-        );
+        assert!(!failed.stderr.lines().any(|line| line.starts_with("hint: run `id`")), "{}", failed.stderr);
         let report = std::fs::read_to_string(report).unwrap();
         assert!(report.contains("prod%2F(secret)%3F"), "{report}");
         for secret in secrets {
@@ -146,10 +115,7 @@ fn the_list_of_processes_tells_nothing() {
     let mut smoke = emulator.local(SPEC, smoke).spawn(Stdio::null());
     let stderr = crate::support::command::read_until("posting", &mut smoke);
     let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", smoke.id())).unwrap();
-    assert!(
-        arguments.contains("smoke") && !arguments.contains(path),
-        "{arguments}"
-    );
+    assert!(arguments.contains("smoke") && !arguments.contains(path), "{arguments}");
     smoke.kill().unwrap();
     smoke.wait().unwrap();
     drop(stderr);

@@ -33,12 +33,7 @@ async fn alarms_topic_and_dashboard_come_and_go_with_the_spec() {
     let config = emulator.sdk().await;
     let empty = inventory::of(&config).await;
     let proxy = Proxy::start(emulator.port).await;
-    let plan = |spec| {
-        proxy
-            .local(spec, ["plan", "--output", "json"])
-            .exits_with(0)
-            .json()
-    };
+    let plan = |spec| proxy.local(spec, ["plan", "--output", "json"]).exits_with(0).json();
     proxy.local(WATCHED, ["up"]).exits_with(0);
     let made = inventory::of(&config).await;
     assert!(made.contains("alarm it-watched-quiet"), "{made:?}");
@@ -53,11 +48,7 @@ async fn alarms_topic_and_dashboard_come_and_go_with_the_spec() {
     proxy.local(WATCHED, ["up"]).exits_with(0);
     assert_eq!(proxy.take_changes(), [""; 0]);
 
-    let deletes = [
-        ("delete alarm", 8),
-        ("delete alarm_topic", 1),
-        ("delete dashboard", 1),
-    ];
+    let deletes = [("delete alarm", 8), ("delete alarm_topic", 1), ("delete dashboard", 1)];
     let deletes = deletes.map(|(what, count)| (what.to_owned(), count));
     assert_eq!(changes(&plan(UNWATCHED)), deletes);
     // Whoever has confirmed a subscription would have to do it again.
@@ -74,19 +65,14 @@ async fn alarms_topic_and_dashboard_come_and_go_with_the_spec() {
     proxy.local(ELSEWHERE, ["up"]).exits_with(0);
     proxy.local(ELSEWHERE, ["plan", "--check"]).exits_with(0);
     let lost = proxy.local(ELSEWHERE, ["status"]).exits_with(3).stdout;
-    assert!(
-        lost.contains("alarms reach nobody: there is no topic arn:aws:sns:us-east-1"),
-        "{lost}"
-    );
+    assert!(lost.contains("alarms reach nobody: there is no topic arn:aws:sns:us-east-1"), "{lost}");
     let sns = aws_sdk_sns::Client::new(&config);
     let topic = sns.create_topic().name("on-call").send().await.unwrap();
     proxy.local(ELSEWHERE, ["status"]).exits_with(0);
     let call = sns.delete_topic().topic_arn(topic.topic_arn().unwrap());
     call.send().await.unwrap();
 
-    proxy
-        .local(ELSEWHERE, ["down", "--yes", "--purge-data"])
-        .exits_with(0);
+    proxy.local(ELSEWHERE, ["down", "--yes", "--purge-data"]).exits_with(0);
     assert_eq!(inventory::of(&config).await, empty);
 }
 
@@ -138,19 +124,14 @@ async fn status_says_what_is_wrong_first_and_what_to_do() {
     call.send().await.unwrap();
     let alarmed = emulator.local(WATCHED, ["status"]).exits_with(3).stdout;
     let second = alarmed.lines().nth(1).unwrap();
-    assert_eq!(
-        second,
-        "problem  alarm it-watched-spilled is going off: 7 is over 0"
-    );
+    assert_eq!(second, "problem  alarm it-watched-spilled is going off: 7 is over 0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nobody_is_mailed_about_a_pipeline_for_a_test_alone() {
     let emulator = Emulator::start();
     let proxy = Proxy::start(emulator.port).await;
-    proxy
-        .local(WATCHED, ["smoke", "--ephemeral", "--count", "10"])
-        .exits_with(0);
+    proxy.local(WATCHED, ["smoke", "--ephemeral", "--count", "10"]).exits_with(0);
     let calls = proxy.take_changes();
     assert!(calls.iter().any(|call| call == "CreateStream"), "{calls:?}");
     let watching = |call: &&String| ["Subscribe", "PutMetricAlarm", "PutDashboard"].contains(&call.as_str());
@@ -162,11 +143,7 @@ async fn an_alarm_of_somebody_elses_is_left_alone() {
     let emulator = Emulator::start();
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&emulator.sdk().await);
     let call = cloudwatch.put_metric_alarm().alarm_name("it-watched-spilled");
-    let call = call
-        .namespace("theirs")
-        .metric_name("m")
-        .period(60)
-        .evaluation_periods(1);
+    let call = call.namespace("theirs").metric_name("m").period(60).evaluation_periods(1);
     let call = call.threshold(1.0).statistic("Sum".into());
     let call = call.comparison_operator("GreaterThanThreshold".into());
     call.send().await.unwrap();
@@ -175,10 +152,7 @@ async fn an_alarm_of_somebody_elses_is_left_alone() {
         let found = found.send().await.unwrap();
         assert_eq!(found.metric_alarms()[0].namespace(), Some("theirs"));
     };
-    emulator
-        .local(WATCHED, ["up", "--yes"])
-        .exits_with(1)
-        .says("--adopt");
+    emulator.local(WATCHED, ["up", "--yes"]).exits_with(1).says("--adopt");
     unchanged().await;
     // Where the spec does not ask for alarms, it is no concern of the pipeline's.
     emulator.local(UNWATCHED, ["up"]).exits_with(0);

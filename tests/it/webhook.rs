@@ -18,9 +18,7 @@ const BUCKET: &str = "it-webhook-000000000000-us-east-1";
 
 async fn request(method: Method, url: &str, body: &str) -> StatusCode {
     let request = reqwest::Client::new().request(method, url);
-    let request = request
-        .header("content-type", "application/json")
-        .body(body.to_owned());
+    let request = request.header("content-type", "application/json").body(body.to_owned());
     request.send().await.unwrap().status()
 }
 
@@ -30,10 +28,7 @@ fn impression(key: &str) -> String {
 
 /// How often the function ran: each batch is a line of its log.
 fn batches(emulator: &Emulator) -> u64 {
-    let status = emulator
-        .local(SPEC, ["status", "--output", "json"])
-        .outcome()
-        .json();
+    let status = emulator.local(SPEC, ["status", "--output", "json"]).outcome().json();
     status["traffic"]["batches"].as_u64().unwrap()
 }
 
@@ -57,10 +52,7 @@ async fn what_is_not_the_webhook_is_refused_before_the_function_runs() {
     let emulator = Emulator::start();
     let url = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     let url = url.trim();
-    assert_eq!(
-        request(Method::POST, url, &impression("first")).await,
-        StatusCode::OK
-    );
+    assert_eq!(request(Method::POST, url, &impression("first")).await, StatusCode::OK);
     let before = batches(&emulator);
     assert_eq!(before, 1);
     let body = impression("refused");
@@ -77,9 +69,7 @@ async fn what_is_not_the_webhook_is_refused_before_the_function_runs() {
 
 /// What `rotate` gave.
 fn rotate(emulator: &Emulator, arguments: &[&'static str]) -> Value {
-    let arguments = ["rotate", "--output", "json"]
-        .into_iter()
-        .chain(arguments.iter().copied());
+    let arguments = ["rotate", "--output", "json"].into_iter().chain(arguments.iter().copied());
     emulator.local(SPEC, arguments).exits_with(0).json()
 }
 
@@ -90,10 +80,7 @@ fn text(value: &Value) -> &str {
 #[tokio::test]
 async fn a_new_path_works_beside_the_old_one_until_that_is_revoked() {
     let emulator = Emulator::start();
-    emulator
-        .local(SPEC, ["rotate"])
-        .exits_with(1)
-        .says("hint: run `split-pipeline up`");
+    emulator.local(SPEC, ["rotate"]).exits_with(1).says("hint: run `split-pipeline up`");
     let old = emulator.local(SPEC, ["up"]).exits_with(0).stdout;
     let old = old.trim();
     let rotated = rotate(&emulator, &[]);
@@ -113,19 +100,12 @@ async fn a_new_path_works_beside_the_old_one_until_that_is_revoked() {
     }
 
     let revoked = rotate(&emulator, &["--revoke"]);
-    assert_eq!(
-        (text(&revoked["webhook_url"]), &revoked["old_webhook_url"]),
-        (new, &Value::Null)
-    );
+    assert_eq!((text(&revoked["webhook_url"]), &revoked["old_webhook_url"]), (new, &Value::Null));
     assert_eq!(rotate(&emulator, &["--revoke"]), revoked);
     let again = emulator.local(SPEC, ["rotate", "--revoke"]).exits_with(0);
     again.says("no old path to take away");
     let before = batches(&emulator);
-    assert!(
-        request(Method::POST, old, &impression("k"))
-            .await
-            .is_client_error()
-    );
+    assert!(request(Method::POST, old, &impression("k")).await.is_client_error());
     assert_eq!(batches(&emulator), before);
     assert_eq!(request(Method::POST, new, &impression("k")).await, StatusCode::OK);
     emulator.local(SPEC, ["plan", "--check"]).exits_with(0);
@@ -145,11 +125,7 @@ async fn send_on(
     while !stop.load(Ordering::Relaxed) {
         let url = urls.borrow().clone();
         let request = client.post(&url).header("content-type", "application/json");
-        let answer = request
-            .body(impression(&format!("key-{sent}")))
-            .send()
-            .await
-            .unwrap();
+        let answer = request.body(impression(&format!("key-{sent}"))).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         sent += 1;
         answered.send_replace(url);
@@ -188,10 +164,7 @@ fn a_path_that_is_no_secret_is_warned_of_and_cannot_be_rotated() {
     let spec = "name: it-webhook\nwebhook: {secret_path: false}\n";
     let emulator = Emulator::start();
     emulator.local(spec, ["up"]).exits_with(0).says("warning:");
-    emulator
-        .local(spec, ["rotate"])
-        .exits_with(2)
-        .says("webhook.secret_path");
+    emulator.local(spec, ["rotate"]).exits_with(2).says("webhook.secret_path");
 }
 
 #[tokio::test]
@@ -208,12 +181,7 @@ async fn a_rotation_changes_nothing_else() {
     // What the spec asks for besides a new path, `up` is for.
     let more = "stream: {retention_hours: 48}\nhandler: {memory_mib: 512}\n";
     let more = format!("{SPEC}{more}");
-    let pending = || {
-        emulator
-            .local(&more, ["plan", "--output", "json"])
-            .exits_with(0)
-            .json()
-    };
+    let pending = || emulator.local(&more, ["plan", "--output", "json"]).exits_with(0).json();
     let before = pending();
     assert_ne!(before["changes"], json!([]));
     emulator.local(&more, ["rotate"]).exits_with(0);
@@ -222,12 +190,8 @@ async fn a_rotation_changes_nothing_else() {
     let url = emulator.local(SPEC, ["url"]).exits_with(0).stdout;
     let open = "name: it-webhook-open\nwebhook: {secret_path: false}\n";
     emulator.local(open, ["up"]).exits_with(0);
-    let refused = emulator
-        .local("name: it-webhook-open\n", ["rotate"])
-        .exits_with(1);
-    refused
-        .says("nothing was changed")
-        .says("hint: run `split-pipeline up` first");
+    let refused = emulator.local("name: it-webhook-open\n", ["rotate"]).exits_with(1);
+    refused.says("nothing was changed").says("hint: run `split-pipeline up` first");
     emulator.local(open, ["plan", "--check"]).exits_with(0);
 
     // Where nothing says which of two paths is the old one, neither is taken away.
@@ -235,18 +199,11 @@ async fn a_rotation_changes_nothing_else() {
     let apigateway = aws_sdk_apigateway::Client::new(&emulator.sdk().await);
     let apis = apigateway.get_rest_apis().send().await.unwrap();
     let api = apis.items().iter().find(|api| api.name() == Some("it-webhook"));
-    let call = apigateway
-        .update_rest_api()
-        .rest_api_id(api.unwrap().id().unwrap());
+    let call = apigateway.update_rest_api().rest_api_id(api.unwrap().id().unwrap());
     let operation = PatchOperation::builder().op(Op::Replace).path("/description");
     let call = call.patch_operations(operation.value("somebody's").build());
     call.send().await.unwrap();
     let refused = emulator.local(SPEC, ["rotate", "--revoke"]).exits_with(1);
-    refused
-        .says("nothing was changed")
-        .says("hint: run `split-pipeline up` first");
-    assert_eq!(
-        request(Method::POST, url.trim(), &impression("k")).await,
-        StatusCode::OK
-    );
+    refused.says("nothing was changed").says("hint: run `split-pipeline up` first");
+    assert_eq!(request(Method::POST, url.trim(), &impression("k")).await, StatusCode::OK);
 }

@@ -32,16 +32,11 @@ pub(crate) fn body(count: usize) -> String {
 
 fn push_impression(text: &mut String, index: usize, random: &mut fastrand::Rng) {
     let key = uuid(random);
-    let split = format!(
-        "{}_flag_{}",
-        random.choice(["checkout", "search", "pricing"]).unwrap(),
-        random.u8(0..40)
-    );
+    let split =
+        format!("{}_flag_{}", random.choice(["checkout", "search", "pricing"]).unwrap(), random.u8(0..40));
     let treatment = random.choice(["on", "off", "control", "variant_a"]).unwrap();
     let time = 1_700_000_000_000_u64 + index as u64 * 7 + random.u64(0..2000);
-    let label = random
-        .choice(["default rule", "in segment all", "in split 50:50", "whitelisted"])
-        .unwrap();
+    let label = random.choice(["default rule", "in segment all", "in split 50:50", "whitelisted"]).unwrap();
     let host = random.u8(0..12);
     let version = 1_690_000_000_000_u64 + u64::from(random.u8(0..40)) * 12_345_678;
     let properties = match random.u8(0..5) {

@@ -38,10 +38,7 @@ fn settings() -> HandlerSettings {
 fn whole_path(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.unwrap();
-    let function = LambdaFunction {
-        name: "bench".to_owned(),
-        memory_mib: 256,
-    };
+    let function = LambdaFunction { name: "bench".to_owned(), memory_mib: 256 };
     let webhook = Webhook::new(settings(), stub::clients(), function);
     let mut group = criterion.benchmark_group("event to PutRecords");
     for size in SIZES {

@@ -30,13 +30,8 @@ fn connector() -> SharedHttpClient {
 
 /// The handler's clients, but for what is behind them.
 pub(crate) fn clients() -> Clients {
-    let credentials = Credentials::new(
-        "AKIAIOSFODNN7EXAMPLE",
-        "secret",
-        Some("token".to_owned()),
-        None,
-        "bench",
-    );
+    let credentials =
+        Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", Some("token".to_owned()), None, "bench");
     let kinesis = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))

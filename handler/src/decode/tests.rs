@@ -43,9 +43,7 @@ fn every_member_of_a_gzip_file_counts() {
 
 #[test]
 fn a_file_name_in_the_header_is_no_data() {
-    let mut named = flate2::GzBuilder::new()
-        .filename("batch.json")
-        .write(Vec::new(), Compression::fast());
+    let mut named = flate2::GzBuilder::new().filename("batch.json").write(Vec::new(), Compression::fast());
     named.write_all(b"[1]").unwrap();
     assert_eq!(decode_bytes(&named.finish().unwrap()).unwrap(), "[1]");
 }
@@ -70,11 +68,8 @@ fn a_copy_of_the_trailer_does_not_hide_garbage() {
         for garbage in garbage {
             let bytes = [&member, garbage.as_slice(), trailer].concat();
             // A member without its trailer, and the trailer, are a second member.
-            let want = if garbage == member[..member.len() - 8] {
-                Ok(plain.repeat(2))
-            } else {
-                Err(Refusal::Gzip)
-            };
+            let want =
+                if garbage == member[..member.len() - 8] { Ok(plain.repeat(2)) } else { Err(Refusal::Gzip) };
             assert_eq!(decode_bytes(&bytes), want, "{garbage:x?}");
         }
     }
@@ -94,10 +89,7 @@ fn inflates_at_once(bytes: &[u8]) -> bool {
 }
 
 fn inflates_at_once_to(most: usize, bytes: &[u8]) -> bool {
-    let mut decoder = Decoder {
-        bytes: bytes.to_vec(),
-        ..Decoder::default()
-    };
+    let mut decoder = Decoder { bytes: bytes.to_vec(), ..Decoder::default() };
     decoder.inflate_at_once(most)
 }
 
@@ -113,13 +105,7 @@ fn one_plain_member_is_inflated_at_once_and_nothing_else() {
         let size = u32::try_from(size).unwrap();
         [&member[..member.len() - 4], &size.to_le_bytes()].concat()
     };
-    for size in [
-        0,
-        2,
-        4,
-        member.len() * HIGHEST_INFLATION + 1,
-        MAX_INFLATED_BYTES + 1,
-    ] {
+    for size in [0, 2, 4, member.len() * HIGHEST_INFLATION + 1, MAX_INFLATED_BYTES + 1] {
         assert!(!inflates_at_once(&with_size(size)), "{size}");
     }
     assert!(!inflates_at_once(&member[..member.len() - 1]));
@@ -302,23 +288,14 @@ fn members_and_blocks_without_content_are_read_no_further_than_to_the_deadline()
     let members = gzip(b"").repeat(300_000);
     // An empty block that is stored takes five bytes.
     let header = &gzip(b"")[..10];
-    let blocks = [
-        header,
-        [0, 0, 0, 0xff, 0xff].repeat(1_200_000).as_slice(),
-        &gzip(b"")[10..],
-    ]
-    .concat();
+    let blocks = [header, [0, 0, 0, 0xff, 0xff].repeat(1_200_000).as_slice(), &gzip(b"")[10..]].concat();
     for file in [members, blocks] {
         assert!(file.len() > 5 * 1024 * 1024, "{}", file.len());
-        for (deadline, want, most) in [
-            (in_ms(60_000), Ok(0), file.len()),
-            (in_ms(0), Err(Refusal::Time), 3 * 1024 * 1024 + PIECE),
-        ] {
+        for (deadline, want, most) in
+            [(in_ms(60_000), Ok(0), file.len()), (in_ms(0), Err(Refusal::Time), 3 * 1024 * 1024 + PIECE)]
+        {
             let mut budget = BatchBudget::of_batch(Memory::unlimited(), 100, deadline);
-            let mut decoder = Decoder {
-                bytes: file.clone(),
-                ..Decoder::default()
-            };
+            let mut decoder = Decoder { bytes: file.clone(), ..Decoder::default() };
             let have = decoder.inflate_exactly(MAX_INFLATED_BYTES, &mut budget);
             assert_eq!(have.map(|()| decoder.plain.len()), want);
             assert!(budget.looked_at() <= most, "{}", budget.looked_at());

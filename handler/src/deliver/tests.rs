@@ -21,9 +21,7 @@ fn names(records: &[Vec<u8>]) -> Vec<&str> {
 
 fn undelivered(delivery: &Delivery<'_>) -> Vec<String> {
     let impressions = delivery.undelivered.iter().flat_map(|record| record.impressions);
-    impressions
-        .map(|impression| impression.line.to_string())
-        .collect()
+    impressions.map(|impression| impression.line.to_string()).collect()
 }
 
 #[tokio::test]
@@ -60,10 +58,7 @@ async fn only_refused_entries_are_sent_again() {
     assert_eq!(names(&sent[0]), ["a", "b", "c", "d"]);
     assert_eq!(names(&sent[1]), ["b", "d"]);
     assert_eq!(names(&sent[2]), ["b"]);
-    assert_eq!(
-        have.error.as_deref(),
-        Some("ProvisionedThroughputExceededException")
-    );
+    assert_eq!(have.error.as_deref(), Some("ProvisionedThroughputExceededException"));
 }
 
 #[tokio::test]
@@ -100,10 +95,7 @@ async fn server_errors_are_retried_whatever_their_code() {
         (500, r#"{"__type":"InternalFailure"}"#),
         (400, r#"{"__type":"ProvisionedThroughputExceededException"}"#),
         (200, "not JSON"),
-        (
-            200,
-            r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"0"}]}"#,
-        ),
+        (200, r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"0"}]}"#),
     ];
     let stream = MemoryStream::default();
     let client = stream.client(move |call, _| (answers[call].0, answers[call].1.to_owned()));
@@ -239,10 +231,7 @@ fn backoff_grows_to_its_limit() {
         let longest = Duration::from_millis(longest);
         let waits: Vec<_> = (0..200).map(|_| backoff(attempt)).collect();
         let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
-        assert!(
-            *most <= longest && *most > longest.mul_f64(0.9),
-            "{attempt}: {most:?}"
-        );
+        assert!(*most <= longest && *most > longest.mul_f64(0.9), "{attempt}: {most:?}");
         assert!(*least < longest.mul_f64(0.1), "{attempt}: {least:?}");
     }
 }

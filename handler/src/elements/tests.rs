@@ -19,16 +19,7 @@ fn lines(text: &str) -> Vec<String> {
 
 #[test]
 fn nothing_in_is_nothing_out() {
-    for text in [
-        "",
-        " \r\n\t",
-        "[]",
-        " [ ] ",
-        "{}",
-        "\n{ \t}\n",
-        "\u{feff}",
-        "\u{feff}[]",
-    ] {
+    for text in ["", " \r\n\t", "[]", " [ ] ", "{}", "\n{ \t}\n", "\u{feff}", "\u{feff}[]"] {
         assert!(lines(text).is_empty(), "{text:?}");
     }
 }
@@ -158,9 +149,7 @@ fn every_stored_line_is_an_impression() {
     ];
     let ndjson: String = lines.iter().flat_map(|(line, _)| [line, "\n"]).collect();
     let stored = stored(&ndjson);
-    let have = stored
-        .iter()
-        .map(|impression| (impression.line.as_ref(), impression.key));
+    let have = stored.iter().map(|impression| (impression.line.as_ref(), impression.key));
     assert!(have.eq(lines), "{stored:?}");
 }
 
@@ -212,13 +201,7 @@ fn rejected_elements_take_memory() {
         random.to_string()
     });
     let elements = format!("[{}]", numbers.collect::<Vec<_>>().join(","));
-    let size = parse(&elements, &KeptFields::All)
-        .unwrap()
-        .rejected
-        .into_file()
-        .unwrap()
-        .unwrap()
-        .len();
+    let size = parse(&elements, &KeptFields::All).unwrap().rejected.into_file().unwrap().unwrap().len();
     let (_, left) = parse_with(1_000_000, &elements, &KeptFields::All).unwrap();
     // The last of the file is written when it ends.
     assert!(1_000_000 - left > size && 1_000_000 - left <= 2 * size);
@@ -251,20 +234,11 @@ fn junk_is_looked_at_no_further_than_to_its_limit() {
 
 #[test]
 fn fields_are_read_no_further_than_to_their_limit() {
-    let text = format!(
-        r#"[{{"key":"a","split":"b"{}}}]"#,
-        r#","\u006bey":[]"#.repeat(1_000)
-    );
+    let text = format!(r#"[{{"key":"a","split":"b"{}}}]"#, r#","\u006bey":[]"#.repeat(1_000));
     for fields in [KeptFields::All, KeptFields::Keep(vec!["kex".to_owned()])] {
         let mut budget = BatchBudget::of_batch(Memory::unlimited(), 100, in_ms(60_000));
         let all = budget.clone();
-        assert_eq!(
-            parse_within(&text, &fields, &mut budget, 0)
-                .unwrap()
-                .rejected
-                .len(),
-            1
-        );
+        assert_eq!(parse_within(&text, &fields, &mut budget, 0).unwrap().rejected.len(), 1);
         // Each field is read once, whether for its name or to be kept.
         assert_eq!(all.fields_left() - budget.fields_left(), 1_002);
         let mut budget = BatchBudget::with_fields(1_001);
@@ -277,13 +251,7 @@ fn fields_are_read_no_further_than_to_their_limit() {
     for (fields, want) in [(KeptFields::All, 0), (KeptFields::Keep(vec!["x".to_owned()]), 6)] {
         let mut budget = BatchBudget::with_fields(10);
         let text = format!("[{plain},{plain}]");
-        assert_eq!(
-            parse_within(&text, &fields, &mut budget, 0)
-                .unwrap()
-                .impressions
-                .len(),
-            2
-        );
+        assert_eq!(parse_within(&text, &fields, &mut budget, 0).unwrap().impressions.len(), 2);
         assert_eq!(10 - budget.fields_left(), want);
     }
 }

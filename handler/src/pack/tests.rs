@@ -10,10 +10,7 @@ use super::*;
 mod budget;
 
 fn impression(line: String) -> Impression<'static> {
-    Impression {
-        line: Cow::Owned(line),
-        key: "\"k\"",
-    }
+    Impression { line: Cow::Owned(line), key: "\"k\"" }
 }
 
 fn of_sizes(sizes: &[usize]) -> Vec<Impression<'static>> {
@@ -50,12 +47,9 @@ fn records_are_filled_up_to_the_target() {
 fn what_firehose_would_refuse_is_oversized() {
     let mut impressions = of_sizes(&[1, MAX_RECORD_BYTES, MAX_RECORD_BYTES - 1]);
     let oversized = "x".repeat(MAX_RECORD_BYTES);
-    for (record_kib, number_fields) in [
-        (0, vec![]),
-        (100, vec![]),
-        (100, vec!["n".to_owned()]),
-        (1000, vec![]),
-    ] {
+    for (record_kib, number_fields) in
+        [(0, vec![]), (100, vec![]), (100, vec!["n".to_owned()]), (1000, vec![])]
+    {
         let have = pack(&mut impressions, record_kib, &number_fields);
         assert_eq!(sizes(&have), [2, MAX_RECORD_BYTES]);
         assert_eq!(have.oversized, [oversized.as_str()]);
@@ -121,10 +115,7 @@ fn an_impression_of_split_is_told_to_fit_at_once() {
     assert!(plainly_fits(usual, &fields) && plainly_fits("{}", &fields));
     assert!(plainly_fits(r#"{"Time" : 1 }"#, &fields));
     // Senders differ in what they escape in a value.
-    assert!(plainly_fits(
-        r#"{"key":"\u00e9","time":1,"label":"in \u003d \"a\":","x":1}"#,
-        &fields
-    ));
+    assert!(plainly_fits(r#"{"key":"\u00e9","time":1,"label":"in \u003d \"a\":","x":1}"#, &fields));
     // Another name of the same length.
     assert!(plainly_fits(r#"{"name":"k","time":1}"#, &fields));
     assert!(plainly_fits(r#"{"time":null}"#, &fields) && !plainly_fits(r#"{"time":nullx}"#, &fields));
@@ -145,15 +136,10 @@ fn what_there_is_no_time_to_read_is_taken_for_a_misfit() {
     assert!(!plainly_fits(&unusual, &fields));
     let mut budget = BatchBudget::with_fields(5);
     let have: Vec<_> = (0..4).map(|_| fits(&unusual, &fields, &mut budget)).collect();
-    assert_eq!(
-        (have.as_slice(), budget.fields_left()),
-        ([true, true, false, false].as_slice(), 0)
-    );
+    assert_eq!((have.as_slice(), budget.fields_left()), ([true, true, false, false].as_slice(), 0));
     // Behind as many misfits as Split's largest batch can hold, nothing is read; they are looked at from the end.
     for (misfits, want) in [(LARGEST_BATCH - 1, 1), (LARGEST_BATCH, 0)] {
-        let mut impressions: Vec<_> = (0..misfits)
-            .map(|_| impression(r#"{"time":[]}"#.to_owned()))
-            .collect();
+        let mut impressions: Vec<_> = (0..misfits).map(|_| impression(r#"{"time":[]}"#.to_owned())).collect();
         impressions.insert(1, impression(unusual.clone()));
         let mut budget = BatchBudget::of_fields();
         assert_eq!(put_misfits_last(&mut impressions, &fields, &mut budget), want);
@@ -184,10 +170,7 @@ fn packed_records_have_keys_that_spread() {
 fn single_records_are_keyed_by_the_impression() {
     let mut impressions = [impression(String::new()), impression(String::new())];
     for record in pack(&mut impressions, 0, &[]).records {
-        assert_eq!(
-            (record.impressions.len(), record.partition_key().as_str()),
-            (1, "k")
-        );
+        assert_eq!((record.impressions.len(), record.partition_key().as_str()), (1, "k"));
     }
     assert_eq!(partition_key(r#""user-1""#), "user-1");
     assert_eq!(partition_key(r#""\u00e9\n""#), "é\n");
@@ -197,12 +180,7 @@ fn single_records_are_keyed_by_the_impression() {
     assert_eq!(partition_key(&format!("\"{astral}\"")), "\u{1f600}".repeat(128));
     let exact = "x".repeat(256);
     assert_eq!(partition_key(&format!("\"{exact}\"")), exact);
-    let long = [
-        ("a", "a"),
-        (r"\u00e9", "é"),
-        (r"\ud83d\ude00", "\u{1f600}"),
-        ("漢", "漢"),
-    ];
+    let long = [("a", "a"), (r"\u00e9", "é"), (r"\ud83d\ude00", "\u{1f600}"), ("漢", "漢")];
     for (escaped, character) in long {
         let have = partition_key(&format!("\"{}\"", escaped.repeat(100_000)));
         assert_eq!(have, character.repeat(256 / character.encode_utf16().count()));
@@ -223,10 +201,7 @@ fn memory_is_held_for_as_many_records_as_there_can_be() {
     let record = 2 * size_of::<Record<'_>>();
     assert_eq!(held(1_000_000, 0, &[]), (0, record));
     // With numbers to tell misfits by: those that stand alone, and one record of each kind that need not be full.
-    assert_eq!(
-        held(1_000_000, 100, &["time".to_owned()]),
-        (record * (20 + 502), 0)
-    );
+    assert_eq!(held(1_000_000, 100, &["time".to_owned()]), (record * (20 + 502), 0));
     assert_eq!(held(0, 1, &[]), (2 * record, 0));
     assert_eq!(held(10 * 1024, 1, &[]), (22 * record, 0));
     assert_eq!(held(10 * 1024, 10, &[]), (4 * record, 0));
@@ -240,11 +215,7 @@ fn memory_is_held_for_as_many_records_as_there_can_be() {
 }
 
 fn record(bytes: usize) -> Record<'static> {
-    Record {
-        impressions: &[],
-        bytes,
-        spread: Spread::Random,
-    }
+    Record { impressions: &[], bytes, spread: Spread::Random }
 }
 
 #[test]
@@ -262,22 +233,11 @@ fn requests_are_cut_at_either_limit() {
 
 #[test]
 fn a_record_counts_at_least_what_its_key_takes() {
-    let keys = [
-        "",
-        "a",
-        "\\u00e9",
-        "user-1",
-        "\\ud800",
-        "a longer key than random",
-    ]
-    .map(str::to_owned);
+    let keys = ["", "a", "\\u00e9", "user-1", "\\ud800", "a longer key than random"].map(str::to_owned);
     let long = ["x", "é", "漢", "\u{1f600}"].map(|character| character.repeat(300));
     for key in keys.into_iter().chain(long) {
         let key = format!("\"{key}\"");
-        let mut impressions = [Impression {
-            line: "1234".into(),
-            key: &key,
-        }];
+        let mut impressions = [Impression { line: "1234".into(), key: &key }];
         let record = pack(&mut impressions, 0, &[]).records.next().unwrap();
         assert_eq!(record.spread, Spread::ByKey);
         let have = record.size() - 5;

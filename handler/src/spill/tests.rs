@@ -7,13 +7,7 @@ use crate::rejected::Reason;
 use crate::testing::{MemoryBucket, in_ms, record};
 
 fn spill(s3: &Client) -> SpillTarget<'_> {
-    SpillTarget {
-        s3,
-        bucket: "bucket",
-        pipeline: "pipeline",
-        request_id: "id",
-        deadline: in_ms(60_000),
-    }
+    SpillTarget { s3, bucket: "bucket", pipeline: "pipeline", request_id: "id", deadline: in_ms(60_000) }
 }
 
 #[test]
@@ -69,11 +63,7 @@ async fn a_repeated_invocation_overwrites_nothing() {
     let objects = bucket.objects.lock().unwrap();
     assert_eq!(objects.len(), 2);
     for key in objects.keys() {
-        let (date, name) = key
-            .strip_prefix("spill/pipeline/dt=")
-            .unwrap()
-            .split_once('/')
-            .unwrap();
+        let (date, name) = key.strip_prefix("spill/pipeline/dt=").unwrap().split_once('/').unwrap();
         assert_eq!(date.len(), 10);
         assert!(name.starts_with("id-") && name.ends_with(".ndjson.gz"));
     }
@@ -102,10 +92,7 @@ fn a_request_id_cannot_change_where_an_object_is_stored() {
         ("", String::new()),
     ];
     for (request_id, want) in cases {
-        let spill = SpillTarget {
-            request_id,
-            ..spill(&s3)
-        };
+        let spill = SpillTarget { request_id, ..spill(&s3) };
         let key = spill.key("spill/pipeline/", SystemTime::UNIX_EPOCH);
         let name = key.strip_prefix("spill/pipeline/dt=1970-01-01/").unwrap();
         let (have, unique) = name.strip_suffix(".ndjson.gz").unwrap().rsplit_once('-').unwrap();

@@ -23,10 +23,7 @@ struct MemoryPipeline {
 impl MemoryPipeline {
     /// Makes a webhook whose stream and bucket work.
     fn working(&self, record_kib: u32) -> Webhook {
-        let clients = Clients {
-            kinesis: self.stream.client(accept),
-            s3: self.bucket.client(""),
-        };
+        let clients = Clients { kinesis: self.stream.client(accept), s3: self.bucket.client("") };
         webhook(record_kib, clients)
     }
 
@@ -55,10 +52,7 @@ fn settings(record_kib: u32) -> HandlerSettings {
 }
 
 fn function(memory_mib: usize) -> LambdaFunction {
-    LambdaFunction {
-        name: "function".to_owned(),
-        memory_mib,
-    }
+    LambdaFunction { name: "function".to_owned(), memory_mib }
 }
 
 async fn handle(webhook: &Webhook, event: &Value) -> (u16, Value, Line) {
@@ -66,10 +60,7 @@ async fn handle(webhook: &Webhook, event: &Value) -> (u16, Value, Line) {
     let handled = webhook.handle(&event, "id", in_ms(60_000)).await;
     let body = handled.response.body;
     let line = serde_json::to_string(&handled.line).unwrap();
-    assert!(
-        !body.contains("SECRET") && !line.contains("SECRET"),
-        "{body} {line}"
-    );
+    assert!(!body.contains("SECRET") && !line.contains("SECRET"), "{body} {line}");
     assert_eq!(handled.line.status, handled.response.status_code);
     let answer = serde_json::from_str(&body).unwrap();
     (handled.response.status_code, answer, handled.line)
@@ -91,12 +82,7 @@ fn counts(received: usize, delivered: usize, spilled: usize, rejected: usize) ->
 async fn the_test_button_is_answered() {
     let world = MemoryPipeline::default();
     let webhook = world.working(100);
-    let mut events = vec![
-        json!({}),
-        json!({ "body": null }),
-        base64(b""),
-        base64(&gzip(b"[]")),
-    ];
+    let mut events = vec![json!({}), json!({ "body": null }), base64(b""), base64(&gzip(b"[]"))];
     events.extend(["", " \n", "[]", "{}", "\u{feff}[ ]"].map(text));
     for event in events {
         let (status, answer, line) = handle(&webhook, &event).await;
@@ -116,10 +102,7 @@ async fn impressions_are_delivered_and_others_rejected() {
     assert_eq!((status, answer), (200, counts(4, 2, 0, 2)));
     assert_eq!(world.stream.text(), format!("{IMPRESSION}\n{IMPRESSION}\n"));
     assert_eq!(world.bucket.text("rejected/function/").lines().count(), 2);
-    assert_eq!(
-        (line.records, line.bytes_in, line.bytes_inflated),
-        (1, body.len(), body.len())
-    );
+    assert_eq!((line.records, line.bytes_in, line.bytes_inflated), (1, body.len(), body.len()));
     assert_eq!(line.level, Level::Warn);
 }
 
@@ -173,10 +156,7 @@ async fn what_kinesis_refuses_is_spilled() {
     let event = text(&format!("[{IMPRESSION},{IMPRESSION},0]"));
     let (status, answer, line) = handle(&world.denied("-"), &event).await;
     assert_eq!((status, answer), (200, counts(3, 0, 2, 1)));
-    assert_eq!(
-        world.bucket.text("spill/function/"),
-        format!("{IMPRESSION}\n{IMPRESSION}\n")
-    );
+    assert_eq!(world.bucket.text("spill/function/"), format!("{IMPRESSION}\n{IMPRESSION}\n"));
     assert_eq!(line.error.as_deref(), Some("AccessDeniedException"));
     assert_eq!(line.level, Level::Warn);
 }
@@ -197,10 +177,7 @@ async fn only_what_is_still_refused_at_the_deadline_is_spilled() {
     assert_eq!(answer, counts(2, 1, 1, 0));
     assert_eq!(world.stream.text(), format!("{second}\n"));
     assert_eq!(world.bucket.text("spill/function/"), format!("{first}\n"));
-    assert_eq!(
-        handled.line.error.as_deref(),
-        Some("ProvisionedThroughputExceededException")
-    );
+    assert_eq!(handled.line.error.as_deref(), Some("ProvisionedThroughputExceededException"));
 }
 
 #[tokio::test]
@@ -238,20 +215,14 @@ async fn what_nothing_takes_is_a_500() {
     assert_eq!(status, 500);
     let want = "not every impression could be stored: Kinesis: AccessDeniedException; S3: AccessDenied";
     assert_eq!(answer, json!({ "error": want }));
-    assert_eq!(
-        (line.received, line.delivered, line.spilled, line.rejected),
-        (2, 0, 0, 1)
-    );
+    assert_eq!((line.received, line.delivered, line.spilled, line.rejected), (2, 0, 0, 1));
     assert_eq!(line.level, Level::Error);
 }
 
 #[tokio::test]
 async fn a_rejected_element_that_is_not_stored_is_a_500() {
     let world = MemoryPipeline::default();
-    let clients = Clients {
-        kinesis: world.stream.client(accept),
-        s3: world.bucket.client("rejected/"),
-    };
+    let clients = Clients { kinesis: world.stream.client(accept), s3: world.bucket.client("rejected/") };
     let event = text(&format!("[{IMPRESSION},0]"));
     let (status, answer, line) = handle(&webhook(100, clients), &event).await;
     assert_eq!(status, 500);
@@ -261,10 +232,7 @@ async fn a_rejected_element_that_is_not_stored_is_a_500() {
 
 /// Handles an impression within so many seconds, by clients that take their time.
 async fn handle_slowly(s3: Option<Duration>, seconds: u64) -> (u16, Value, Line) {
-    let clients = Clients {
-        kinesis: hanging_kinesis(),
-        s3: slow_s3(s3),
-    };
+    let clients = Clients { kinesis: hanging_kinesis(), s3: slow_s3(s3) };
     let event = serde_json::value::to_raw_value(&text(IMPRESSION)).unwrap();
     let deadline = in_ms(seconds * 1_000);
     let handled = webhook(100, clients).handle(&event, "id", deadline).await;
@@ -286,10 +254,7 @@ async fn a_deadline_that_s3_misses_is_a_500() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_element_that_s3_misses_the_deadline_for_is_a_500() {
     let world = MemoryPipeline::default();
-    let clients = Clients {
-        kinesis: world.stream.client(accept),
-        s3: slow_s3(None),
-    };
+    let clients = Clients { kinesis: world.stream.client(accept), s3: slow_s3(None) };
     let event = serde_json::value::to_raw_value(&text("[1]")).unwrap();
     let handled = webhook(100, clients).handle(&event, "id", in_ms(5_000)).await;
     assert_eq!((handled.response.status_code, handled.line.rejected), (500, 0));
@@ -303,13 +268,8 @@ async fn time_is_kept_for_the_spill_while_kinesis_hangs() {
         let (status, answer, line) = handle_slowly(Some(most), seconds).await;
         assert_eq!((status, answer), (200, counts(1, 0, 1, 0)), "{seconds}");
         assert_eq!((line.spilled, line.error.as_deref()), (1, Some("timeout")));
-        let [have] = line.put_records_ms[..] else {
-            panic!("{:?}", line.put_records_ms)
-        };
-        assert!(
-            (given_up_ms..given_up_ms + 5).contains(&have),
-            "{seconds}: {have}"
-        );
+        let [have] = line.put_records_ms[..] else { panic!("{:?}", line.put_records_ms) };
+        assert!((given_up_ms..given_up_ms + 5).contains(&have), "{seconds}: {have}");
         assert!((seconds * 1_000 - 100..seconds * 1_000).contains(&line.elapsed_ms));
     }
 }
@@ -332,10 +292,7 @@ async fn handle_with_memory(
     body: &str,
 ) -> (MemoryPipeline, u16, Value, Line) {
     let world = MemoryPipeline::default();
-    let clients = Clients {
-        kinesis: world.stream.client(accept),
-        s3: world.bucket.client(""),
-    };
+    let clients = Clients { kinesis: world.stream.client(accept), s3: world.bucket.client("") };
     let webhook = Webhook::new(settings, clients, function(memory_mib));
     let (status, answer, line) = handle(&webhook, &base64(&gzip(body.as_bytes()))).await;
     (world, status, answer, line)

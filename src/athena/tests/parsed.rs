@@ -67,21 +67,14 @@ struct CreatedTable {
 impl CreatedTable {
     fn of(sql: &str) -> Self {
         let table = created_table(sql);
-        let column = |column: &ColumnDef| {
-            (
-                column.name.value.clone(),
-                column.data_type.to_string().to_lowercase(),
-            )
-        };
+        let column =
+            |column: &ColumnDef| (column.name.value.clone(), column.data_type.to_string().to_lowercase());
         let partitions = match &table.hive_distribution {
             HiveDistributionStyle::PARTITIONED { columns } => columns.iter().map(column).collect(),
             _ => Vec::new(),
         };
         let property = |option: &SqlOption| match option {
-            SqlOption::KeyValue {
-                key,
-                value: Expr::Value(value),
-            } => match &value.value {
+            SqlOption::KeyValue { key, value: Expr::Value(value) } => match &value.value {
                 Value::SingleQuotedString(text) => (key.value.clone(), text.clone()),
                 other => panic!("{other:?}"),
             },
@@ -130,10 +123,7 @@ fn compared(condition: &Expr) -> (&str, &str) {
         panic!("{condition}");
     };
     match &arguments.args[..] {
-        [
-            _,
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(format))),
-        ] => match &format.value {
+        [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(format)))] => match &format.value {
             Value::SingleQuotedString(format) => (&column.value, format),
             other => panic!("{other:?}"),
         },
@@ -149,12 +139,7 @@ fn asks_for_the_last_days(query: &str, first: Option<&Partition>) {
     let condition = query.body.as_select().unwrap().selection.clone();
     let meant = first.and_then(|first| Some((first.column.name.clone(), date_format(first.date.as_ref()?)?)));
     let read = condition.as_ref().map(compared);
-    assert_eq!(
-        read,
-        meant
-            .as_ref()
-            .map(|(column, format)| (column.as_str(), format.as_str()))
-    );
+    assert_eq!(read, meant.as_ref().map(|(column, format)| (column.as_str(), format.as_str())));
 }
 
 /// Insists that the queries are one `SELECT` each, from the table alone.
@@ -172,19 +157,11 @@ fn queries_the_table(sql: &Sql, format: Format) {
         let TableFactor::Table { name, .. } = &from.relation else {
             panic!("{select}");
         };
-        let parts: Vec<_> = name
-            .0
-            .iter()
-            .map(|part| part.as_ident().unwrap().value.as_str())
-            .collect();
+        let parts: Vec<_> = name.0.iter().map(|part| part.as_ident().unwrap().value.as_str()).collect();
         assert_eq!(parts.join("."), sql.table, "{select}");
         assert_eq!(parts.len(), if format == Format::Parquet { 2 } else { 1 });
         assert!(
-            from.joins.is_empty()
-                && name
-                    .0
-                    .iter()
-                    .all(|part| part.as_ident().unwrap().quote_style.is_some())
+            from.joins.is_empty() && name.0.iter().all(|part| part.as_ident().unwrap().quote_style.is_some())
         );
     }
 }
@@ -195,17 +172,10 @@ fn reads_as_meant(text: &str) -> Option<Sql> {
     let names = Names::new(spec.name.as_str(), "123456789012", "aws", "eu-west-1");
     let sql = sql(&spec, &names).ok()?;
     if let Some(create) = &sql.create {
-        assert_eq!(
-            CreatedTable::of(create),
-            CreatedTable::meant(&spec, &names),
-            "{create}"
-        );
+        assert_eq!(CreatedTable::of(create), CreatedTable::meant(&spec, &names), "{create}");
     }
     queries_the_table(&sql, spec.delivery.format);
-    asks_for_the_last_days(
-        &sql.queries[0].sql,
-        DeliveredTable::new(&spec).unwrap().partitions.first(),
-    );
+    asks_for_the_last_days(&sql.queries[0].sql, DeliveredTable::new(&spec).unwrap().partitions.first());
     Some(sql)
 }
 
@@ -222,22 +192,12 @@ fn a_hostile_spec_has_a_table_of_its_own_and_nothing_else() {
         "''/\\u0027/!{timestamp:yyyy-MM-dd'T'HH}/",
         "a`b\"c'/x=!{timestamp:yyyy}/y=!{timestamp:'\\;--'yyyy}/",
     ] {
-        let create = read(
-            prefix,
-            &[
-                "key",
-                "a` string) LOCATION 's3://evil/' --",
-                "``",
-                "\\`'\"; DROP TABLE x",
-            ],
-        );
+        let create =
+            read(prefix, &["key", "a` string) LOCATION 's3://evil/' --", "``", "\\`'\"; DROP TABLE x"]);
         let table = created_table(&create);
         assert_eq!(table.columns.len(), 4, "{create}");
         let location = table.hive_formats.unwrap().location.unwrap();
-        assert!(
-            location.starts_with("s3://abc-123456789012-eu-west-1/"),
-            "{create}"
-        );
+        assert!(location.starts_with("s3://abc-123456789012-eu-west-1/"), "{create}");
     }
 }
 
@@ -255,11 +215,7 @@ fn names_that_are_words_of_sql_are_names() {
 
 /// Parts of a prefix, with everything that SQL minds.
 fn prefixes() -> impl Strategy<Value = String> {
-    let minded = prop::sample::select(
-        "'\"`\\;-()/*${}%#=,. \u{a0}aTu0027é🙂"
-            .chars()
-            .collect::<Vec<_>>(),
-    );
+    let minded = prop::sample::select("'\"`\\;-()/*${}%#=,. \u{a0}aTu0027é🙂".chars().collect::<Vec<_>>());
     let text = prop::collection::vec(minded, 0..6).prop_map(String::from_iter);
     let date = prop::sample::select(vec![
         "!{timestamp:yyyy}",

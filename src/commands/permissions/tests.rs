@@ -9,13 +9,7 @@ use super::*;
 use crate::pipeline::testing::desired;
 use crate::spec::RUN_BYTES;
 
-const ALL: [Purpose; 5] = [
-    Purpose::Up,
-    Purpose::Status,
-    Purpose::Down,
-    Purpose::Smoke,
-    Purpose::Replay,
-];
+const ALL: [Purpose; 5] = [Purpose::Up, Purpose::Status, Purpose::Down, Purpose::Smoke, Purpose::Replay];
 
 fn text(name: &str) -> String {
     format!(
@@ -102,9 +96,7 @@ fn overlap(one: &[u8], other: &[u8]) -> bool {
 }
 
 fn overlaps(ephemeral: &BTreeSet<String>, others: &BTreeSet<String>) -> Option<(String, String)> {
-    let pairs = ephemeral
-        .iter()
-        .flat_map(|one| others.iter().map(move |other| (one, other)));
+    let pairs = ephemeral.iter().flat_map(|one| others.iter().map(move |other| (one, other)));
     let mut pairs = pairs.filter(|(one, other)| overlap(one.as_bytes(), other.as_bytes()));
     pairs.next().map(|(one, other)| (one.clone(), other.clone()))
 }
@@ -133,13 +125,7 @@ fn patterns_overlap_if_a_text_matches_both() {
 #[test]
 fn a_pipeline_whose_name_starts_with_anothers_is_not_matched() {
     let ephemeral = ephemeral_resources(&spec("flags").unwrap());
-    for other in [
-        "flags",
-        "flags-frontend",
-        "flags-eph",
-        "flags-eph-frontend",
-        "flags-ephemeral",
-    ] {
+    for other in ["flags", "flags-frontend", "flags-eph", "flags-eph-frontend", "flags-ephemeral"] {
         let others = resources_of(&spec(other).unwrap());
         assert!(others.len() > 10, "{others:?}");
         assert_eq!(overlaps(&ephemeral, &others), None);
@@ -161,9 +147,7 @@ fn a_policy_that_knows_the_api_reaches_no_other() {
     };
     let reaches = |verb: &str, path: &str| {
         let arn = names.api_gateway_arn(path);
-        patterns(verb)
-            .iter()
-            .any(|pattern| overlap(pattern.as_bytes(), arn.as_bytes()))
+        patterns(verb).iter().any(|pattern| overlap(pattern.as_bytes(), arn.as_bytes()))
     };
     let encoded = |arn: &str| arn.replace(':', "%3A").replace('/', "%2F");
     for (api, want) in [("abcde12345", true), ("zzzzz99999", false)] {
@@ -171,11 +155,7 @@ fn a_policy_that_knows_the_api_reaches_no_other() {
         let (arn, stage) = (names.api_arn(api), names.stage_arn(api, "abcde12345"));
         for verb in ["PUT", "POST", "PATCH", "DELETE"] {
             assert_eq!(reaches(verb, &path), want, "{verb}");
-            assert_eq!(
-                reaches(verb, &format!("{path}/resources/abcde12345")),
-                want,
-                "{verb}"
-            );
+            assert_eq!(reaches(verb, &format!("{path}/resources/abcde12345")), want, "{verb}");
         }
         for tagged in [encoded(&arn), encoded(&stage), arn, stage] {
             assert_eq!(reaches("PUT", &format!("/tags/{tagged}")), want, "{tagged}");

@@ -25,10 +25,7 @@ pub(super) async fn test(
     timeout: Duration,
 ) -> Result<SmokeReport, Failure> {
     let spec = ephemeral::spec(&session.spec, run).map_err(|why| {
-        Failure::new(
-            FailureKind::Smoke,
-            format!("no name for an ephemeral pipeline: {why}"),
-        )
+        Failure::new(FailureKind::Smoke, format!("no name for an ephemeral pipeline: {why}"))
     })?;
     let session = session.with_spec(spec);
     let tested = async {
@@ -45,18 +42,13 @@ pub(super) async fn test(
     let name = session.spec.name.to_string();
     // An interruption ended the test; it must not end the clean-up as well.
     let session = session.with_interrupt(CancellationToken::new());
-    session
-        .context
-        .ui
-        .event(Event::Working(format!("taking {name} down again")));
+    session.context.ui.event(Event::Working(format!("taking {name} down again")));
     let Err(failure) = take_down(&session, Data::Purge).await else {
         return tested.map_err(|failure| without_advice(failure, &name));
     };
     let failure = failure
         .context(&format!("{name} could not be taken down"))
-        .hint(format!(
-            "`echo 'name: {name}' | split-pipeline -f - down --yes --purge-data` takes it down"
-        ));
+        .hint(format!("`echo 'name: {name}' | split-pipeline -f - down --yes --purge-data` takes it down"));
     Err(match tested {
         Ok(_) => failure,
         Err(tested) => Failure {
@@ -69,14 +61,9 @@ pub(super) async fn test(
 /// A failure of a pipeline that is gone by now, of which nothing can be run again.
 fn without_advice(mut failure: Failure, name: &str) -> Failure {
     if failure.kind == FailureKind::Interrupted {
-        return Failure::new(
-            FailureKind::Interrupted,
-            format!("interrupted; {name} was taken down again"),
-        );
+        return Failure::new(FailureKind::Interrupted, format!("interrupted; {name} was taken down again"));
     }
-    failure
-        .hints
-        .retain(|hint| !hint.starts_with("running `up` again"));
+    failure.hints.retain(|hint| !hint.starts_with("running `up` again"));
     failure.message = format!("{}\n{name} was taken down again", failure.message);
     failure
 }
@@ -86,22 +73,14 @@ impl Session {
     fn with_interrupt(self, interrupt: CancellationToken) -> Self {
         Self {
             aws: self.aws.with_interrupt(interrupt.clone()),
-            context: Context {
-                interrupt,
-                ..self.context
-            },
+            context: Context { interrupt, ..self.context },
             ..self
         }
     }
 
     /// The same session for another spec.
     fn with_spec(self, spec: Spec) -> Self {
-        let names = Names::new(
-            spec.name.as_str(),
-            &self.aws.account,
-            &self.aws.partition,
-            &self.aws.region,
-        );
+        let names = Names::new(spec.name.as_str(), &self.aws.account, &self.aws.partition, &self.aws.region);
         Self { spec, names, ..self }
     }
 }

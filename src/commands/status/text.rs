@@ -33,11 +33,7 @@ impl Show for StatusResult {
 
 fn screen(status: &StatusResult, course: Course) -> String {
     let mut text = String::new();
-    let (style, word) = if status.healthy {
-        (ADD, "healthy")
-    } else {
-        (REMOVE, "not healthy")
-    };
+    let (style, word) = if status.healthy { (ADD, "healthy") } else { (REMOVE, "not healthy") };
     let _ = writeln!(
         text,
         "{BOLD}{}:{BOLD:#} {style}{word}{style:#} in {} {DIM}at {}{DIM:#}",
@@ -46,11 +42,7 @@ fn screen(status: &StatusResult, course: Course) -> String {
         humantime::format_rfc3339_seconds(status.time)
     );
     for problem in &status.problems {
-        let (style, word) = if problem.serious {
-            (REMOVE, "problem")
-        } else {
-            (CHANGE, "note")
-        };
+        let (style, word) = if problem.serious { (REMOVE, "problem") } else { (CHANGE, "note") };
         let (message, hint) = (clean_block(&problem.message, 9), clean_block(&problem.hint, 9));
         let _ = writeln!(text, "{style}{word:<8}{style:#} {message}");
         let _ = writeln!(text, "         {HINT}hint:{HINT:#} {hint}");
@@ -62,28 +54,14 @@ fn screen(status: &StatusResult, course: Course) -> String {
         Detail::Every => resources(&mut text, &status.resources),
         Detail::Differing => differing(&mut text, &status.resources),
     }
-    let judging = status
-        .alarms
-        .iter()
-        .filter(|alarm| alarm.state == "INSUFFICIENT_DATA");
+    let judging = status.alarms.iter().filter(|alarm| alarm.state == "INSUFFICIENT_DATA");
     let judging = judging.count();
     if judging > 0 {
-        let _ = writeln!(
-            text,
-            "{judging} of {} alarms have too little data yet",
-            status.alarms.len()
-        );
+        let _ = writeln!(text, "{judging} of {} alarms have too little data yet", status.alarms.len());
     }
-    let _ = writeln!(
-        text,
-        "\nwebhook: {}",
-        status.webhook_url.as_deref().unwrap_or("none")
-    );
+    let _ = writeln!(text, "\nwebhook: {}", status.webhook_url.as_deref().unwrap_or("none"));
     if status.rotating {
-        let _ = writeln!(
-            text,
-            "         the URL before works too, until `split-pipeline rotate --revoke`"
-        );
+        let _ = writeln!(text, "         the URL before works too, until `split-pipeline rotate --revoke`");
     }
     text
 }
@@ -123,11 +101,7 @@ fn delivery(text: &mut String, traffic: &Traffic) {
         row(text, "throttled", &format!("{:>13}", grouped(throttles)));
     }
     if let Some(errors) = Some(traffic.delivery_errors).filter(|errors| *errors > 0) {
-        row(
-            text,
-            "not delivered",
-            &format!("{:>13}  errors of Firehose's", grouped(errors)),
-        );
+        row(text, "not delivered", &format!("{:>13}  errors of Firehose's", grouped(errors)));
     }
     if let Some(ms) = metrics.iterator_age_ms {
         let age = duration(ms.div_ceil(1000));
@@ -135,24 +109,11 @@ fn delivery(text: &mut String, traffic: &Traffic) {
     }
     if let Some(seconds) = metrics.freshness_seconds {
         let age = duration(seconds);
-        row(
-            text,
-            "freshness",
-            &format!("{age:>13}  the oldest record not in S3"),
-        );
+        row(text, "freshness", &format!("{age:>13}  the oldest record not in S3"));
     }
-    if let Some(NewestObject {
-        key,
-        bytes,
-        age_seconds,
-    }) = &traffic.newest_object
-    {
+    if let Some(NewestObject { key, bytes, age_seconds }) = &traffic.newest_object {
         let age = duration(*age_seconds);
-        row(
-            text,
-            "newest object",
-            &format!("{age:>13}  ago, {} bytes", grouped(*bytes)),
-        );
+        row(text, "newest object", &format!("{age:>13}  ago, {} bytes", grouped(*bytes)));
         let _ = writeln!(text, "    {}", clean(key));
     }
 }
@@ -174,21 +135,13 @@ fn resources(text: &mut String, resources: &[ResourceHealth]) {
             Condition::Failed => (REMOVE, "failed"),
             Condition::Foreign => (REMOVE, "foreign"),
         };
-        let _ = writeln!(
-            text,
-            "{style}{word:<8}{style:#} {:<18} {}",
-            resource.kind,
-            clean(&resource.name)
-        );
+        let _ = writeln!(text, "{style}{word:<8}{style:#} {:<18} {}", resource.kind, clean(&resource.name));
         if let Some(why) = &resource.why {
             let _ = writeln!(text, "    {}", clean_block(why, 4));
         }
         show_fields(text, &resource.drift);
     }
-    let alarms = resources
-        .iter()
-        .filter(|resource| is_fine_alarm(resource))
-        .count();
+    let alarms = resources.iter().filter(|resource| is_fine_alarm(resource)).count();
     if alarms > 0 {
         let _ = writeln!(text, "{ADD}ok{ADD:#}       {:<18} {alarms} of them", "alarms");
     }
@@ -196,11 +149,7 @@ fn resources(text: &mut String, resources: &[ResourceHealth]) {
 
 /// The resources that are not as they should be, and how many are: so that all of it stays on a screen.
 fn differing(text: &mut String, all: &[ResourceHealth]) {
-    let others: Vec<_> = all
-        .iter()
-        .filter(|it| it.state != Condition::Ok)
-        .cloned()
-        .collect();
+    let others: Vec<_> = all.iter().filter(|it| it.state != Condition::Ok).cloned().collect();
     resources(text, &others);
     let fine = all.len() - others.len();
     if fine > 0 {
@@ -244,11 +193,7 @@ fn duration(seconds: u64) -> String {
         (count > 0).then(|| format!("{count}{unit}"))
     });
     let parts: Vec<_> = parts.take(2).collect();
-    if parts.is_empty() {
-        "0s".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 /// A number with its thousands apart.
@@ -291,9 +236,6 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

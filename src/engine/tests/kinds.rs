@@ -1,9 +1,6 @@
 //! Made-up kinds, with every way in which kinds depend on each other.
 
-#![expect(
-    unreachable_pub,
-    reason = "the engine's macro writes the list for other modules"
-)]
+#![expect(unreachable_pub, reason = "the engine's macro writes the list for other modules")]
 
 use std::rc::Rc;
 
@@ -28,9 +25,7 @@ pub(super) const DOOR: Kind = Kind::new("door");
 pub(super) const WATCH: Kind = Kind::new("watch");
 pub(super) const TOPIC: Kind = Kind::new("topic");
 
-pub(super) const ALL_KINDS: [&str; 8] = [
-    "store", "role", "queue", "worker", "api", "door", "watch", "topic",
-];
+pub(super) const ALL_KINDS: [&str; 8] = ["store", "role", "queue", "worker", "api", "door", "watch", "topic"];
 
 /// The order of a pipeline in small: each way in which kinds need each other is there once.
 pub(super) const TIES: &[Tie] = &[
@@ -108,13 +103,7 @@ pub(super) struct Wish {
 
 impl Wish {
     pub(super) fn new(world: &Rc<SimulatedAws>, is_watched: bool, users_store: bool, size: u32) -> Self {
-        Self {
-            world: Rc::clone(world),
-            is_watched,
-            users_store,
-            size,
-            api: Latest::default(),
-        }
+        Self { world: Rc::clone(world), is_watched, users_store, size, api: Latest::default() }
     }
 
     fn target<const DATA: bool>(&self, kind: Kind, name: &str, existence: Existence) -> Target<Fake<DATA>> {
@@ -123,34 +112,20 @@ impl Wish {
             name: name.to_owned(),
             arn: String::new(),
             existence,
-            state: State {
-                size: self.size,
-                duplicates: Vec::new(),
-            },
+            state: State { size: self.size, duplicates: Vec::new() },
             tags: ours(),
-            extra: Extra {
-                world: Rc::clone(&self.world),
-                api: self.api.clone(),
-            },
+            extra: Extra { world: Rc::clone(&self.world), api: self.api.clone() },
         }
     }
 }
 
 pub(super) fn ours() -> Tags {
-    let tags = [
-        ("managed-by", "split-pipeline"),
-        ("split-pipeline", "flags"),
-        ("team", "growth"),
-    ];
+    let tags = [("managed-by", "split-pipeline"), ("split-pipeline", "flags"), ("team", "growth")];
     tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
 fn store(of: &Wish) -> Target<Store> {
-    let existence = if of.users_store {
-        Existence::Users
-    } else {
-        Existence::Wanted
-    };
+    let existence = if of.users_store { Existence::Users } else { Existence::Wanted };
     of.target(STORE, "store", existence)
 }
 
@@ -178,9 +153,7 @@ fn watches(of: &Wish) -> Vec<Target<Plain>> {
     // The second is unwanted more often than the first, so the list is mixed at times.
     let wanted = [of.is_watched, of.is_watched && of.size.is_multiple_of(2)];
     let watches = ["late", "quiet"].into_iter().zip(wanted);
-    watches
-        .map(|(name, is_wanted)| of.target(WATCH, name, Existence::wanted_if(is_wanted)))
-        .collect()
+    watches.map(|(name, is_wanted)| of.target(WATCH, name, Existence::wanted_if(is_wanted))).collect()
 }
 
 fn topic(of: &Wish) -> Target<Plain> {
@@ -212,10 +185,7 @@ impl<const DATA: bool> Target<Fake<DATA>> {
             .await?;
         Ok(found.map(|found| Described {
             id: found.item.id,
-            state: State {
-                size: found.item.size,
-                duplicates: found.duplicates,
-            },
+            state: State { size: found.item.size, duplicates: found.duplicates },
             phase: match (found.is_deleting, found.is_pending) {
                 (true, _) => Phase::Deleting,
                 (false, true) => Phase::Pending("CHANGING".to_owned()),
@@ -241,8 +211,7 @@ impl<const DATA: bool> Resource for Fake<DATA> {
             world.call("sim:Describe", &want.name, |world| {
                 let items = world.existing(want.kind, &want.name);
                 let item = items.into_iter().find(|item| item.id == found.id);
-                item.map(|item| item.tags)
-                    .ok_or(super::world::CallRefusal::NotFound)
+                item.map(|item| item.tags).ok_or(super::world::CallRefusal::NotFound)
             })
         });
         Ok(tags.await.found()?.map(|tags| found.tagged(tags)))
@@ -270,10 +239,7 @@ impl<const DATA: bool> Resource for Fake<DATA> {
             }
             want.extra.api.set(Some(id));
         }
-        let state = State {
-            size: 0,
-            duplicates: Vec::new(),
-        };
+        let state = State { size: 0, duplicates: Vec::new() };
         let created = want.created(id, state);
         Ok(match want.kind {
             QUEUE | WORKER => ready(want, step).await?.tagged(created.tags),
@@ -313,10 +279,8 @@ impl<const DATA: bool> Resource for Fake<DATA> {
         let remove = || world.call("sim:Delete", &want.name, |world| world.delete(*id, DATA));
         step.remove("sim:Delete", remove).await?;
         if want.kind == API {
-            while let Some(younger) = want
-                .look(step.aws)
-                .await?
-                .filter(|found| found.phase != Phase::Deleting)
+            while let Some(younger) =
+                want.look(step.aws).await?.filter(|found| found.phase != Phase::Deleting)
             {
                 let remove = || world.call("sim:Delete", &want.name, |world| world.delete(younger.id, DATA));
                 step.remove("sim:Delete", remove).await?;

@@ -96,20 +96,12 @@ pub(super) fn lose_the_role(at: usize, aws: &Aws) -> Result<(), String> {
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     let _within = runtime.enter();
     let (world, aws) = (SimulatedAws::new(1, false), rested(aws));
-    let story = Story {
-        aws: &aws,
-        world: Rc::clone(&world),
-        users_store: false,
-        totals: Totals::default(),
-    };
+    let story = Story { aws: &aws, world: Rc::clone(&world), users_store: false, totals: Totals::default() };
     let told = runtime.block_on(async {
         let wish = Wish::new(&world, false, false, 2);
         drop(up(&aws, &wish).await);
         story.is_right(&wish)?;
-        world
-            .items
-            .borrow_mut()
-            .remove(&(ROLE.as_str(), "role".to_owned()));
+        world.items.borrow_mut().remove(&(ROLE.as_str(), "role".to_owned()));
         let interrupt = CancellationToken::new();
         world.disturbance.borrow_mut().interrupt = Some((world.calls.get() + at, interrupt.clone()));
         drop(up(&aws.with_interrupt(interrupt), &wish).await);
@@ -159,10 +151,7 @@ impl Story<'_> {
 
     /// From now on nobody disturbs.
     fn alone(&self) {
-        *self.world.disturbance.borrow_mut() = Disturbance {
-            is_alone: true,
-            ..Disturbance::default()
-        };
+        *self.world.disturbance.borrow_mut() = Disturbance { is_alone: true, ..Disturbance::default() };
     }
 
     /// Somebody else creates something of a name of the pipeline's, if there is nothing.
@@ -237,8 +226,7 @@ impl Story<'_> {
                 return Err("a refused up changed something".to_owned());
             }
             self.foreigners_leave()?;
-            self.world
-                .say(|| "-- an undisturbed up, with nothing in the way".to_owned());
+            self.world.say(|| "-- an undisturbed up, with nothing in the way".to_owned());
             outcome = up(self.aws, &blueprint).await;
         }
         let UpOutcome::Done(report) = outcome else {
@@ -284,10 +272,7 @@ impl Story<'_> {
 
     /// Everything is there once, as the spec says, and on what it needs.
     fn is_right(&self, blueprint: &Wish) -> Result<(), String> {
-        let mut wrong = Wrong {
-            world: &self.world,
-            found: Vec::new(),
-        };
+        let mut wrong = Wrong { world: &self.world, found: Vec::new() };
         let want = All::new(blueprint);
         want.visit(&want, &mut wrong);
         wrong.found.first().map_or(Ok(()), |why| Err(why.clone()))
@@ -299,19 +284,12 @@ impl Story<'_> {
             self.world.say(|| format!("-- down: {data:?}"));
             self.world.purges.set(data == Data::Purge);
             self.world.goes_down.set(true);
-            if !down(self.aws, blueprint, data)
-                .await
-                .is_some_and(|report| report.is_complete())
-            {
+            if !down(self.aws, blueprint, data).await.is_some_and(|report| report.is_complete()) {
                 return Err(format!("an undisturbed down ({data:?}) is incomplete"));
             }
             sleep(Duration::from_secs(10)).await;
             for kind in ALL_KINDS {
-                let names = if kind == "watch" {
-                    vec!["late", "quiet"]
-                } else {
-                    vec![kind]
-                };
+                let names = if kind == "watch" { vec!["late", "quiet"] } else { vec![kind] };
                 for name in names {
                     let left = self.world.existing(Kind::new(kind), name);
                     let ours = left.iter().filter(|item| !item.is_foreign).count();
@@ -339,10 +317,7 @@ impl Visit<Wanted> for Wrong<'_> {
     fn visit<R: Resource>(&mut self, want: &Target<R>, _same: &Target<R>) {
         let mut items = self.world.existing(want.kind, &want.name);
         items.retain(|item| item.deleted.is_none());
-        let own: Vec<_> = items
-            .iter()
-            .filter(|item| !item.is_foreign || want.is_users())
-            .collect();
+        let own: Vec<_> = items.iter().filter(|item| !item.is_foreign || want.is_users()).collect();
         let state = serde_json::to_value(&want.state).unwrap();
         let size = state["size"].as_u64();
         let role = self.world.existing(ROLE, "role").first().map(|role| role.id);
@@ -360,8 +335,7 @@ impl Visit<Wanted> for Wrong<'_> {
             _ => false,
         };
         if !is_right {
-            self.found
-                .push(format!("{} {}: {items:?}, role {role:?}", want.kind, want.name));
+            self.found.push(format!("{} {}: {items:?}, role {role:?}", want.kind, want.name));
         }
     }
 }
@@ -374,9 +348,7 @@ async fn look(aws: &Aws, blueprint: &Wish) -> Option<(All, Plan)> {
 }
 
 fn refuses(want: &All, plan: &Plan) -> bool {
-    summaries(want, plan)
-        .iter()
-        .any(|summary| summary.action == Action::Refuse)
+    summaries(want, plan).iter().any(|summary| summary.action == Action::Refuse)
 }
 
 async fn up(aws: &Aws, blueprint: &Wish) -> UpOutcome {
@@ -386,11 +358,7 @@ async fn up(aws: &Aws, blueprint: &Wish) -> UpOutcome {
     if refuses(&want, &plan) {
         return UpOutcome::Refused;
     }
-    let again = async |_| {
-        look(aws, blueprint)
-            .await
-            .filter(|(want, plan)| !refuses(want, plan))
-    };
+    let again = async |_| look(aws, blueprint).await.filter(|(want, plan)| !refuses(want, plan));
     UpOutcome::Done(converge(aws, want, plan, |_| (), again).await)
 }
 

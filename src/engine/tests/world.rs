@@ -263,12 +263,7 @@ impl SimulatedAws {
         }
         let duplicates = found.iter().skip(1).map(|item| item.id).collect();
         let item = found.into_iter().next()?;
-        Some(Found {
-            is_pending: item.ready > now,
-            is_deleting: item.deleted.is_some(),
-            item,
-            duplicates,
-        })
+        Some(Found { is_pending: item.ready > now, is_deleting: item.deleted.is_some(), item, duplicates })
     }
 
     pub(super) fn create(
@@ -300,11 +295,7 @@ impl SimulatedAws {
             deleted: None,
             ..new
         };
-        self.items
-            .borrow_mut()
-            .entry((kind.as_str(), name.to_owned()))
-            .or_default()
-            .push(item.clone());
+        self.items.borrow_mut().entry((kind.as_str(), name.to_owned())).or_default().push(item.clone());
         self.changes.set(self.changes.get() + 1);
         Ok(item)
     }
@@ -334,9 +325,7 @@ impl SimulatedAws {
         let counts = |tie: &&Tie| tie.kind == kind && !matches!(tie.when, When::Existing | When::Deleting);
         let missing = TIES.iter().filter(counts).find(|tie| !self.has(tie.needs));
         if let Some(tie) = missing.filter(|_| self.disturbance.borrow().is_alone) {
-            self.violations
-                .borrow_mut()
-                .push(format!("{kind} is created before {}", tie.needs));
+            self.violations.borrow_mut().push(format!("{kind} is created before {}", tie.needs));
         }
     }
 
@@ -350,18 +339,13 @@ impl SimulatedAws {
         };
         let user = TIES.iter().find(is_used);
         if let Some(tie) = user.filter(|_| is_for_good && self.disturbance.borrow().is_alone) {
-            self.violations
-                .borrow_mut()
-                .push(format!("{kind} is deleted before {}", tie.kind));
+            self.violations.borrow_mut().push(format!("{kind} is deleted before {}", tie.kind));
         }
     }
 
     pub(super) fn exists(&self, id: u64) -> bool {
         let items = self.items.borrow();
-        items
-            .values()
-            .flatten()
-            .any(|item| item.id == id && item.deleted.is_none())
+        items.values().flatten().any(|item| item.id == id && item.deleted.is_none())
     }
 
     /// Changes the item with this id.
@@ -386,9 +370,7 @@ impl SimulatedAws {
             return Err(CallRefusal::NotYet);
         }
         if item.is_foreign {
-            self.violations
-                .borrow_mut()
-                .push(format!("{what} of a foreign {item:?}"));
+            self.violations.borrow_mut().push(format!("{what} of a foreign {item:?}"));
         }
         change(item);
         if takes_time {
@@ -400,16 +382,10 @@ impl SimulatedAws {
 
     /// Deletes the item with this id, which may take time, and what is inside it.
     pub(super) fn delete(&self, id: u64, holds_data: bool) -> Result<(), CallRefusal> {
-        let takes = if self.chance(40) {
-            self.millis(5_000)
-        } else {
-            Duration::ZERO
-        };
+        let takes = if self.chance(40) { self.millis(5_000) } else { Duration::ZERO };
         let gone = self.now() + takes;
         if holds_data && !self.purges.get() {
-            self.violations
-                .borrow_mut()
-                .push("deleted what holds data".to_owned());
+            self.violations.borrow_mut().push("deleted what holds data".to_owned());
         }
         self.change(id, "deletion", |item| item.deleted = Some(gone))?;
         let mut items = self.items.borrow_mut();

@@ -18,10 +18,7 @@ pub(super) struct Section {
 
 impl Section {
     pub(super) fn new(about: &str, blocks: impl IntoIterator<Item = Block>) -> Self {
-        Self {
-            about: about.to_owned(),
-            blocks: blocks.into_iter().collect(),
-        }
+        Self { about: about.to_owned(), blocks: blocks.into_iter().collect() }
     }
 
     pub(super) fn text(self) -> Result<String, ExportError> {
@@ -85,10 +82,9 @@ impl Page<'_> {
         match value {
             Value::String(text) => self.hcl_text(text),
             Value::Array(list) => list.iter().map(|value| self.hcl_value(value)).collect(),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(key, value)| (key.clone(), self.hcl_value(value)))
-                .collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(key, value)| (key.clone(), self.hcl_value(value))).collect()
+            }
             Value::Number(number) => match number.as_i64() {
                 Some(number) => number.into(),
                 None => number.as_f64().unwrap_or_default().into(),
@@ -124,16 +120,12 @@ fn literal(text: &str) -> String {
 /// The same block with every text in it written as a literal: the formatter does not see a reference after a percent sign.
 fn quoted_block(block: Block) -> Block {
     let parts = block.body.into_iter().map(|part| match part {
-        Structure::Attribute(attribute) => Structure::Attribute(Attribute {
-            expr: quoted(attribute.expr),
-            ..attribute
-        }),
+        Structure::Attribute(attribute) => {
+            Structure::Attribute(Attribute { expr: quoted(attribute.expr), ..attribute })
+        }
         Structure::Block(block) => Structure::Block(quoted_block(block)),
     });
-    Block {
-        body: parts.collect(),
-        ..block
-    }
+    Block { body: parts.collect(), ..block }
 }
 
 fn quoted(expression: Expression) -> Expression {
@@ -141,10 +133,7 @@ fn quoted(expression: Expression) -> Expression {
         Expression::String(text) => template(literal(&text)),
         Expression::Array(list) => list.into_iter().map(quoted).collect(),
         Expression::Object(fields) => Expression::Object(
-            fields
-                .into_iter()
-                .map(|(key, value)| (quoted_key(key), quoted(value)))
-                .collect(),
+            fields.into_iter().map(|(key, value)| (quoted_key(key), quoted(value))).collect(),
         ),
         Expression::FuncCall(call) => {
             let args = call.args.into_iter().map(quoted).collect();
@@ -182,9 +171,7 @@ fn laid_out(text: &str) -> String {
 
 /// A list that fits on one line, and how many lines it took after its first.
 fn short_list(first: &str, after: &[&str]) -> Option<(String, usize)> {
-    let end = first
-        .ends_with('[')
-        .then(|| after.iter().position(|line| line.trim() == "]"))??;
+    let end = first.ends_with('[').then(|| after.iter().position(|line| line.trim() == "]"))??;
     let elements: Vec<_> = after[..end].iter().map(|line| line.trim()).collect();
     let plain = elements.iter().all(|element| !element.ends_with(['{', '[', '}']));
     let line = format!("{first}{}]", elements.join(" "));
@@ -218,11 +205,7 @@ fn aligned(lines: &[String]) -> String {
 
 fn write_aligned(lines: &mut String, together: &mut Vec<(&str, &str)>) {
     let width = |key: &str| key.chars().count();
-    let widest = together
-        .iter()
-        .map(|(key, _)| width(key))
-        .max()
-        .unwrap_or_default();
+    let widest = together.iter().map(|(key, _)| width(key)).max().unwrap_or_default();
     for (key, value) in together.drain(..) {
         *lines += key;
         lines.extend(std::iter::repeat_n(' ', widest - width(key)));
@@ -261,10 +244,7 @@ mod tests {
     use super::*;
 
     fn written(text: &str) -> String {
-        let block = block(
-            "a",
-            [("b", text.into()), ("c", Expression::from_iter([(text, text)]))],
-        );
+        let block = block("a", [("b", text.into()), ("c", Expression::from_iter([(text, text)]))]);
         Section::new("x", [block]).text().unwrap()
     }
 
@@ -278,11 +258,7 @@ mod tests {
             ("%%{a}$", r#""%%%{a}\u0024""#),
             ("a\\\"\n}", r#""a\\\"\n}""#),
         ] {
-            assert!(
-                written(text).contains(&format!("b = {literal}\n")),
-                "{}",
-                written(text)
-            );
+            assert!(written(text).contains(&format!("b = {literal}\n")), "{}", written(text));
         }
     }
 

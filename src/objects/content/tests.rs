@@ -26,28 +26,12 @@ async fn an_error_of_one_object_is_told_from_one_of_all() {
         aws_smithy_mocks::MockResponse::Error(GetObjectError::generic(error))
     });
     let aws = aws(&[], &[&rule]);
-    assert_eq!(
-        fetch(&aws, "b", "there", None, Caps::SPILLED)
-            .await
-            .unwrap()
-            .unwrap(),
-        "text"
-    );
-    let of_one = async |code| {
-        fetch(&aws, "b", code, None, Caps::SPILLED)
-            .await
-            .unwrap()
-            .unwrap_err()
-    };
+    assert_eq!(fetch(&aws, "b", "there", None, Caps::SPILLED).await.unwrap().unwrap(), "text");
+    let of_one = async |code| fetch(&aws, "b", code, None, Caps::SPILLED).await.unwrap().unwrap_err();
     assert!(matches!(of_one("NoSuchKey").await, ReadError::Gone));
     assert!(matches!(of_one("AccessDenied").await, ReadError::Refused(_)));
-    assert!(matches!(
-        of_one("InvalidObjectState").await,
-        ReadError::Refused(_)
-    ));
-    let of_all = fetch(&aws, "b", "ExpiredToken", None, Caps::SPILLED)
-        .await
-        .unwrap_err();
+    assert!(matches!(of_one("InvalidObjectState").await, ReadError::Refused(_)));
+    let of_all = fetch(&aws, "b", "ExpiredToken", None, Caps::SPILLED).await.unwrap_err();
     assert_eq!(of_all.kind, ErrorKind::Credentials);
 }
 
@@ -61,10 +45,7 @@ async fn no_more_is_held_than_was_listed_or_the_cap_allows() {
         GetObjectOutput::builder().body(body).build()
     });
     let aws = aws(&[], &[&rule]);
-    let caps = Caps {
-        stored: 8,
-        ..Caps::SPILLED
-    };
+    let caps = Caps { stored: 8, ..Caps::SPILLED };
     let fetched = async |listed, caps| fetch(&aws, "b", "k", listed, caps).await.unwrap();
     assert_eq!(fetched(Some(8), caps).await.unwrap(), "12345678");
     assert_eq!(fetched(None, caps).await.unwrap(), "12345678");

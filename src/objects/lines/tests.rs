@@ -10,11 +10,7 @@ use super::*;
 
 const MIB: u64 = 1024 * 1024;
 
-const CAPS: Caps = Caps {
-    stored: MIB,
-    inflated: 2 * MIB,
-    line: MIB,
-};
+const CAPS: Caps = Caps { stored: MIB, inflated: 2 * MIB, line: MIB };
 
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -25,8 +21,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 fn zip(entries: &[&[u8]]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (index, entry) in entries.iter().enumerate() {
-        zip.start_file(index.to_string(), SimpleFileOptions::default())
-            .unwrap();
+        zip.start_file(index.to_string(), SimpleFileOptions::default()).unwrap();
         zip.write_all(entry).unwrap();
     }
     zip.finish().unwrap().into_inner()
@@ -69,13 +64,7 @@ fn snappy_java<'a>(blocks: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 
 /// The same text in every compression.
 fn every_compression(text: &[u8]) -> [Vec<u8>; 5] {
-    [
-        gzip(text),
-        zip(&[text]),
-        snappy(text),
-        snappy_java(text.chunks(32 * 1024)),
-        text.to_vec(),
-    ]
+    [gzip(text), zip(&[text]), snappy(text), snappy_java(text.chunks(32 * 1024)), text.to_vec()]
 }
 
 fn read(object: &[u8]) -> Result<Vec<String>, ReadError> {
@@ -152,10 +141,7 @@ fn what_is_read_of_a_bomb_is_counted_and_ends_a_buffer_after_the_cap() {
 fn members_and_entries_count_against_one_cap() {
     let part = "0123456\n".repeat(100 * 1024).into_bytes();
     assert_eq!(why(&gzip(&part).repeat(3)), "it inflates to more than 2 MiB");
-    assert_eq!(
-        why(&zip(&[&part, &part, &part])),
-        "it inflates to more than 2 MiB"
-    );
+    assert_eq!(why(&zip(&[&part, &part, &part])), "it inflates to more than 2 MiB");
 }
 
 #[test]
@@ -163,10 +149,7 @@ fn a_long_line_is_not_held_past_the_cap() {
     let longest = "x".repeat(1 << 20);
     let text = format!("{longest}\r\na");
     assert_eq!(read(&gzip(text.as_bytes())).unwrap(), [&longest, "a"]);
-    assert_eq!(
-        why(&gzip(format!("{longest}y\n").as_bytes())),
-        "it has a line of more than 1 MiB"
-    );
+    assert_eq!(why(&gzip(format!("{longest}y\n").as_bytes())), "it has a line of more than 1 MiB");
     let endless = gzip(&vec![b'x'; 1 << 21]);
     let mut lines = gzipped(&endless, CAPS);
     let error = lines.next_line().unwrap_err();

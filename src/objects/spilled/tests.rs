@@ -22,9 +22,7 @@ fn bucket(objects: &'static [(&'static str, i64, i64)]) -> Rule {
     mock!(aws_sdk_s3::Client::list_objects_v2).then_compute_output(move |input| {
         let prefix = input.prefix().unwrap_or_default();
         let below: Vec<_> = objects.iter().filter(|it| it.0.starts_with(prefix)).collect();
-        let page: usize = input
-            .continuation_token()
-            .map_or(0, |token| token.parse().unwrap());
+        let page: usize = input.continuation_token().map_or(0, |token| token.parse().unwrap());
         let more = (page + 1 < below.len()).then(|| (page + 1).to_string());
         let object = below.get(page).map(|(key, bytes, written)| {
             let object = Object::builder().key(*key).size(*bytes);
@@ -45,50 +43,18 @@ fn only_what_the_handler_named_is_the_pipelines() {
     for (key, in_own, in_users) in [
         (NEW, KeyOwner::Pipeline, KeyOwner::Pipeline),
         (OLD, KeyOwner::Pipeline, unknown(UnclaimedReason::NamesNoPipeline)),
-        (
-            "spill/flags2/dt=2026-01-31/r-0123456789abcdef.ndjson.gz",
-            KeyOwner::Other,
-            KeyOwner::Other,
-        ),
-        (
-            "spill/flags/dt=2026-01-31/r-0123456789abcde.ndjson.gz",
-            not_from_handler,
-            not_from_handler,
-        ),
-        (
-            "spill/flags/dt=2026-01-31/r-0123456789abcdeF.ndjson.gz",
-            not_from_handler,
-            not_from_handler,
-        ),
-        (
-            "spill/flags/dt=2026-01-31/0123456789abcdef.ndjson.gz",
-            not_from_handler,
-            not_from_handler,
-        ),
-        (
-            "spill/flags/dt=2026-01-31/a/r-0123456789abcdef.ndjson.gz",
-            not_from_handler,
-            not_from_handler,
-        ),
-        (
-            "spill/flags/dt=2026-1-31/r-0123456789abcdef.ndjson.gz",
-            not_from_handler,
-            not_from_handler,
-        ),
+        ("spill/flags2/dt=2026-01-31/r-0123456789abcdef.ndjson.gz", KeyOwner::Other, KeyOwner::Other),
+        ("spill/flags/dt=2026-01-31/r-0123456789abcde.ndjson.gz", not_from_handler, not_from_handler),
+        ("spill/flags/dt=2026-01-31/r-0123456789abcdeF.ndjson.gz", not_from_handler, not_from_handler),
+        ("spill/flags/dt=2026-01-31/0123456789abcdef.ndjson.gz", not_from_handler, not_from_handler),
+        ("spill/flags/dt=2026-01-31/a/r-0123456789abcdef.ndjson.gz", not_from_handler, not_from_handler),
+        ("spill/flags/dt=2026-1-31/r-0123456789abcdef.ndjson.gz", not_from_handler, not_from_handler),
         ("spill/flags/notes.txt", not_from_handler, not_from_handler),
         ("spill/flags2/notes.txt", not_from_handler, KeyOwner::Other),
         ("spill/notes.txt", not_from_handler, KeyOwner::Other),
         ("spill/dt=2026/notes.txt", not_from_handler, KeyOwner::Other),
-        (
-            "spill/dt=2026-01-31/dt=2026-01-31/r-0123456789abcdef.ndjson.gz",
-            not_from_handler,
-            KeyOwner::Other,
-        ),
-        (
-            "rejected/dt=2026-01-31/r-0123456789abcdef.ndjson.gz",
-            KeyOwner::Other,
-            KeyOwner::Other,
-        ),
+        ("spill/dt=2026-01-31/dt=2026-01-31/r-0123456789abcdef.ndjson.gz", not_from_handler, KeyOwner::Other),
+        ("rejected/dt=2026-01-31/r-0123456789abcdef.ndjson.gz", KeyOwner::Other, KeyOwner::Other),
     ] {
         assert_eq!(KeyOwner::of(key, "flags", Pipeline), in_own, "{key}");
         assert_eq!(KeyOwner::of(key, "flags", User), in_users, "{key}");
@@ -101,18 +67,7 @@ fn a_request_id_has_no_character_that_the_handler_writes_a_dash_for() {
     for id in ["8f1c2d3e-0000-4000-8000-AaZz09", "r", "-", "--b0"] {
         assert!(name(id), "{id}");
     }
-    for id in [
-        "",
-        "a/b",
-        "a b",
-        "a'b",
-        "$(x)",
-        "r\u{1b}[2J",
-        "é",
-        "a\n",
-        "a.b",
-        "a_b",
-    ] {
+    for id in ["", "a/b", "a b", "a'b", "$(x)", "r\u{1b}[2J", "é", "a\n", "a.b", "a_b"] {
         assert!(!name(id), "{id}");
     }
 }
@@ -129,21 +84,10 @@ async fn the_pile_is_of_this_pipeline_alone_and_oldest_first() {
         ("spill/notes.txt", 1, 1),
     ]);
     let aws = aws(&[], &[&rule]);
-    let own = spilled(&aws, "b", "flags", BucketOwnership::Pipeline)
-        .await
-        .unwrap();
-    let names: Vec<_> = own
-        .objects
-        .iter()
-        .map(|it| &it.key[it.key.len() - 28..][..1])
-        .collect();
+    let own = spilled(&aws, "b", "flags", BucketOwnership::Pipeline).await.unwrap();
+    let names: Vec<_> = own.objects.iter().map(|it| &it.key[it.key.len() - 28..][..1]).collect();
     assert_eq!(names, ["c", "b", "a"]);
-    let pile = SpilledPile {
-        objects: 3,
-        bytes: 60,
-        oldest: at(100),
-        newest: at(300),
-    };
+    let pile = SpilledPile { objects: 3, bytes: 60, oldest: at(100), newest: at(300) };
     let piled = async |ownership| spilled_pile(&aws, "b", "flags", ownership).await.unwrap();
     assert_eq!(piled(BucketOwnership::Pipeline).await, (Some(pile), 0));
     let unclaimed: Vec<_> = own.unclaimed.iter().map(|it| (&*it.key, it.reason)).collect();
@@ -151,12 +95,7 @@ async fn the_pile_is_of_this_pipeline_alone_and_oldest_first() {
     assert_eq!(own.claim_command("b", "flags"), None);
 
     let users = spilled(&aws, "b", "flags", BucketOwnership::User).await.unwrap();
-    let pile = SpilledPile {
-        objects: 2,
-        bytes: 50,
-        oldest: at(100),
-        newest: at(200),
-    };
+    let pile = SpilledPile { objects: 2, bytes: 50, oldest: at(100), newest: at(200) };
     assert_eq!(piled(BucketOwnership::User).await, (Some(pile), 1));
     assert_eq!(users.unclaimed.len(), 1);
     assert_eq!(
@@ -196,14 +135,7 @@ fn a_day_is_a_whole_date_and_nothing_else() {
         KeyOwner::of(&key, "flags", BucketOwnership::Pipeline) == KeyOwner::Pipeline
     };
     assert!(is_ours("2026-01-31"));
-    for day in [
-        "2026-01-3",
-        "2026-01-31T",
-        "2026-01-3x",
-        "2026/01/31",
-        "abcd-ef-gh",
-        "",
-    ] {
+    for day in ["2026-01-3", "2026-01-31T", "2026-01-3x", "2026/01/31", "abcd-ef-gh", ""] {
         assert!(!is_ours(day), "{day}");
     }
 }

@@ -12,10 +12,7 @@ fn exported(prefix: &str, format: Format) -> Result<String, ExportError> {
     let spec = serde_json::json!({"name": "flags", "delivery": {"prefix": prefix}, "handler": {"fields": ["key", prefix]}});
     let spec = Spec::parse(&spec.to_string(), "test").unwrap().spec;
     let names = Names::new("flags", "123456789012", "aws", "eu-west-1");
-    let platform = Platform {
-        architecture: Architecture::X86_64,
-        transport: Transport::Tls,
-    };
+    let platform = Platform { architecture: Architecture::X86_64, transport: Transport::Tls };
     let blueprint = Blueprint::new(&spec, &names, platform, None);
     text(&Desired::new(&blueprint), &blueprint, format)
 }
@@ -25,19 +22,10 @@ fn texts_of_the_spec_are_values_and_nothing_else() {
     let hostile = HOSTILE;
     let hcl: serde_json::Value = hcl::from_str(&exported(hostile, Format::Terraform).unwrap()).unwrap();
     let delivery = &hcl["resource"]["aws_kinesis_firehose_delivery_stream"]["impressions"];
-    assert_eq!(
-        delivery["extended_s3_configuration"]["prefix"], hostile,
-        "{delivery:#}"
-    );
+    assert_eq!(delivery["extended_s3_configuration"]["prefix"], hostile, "{delivery:#}");
     let plain: serde_json::Value = hcl::from_str(&exported("a/", Format::Terraform).unwrap()).unwrap();
-    let resources = |hcl: &serde_json::Value| {
-        hcl["resource"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let resources =
+        |hcl: &serde_json::Value| hcl["resource"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(resources(&hcl), resources(&plain));
     let json = exported(hostile, Format::CloudFormation).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -50,16 +38,10 @@ fn texts_of_the_spec_are_values_and_nothing_else() {
 #[test]
 fn every_arn_of_the_pipeline_is_a_reference_in_terraform() {
     let text = exported("a/", Format::Terraform).unwrap();
-    let arns: Vec<_> = text
-        .lines()
-        .filter(|line| line.contains("arn:aws:") && !line.starts_with('#'))
-        .collect();
+    let arns: Vec<_> =
+        text.lines().filter(|line| line.contains("arn:aws:") && !line.starts_with('#')).collect();
     let of_others =
         |line: &&str| !line.contains("apigateway:eu-west-1:lambda:path") && !line.contains(":s3:::${");
-    let own: Vec<_> = arns
-        .into_iter()
-        .filter(of_others)
-        .filter(|line| line.contains(":flags"))
-        .collect();
+    let own: Vec<_> = arns.into_iter().filter(of_others).filter(|line| line.contains(":flags")).collect();
     assert_eq!(own, [""; 0]);
 }

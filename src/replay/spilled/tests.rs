@@ -23,10 +23,7 @@ fn key(name: &str) -> String {
 fn bucket(names: &[&str]) -> FakeBucket {
     let body = gzip(LINE.as_bytes()).unwrap();
     let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
-    let objects = keys
-        .iter()
-        .zip(1..)
-        .map(|(key, written)| (&**key, &*body, written));
+    let objects = keys.iter().zip(1..).map(|(key, written)| (&**key, &*body, written));
     FakeBucket::with(&objects.collect::<Vec<_>>())
 }
 
@@ -77,29 +74,13 @@ async fn objects_that_cannot_be_read_are_named_and_the_others_replayed_oldest_fi
     let result = replayed(&bucket, &stream(|_| None).0, BucketOwnership::Pipeline).await;
     assert_eq!(result.objects, [key("z"), key("a")]);
     assert_eq!(result.delivered, 2);
-    let names: Vec<_> = skipped(&result)
-        .into_iter()
-        .map(|(key, _)| key.to_owned())
-        .collect();
+    let names: Vec<_> = skipped(&result).into_iter().map(|(key, _)| key.to_owned()).collect();
     assert_eq!(names, ["cut", "plain", "binary", "denied"].map(key));
-    let whys: Vec<_> = skipped(&result)
-        .into_iter()
-        .map(|(_, why)| why.to_owned())
-        .collect();
-    assert!(
-        whys[0].contains("cut off") && whys[1].contains("not valid gzip"),
-        "{whys:?}"
-    );
-    assert!(
-        whys[2].contains("not UTF-8") && whys[3].contains("AccessDenied"),
-        "{whys:?}"
-    );
+    let whys: Vec<_> = skipped(&result).into_iter().map(|(_, why)| why.to_owned()).collect();
+    assert!(whys[0].contains("cut off") && whys[1].contains("not valid gzip"), "{whys:?}");
+    assert!(whys[2].contains("not UTF-8") && whys[3].contains("AccessDenied"), "{whys:?}");
     assert_eq!(bucket.keys().len(), 4);
-    assert!(
-        result.hints.iter().any(|hint| hint.contains("s3:GetObject")),
-        "{:?}",
-        result.hints
-    );
+    assert!(result.hints.iter().any(|hint| hint.contains("s3:GetObject")), "{:?}", result.hints);
 }
 
 #[tokio::test]
@@ -107,28 +88,19 @@ async fn nothing_of_others_is_sent_or_deleted() {
     let body = gzip(LINE.as_bytes()).unwrap();
     let old = "spill/dt=2026-01-31/a-0123456789abcdef.ndjson.gz";
     let others = "spill/other/dt=2026-01-31/a-0123456789abcdef.ndjson.gz";
-    let objects: Vec<_> = [old, others, "spill/", "spill/notes.txt"]
-        .map(|key| (key, &*body, 1))
-        .into();
+    let objects: Vec<_> = [old, others, "spill/", "spill/notes.txt"].map(|key| (key, &*body, 1)).into();
     let bucket = FakeBucket::with(&objects);
     let (stream, calls) = stream(|_| None);
     let in_users = replayed(&bucket, &stream, BucketOwnership::User).await;
     assert_eq!((bucket.keys().len(), *calls.lock().unwrap()), (4, 0));
     assert_eq!(skipped(&in_users).len(), 1);
     assert_eq!(in_users.skipped[0].key, old);
-    assert!(
-        in_users.hints[0].contains("`aws s3 mv s3://b/spill/dt=2026-01-31 "),
-        "{:?}",
-        in_users.hints
-    );
+    assert!(in_users.hints[0].contains("`aws s3 mv s3://b/spill/dt=2026-01-31 "), "{:?}", in_users.hints);
 
     let in_own = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
     let why = "not written by this pipeline's handler";
     assert_eq!(skipped(&in_own), [("spill/notes.txt", why)]);
-    assert_eq!(
-        (in_own.objects, *calls.lock().unwrap()),
-        (vec![old.to_owned()], 1)
-    );
+    assert_eq!((in_own.objects, *calls.lock().unwrap()), (vec![old.to_owned()], 1));
     assert_eq!(bucket.keys(), ["spill/", "spill/notes.txt", others]);
 }
 
@@ -155,14 +127,8 @@ async fn where_the_stream_takes_nothing_the_rest_is_not_tried_and_named() {
     let bucket = bucket(&["a", "b", "c"]);
     let (stream, calls) = stream(|_| Some("ResourceNotFoundException"));
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
-    let keys: Vec<_> = skipped(&result)
-        .into_iter()
-        .map(|(key, _)| key.to_owned())
-        .collect();
-    assert_eq!(
-        (keys, *calls.lock().unwrap()),
-        (["a", "b", "c"].map(key).into(), 1)
-    );
+    let keys: Vec<_> = skipped(&result).into_iter().map(|(key, _)| key.to_owned()).collect();
+    assert_eq!((keys, *calls.lock().unwrap()), (["a", "b", "c"].map(key).into(), 1));
     assert_eq!((bucket.keys().len(), result.delivered), (3, 0));
 }
 
@@ -173,27 +139,18 @@ async fn an_impression_for_no_record_is_put_where_it_would_have_been_or_kept_who
     // 2026-01-31T12:30:00Z.
     let bucket = FakeBucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
     let (stream, calls) = stream(|_| None);
-    let unfillable = Place {
-        prefix: "i/!{firehose:random-string}/".to_owned(),
-        ..place(BucketOwnership::Pipeline)
-    };
+    let unfillable =
+        Place { prefix: "i/!{firehose:random-string}/".to_owned(), ..place(BucketOwnership::Pipeline) };
     let aws = aws(&bucket, &stream);
     let result = replay(&aws, &unfillable, Mode::Do).await.unwrap();
     assert_eq!((result.skipped.len(), *calls.lock().unwrap()), (1, 0));
-    assert!(
-        result.skipped[0].why.contains("firehose:random-string"),
-        "{:?}",
-        result.skipped
-    );
+    assert!(result.skipped[0].why.contains("firehose:random-string"), "{:?}", result.skipped);
 
     let place = place(BucketOwnership::Pipeline);
     let result = replay(&aws, &place, Mode::Do).await.unwrap();
     assert_eq!((result.delivered, result.copied, result.skipped.len()), (1, 1, 0));
     let want = "i/dt=2026-01-31/hour=12/oversized-flags-dt=2026-01-31-a-0123456789abcdef.ndjson.gz";
-    assert_eq!(
-        bucket.texts().into_iter().collect::<Vec<_>>(),
-        [(want.to_owned(), large)]
-    );
+    assert_eq!(bucket.texts().into_iter().collect::<Vec<_>>(), [(want.to_owned(), large)]);
 }
 
 #[tokio::test]
@@ -210,13 +167,8 @@ async fn an_interruption_ends_the_retries_and_keeps_the_object() {
     let aws = aws(&bucket, &stream).with_interrupt(interrupt);
     let place = place(BucketOwnership::Pipeline);
     let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "stopped after 0 of 2 spilled objects: interrupted"
-    );
-    let ReplayError::Stopped { source, .. } = error else {
-        panic!("{error:?}")
-    };
+    assert_eq!(error.to_string(), "stopped after 0 of 2 spilled objects: interrupted");
+    let ReplayError::Stopped { source, .. } = error else { panic!("{error:?}") };
     assert_eq!(source.kind, ErrorKind::Interrupted);
     assert_eq!((*calls.lock().unwrap(), bucket.keys().len()), (2, 2));
 }
@@ -233,10 +185,7 @@ async fn what_was_stored_when_the_user_interrupted_is_deleted_and_no_more_is_sen
     let aws = aws(&bucket, &stream).with_interrupt(interrupt);
     let place = place(BucketOwnership::Pipeline);
     let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "stopped after 1 of 2 spilled objects: interrupted"
-    );
+    assert_eq!(error.to_string(), "stopped after 1 of 2 spilled objects: interrupted");
     assert_eq!((*calls.lock().unwrap(), bucket.keys()), (1, vec![key("b")]));
 }
 
@@ -253,11 +202,7 @@ async fn an_object_that_cannot_be_deleted_is_named_and_the_others_are_replayed()
     let why = "sent again, but it could not be deleted: ";
     assert!(skipped[0].1.starts_with(why), "{skipped:?}");
     let command = format!("`aws s3 rm s3://b/{}`", key("a"));
-    assert!(
-        result.hints.iter().any(|hint| hint.starts_with(&command)),
-        "{:?}",
-        result.hints
-    );
+    assert!(result.hints.iter().any(|hint| hint.starts_with(&command)), "{:?}", result.hints);
 }
 
 #[tokio::test]
@@ -286,16 +231,8 @@ async fn credentials_that_end_stop_everything() {
     let place = place(BucketOwnership::Pipeline);
     let error = replay(&aws, &place, Mode::Do).await.unwrap_err();
     let message = error.to_string();
-    assert!(
-        message.contains("sent again, but it could not be deleted"),
-        "{message}"
-    );
-    let ReplayError::NotDeleted {
-        bucket: at, key: of, ..
-    } = error
-    else {
-        panic!("{error:?}")
-    };
+    assert!(message.contains("sent again, but it could not be deleted"), "{message}");
+    let ReplayError::NotDeleted { bucket: at, key: of, .. } = error else { panic!("{error:?}") };
     assert_eq!((at, of), ("b".to_owned(), key("a")));
     assert_eq!(*calls.lock().unwrap(), 1);
 }
@@ -332,9 +269,7 @@ async fn bombs_are_set_aside_and_nothing_of_them_is_sent() {
     put("large", vec![0; 129 << 20]);
     let (stream, calls) = taking_stream(None);
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
-    let whys = skipped(&result)
-        .into_iter()
-        .map(|(key, why)| (key.to_owned(), why.to_owned()));
+    let whys = skipped(&result).into_iter().map(|(key, why)| (key.to_owned(), why.to_owned()));
     let unreadable = |name, why: &str| (key(name), format!("cannot be read: {why}"));
     assert_eq!(
         whys.collect::<Vec<_>>(),
@@ -345,10 +280,7 @@ async fn bombs_are_set_aside_and_nothing_of_them_is_sent() {
             unreadable("large", "it is more than 128 MiB"),
         ]
     );
-    assert_eq!(
-        (result.objects, *calls.lock().unwrap()),
-        (vec![key("a"), key("z")], 2)
-    );
+    assert_eq!((result.objects, *calls.lock().unwrap()), (vec![key("a"), key("z")], 2));
     assert_eq!(bucket.keys().len(), 4);
 }
 
@@ -360,10 +292,7 @@ async fn a_large_object_is_sent_chunk_by_chunk_and_stays_where_one_is_refused() 
     let (stream, calls) = taking_stream(Some(15));
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
     let why = &result.skipped[0].why;
-    assert!(
-        why.contains(" of 20480 impressions not accepted by the stream: AccessDenied"),
-        "{why}"
-    );
+    assert!(why.contains(" of 20480 impressions not accepted by the stream: AccessDenied"), "{why}");
     assert_eq!((bucket.keys(), result.delivered), (vec![key("a")], 0));
     let sent = *calls.lock().unwrap();
     assert!((16..21).contains(&sent), "{sent}");
@@ -382,15 +311,8 @@ async fn many_impressions_for_no_record_are_put_in_parts() {
     let bucket = FakeBucket::with(&[(&*key("a"), &body, 1_769_862_600)]);
     let (stream, calls) = taking_stream(None);
     let result = replayed(&bucket, &stream, BucketOwnership::Pipeline).await;
-    assert_eq!(
-        (result.copied, result.skipped.len(), *calls.lock().unwrap()),
-        (80, 0, 0)
-    );
-    let parts: Vec<_> = bucket
-        .texts()
-        .into_iter()
-        .map(|(key, text)| (key, text.lines().count()))
-        .collect();
+    assert_eq!((result.copied, result.skipped.len(), *calls.lock().unwrap()), (80, 0, 0));
+    let parts: Vec<_> = bucket.texts().into_iter().map(|(key, text)| (key, text.lines().count())).collect();
     let name = "i/dt=2026-01-31/hour=12/oversized-flags-dt=2026-01-31-a-0123456789abcdef";
     let want = [("-2.ndjson.gz", 10), (".ndjson.gz", 70)].map(|(end, count)| (format!("{name}{end}"), count));
     assert_eq!(parts, want);

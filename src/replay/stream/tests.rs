@@ -50,22 +50,14 @@ impl FakeStream {
                 let index = match input.shard_iterator_type().unwrap() {
                     ShardIteratorType::AtTimestamp => {
                         let at = u64::try_from(input.timestamp().unwrap().secs()).unwrap();
-                        records
-                            .iter()
-                            .position(|it| NOON + it.0 >= at)
-                            .unwrap_or(records.len())
+                        records.iter().position(|it| NOON + it.0 >= at).unwrap_or(records.len())
                     }
                     ShardIteratorType::AfterSequenceNumber if from.is_trimmed => {
                         let error = ErrorMetadata::builder().code("InvalidArgumentException").build();
                         return MockResponse::Error(GetShardIteratorError::generic(error));
                     }
                     ShardIteratorType::AfterSequenceNumber => {
-                        input
-                            .starting_sequence_number()
-                            .unwrap()
-                            .parse::<usize>()
-                            .unwrap()
-                            - 99
+                        input.starting_sequence_number().unwrap().parse::<usize>().unwrap() - 99
                     }
                     _ => 0,
                 };
@@ -108,12 +100,8 @@ impl FakeStream {
 }
 
 fn shard(index: usize) -> Shard {
-    let keys = HashKeyRange::builder()
-        .starting_hash_key("0")
-        .ending_hash_key("1");
-    let numbers = SequenceNumberRange::builder()
-        .starting_sequence_number("0")
-        .build();
+    let keys = HashKeyRange::builder().starting_hash_key("0").ending_hash_key("1");
+    let numbers = SequenceNumberRange::builder().starting_sequence_number("0").build();
     let shard = Shard::builder().shard_id(index.to_string());
     let shard = shard.hash_key_range(keys.build().unwrap());
     shard.sequence_number_range(numbers.unwrap()).build().unwrap()
@@ -127,10 +115,7 @@ fn records(arrivals: &[u64]) -> ShardRecords {
 
 fn span(seconds: Range<u64>) -> Span {
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(NOON + seconds);
-    Span {
-        since: at(seconds.start),
-        until: at(seconds.end),
-    }
+    Span { since: at(seconds.start), until: at(seconds.end) }
 }
 
 async fn copied(stream: &FakeStream, bucket: &FakeBucket, seconds: Range<u64>) -> ReplayReport {
@@ -141,12 +126,7 @@ async fn copied(stream: &FakeStream, bucket: &FakeBucket, seconds: Range<u64>) -
 }
 
 fn lines(bucket: &FakeBucket) -> BTreeSet<String> {
-    bucket
-        .texts()
-        .values()
-        .flat_map(|text| text.lines())
-        .map(str::to_owned)
-        .collect()
+    bucket.texts().values().flat_map(|text| text.lines()).map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -160,31 +140,21 @@ async fn arrivals_out_of_order_are_told_apart_one_by_one() {
     let result = copied(&stream, &bucket, 10..30).await;
     let want = ["0 at 10", "2 at 20", "4 at 29", "6 at 28"];
     assert_eq!(lines(&bucket), want.map(str::to_owned).into());
-    assert_eq!(
-        result.objects,
-        ["i/dt=2026-01-31/hour=12/replay-flags-0-100-106-4.ndjson.gz"]
-    );
+    assert_eq!(result.objects, ["i/dt=2026-01-31/hour=12/replay-flags-0-100-106-4.ndjson.gz"]);
     assert_eq!(result.copied, 4);
 }
 
 #[tokio::test]
 async fn reading_ends_where_a_whole_page_is_long_past_the_end() {
-    let stream = FakeStream {
-        shards: vec![records(&[1, 2, 331, 332, 333, 334])],
-        page: 2,
-        ..FakeStream::default()
-    };
+    let stream =
+        FakeStream { shards: vec![records(&[1, 2, 331, 332, 333, 334])], page: 2, ..FakeStream::default() };
     copied(&stream, &FakeBucket::default(), 0..30).await;
     assert_eq!(*stream.reads.lock().unwrap(), 2);
 }
 
 #[tokio::test]
 async fn reading_ends_at_the_newest_record_though_more_come_in() {
-    let stream = FakeStream {
-        shards: vec![records(&[1, 31])],
-        page: 2,
-        ..FakeStream::default()
-    };
+    let stream = FakeStream { shards: vec![records(&[1, 31])], page: 2, ..FakeStream::default() };
     copied(&stream, &FakeBucket::default(), 0..30).await;
     assert_eq!(*stream.reads.lock().unwrap(), 1);
 }
@@ -208,11 +178,7 @@ async fn every_shard_is_read_and_closed_ones_to_their_end() {
 
 #[tokio::test]
 async fn the_same_span_gives_the_same_objects_and_a_shorter_one_others() {
-    let stream = FakeStream {
-        shards: vec![records(&[1, 2, 3, 3601])],
-        page: 10,
-        ..FakeStream::default()
-    };
+    let stream = FakeStream { shards: vec![records(&[1, 2, 3, 3601])], page: 10, ..FakeStream::default() };
     let bucket = FakeBucket::default();
     let first = copied(&stream, &bucket, 0..7200).await;
     let whole = bucket.texts();
@@ -229,18 +195,12 @@ async fn the_same_span_gives_the_same_objects_and_a_shorter_one_others() {
 #[tokio::test]
 async fn an_object_has_64_mib_and_the_record_that_reaches_them() {
     let mib = || (1, [vec![b'x'; 1024 * 1024 - 1], vec![b'\n']].concat());
-    let stream = FakeStream {
-        shards: vec![(0..66).map(|_| mib()).collect()],
-        page: 20,
-        ..FakeStream::default()
-    };
+    let stream =
+        FakeStream { shards: vec![(0..66).map(|_| mib()).collect()], page: 20, ..FakeStream::default() };
     let bucket = FakeBucket::default();
     let result = copied(&stream, &bucket, 0..30).await;
     let prefix = "i/dt=2026-01-31/hour=12/replay-flags-0";
-    let want = [
-        format!("{prefix}-100-163-64.ndjson.gz"),
-        format!("{prefix}-164-165-2.ndjson.gz"),
-    ];
+    let want = [format!("{prefix}-100-163-64.ndjson.gz"), format!("{prefix}-164-165-2.ndjson.gz")];
     assert_eq!((result.objects, result.copied), (want.to_vec(), 66));
     let sizes: Vec<_> = bucket.texts().values().map(String::len).collect();
     assert_eq!(sizes, [64 * 1024 * 1024, 2 * 1024 * 1024]);
@@ -259,10 +219,7 @@ async fn an_expired_iterator_is_no_end_and_nothing_is_copied_twice() {
         let bucket = FakeBucket::default();
         let result = copied(&stream, &bucket, 0..30).await;
         assert_eq!((result.copied, lines(&bucket).len()), (3, 3));
-        assert_eq!(
-            result.objects,
-            ["i/dt=2026-01-31/hour=12/replay-flags-0-100-102-3.ndjson.gz"]
-        );
+        assert_eq!(result.objects, ["i/dt=2026-01-31/hour=12/replay-flags-0-100-102-3.ndjson.gz"]);
     }
 }
 
@@ -270,19 +227,12 @@ async fn an_expired_iterator_is_no_end_and_nothing_is_copied_twice() {
 async fn gzipped_records_are_inflated_and_broken_ones_named() {
     let whole = gzip(b"a\nb\n").unwrap();
     let stream = FakeStream {
-        shards: vec![vec![
-            (1, whole.clone()),
-            (2, whole[..9].to_vec()),
-            (3, b"c".to_vec()),
-        ]],
+        shards: vec![vec![(1, whole.clone()), (2, whole[..9].to_vec()), (3, b"c".to_vec())]],
         page: 10,
         ..FakeStream::default()
     };
     let bucket = FakeBucket::default();
     let result = copied(&stream, &bucket, 0..30).await;
     assert_eq!(lines(&bucket), ["a", "b", "c"].map(str::to_owned).into());
-    assert_eq!(
-        (result.copied, result.skipped.len(), &*result.skipped[0].key),
-        (3, 1, "0/101")
-    );
+    assert_eq!((result.copied, result.skipped.len(), &*result.skipped[0].key), (3, 1, "0/101"));
 }

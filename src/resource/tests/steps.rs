@@ -11,12 +11,7 @@ use crate::progress::Event;
 
 #[test]
 fn a_decision_says_whose_it_is_and_what_differs() {
-    let owner = |tags| {
-        thing()
-            .there(2, "a", tags, Phase::Ready)
-            .decide(Adoption::Allow)
-            .owner
-    };
+    let owner = |tags| thing().there(2, "a", tags, Phase::Ready).decide(Adoption::Allow).owner;
     assert_eq!(owner(ours()), Owner::Pipeline);
     assert_eq!(owner(Tags::new()), Owner::Unknown);
     assert_eq!(owner(somebodys()), Owner::Other);
@@ -40,20 +35,12 @@ fn a_decision_says_whose_it_is_and_what_differs() {
     tags.insert("owner".to_owned(), "somebody".to_owned());
     assert_eq!(
         fields(thing().there(1, "a", tags, Phase::Ready).decide(Adoption::Refuse)),
-        [
-            field("size", json!(1), json!(2)),
-            field("tags.owner", json!("somebody"), null),
-        ]
+        [field("size", json!(1), json!(2)), field("tags.owner", json!("somebody"), null),]
     );
 
-    let mut decision = thing()
-        .there(2, "a", ours(), Phase::Ready)
-        .decide(Adoption::Refuse);
+    let mut decision = thing().there(2, "a", ours(), Phase::Ready).decide(Adoption::Refuse);
     decision.replace("its role is gone");
-    assert_eq!(
-        (decision.action, decision.reason.as_deref()),
-        (Action::Replace, Some("its role is gone"))
-    );
+    assert_eq!((decision.action, decision.reason.as_deref()), (Action::Replace, Some("its role is gone")));
 }
 
 #[test]
@@ -95,20 +82,14 @@ async fn created(
 #[tokio::test(start_paused = true)]
 async fn what_appeared_while_it_was_created_is_waited_for_only_until_its_owner_is_known() {
     let at_once = Duration::ZERO;
-    assert_eq!(
-        created(ErrorKind::Exists, ours(), false).await,
-        (Ok("id"), at_once)
-    );
+    assert_eq!(created(ErrorKind::Exists, ours(), false).await, (Ok("id"), at_once));
     let (made, waited) = created(ErrorKind::Exists, somebodys(), false).await;
     assert_eq!((made, waited), (Err(ErrorKind::Exists), at_once));
     let (made, waited) = created(ErrorKind::Exists, Tags::new(), false).await;
     assert_eq!(made, Err(ErrorKind::Exists));
     assert!(waited > at_once);
     // Another error says nothing of what is there, and an interruption nothing of its owner.
-    assert_eq!(
-        created(ErrorKind::Denied, ours(), false).await,
-        (Err(ErrorKind::Denied), at_once)
-    );
+    assert_eq!(created(ErrorKind::Denied, ours(), false).await, (Err(ErrorKind::Denied), at_once));
     let (made, _) = created(ErrorKind::Exists, Tags::new(), true).await;
     assert_eq!(made, Err(ErrorKind::Interrupted));
 }

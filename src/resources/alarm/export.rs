@@ -18,10 +18,7 @@ impl Exported for Alarm {
 
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>) {
         let state = &want.state;
-        let dimensions = state
-            .dimensions
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
+        let dimensions = state.dimensions.iter().map(|(name, value)| (name.clone(), value.clone()));
         let actions = |arns: &[String]| arns.iter().map(|arn| page.hcl_text(arn)).collect::<Expression>();
         let told = [
             ("alarm_actions", &state.alarm_actions),
@@ -40,11 +37,7 @@ impl Exported for Alarm {
             .add_attributes(state.unit.as_deref().map(|unit| ("unit", unit)))
             .add_attribute(("period", state.period_seconds))
             .add_attribute(("evaluation_periods", state.evaluation_periods))
-            .add_attributes(
-                state
-                    .datapoints_to_alarm
-                    .map(|points| ("datapoints_to_alarm", points)),
-            )
+            .add_attributes(state.datapoints_to_alarm.map(|points| ("datapoints_to_alarm", points)))
             .add_attribute(("comparison_operator", state.comparison.as_str()))
             .add_attribute(("threshold", state.threshold))
             .add_attribute(("treat_missing_data", state.missing_data.as_str()))

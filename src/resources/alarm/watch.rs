@@ -13,10 +13,7 @@ pub(crate) const LATE_SECONDS: u32 = 600;
 
 /// Where it is written what to do about an alarm.
 pub(crate) fn what_to_do(about: &str) -> String {
-    format!(
-        "{}/blob/main/docs/operations.md#{about}",
-        env!("CARGO_PKG_REPOSITORY")
-    )
+    format!("{}/blob/main/docs/operations.md#{about}", env!("CARGO_PKG_REPOSITORY"))
 }
 
 pub(super) struct Watch {

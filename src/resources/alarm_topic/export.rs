@@ -21,11 +21,7 @@ impl Exported for AlarmTopic {
 
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>) {
         let arn = || reference("aws_sns_topic.alarms.arn");
-        let key = want
-            .state
-            .encryption_key
-            .as_deref()
-            .map(|key| ("kms_master_key_id", key));
+        let key = want.state.encryption_key.as_deref().map(|key| ("kms_master_key_id", key));
         let topic = resource("aws_sns_topic", "alarms")
             .add_attribute(("name", want.name.as_str()))
             .add_attributes(key)
@@ -34,11 +30,7 @@ impl Exported for AlarmTopic {
             .add_attribute(("arn", arn()))
             .add_attribute(("policy", call("jsonencode", reference("local.alarms_policy"))));
         let policy_value = page.hcl_value(&want.state.policy);
-        let mut blocks = vec![
-            topic.build(),
-            local("alarms_policy", policy_value),
-            policy.build(),
-        ];
+        let mut blocks = vec![topic.build(), local("alarms_policy", policy_value), policy.build()];
         if !want.state.emails.is_empty() {
             // AWS mails each of them a link, and tells them nothing until they follow it.
             let emails = Expression::from(want.state.emails.clone());
@@ -65,20 +57,11 @@ impl Exported for AlarmTopic {
         let emails = want.state.emails.iter().zip(1..).map(|(email, number)| {
             let subscription =
                 json!({ "TopicArn": { "Ref": "AlarmTopic" }, "Protocol": "email", "Endpoint": email });
-            (
-                format!("AlarmEmail{number}"),
-                cloudformation::resource("AWS::SNS::Subscription", &subscription),
-            )
+            (format!("AlarmEmail{number}"), cloudformation::resource("AWS::SNS::Subscription", &subscription))
         });
         let mut resources = vec![
-            (
-                "AlarmTopic".to_owned(),
-                cloudformation::resource("AWS::SNS::Topic", &topic),
-            ),
-            (
-                "AlarmTopicPolicy".to_owned(),
-                cloudformation::resource("AWS::SNS::TopicPolicy", &policy),
-            ),
+            ("AlarmTopic".to_owned(), cloudformation::resource("AWS::SNS::Topic", &topic)),
+            ("AlarmTopicPolicy".to_owned(), cloudformation::resource("AWS::SNS::TopicPolicy", &policy)),
         ];
         resources.extend(emails);
         resources

@@ -16,11 +16,7 @@ fn alarm_topic(names: &Names) -> Grant {
     Grant {
         sid: "AlarmTopic",
         resources: vec![names.alarm_topic_arn()],
-        look: &[
-            "sns:GetTopicAttributes",
-            "sns:ListSubscriptionsByTopic",
-            "sns:ListTagsForResource",
-        ],
+        look: &["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"],
         make: &[
             "sns:CreateTopic",
             "sns:DeleteTopic",

@@ -59,9 +59,7 @@ impl Target<Bucket> {
         let inventories = inventories.unwrap_or_default().into_iter();
         let targets = inventories.filter_map(|it| Some(it.destination?.s3_bucket_destination?.bucket));
         let log = log.and_then(|answer| answer.logging_enabled);
-        let rule = lock
-            .and_then(|answer| answer.object_lock_configuration)
-            .and_then(|lock| lock.rule);
+        let rule = lock.and_then(|answer| answer.object_lock_configuration).and_then(|lock| lock.rule);
         let lists = targets.map(|target| format!("an inventory lists its objects in {target}"));
         let log = log.map(|log| format!("a log of requests names its objects in {}", log.target_bucket));
         let lock = rule.map(|_| "Object Lock keeps its objects longer than the spec says".to_owned());
@@ -77,20 +75,12 @@ impl Target<Bucket> {
 
 fn copy_in(destination: &Destination) -> String {
     let bucket = destination.bucket();
-    destination
-        .account()
-        .map_or_else(|| bucket.to_owned(), |account| format!("{bucket} of {account}"))
+    destination.account().map_or_else(|| bucket.to_owned(), |account| format!("{bucket} of {account}"))
 }
 
 fn targets(notified: &GetBucketNotificationConfigurationOutput) -> Vec<&str> {
-    let topics = notified
-        .topic_configurations()
-        .iter()
-        .map(TopicConfiguration::topic_arn);
-    let queues = notified
-        .queue_configurations()
-        .iter()
-        .map(QueueConfiguration::queue_arn);
+    let topics = notified.topic_configurations().iter().map(TopicConfiguration::topic_arn);
+    let queues = notified.queue_configurations().iter().map(QueueConfiguration::queue_arn);
     let functions = notified.lambda_function_configurations().iter();
     let functions = functions.map(LambdaFunctionConfiguration::lambda_function_arn);
     let bus = notified.event_bridge_configuration().map(|_| "EventBridge");

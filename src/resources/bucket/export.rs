@@ -17,11 +17,7 @@ impl Exported for Bucket {
         } else {
             ("aws_s3_bucket.impressions.arn", Some("Bucket.Arn"))
         };
-        Some(Reference {
-            arn: want.arn.clone(),
-            terraform,
-            cloudformation,
-        })
+        Some(Reference { arn: want.arn.clone(), terraform, cloudformation })
     }
 
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>) {
@@ -55,14 +51,8 @@ impl Exported for Bucket {
             "PolicyDocument": page.template_value(&state.policy),
         });
         vec![
-            (
-                "Bucket".to_owned(),
-                retained(resource("AWS::S3::Bucket", &properties)),
-            ),
-            (
-                "BucketPolicy".to_owned(),
-                resource("AWS::S3::BucketPolicy", &policy),
-            ),
+            ("Bucket".to_owned(), retained(resource("AWS::S3::Bucket", &properties))),
+            ("BucketPolicy".to_owned(), resource("AWS::S3::BucketPolicy", &policy)),
         ]
     }
 }

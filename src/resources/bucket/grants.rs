@@ -15,13 +15,7 @@ impl Permitted for Bucket {
 fn bucket(spec: &Spec, names: &Names) -> Grant {
     let resources = vec![names.bucket_arn(&names.bucket(spec))];
     if spec.delivery.existing_bucket {
-        return Grant {
-            sid: "Bucket",
-            resources,
-            look: &["s3:ListBucket"],
-            make: &[],
-            delete: &[],
-        };
+        return Grant { sid: "Bucket", resources, look: &["s3:ListBucket"], make: &[], delete: &[] };
     }
     Grant {
         sid: "Bucket",
@@ -54,20 +48,12 @@ fn bucket(spec: &Spec, names: &Names) -> Grant {
             "s3:PutReplicationConfiguration",
             "s3:TagResource",
         ],
-        delete: &[
-            "s3:DeleteBucket",
-            "s3:ListBucketMultipartUploads",
-            "s3:ListBucketVersions",
-        ],
+        delete: &["s3:DeleteBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"],
     }
 }
 
 fn objects(spec: &Spec, names: &Names) -> Grant {
-    let purge: &[_] = &[
-        "s3:AbortMultipartUpload",
-        "s3:DeleteObject",
-        "s3:DeleteObjectVersion",
-    ];
+    let purge: &[_] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
     Grant {
         sid: "PurgeData",
         resources: vec![format!("{}/*", names.bucket_arn(&names.bucket(spec)))],

@@ -25,14 +25,8 @@ impl Target<Bucket> {
             let Some(page) = aws.call("s3:ListObjectVersions", request).await.found()? else {
                 return Ok(());
             };
-            let versions = page
-                .versions()
-                .iter()
-                .map(|object| (object.key(), object.version_id()));
-            let markers = page
-                .delete_markers()
-                .iter()
-                .map(|marker| (marker.key(), marker.version_id()));
+            let versions = page.versions().iter().map(|object| (object.key(), object.version_id()));
+            let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
             let objects: Vec<_> = versions.chain(markers).filter_map(identifier).collect();
             if objects.is_empty() {
                 return self.abort_uploads(aws).await;
@@ -67,17 +61,11 @@ impl Target<Bucket> {
         let Some(error) = lasting.or(answer.errors().first()) else {
             return Ok(None);
         };
-        let (key, why) = (
-            error.key().unwrap_or_default(),
-            error.message().or(error.code()).unwrap_or_default(),
-        );
+        let (key, why) =
+            (error.key().unwrap_or_default(), error.message().or(error.code()).unwrap_or_default());
         let message = format!("{key} could not be deleted: {why}");
         let failed = AwsError::new(call, ErrorKind::Other, message);
-        if lasting.is_some() {
-            Err(failed)
-        } else {
-            Ok(Some(failed))
-        }
+        if lasting.is_some() { Err(failed) } else { Ok(Some(failed)) }
     }
 
     async fn abort_uploads(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -87,9 +75,7 @@ impl Target<Bucket> {
             for upload in page.uploads() {
                 let request = || {
                     let call = aws.s3.abort_multipart_upload().bucket(&self.name);
-                    call.set_key(upload.key.clone())
-                        .set_upload_id(upload.upload_id.clone())
-                        .send()
+                    call.set_key(upload.key.clone()).set_upload_id(upload.upload_id.clone()).send()
                 };
                 aws.call("s3:AbortMultipartUpload", request).await.found()?;
             }
@@ -102,9 +88,5 @@ impl Target<Bucket> {
 
 fn identifier((key, version): (Option<&str>, Option<&str>)) -> Option<ObjectIdentifier> {
     // An unversioned bucket lists the version `null`, which deletes the object all the same.
-    ObjectIdentifier::builder()
-        .key(key?)
-        .set_version_id(version.map(str::to_owned))
-        .build()
-        .ok()
+    ObjectIdentifier::builder().key(key?).set_version_id(version.map(str::to_owned)).build().ok()
 }

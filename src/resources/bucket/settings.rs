@@ -30,12 +30,7 @@ pub struct PublicAccess {
 
 impl PublicAccess {
     pub fn blocked() -> Self {
-        Self {
-            block_acls: true,
-            ignore_acls: true,
-            block_policy: true,
-            restrict_buckets: true,
-        }
+        Self { block_acls: true, ignore_acls: true, block_policy: true, restrict_buckets: true }
     }
 }
 
@@ -189,9 +184,8 @@ impl Target<Bucket> {
     pub(super) async fn object_ownership(&self, aws: &Aws) -> Result<Option<String>, AwsError> {
         let request = || aws.s3.get_bucket_ownership_controls().bucket(&self.name).send();
         let answer = aws.call("s3:GetBucketOwnershipControls", request).await.found()?;
-        let rule = answer
-            .and_then(|answer| answer.ownership_controls)
-            .and_then(|c| c.rules.into_iter().next());
+        let rule =
+            answer.and_then(|answer| answer.ownership_controls).and_then(|c| c.rules.into_iter().next());
         Ok(rule.map(|rule| rule.object_ownership.as_str().to_owned()))
     }
 
@@ -222,12 +216,7 @@ impl Target<Bucket> {
     }
 
     pub(super) async fn lifecycle(&self, aws: &Aws) -> Result<Lifecycle, AwsError> {
-        let request = || {
-            aws.s3
-                .get_bucket_lifecycle_configuration()
-                .bucket(&self.name)
-                .send()
-        };
+        let request = || aws.s3.get_bucket_lifecycle_configuration().bucket(&self.name).send();
         let answer = aws.call("s3:GetLifecycleConfiguration", request).await.found()?;
         let mut found = Lifecycle::default();
         for rule in answer.and_then(|answer| answer.rules).unwrap_or_default() {
@@ -239,10 +228,7 @@ impl Target<Bucket> {
                     found.expire_versions_days = rule
                         .noncurrent_version_expiration()
                         .and_then(NoncurrentVersionExpiration::noncurrent_days);
-                    found.expire_prefix = rule
-                        .filter()
-                        .and_then(|filter| filter.prefix())
-                        .map(str::to_owned);
+                    found.expire_prefix = rule.filter().and_then(|filter| filter.prefix()).map(str::to_owned);
                 }
                 Some(ABORT) if enabled && only_aborts(&rule) => {
                     let abort = rule.abort_incomplete_multipart_upload();
@@ -269,14 +255,11 @@ impl Target<Bucket> {
                 let versions = NoncurrentVersionExpiration::builder().noncurrent_days(days);
                 versions.build()
             });
-            let rule = rule(EXPIRE, prefix)
-                .expiration(expiration)
-                .set_noncurrent_version_expiration(versions);
+            let rule =
+                rule(EXPIRE, prefix).expiration(expiration).set_noncurrent_version_expiration(versions);
             rules.push(rule.build()?);
         }
-        let config = BucketLifecycleConfiguration::builder()
-            .set_rules(Some(rules))
-            .build()?;
+        let config = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build()?;
         let request = || {
             let call = aws.s3.put_bucket_lifecycle_configuration().bucket(&self.name);
             call.lifecycle_configuration(config.clone()).send()
@@ -318,10 +301,7 @@ fn by_prefix(rule: &LifecycleRule) -> Option<&str> {
 
 fn rule(id: &str, prefix: &str) -> aws_sdk_s3::types::builders::LifecycleRuleBuilder {
     let filter = LifecycleRuleFilter::builder().prefix(prefix).build();
-    LifecycleRule::builder()
-        .id(id)
-        .status(ExpirationStatus::Enabled)
-        .filter(filter)
+    LifecycleRule::builder().id(id).status(ExpirationStatus::Enabled).filter(filter)
 }
 
 #[cfg(test)]

@@ -59,13 +59,10 @@ fn encryption(want: &Encryption) -> Block {
     let rule = Block::builder("rule")
         .add_attributes(want.bucket_key.map(|enabled| ("bucket_key_enabled", enabled)))
         .add_block(default.build());
-    resource(
-        "aws_s3_bucket_server_side_encryption_configuration",
-        "impressions",
-    )
-    .add_attribute(("bucket", reference(ID)))
-    .add_block(rule.build())
-    .build()
+    resource("aws_s3_bucket_server_side_encryption_configuration", "impressions")
+        .add_attribute(("bucket", reference(ID)))
+        .add_block(rule.build())
+        .build()
 }
 
 fn versioning() -> Block {
@@ -86,23 +83,14 @@ fn lifecycle(want: &Lifecycle) -> Block {
     let days = |name: &str, attribute: &str, days: Option<i32>| {
         days.map(|days| block(name, [(attribute, Expression::from(days))]))
     };
-    let abort = days(
-        "abort_incomplete_multipart_upload",
-        "days_after_initiation",
-        want.abort_uploads_days,
-    );
-    let expire = days("expiration", "days", want.expire_days)
-        .into_iter()
-        .chain(days(
-            "noncurrent_version_expiration",
-            "noncurrent_days",
-            want.expire_versions_days,
-        ));
+    let abort = days("abort_incomplete_multipart_upload", "days_after_initiation", want.abort_uploads_days);
+    let expire = days("expiration", "days", want.expire_days).into_iter().chain(days(
+        "noncurrent_version_expiration",
+        "noncurrent_days",
+        want.expire_versions_days,
+    ));
     let prefix = want.expire_prefix.as_deref().filter(|prefix| !prefix.is_empty());
-    let rules = [
-        (ABORT, None, abort.into_iter().collect::<Vec<_>>()),
-        (EXPIRE, prefix, expire.collect()),
-    ];
+    let rules = [(ABORT, None, abort.into_iter().collect::<Vec<_>>()), (EXPIRE, prefix, expire.collect())];
     let rules = rules.into_iter().filter(|(_, _, actions)| !actions.is_empty());
     resource("aws_s3_bucket_lifecycle_configuration", "impressions")
         .add_attribute(("bucket", reference(ID)))

@@ -78,9 +78,7 @@ impl PurgeWorld {
         let mut answer = DeleteObjectsOutput::builder();
         let mut kept = 0;
         if !errors.is_empty() {
-            let error = types::Error::builder()
-                .key(objects[0].key())
-                .code(errors.remove(0));
+            let error = types::Error::builder().key(objects[0].key()).code(errors.remove(0));
             answer = answer.errors(error.build());
             kept = 1;
         }
@@ -103,8 +101,7 @@ impl PurgeWorld {
             let uploads = world.uploads.lock().unwrap();
             let page = ListMultipartUploadsOutput::builder().is_truncated(uploads.len() > PAGE);
             let upload = |id: &String| MultipartUpload::builder().key("k").upload_id(id).build();
-            page.set_uploads(Some(uploads.iter().take(PAGE).map(upload).collect()))
-                .build()
+            page.set_uploads(Some(uploads.iter().take(PAGE).map(upload).collect())).build()
         });
         let world = self.clone();
         let abort = mock!(aws_sdk_s3::Client::abort_multipart_upload).then_output(move || {
@@ -128,10 +125,7 @@ impl PurgeWorld {
     }
 
     fn left(&self) -> (usize, usize, bool) {
-        let (versions, uploads) = (
-            self.versions.lock().unwrap().len(),
-            self.uploads.lock().unwrap().len(),
-        );
+        let (versions, uploads) = (self.versions.lock().unwrap().len(), self.uploads.lock().unwrap().len());
         (versions, uploads, !*self.bucket_deleted.lock().unwrap())
     }
 }
@@ -173,9 +167,7 @@ async fn an_object_that_must_not_be_deleted_is_an_error_at_once() {
 async fn an_acl_that_gives_the_bucket_away_goes_before_acls_end() {
     let refused = || {
         PutBucketOwnershipControlsError::generic(
-            ErrorMetadata::builder()
-                .code("InvalidBucketAclWithObjectOwnership")
-                .build(),
+            ErrorMetadata::builder().code("InvalidBucketAclWithObjectOwnership").build(),
         )
     };
     let controls = mock!(aws_sdk_s3::Client::put_bucket_ownership_controls)
@@ -187,10 +179,7 @@ async fn an_acl_that_gives_the_bucket_away_goes_before_acls_end() {
         .match_requests(|input| input.acl() == Some(&types::BucketCannedAcl::Private))
         .then_output(|| PutBucketAclOutput::builder().build());
     let aws = aws(&[], &[&controls, &acl]);
-    wanted("name: flags\n", bucket::want)
-        .put_object_ownership(&aws)
-        .await
-        .unwrap();
+    wanted("name: flags\n", bucket::want).put_object_ownership(&aws).await.unwrap();
     assert_eq!((controls.num_calls(), acl.num_calls()), (2, 1));
 }
 
@@ -228,9 +217,7 @@ async fn a_rule_of_ours_that_does_more_is_ours_no_more() {
         .build();
     let day = types::LifecycleExpiration::builder().days(1).build();
     let versions = types::NoncurrentVersionExpiration::builder().noncurrent_days(1);
-    let small = types::LifecycleRuleFilter::builder()
-        .object_size_less_than(1)
-        .build();
+    let small = types::LifecycleRuleFilter::builder().object_size_less_than(1).build();
     for (id, rule) in [
         (ABORT, aborts().transitions(glacier.clone())),
         // The rule is for the whole bucket.
@@ -272,15 +259,10 @@ async fn lists_of_objects_for_others_and_a_lock_are_named() {
         let retention = types::DefaultRetention::builder().years(7);
         let rule = types::ObjectLockRule::builder().default_retention(retention.build());
         let lock = types::ObjectLockConfiguration::builder().rule(rule.build());
-        GetObjectLockConfigurationOutput::builder()
-            .object_lock_configuration(lock.build())
-            .build()
+        GetObjectLockConfigurationOutput::builder().object_lock_configuration(lock.build()).build()
     });
     let aws = aws(&[], &[&notified, &inventories, &log, &lock]);
-    let named = wanted("name: flags\n", bucket::want)
-        .left_by_others(&aws)
-        .await
-        .unwrap();
+    let named = wanted("name: flags\n", bucket::want).left_by_others(&aws).await.unwrap();
     assert_eq!(
         named,
         [

@@ -43,11 +43,7 @@ impl Resource for Database {
         let tags = || aws.glue.get_tags().resource_arn(&want.arn).send();
         let tags = aws.call("glue:GetTags", tags).await.found()?;
         Ok(tags.map(|tags| {
-            Observed::ready(
-                want.arn.clone(),
-                State {},
-                tags_from(tags.tags.unwrap_or_default()),
-            )
+            Observed::ready(want.arn.clone(), State {}, tags_from(tags.tags.unwrap_or_default()))
         }))
     }
 
@@ -55,8 +51,7 @@ impl Resource for Database {
         let input = DatabaseInput::builder().name(&want.name).build()?;
         let request = || {
             let call = step.aws.glue.create_database().database_input(input.clone());
-            call.set_tags(Some(want.tags.clone().into_iter().collect()))
-                .send()
+            call.set_tags(Some(want.tags.clone().into_iter().collect())).send()
         };
         step.call("glue:CreateDatabase", request).await?;
         Ok(want.created(want.arn.clone(), State {}))
@@ -96,8 +91,7 @@ impl Resource for Database {
         if !set.is_empty() {
             let request = || {
                 let call = step.aws.glue.tag_resource().resource_arn(&want.arn);
-                call.set_tags_to_add(Some(set.clone().into_iter().collect()))
-                    .send()
+                call.set_tags_to_add(Some(set.clone().into_iter().collect())).send()
             };
             step.call("glue:TagResource", request).await?;
         }

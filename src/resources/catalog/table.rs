@@ -46,10 +46,7 @@ pub struct Column {
 
 impl Column {
     fn of(column: &types::Column) -> Self {
-        Self {
-            name: column.name().to_owned(),
-            kind: column.r#type().unwrap_or_default().to_owned(),
-        }
+        Self { name: column.name().to_owned(), kind: column.r#type().unwrap_or_default().to_owned() }
     }
 }
 
@@ -83,16 +80,12 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Table> {
     let bucket = names.bucket(spec);
     // Without Parquet, a partition may be one that no table has; the table is only looked for then, to be deleted.
     let delivered = DeliveredTable::new(spec).ok();
-    let column = |column: &DeliveredColumn| Column {
-        name: column.name.clone(),
-        kind: column.kind.to_owned(),
-    };
+    let column =
+        |column: &DeliveredColumn| Column { name: column.name.clone(), kind: column.kind.to_owned() };
     let columns = delivered.iter().flat_map(|table| &table.columns);
     let partitions = delivered.iter().flat_map(|table| &table.partitions);
-    let mut parameters: BTreeMap<_, _> = delivered
-        .iter()
-        .flat_map(|table| table.projection(&bucket))
-        .collect();
+    let mut parameters: BTreeMap<_, _> =
+        delivered.iter().flat_map(|table| table.projection(&bucket)).collect();
     for (parameter, value) in [("classification", "parquet"), ("EXTERNAL", "TRUE")] {
         parameters.insert(parameter.to_owned(), value.to_owned());
     }
@@ -105,10 +98,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Table> {
         table_type: TABLE_TYPE.to_owned(),
         parameters,
     };
-    let extra = InDatabase {
-        database: names.database(),
-        table: names.table_in_database(),
-    };
+    let extra = InDatabase { database: names.database(), table: names.table_in_database() };
     Target {
         existence: Existence::wanted_if(spec.delivery.format == Format::Parquet),
         tags: names.tags(&Tags::new()),
@@ -219,9 +209,7 @@ impl Target<Table> {
             call.name(&self.extra.table).send()
         };
         let answer = aws.call("glue:GetTable", request).await?;
-        answer
-            .table
-            .ok_or_else(|| AwsError::incomplete("glue:GetTable", "table"))
+        answer.table.ok_or_else(|| AwsError::incomplete("glue:GetTable", "table"))
     }
 
     fn state_of(&self, table: &types::Table) -> State {
@@ -257,19 +245,10 @@ impl Target<Table> {
         let state = &self.state;
         let storage = have.storage_descriptor();
         let same_serde = |serde: &&SerDeInfo| serde.serialization_library() == Some(&state.storage.serde);
-        let serde = storage
-            .and_then(StorageDescriptor::serde_info)
-            .filter(same_serde)
-            .cloned();
-        let new_serde = || {
-            SerDeInfo::builder()
-                .serialization_library(&state.storage.serde)
-                .build()
-        };
+        let serde = storage.and_then(StorageDescriptor::serde_info).filter(same_serde).cloned();
+        let new_serde = || SerDeInfo::builder().serialization_library(&state.storage.serde).build();
         let have_columns = storage.map(StorageDescriptor::columns).unwrap_or_default();
-        let mut storage = storage
-            .cloned()
-            .unwrap_or_else(|| StorageDescriptor::builder().build());
+        let mut storage = storage.cloned().unwrap_or_else(|| StorageDescriptor::builder().build());
         storage.columns = Some(sdk_columns(&state.columns, have_columns)?);
         storage.location = Some(state.location.clone());
         storage.input_format = Some(state.storage.input_format.clone());
@@ -303,12 +282,7 @@ fn columns(columns: &[types::Column]) -> Vec<Column> {
 fn sdk_columns(columns: &[Column], have: &[types::Column]) -> Result<Vec<types::Column>, AwsError> {
     let columns = columns.iter().map(|column| {
         let found = have.iter().find(|found| Column::of(found) == *column);
-        let new = || {
-            types::Column::builder()
-                .name(&column.name)
-                .r#type(&column.kind)
-                .build()
-        };
+        let new = || types::Column::builder().name(&column.name).r#type(&column.kind).build();
         found.map_or_else(new, |found| Ok(found.clone()))
     });
     columns.collect::<Result<_, _>>().map_err(AwsError::from)

@@ -20,10 +20,7 @@ impl Exported for Dashboard {
         let dashboard = resource("aws_cloudwatch_dashboard", "impressions")
             .add_attribute(("dashboard_name", want.name.as_str()))
             .add_attribute(("dashboard_body", call("jsonencode", reference("local.dashboard"))));
-        (
-            Chapter::Monitoring,
-            vec![local("dashboard", body), dashboard.build()],
-        )
+        (Chapter::Monitoring, vec![local("dashboard", body), dashboard.build()])
     }
 
     fn cloudformation(want: &Target<Self>, _blueprint: &Blueprint<'_>, _page: &Page<'_>) -> Templates {

@@ -45,11 +45,7 @@ impl Conversion {
             role: owned(schema.and_then(SchemaConfiguration::role_arn)),
             deserializer: owned(open_x.map(|_| OPENX_JSON)),
             serializer: owned(parquet.map(|_| PARQUET)),
-            compression: owned(
-                parquet
-                    .and_then(ParquetSerDe::compression)
-                    .map(ParquetCompression::as_str),
-            ),
+            compression: owned(parquet.and_then(ParquetSerDe::compression).map(ParquetCompression::as_str)),
         }
     }
 

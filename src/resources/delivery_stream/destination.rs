@@ -17,9 +17,7 @@ pub const TIME_ZONE: &str = "UTC";
 /// The bucket that gets every record as it came, if any does.
 pub(super) fn backup(s3: &ExtendedS3DestinationDescription) -> Option<String> {
     let is_on = s3.s3_backup_mode() == Some(&S3BackupMode::Enabled);
-    let bucket = s3
-        .s3_backup_description()
-        .map(S3DestinationDescription::bucket_arn);
+    let bucket = s3.s3_backup_description().map(S3DestinationDescription::bucket_arn);
     is_on.then(|| bucket.unwrap_or("another bucket").to_owned())
 }
 
@@ -56,9 +54,8 @@ impl Target<DeliveryStream> {
     }
 
     pub(super) fn destination_update(&self, have: &Id) -> ExtendedS3DestinationUpdate {
-        let no_encryption = EncryptionConfiguration::builder()
-            .no_encryption_config(NoEncryptionConfig::NoEncryption)
-            .build();
+        let no_encryption =
+            EncryptionConfiguration::builder().no_encryption_config(NoEncryptionConfig::NoEncryption).build();
         let untouched = ProcessingConfiguration::builder().enabled(false).build();
         ExtendedS3DestinationUpdate::builder()
             .processing_configuration(untouched)
@@ -82,11 +79,7 @@ impl Target<DeliveryStream> {
         let off = || {
             let had = have.conversion.clone();
             let (schema, input, output) = had.map_or((None, None, None), |had| {
-                (
-                    had.schema_configuration,
-                    had.input_format_configuration,
-                    had.output_format_configuration,
-                )
+                (had.schema_configuration, had.input_format_configuration, had.output_format_configuration)
             });
             DataFormatConversionConfiguration::builder()
                 .enabled(false)

@@ -73,11 +73,7 @@ fn destination(want: &Target<DeliveryStream>, page: &Page<'_>) -> Block {
         let group = reference("aws_cloudwatch_log_group.delivery.name");
         let stream = reference("aws_cloudwatch_log_stream.delivery.name");
         let enabled = Expression::from(true);
-        let attributes = [
-            ("enabled", enabled),
-            ("log_group_name", group),
-            ("log_stream_name", stream),
-        ];
+        let attributes = [("enabled", enabled), ("log_group_name", group), ("log_stream_name", stream)];
         block("cloudwatch_logging_options", attributes)
     });
     Block::builder("extended_s3_configuration")
@@ -101,25 +97,14 @@ fn conversion(page: &Page<'_>, want: &Conversion) -> Block {
     };
     let compression = [("compression", want.compression.as_str().into())];
     let schema = [
-        (
-            "database_name",
-            reference("aws_glue_catalog_database.impressions.name"),
-        ),
+        ("database_name", reference("aws_glue_catalog_database.impressions.name")),
         ("table_name", reference("aws_glue_catalog_table.impressions.name")),
         ("region", want.region.as_str().into()),
         ("role_arn", page.hcl_text(&want.role)),
     ];
     Block::builder("data_format_conversion_configuration")
-        .add_block(nested(
-            "input_format_configuration",
-            "deserializer",
-            block("open_x_json_ser_de", []),
-        ))
-        .add_block(nested(
-            "output_format_configuration",
-            "serializer",
-            block("parquet_ser_de", compression),
-        ))
+        .add_block(nested("input_format_configuration", "deserializer", block("open_x_json_ser_de", [])))
+        .add_block(nested("output_format_configuration", "serializer", block("parquet_ser_de", compression)))
         .add_block(block("schema_configuration", schema))
         .build()
 }

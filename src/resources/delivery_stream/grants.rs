@@ -16,10 +16,7 @@ fn delivery_stream(names: &Names) -> Grant {
     Grant {
         sid: "DeliveryStream",
         resources: vec![names.delivery_stream_arn()],
-        look: &[
-            "firehose:DescribeDeliveryStream",
-            "firehose:ListTagsForDeliveryStream",
-        ],
+        look: &["firehose:DescribeDeliveryStream", "firehose:ListTagsForDeliveryStream"],
         make: &[
             "firehose:CreateDeliveryStream",
             "firehose:DeleteDeliveryStream",

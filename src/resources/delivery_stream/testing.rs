@@ -65,11 +65,8 @@ impl Firehose {
 
     fn describe(&self) -> MockResponse<DescribeDeliveryStreamOutput, DescribeDeliveryStreamError> {
         self.world(|world| {
-            let status = if world.next.is_empty() {
-                DeliveryStreamStatus::Active
-            } else {
-                world.next.remove(0)
-            };
+            let status =
+                if world.next.is_empty() { DeliveryStreamStatus::Active } else { world.next.remove(0) };
             let gone = ErrorMetadata::builder().code("ResourceNotFoundException").build();
             let Some(existing) = &world.stream else {
                 return MockResponse::Error(DescribeDeliveryStreamError::generic(gone));
@@ -173,11 +170,7 @@ fn existing(source: &KinesisStreamSourceConfiguration, s3: &ExtendedS3Destinatio
         .set_cloud_watch_logging_options(s3.cloud_watch_logging_options.clone())
         .set_data_format_conversion_configuration(s3.data_format_conversion_configuration.clone())
         .set_file_extension(s3.file_extension.clone());
-    Existing {
-        source: source.build(),
-        s3: s3.build().unwrap(),
-        version: 1,
-    }
+    Existing { source: source.build(), s3: s3.build().unwrap(), version: 1 }
 }
 
 /// What an update makes of a destination: Firehose keeps what it does not mention.
@@ -195,15 +188,11 @@ fn updated(
         .compression_format(update.compression_format.unwrap_or(had.compression_format))
         .encryption_configuration(EncryptionConfiguration::builder().build())
         .set_cloud_watch_logging_options(
-            update
-                .cloud_watch_logging_options
-                .or(had.cloud_watch_logging_options),
+            update.cloud_watch_logging_options.or(had.cloud_watch_logging_options),
         )
         .set_processing_configuration(update.processing_configuration.or(had.processing_configuration))
         .set_data_format_conversion_configuration(
-            update
-                .data_format_conversion_configuration
-                .or(had.data_format_conversion_configuration),
+            update.data_format_conversion_configuration.or(had.data_format_conversion_configuration),
         )
         .set_file_extension(update.file_extension.or(had.file_extension))
         .build()

@@ -15,10 +15,7 @@ use crate::resources::testing::wanted;
 mod exposure;
 
 fn want(delivery: &str) -> Target<DeliveryStream> {
-    wanted(
-        &format!("name: flags\ndelivery: {delivery}\n"),
-        delivery_stream::want,
-    )
+    wanted(&format!("name: flags\ndelivery: {delivery}\n"), delivery_stream::want)
 }
 
 fn json(state: &State) -> serde_json::Value {
@@ -115,11 +112,7 @@ async fn a_look_tells_the_phase_and_why_it_failed() {
     let unsaid = "Firehose could not create it, and does not say why";
     for (status, said, phase) in [
         (DeliveryStreamStatus::Active, None, Phase::Ready),
-        (
-            DeliveryStreamStatus::Creating,
-            None,
-            Phase::Pending("CREATING".to_owned()),
-        ),
+        (DeliveryStreamStatus::Creating, None, Phase::Pending("CREATING".to_owned())),
         (DeliveryStreamStatus::CreatingFailed, Some(why), failed(why)),
         (DeliveryStreamStatus::DeletingFailed, None, failed(unsaid)),
         (DeliveryStreamStatus::Deleting, None, Phase::Deleting),
@@ -183,10 +176,7 @@ async fn only_an_emulator_may_leave_out_the_extension() {
     let mut aws = aws(&firehose);
     assert_eq!(observed(&want, &aws).await.state.file_extension, None);
     aws.endpoint = Some("http://127.0.0.1:4566".to_owned());
-    assert_eq!(
-        observed(&want, &aws).await.state.file_extension,
-        want.state.file_extension
-    );
+    assert_eq!(observed(&want, &aws).await.state.file_extension, want.state.file_extension);
 }
 
 #[test]
@@ -203,22 +193,10 @@ fn a_destination_that_moves_or_mixes_formats_is_asked_about() {
         ("{}", "{}", String::new()),
         ("{}", "{buffer_seconds: 1}", String::new()),
         ("{}", "{bucket: other}", moves.to_owned()),
-        (
-            "{prefix: p/}",
-            "{prefix: p/, format: parquet}",
-            mixes("Parquet", "JSON"),
-        ),
-        (
-            "{prefix: p/, format: parquet}",
-            "{prefix: p/}",
-            mixes("JSON", "Parquet"),
-        ),
+        ("{prefix: p/}", "{prefix: p/, format: parquet}", mixes("Parquet", "JSON")),
+        ("{prefix: p/, format: parquet}", "{prefix: p/}", mixes("JSON", "Parquet")),
         ("{prefix: p/, format: parquet}", "{prefix: q/}", String::new()),
-        (
-            "{prefix: p/, format: parquet}",
-            "{prefix: q/, format: parquet}",
-            String::new(),
-        ),
+        ("{prefix: p/, format: parquet}", "{prefix: q/, format: parquet}", String::new()),
     ];
     for (from, to, caution) in cases {
         let caution = (!caution.is_empty()).then_some(caution);
@@ -230,19 +208,9 @@ fn a_destination_that_moves_or_mixes_formats_is_asked_about() {
 fn only_another_source_needs_a_new_delivery_stream() {
     let want = want("{}");
     let state = || want.state.clone();
-    let source = State {
-        source: "other".to_owned(),
-        ..state()
-    };
-    let role = State {
-        source_role: "other".to_owned(),
-        ..state()
-    };
-    let destination = State {
-        bucket: "other".to_owned(),
-        role: "other".to_owned(),
-        ..state()
-    };
+    let source = State { source: "other".to_owned(), ..state() };
+    let role = State { source_role: "other".to_owned(), ..state() };
+    let destination = State { bucket: "other".to_owned(), role: "other".to_owned(), ..state() };
     let replaces = |have| matches!(want.replacement(have), Some(Replacement::Recreate(_)));
     assert!(replaces(&source) && replaces(&role));
     assert!(!replaces(&destination) && !replaces(&state()));

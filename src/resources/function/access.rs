@@ -30,10 +30,7 @@ impl Target<Function> {
         let answer = aws.look(call, request).await?;
         let found = answer.map(|answer| answer.function_url_configs);
         let urls = found.unwrap_or_default().into_iter().map(|found| Url {
-            alias: found
-                .function_arn
-                .strip_prefix(&format!("{}:", self.arn))
-                .map(str::to_owned),
+            alias: found.function_arn.strip_prefix(&format!("{}:", self.arn)).map(str::to_owned),
             url: found.function_url,
             authorization: FunctionUrlAuthType::as_str(&found.auth_type).to_owned(),
         });

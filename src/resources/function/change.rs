@@ -22,17 +22,9 @@ impl Target<Function> {
 
     pub(super) async fn update_configuration(&self, had: &State, step: &Step<'_>) -> Result<(), AwsError> {
         let request = || {
-            let call = step
-                .aws
-                .lambda
-                .update_function_configuration()
-                .function_name(&self.name);
-            let call = call
-                .runtime(Runtime::from(self.state.runtime.as_str()))
-                .role(&self.state.role);
-            let call = call
-                .memory_size(self.state.memory_mib)
-                .timeout(self.state.timeout_seconds);
+            let call = step.aws.lambda.update_function_configuration().function_name(&self.name);
+            let call = call.runtime(Runtime::from(self.state.runtime.as_str())).role(&self.state.role);
+            let call = call.memory_size(self.state.memory_mib).timeout(self.state.timeout_seconds);
             let call = call.environment(self.environment());
             self.state.defaults.restore(&had.defaults, call).send()
         };
@@ -44,9 +36,7 @@ impl Target<Function> {
         let zip = self.zip()?;
         let request = || {
             let call = step.aws.lambda.update_function_code().function_name(&self.name);
-            call.architectures(self.architecture())
-                .zip_file(Blob::new(zip))
-                .send()
+            call.architectures(self.architecture()).zip_file(Blob::new(zip)).send()
         };
         step.call("lambda:UpdateFunctionCode", request).await?;
         self.changed(step).await
@@ -60,15 +50,7 @@ impl Target<Function> {
             };
             return aws.call("lambda:PutFunctionConcurrency", request).await.map(drop);
         }
-        let request = || {
-            aws.lambda
-                .delete_function_concurrency()
-                .function_name(&self.name)
-                .send()
-        };
-        aws.call("lambda:DeleteFunctionConcurrency", request)
-            .await
-            .found()
-            .map(drop)
+        let request = || aws.lambda.delete_function_concurrency().function_name(&self.name).send();
+        aws.call("lambda:DeleteFunctionConcurrency", request).await.found().map(drop)
     }
 }

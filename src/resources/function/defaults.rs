@@ -76,9 +76,8 @@ impl FunctionDefaults {
 
     /// Adds to an update what restores the defaults where a function has other settings; AWS keeps what an update leaves out.
     pub(super) fn restore(&self, had: &Self, update: Update) -> Update {
-        let network = VpcConfig::builder()
-            .set_subnet_ids(Some(Vec::new()))
-            .set_security_group_ids(Some(Vec::new()));
+        let network =
+            VpcConfig::builder().set_subnet_ids(Some(Vec::new())).set_security_group_ids(Some(Vec::new()));
         let log = LoggingConfig::builder()
             .log_format(LogFormat::from(self.log_format.as_str()))
             .log_group(&self.log_group);

@@ -21,10 +21,7 @@ impl Exported for Function {
 
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>) {
         let state = &want.state;
-        let environment = state
-            .environment
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
+        let environment = state.environment.iter().map(|(key, value)| (key.clone(), value.clone()));
         let variables: Expression = environment.collect();
         let reserved = state.reserved_concurrency;
         // Otherwise Lambda makes the log group, without a retention, and the role is of use only with its policy.
@@ -37,10 +34,7 @@ impl Exported for Function {
             .add_attribute(("handler", HANDLER))
             .add_attribute(("architectures", vec![state.architecture.as_str()]))
             .add_attribute(("filename", reference("var.handler_zip")))
-            .add_attribute((
-                "source_code_hash",
-                call("filebase64sha256", reference("var.handler_zip")),
-            ))
+            .add_attribute(("source_code_hash", call("filebase64sha256", reference("var.handler_zip"))))
             .add_attribute(("memory_size", state.memory_mib))
             .add_attribute(("timeout", state.timeout_seconds))
             .add_attributes(reserved.map(|reserved| ("reserved_concurrent_executions", reserved)))
@@ -67,10 +61,8 @@ impl Exported for Function {
             "Tags": page.template_tags(),
         });
         // Otherwise Lambda makes the log group, without a retention.
-        let function = after(
-            &["HandlerLogGroup"],
-            cloudformation::resource("AWS::Lambda::Function", &properties),
-        );
+        let function =
+            after(&["HandlerLogGroup"], cloudformation::resource("AWS::Lambda::Function", &properties));
         vec![("Handler".to_owned(), function)]
     }
 }

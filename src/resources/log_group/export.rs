@@ -46,11 +46,7 @@ impl Exported for LogGroup {
     }
 
     fn cloudformation(want: &Target<Self>, _blueprint: &Blueprint<'_>, page: &Page<'_>) -> Templates {
-        let of = if want.kind == OF_DELIVERY {
-            "Delivery"
-        } else {
-            "Handler"
-        };
+        let of = if want.kind == OF_DELIVERY { "Delivery" } else { "Handler" };
         let name = format!("{of}LogGroup");
         let properties = json!({
             "LogGroupName": want.name,

@@ -17,11 +17,7 @@ impl Exported for Role {
         } else {
             ("aws_iam_role.handler.arn", "HandlerRole.Arn")
         };
-        Some(Reference {
-            arn: want.arn.clone(),
-            terraform,
-            cloudformation: Some(cloudformation),
-        })
+        Some(Reference { arn: want.arn.clone(), terraform, cloudformation: Some(cloudformation) })
     }
 
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>) {
@@ -63,11 +59,7 @@ impl Exported for Role {
             "Policies": [{ "PolicyName": POLICY, "PolicyDocument": page.template_value(&state.policy) }],
             "Tags": page.template_tags(),
         });
-        let name = if want.kind == OF_DELIVERY {
-            "DeliveryRole"
-        } else {
-            "HandlerRole"
-        };
+        let name = if want.kind == OF_DELIVERY { "DeliveryRole" } else { "HandlerRole" };
         let role = cloudformation::resource("AWS::IAM::Role", &properties);
         vec![(name.to_owned(), role)]
     }

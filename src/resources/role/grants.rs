@@ -31,12 +31,7 @@ fn roles(spec: &Spec, names: &Names) -> Grant {
     Grant {
         sid: "Roles",
         resources: role_arns(spec, names),
-        look: &[
-            "iam:GetRole",
-            "iam:GetRolePolicy",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListRolePolicies",
-        ],
+        look: &["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
         make: &[
             "iam:DeleteRolePolicy",
             "iam:DetachRolePolicy",
@@ -50,11 +45,7 @@ fn roles(spec: &Spec, names: &Names) -> Grant {
 
 /// What gives a role its power: where there is a boundary, only within it, and nobody may take it away.
 fn powers(spec: &Spec, names: &Names) -> Value {
-    let mut actions = vec![
-        "iam:CreateRole",
-        "iam:PutRolePermissionsBoundary",
-        "iam:PutRolePolicy",
-    ];
+    let mut actions = vec!["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"];
     let boundary = spec.iam.permissions_boundary.as_ref();
     if boundary.is_none() {
         actions.push("iam:DeleteRolePermissionsBoundary");

@@ -44,11 +44,7 @@ fn delivery_role(spec: &Spec, names: &Names) -> State {
         ),
         allow(
             "FindBucket",
-            &[
-                "s3:GetBucketLocation",
-                "s3:ListBucket",
-                "s3:ListBucketMultipartUploads",
-            ],
+            &["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
             &bucket,
         ),
         allow(
@@ -64,11 +60,7 @@ fn delivery_role(spec: &Spec, names: &Names) -> State {
     // The external id is how Firehose says for which account it acts (AWS: "Grant Firehose access to an Amazon S3
     // destination").
     let condition = json!({ "StringEquals": { "sts:ExternalId": names.account() } });
-    role(
-        spec,
-        trust("firehose.amazonaws.com", Some(condition)),
-        document(&statements),
-    )
+    role(spec, trust("firehose.amazonaws.com", Some(condition)), document(&statements))
 }
 
 /// What a conversion takes. Firehose may go on with one for minutes after it was told not to, so this is not taken away with it.
@@ -83,10 +75,7 @@ fn read_table(names: &Names) -> Value {
 /// The role of the function: put records, spill what the stream refuses, log.
 fn function_role(spec: &Spec, names: &Names) -> State {
     let bucket = names.bucket_arn(&names.bucket(spec));
-    let logs = format!(
-        "{}:log-stream:*",
-        names.log_group_arn(&names.function_log_group())
-    );
+    let logs = format!("{}:log-stream:*", names.log_group_arn(&names.function_log_group()));
     let pipeline = names.function();
     let objects = [spill_prefix(&pipeline), rejected_prefix(&pipeline)];
     let mut statements = vec![

@@ -68,9 +68,7 @@ impl Target<Stream> {
         let request = || {
             let call = step.aws.kinesis.disable_enhanced_monitoring();
             let metrics = metrics.iter().map(|name| MetricsName::from(name.as_str()));
-            call.stream_name(&self.name)
-                .set_shard_level_metrics(Some(metrics.collect()))
-                .send()
+            call.stream_name(&self.name).set_shard_level_metrics(Some(metrics.collect())).send()
         };
         let call = "kinesis:DisableEnhancedMonitoring";
         step.call(call, request).await.map(drop)

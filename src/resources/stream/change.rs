@@ -38,9 +38,7 @@ impl Target<Stream> {
             step.waiting(&format!("{have} shards to become {next}"));
             let request = || {
                 let call = step.aws.kinesis.update_shard_count().stream_name(&self.name);
-                call.target_shard_count(next)
-                    .scaling_type(ScalingType::UniformScaling)
-                    .send()
+                call.target_shard_count(next).scaling_type(ScalingType::UniformScaling).send()
             };
             step.call("kinesis:UpdateShardCount", request).await?;
         }
@@ -52,25 +50,17 @@ impl Target<Stream> {
             Ordering::Equal => return Ok(()),
             Ordering::Greater => {
                 let request = || {
-                    let call = aws
-                        .kinesis
-                        .increase_stream_retention_period()
-                        .stream_name(&self.name);
+                    let call = aws.kinesis.increase_stream_retention_period().stream_name(&self.name);
                     call.retention_period_hours(want).send()
                 };
-                step.call("kinesis:IncreaseStreamRetentionPeriod", request)
-                    .await?;
+                step.call("kinesis:IncreaseStreamRetentionPeriod", request).await?;
             }
             Ordering::Less => {
                 let request = || {
-                    let call = aws
-                        .kinesis
-                        .decrease_stream_retention_period()
-                        .stream_name(&self.name);
+                    let call = aws.kinesis.decrease_stream_retention_period().stream_name(&self.name);
                     call.retention_period_hours(want).send()
                 };
-                step.call("kinesis:DecreaseStreamRetentionPeriod", request)
-                    .await?;
+                step.call("kinesis:DecreaseStreamRetentionPeriod", request).await?;
             }
         }
         ready(self, step).await.map(drop)
@@ -91,9 +81,7 @@ impl Target<Stream> {
         } else {
             let request = || {
                 let call = aws.kinesis.stop_stream_encryption().stream_name(&self.name);
-                call.encryption_type(kms.clone())
-                    .key_id(have.unwrap_or_default())
-                    .send()
+                call.encryption_type(kms.clone()).key_id(have.unwrap_or_default()).send()
             };
             step.call("kinesis:StopStreamEncryption", request).await?;
         }

@@ -32,10 +32,7 @@ impl Exported for Stream {
             .add_attribute(("encryption_type", encryption))
             .add_attributes(key)
             .add_attribute(("tags", reference("local.tags")))
-            .add_block(block(
-                "stream_mode_details",
-                [("stream_mode", state.mode.as_str().into())],
-            ))
+            .add_block(block("stream_mode_details", [("stream_mode", state.mode.as_str().into())]))
             .add_blocks(kept(page.spec));
         (Chapter::Stream, vec![stream.build()])
     }

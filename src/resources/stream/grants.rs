@@ -16,11 +16,7 @@ fn stream(names: &Names) -> Grant {
     Grant {
         sid: "Stream",
         resources: vec![names.stream_arn()],
-        look: &[
-            "kinesis:DescribeStreamSummary",
-            "kinesis:GetResourcePolicy",
-            "kinesis:ListTagsForStream",
-        ],
+        look: &["kinesis:DescribeStreamSummary", "kinesis:GetResourcePolicy", "kinesis:ListTagsForStream"],
         make: &[
             "kinesis:AddTagsToStream",
             "kinesis:CreateStream",

@@ -98,11 +98,7 @@ impl Kinesis {
             .set_enhanced_monitoring(Some(Vec::new()))
             // AWS goes on to name the key of a stream that is encrypted no longer.
             .key_id(state.encryption_key.as_deref().unwrap_or("alias/aws/kinesis"))
-            .encryption_type(if is_encrypted {
-                EncryptionType::Kms
-            } else {
-                EncryptionType::None
-            })
+            .encryption_type(if is_encrypted { EncryptionType::Kms } else { EncryptionType::None })
             // A stream that AWS scales has shards too.
             .open_shard_count(state.shards.unwrap_or(4));
         let answer = DescribeStreamSummaryOutput::builder();

@@ -23,23 +23,11 @@ async fn an_update_changes_what_differs_by_steps_that_aws_allows() {
     let own = "{encryption: alias/own}";
     let cases: [(&str, &str, &[&str]); 11] = [
         ("{}", "{}", &[]),
-        (
-            "{shards: 1}",
-            "{shards: 10}",
-            &["shards 2", "shards 4", "shards 8", "shards 10"],
-        ),
-        (
-            "{shards: 10}",
-            "{shards: 1}",
-            &["shards 5", "shards 3", "shards 2", "shards 1"],
-        ),
+        ("{shards: 1}", "{shards: 10}", &["shards 2", "shards 4", "shards 8", "shards 10"]),
+        ("{shards: 10}", "{shards: 1}", &["shards 5", "shards 3", "shards 2", "shards 1"]),
         ("{shards: 3}", "{mode: on_demand}", &["mode ON_DEMAND"]),
         ("{mode: on_demand}", "{shards: 4}", &["mode PROVISIONED"]),
-        (
-            "{mode: on_demand}",
-            "{shards: 2}",
-            &["mode PROVISIONED", "shards 2"],
-        ),
+        ("{mode: on_demand}", "{shards: 2}", &["mode PROVISIONED", "shards 2"]),
         ("{}", "{retention_hours: 48}", &["more hours 48"]),
         ("{retention_hours: 48}", "{}", &["fewer hours 24"]),
         ("{}", own, &["encrypt alias/own"]),
@@ -78,11 +66,7 @@ async fn an_update_sets_tags_and_removes_those_of_others() {
 
 #[tokio::test]
 async fn a_look_tells_what_is_there() {
-    for text in [
-        "{shards: 3, retention_hours: 48}",
-        "{mode: on_demand}",
-        "{encryption: none}",
-    ] {
+    for text in ["{shards: 3, retention_hours: 48}", "{mode: on_demand}", "{encryption: none}"] {
         let spec = format!("name: flags\nstream: {text}\n");
         let (kinesis, want) = (Kinesis::as_in(&spec), wanted(&spec, stream::want));
         let aws = kinesis.aws();
@@ -167,11 +151,7 @@ fn only_what_shrinks_or_hides_data_is_asked_about() {
         ("{}", "{}", ""),
         ("{shards: 2}", "{shards: 3}", ""),
         ("{shards: 3}", "{shards: 3}", ""),
-        (
-            "{shards: 3}",
-            "{shards: 2}",
-            "stream flags: shrinks from 3 to 2 shards",
-        ),
+        ("{shards: 3}", "{shards: 2}", "stream flags: shrinks from 3 to 2 shards"),
         ("{shards: 3}", "{mode: on_demand}", ""),
         ("{mode: on_demand}", "{mode: on_demand}", ""),
         (

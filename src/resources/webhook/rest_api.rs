@@ -152,9 +152,7 @@ impl Resource for RestApi {
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
         let call = "apigateway:CreateRestApi";
-        let endpoint = EndpointConfiguration::builder()
-            .types(EndpointType::Regional)
-            .build();
+        let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
         let policy = (!want.state.policy.is_null()).then(|| want.state.policy.to_string());
         // Chosen here, and kept with the API, so that every `up` that works on it makes the same path.
         let secrets = Secrets::generate(step.aws)?;
@@ -164,8 +162,7 @@ impl Resource for RestApi {
             let call = call.description(&description).set_policy(policy.clone());
             let call = call.set_binary_media_types(Some(want.state.binary_media_types.clone()));
             let call = call.endpoint_configuration(endpoint.clone());
-            call.set_tags(Some(want.tags.clone().into_iter().collect()))
-                .send()
+            call.set_tags(Some(want.tags.clone().into_iter().collect())).send()
         };
         let made = step.call(call, request).await?;
         let api = api_id(call, made.id())?;
@@ -299,10 +296,7 @@ impl Target<RestApi> {
             other_paths: routes.others.iter().map(Route::display).collect(),
             path_remembered: secrets.current.is_some(),
             deployed: !deployments.is_empty(),
-            duplicates: ours
-                .iter()
-                .filter_map(|api| api.id().map(str::to_owned))
-                .collect(),
+            duplicates: ours.iter().filter_map(|api| api.id().map(str::to_owned)).collect(),
         };
         Ok(Some(Observed::ready(
             Id {

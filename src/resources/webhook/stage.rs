@@ -110,9 +110,7 @@ impl Resource for Stage {
         let name = stage.stage_name().unwrap_or_default().to_owned();
         let deployment = stage.deployment_id().unwrap_or_default().to_owned();
         let tags = read_tags(&want.extra.names.stage_arn(&api.api, &name), stage.tags(), aws).await;
-        let throttling = stage
-            .method_settings()
-            .and_then(|settings| settings.get(ALL_METHODS));
+        let throttling = stage.method_settings().and_then(|settings| settings.get(ALL_METHODS));
         // What is outdated is replaced anyway.
         let (status, deployed_elsewhere) = if api.deployments.contains(&deployment) {
             let elsewhere = want.deployed_elsewhere(api, &name, aws).await?;
@@ -126,26 +124,14 @@ impl Resource for Stage {
             deployed_elsewhere,
             invoke_permission: permissions.0,
             other_permissions: permissions.1,
-            rate_limit: throttling
-                .map(MethodSetting::throttling_rate_limit)
-                .unwrap_or_default(),
-            burst_limit: throttling
-                .map(MethodSetting::throttling_burst_limit)
-                .unwrap_or_default(),
+            rate_limit: throttling.map(MethodSetting::throttling_rate_limit).unwrap_or_default(),
+            burst_limit: throttling.map(MethodSetting::throttling_burst_limit).unwrap_or_default(),
             access_log: stage.access_log_settings().and_then(access_log),
             defaults: StageDefaults::read(&stage),
             other_stages: others,
             left_alone: stage.web_acl_arn().map(inspected).into_iter().collect(),
         };
-        Ok(Some(Observed::ready(
-            Id {
-                api: api.api.clone(),
-                name,
-                deployment,
-            },
-            state,
-            tags,
-        )))
+        Ok(Some(Observed::ready(Id { api: api.api.clone(), name, deployment }, state, tags)))
     }
 
     async fn create(want: &Target<Self>, step: &Step<'_>) -> Result<Observed<Self>, AwsError> {
@@ -163,17 +149,8 @@ impl Resource for Stage {
         let (permitted, created) = join!(want.permit(api, step), create);
         permitted?;
         created?;
-        let state = State {
-            rate_limit: 0.0,
-            burst_limit: 0,
-            access_log: None,
-            ..want.state.clone()
-        };
-        let id = Id {
-            api: api.api.clone(),
-            name: name.clone(),
-            deployment: deployment.to_owned(),
-        };
+        let state = State { rate_limit: 0.0, burst_limit: 0, access_log: None, ..want.state.clone() };
+        let id = Id { api: api.api.clone(), name: name.clone(), deployment: deployment.to_owned() };
         Ok(want.created(id, state))
     }
 
@@ -283,10 +260,7 @@ impl Target<Stage> {
         let mut stages = answer.and_then(|answer| answer.item).unwrap_or_default();
         let named = |stage: &Found| stage.stage_name() == Some(self.state.name.as_str());
         let tagged = |stage: &Found| is_ours(&self.tags, &described_tags(stage.tags()));
-        let found = stages
-            .iter()
-            .position(named)
-            .or_else(|| stages.iter().position(tagged));
+        let found = stages.iter().position(named).or_else(|| stages.iter().position(tagged));
         Ok(found.map(|index| {
             let found = stages.remove(index);
             let others = stages.into_iter().filter_map(|other| other.stage_name);

@@ -73,17 +73,14 @@ impl GatewayWorld {
     fn create_resource(&mut self, input: &CreateResourceInput) -> CreateResourceOutput {
         let id = self.new_id("resource");
         let path = format!("/{}", input.path_part().unwrap());
-        self.resources
-            .push(Resource::builder().id(&id).path(path).build());
+        self.resources.push(Resource::builder().id(&id).path(path).build());
         CreateResourceOutput::builder().id(id).build()
     }
 
     fn method(&mut self, resource: Option<&str>, name: Option<&str>) -> &mut Method {
         let resource = self.resources.iter_mut().find(|it| it.id() == resource).unwrap();
         let methods = resource.resource_methods.get_or_insert_default();
-        methods
-            .entry(name.unwrap().to_owned())
-            .or_insert_with(|| Method::builder().build())
+        methods.entry(name.unwrap().to_owned()).or_insert_with(|| Method::builder().build())
     }
 
     fn put_integration(&mut self, input: &PutIntegrationInput) {
@@ -98,12 +95,8 @@ impl GatewayWorld {
     fn patch_stage(&mut self, name: Option<&str>, operations: &[PatchOperation]) {
         let stage = self.stages.iter_mut().find(|it| it.stage_name() == name).unwrap();
         let settings = stage.method_settings.get_or_insert_default();
-        let limits = settings
-            .entry("*/*".to_owned())
-            .or_insert_with(|| MethodSetting::builder().build());
-        let log = stage
-            .access_log_settings
-            .get_or_insert_with(|| AccessLogSettings::builder().build());
+        let limits = settings.entry("*/*".to_owned()).or_insert_with(|| MethodSetting::builder().build());
+        let log = stage.access_log_settings.get_or_insert_with(|| AccessLogSettings::builder().build());
         for operation in operations {
             let value = operation.value().unwrap().to_owned();
             match operation.path().unwrap() {
@@ -151,9 +144,7 @@ impl Gateway {
         let gateway = Self::default();
         let aws = every_service(&gateway.rules().iter().collect::<Vec<_>>());
         let step = Step::new(&aws, api.kind, "flags");
-        let id = ensure(api, decide(api, None, Adoption::Refuse), &step)
-            .await
-            .unwrap();
+        let id = ensure(api, decide(api, None, Adoption::Refuse), &step).await.unwrap();
         let decision = decide(stage, None, Adoption::Refuse);
         ensure(stage, decision, &step).await.unwrap();
         (gateway, id)
@@ -170,9 +161,7 @@ impl Gateway {
                 let methods = it.resource_methods();
                 methods.is_some_and(|methods| methods.contains_key("POST"))
             });
-            takes_post
-                .map(|it| it.path().unwrap().trim_start_matches('/').to_owned())
-                .collect()
+            takes_post.map(|it| it.path().unwrap().trim_start_matches('/').to_owned()).collect()
         })
     }
 

@@ -72,21 +72,11 @@ fn table(children: i64) -> Vec<u8> {
 }
 
 fn column(name: &[u8]) -> Vec<u8> {
-    structure(&[
-        (1, I32, int(6)),
-        (3, I32, int(0)),
-        (4, BINARY, binary(name)),
-        (6, I32, int(0)),
-    ])
+    structure(&[(1, I32, int(6)), (3, I32, int(0)), (4, BINARY, binary(name)), (6, I32, int(0))])
 }
 
 fn data_page(values: i64, encoding: i64, inflated: i64, data: &[u8]) -> Vec<u8> {
-    let header = [
-        (1, I32, int(values)),
-        (2, I32, int(encoding)),
-        (3, I32, int(3)),
-        (4, I32, int(3)),
-    ];
+    let header = [(1, I32, int(values)), (2, I32, int(encoding)), (3, I32, int(3)), (4, I32, int(3))];
     page(0, 5, structure(&header), inflated, data)
 }
 
@@ -112,13 +102,7 @@ fn plain(text: &[u8]) -> Vec<u8> {
 
 impl File {
     fn new(codec: i64, pages: Vec<Vec<u8>>) -> Self {
-        Self {
-            codec,
-            rows: 1,
-            schema: vec![table(1), column(b"key")],
-            columns: 1,
-            pages,
-        }
+        Self { codec, rows: 1, schema: vec![table(1), column(b"key")], columns: 1, pages }
     }
 
     fn bytes(&self) -> Bytes {
@@ -211,10 +195,7 @@ fn many_pages_count_against_one_cap() {
 
 #[test]
 fn a_dictionary_that_claims_many_values_is_not_allocated() {
-    let pages = vec![
-        dictionary_page(i64::from(i32::MAX), 5, &plain(b"a")),
-        data_page(1, 8, 2, b"\x01\x02"),
-    ];
+    let pages = vec![dictionary_page(i64::from(i32::MAX), 5, &plain(b"a")), data_page(1, 8, 2, b"\x01\x02")];
     assert_eq!(why(&File::new(0, pages)), "it inflates to more than 16 MiB");
 }
 
@@ -287,10 +268,7 @@ fn encodings_whose_data_says_what_to_allocate_are_refused() {
 }
 
 fn columns() -> Vec<DeliveredColumn> {
-    let column = |name: &str, kind| DeliveredColumn {
-        name: name.to_owned(),
-        kind,
-    };
+    let column = |name: &str, kind| DeliveredColumn { name: name.to_owned(), kind };
     vec![column("key", "string"), column("time", crate::table::BIGINT)]
 }
 
@@ -331,9 +309,7 @@ fn a_bomb_as_a_library_writes_it_is_refused_before_any_of_it_is_inflated() {
     let text = ByteArray::from(vec![b'x'; 1 << 20]);
     for _ in 0..64 {
         let typed = writer.typed::<ByteArrayType>();
-        typed
-            .write_batch(std::slice::from_ref(&text), None, None)
-            .unwrap();
+        typed.write_batch(std::slice::from_ref(&text), None, None).unwrap();
     }
     writer.close().unwrap();
     group.close().unwrap();

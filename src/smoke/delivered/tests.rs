@@ -25,17 +25,13 @@ fn rules(objects: &Objects) -> [Rule; 2] {
     [
         mock!(aws_sdk_s3::Client::list_objects_v2).then_compute_output(move |input| {
             let objects = list.lock().unwrap();
-            let below = objects
-                .iter()
-                .filter(|it| it.0.starts_with(input.prefix().unwrap()));
+            let below = objects.iter().filter(|it| it.0.starts_with(input.prefix().unwrap()));
             let object = |it: &(&str, &[u8])| {
                 let object = Object::builder().key(it.0).last_modified(DateTime::from_secs(0));
                 object.size(it.1.len().try_into().unwrap()).build()
             };
             let contents = below.map(object).collect();
-            ListObjectsV2Output::builder()
-                .set_contents(Some(contents))
-                .build()
+            ListObjectsV2Output::builder().set_contents(Some(contents)).build()
         }),
         mock!(aws_sdk_s3::Client::get_object).then_compute_response(move |input| {
             let objects = get.lock().unwrap();
@@ -83,10 +79,7 @@ async fn what_is_new_is_found_and_what_cannot_be_read_is_named() {
     let skipped: Vec<_> = result.skipped.iter().map(|it| &*it.key).collect();
     assert_eq!(skipped, ["i/denied", "i/gzip"]);
     assert_eq!((result.delivered, result.spilled, result.missing), (1, 1, 1));
-    assert_eq!(
-        result.objects,
-        ["i/new", "spill/flags/dt=2026-01-31/r-0123456789abcdef.ndjson.gz"]
-    );
+    assert_eq!(result.objects, ["i/new", "spill/flags/dt=2026-01-31/r-0123456789abcdef.ndjson.gz"]);
 }
 
 #[tokio::test]
@@ -100,18 +93,10 @@ async fn bombs_are_named_and_do_not_keep_what_was_sent_from_being_found() {
     // Each inflates past the caps, and repeats what was sent on the way there.
     let mut bombs = vec![
         ("i/bytes", gzip(&vec![b'x'; 1 << 20]).repeat(257)),
-        (
-            "i/lines",
-            gzip(&[&[b'x'; 1 << 20], &b"\nb\n"[..]].concat()).repeat(256),
-        ),
+        ("i/lines", gzip(&[&[b'x'; 1 << 20], &b"\nb\n"[..]].concat()).repeat(256)),
         ("i/large", vec![b'a'; (256 << 20) + 1]),
     ];
-    let repeats = (0..16).map(|index| {
-        (
-            &*format!("i/repeats-{index}").leak(),
-            gzip(&b"b\n".repeat(1 << 10)),
-        )
-    });
+    let repeats = (0..16).map(|index| (&*format!("i/repeats-{index}").leak(), gzip(&b"b\n".repeat(1 << 10))));
     bombs.extend(repeats);
     for (key, bomb) in bombs {
         objects.lock().unwrap().push((key, bomb.leak()));
@@ -172,17 +157,11 @@ async fn credentials_that_may_read_nothing_are_an_error_at_once() {
 
 #[test]
 fn few_and_small_objects_are_read_at_once() {
-    let object = |mib: u64| NewObject {
-        key: mib.to_string(),
-        bytes: mib * 1024 * 1024,
-        place: FoundIn::Delivered,
-    };
+    let object =
+        |mib: u64| NewObject { key: mib.to_string(), bytes: mib * 1024 * 1024, place: FoundIn::Delivered };
     let sizes = |mibs: &[u64]| {
         let objects: Vec<_> = mibs.iter().map(|mib| object(*mib)).collect();
-        groups(&objects)
-            .into_iter()
-            .map(<[NewObject]>::len)
-            .collect::<Vec<_>>()
+        groups(&objects).into_iter().map(<[NewObject]>::len).collect::<Vec<_>>()
     };
     assert_eq!(sizes(&[]), [0; 0]);
     assert_eq!(sizes(&[0; 33]), [16, 16, 1]);

@@ -56,34 +56,20 @@ fn whoever_is_to_be_told_can_be() {
         problems.into_iter().map(|it| it.message).collect::<Vec<_>>()
     };
     let with = |monitoring: &str| {
-        messages_of(&format!(
-            "name: abc\nregion: us-east-1\nmonitoring: {{{monitoring}}}\n"
-        ))
+        messages_of(&format!("name: abc\nregion: us-east-1\nmonitoring: {{{monitoring}}}\n"))
     };
     assert_eq!(with("alarms: true, emails: [a@example.com]"), [""; 0]);
-    assert_eq!(
-        with("alarms: true, dashboard: true, quiet_minutes: null"),
-        [""; 0]
-    );
+    assert_eq!(with("alarms: true, dashboard: true, quiet_minutes: null"), [""; 0]);
     let near = topic.replace("eu-west-1", "us-east-1");
     assert_eq!(with(&format!("alarms: true, topic_arn: \"{near}\"")), [""; 0]);
     for (monitoring, part) in [
-        (
-            "emails: [a@example.com]".to_owned(),
-            "needs `monitoring.alarms: true`",
-        ),
-        (
-            format!("topic_arn: \"{near}\""),
-            "needs `monitoring.alarms: true`",
-        ),
+        ("emails: [a@example.com]".to_owned(), "needs `monitoring.alarms: true`"),
+        (format!("topic_arn: \"{near}\""), "needs `monitoring.alarms: true`"),
         (
             format!("alarms: true, emails: [a@example.com], topic_arn: \"{near}\""),
             "cannot go with `monitoring.topic_arn`",
         ),
-        (
-            format!("alarms: true, topic_arn: \"{topic}\""),
-            "in the pipeline's region",
-        ),
+        (format!("alarms: true, topic_arn: \"{topic}\""), "in the pipeline's region"),
     ] {
         let messages = with(&monitoring);
         assert_eq!(messages.len(), 1, "{messages:?}");

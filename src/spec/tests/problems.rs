@@ -132,10 +132,7 @@ fn one_fault_is_one_problem() {
             "2:43: delivery.bucket: must be an S3 bucket's name: 3 to 63 of a-z, 0-9, . and -, starting and ending with a letter or digit",
         ],
     );
-    assert_shown(
-        "stream: {shards: 1}",
-        &["1:1: `name` is missing [`name: my-impressions` is a whole spec]"],
-    );
+    assert_shown("stream: {shards: 1}", &["1:1: `name` is missing [`name: my-impressions` is a whole spec]"]);
 }
 
 #[test]
@@ -143,10 +140,7 @@ fn expiry_must_not_reach_what_is_not_delivered() {
     for (prefix, other) in [
         ("'!{timestamp:yyyy}/'", "spill/"),
         ("rej", "rejected/"),
-        (
-            "errors/ok/, error_prefix: 'errors/ok/no/!{firehose:error-output-type}'",
-            "errors/ok/no/",
-        ),
+        ("errors/ok/, error_prefix: 'errors/ok/no/!{firehose:error-output-type}'", "errors/ok/no/"),
     ] {
         let text = format!("name: abc\ndelivery: {{expire_days: 3, prefix: {prefix}}}\n");
         let want = format!(
@@ -232,10 +226,7 @@ fn texts_that_are_no_spec_at_all() {
             "2:9: mapping values are not allowed in this context [check the indentation, and put text that contains `: ` in quotes]",
         ],
     );
-    assert_shown(
-        "name: abc\nregion: a\0b",
-        &["2:10: the control character '\\0' is not allowed"],
-    );
+    assert_shown("name: abc\nregion: a\0b", &["2:10: the control character '\\0' is not allowed"]);
     assert_shown("*x", &["1:1: unknown anchor"]);
 }
 
@@ -299,17 +290,11 @@ fn texts_that_would_take_too_much() {
 
 #[test]
 fn many_problems_are_cut_short() {
-    let problems = problems(&format!(
-        "name: abc\nwebhook: {{allow_cidrs: [{}]}}",
-        "x,".repeat(500)
-    ));
+    let problems = problems(&format!("name: abc\nwebhook: {{allow_cidrs: [{}]}}", "x,".repeat(500)));
     assert_eq!(problems.len(), 50);
     let last = problems.last().unwrap();
     assert_eq!(last.path, "webhook.allow_cidrs[49]");
-    assert_eq!(
-        last.hint.as_deref(),
-        Some("there may be more problems: no more than 50 are looked for")
-    );
+    assert_eq!(last.hint.as_deref(), Some("there may be more problems: no more than 50 are looked for"));
 }
 
 #[test]
@@ -339,10 +324,7 @@ fn no_text_panics() {
     ];
     for at in 0..=text.len() {
         for part in mangled {
-            for text in [
-                format!("{}{part}{}", &text[..at], &text[at..]),
-                format!("{}{part}", &text[..at]),
-            ] {
+            for text in [format!("{}{part}{}", &text[..at], &text[at..]), format!("{}{part}", &text[..at])] {
                 if let Err(error) = Spec::parse(&text, "x") {
                     let lines = text.split(['\n', '\r', '\u{85}']).count();
                     let fits =
@@ -372,9 +354,6 @@ fn names_of_ephemeral_pipelines_are_refused_except_to_delete_one() {
         ],
     );
     let left = "name: abc--eph-0123abcd\n";
-    assert_eq!(
-        Spec::parse_to_delete(left, "spec").unwrap().spec.name.as_str(),
-        "abc--eph-0123abcd"
-    );
+    assert_eq!(Spec::parse_to_delete(left, "spec").unwrap().spec.name.as_str(), "abc--eph-0123abcd");
     assert!(Spec::parse_to_delete("name: a--eph\nzzz: 1\n", "spec").is_err());
 }

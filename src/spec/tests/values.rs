@@ -31,13 +31,7 @@ fn names() {
 fn regions() {
     table(
         "region",
-        &[
-            "us-east-1",
-            "us-gov-west-1",
-            "ap-southeast-4",
-            "eusc-de-east-1",
-            "null",
-        ],
+        &["us-east-1", "us-gov-west-1", "ap-southeast-4", "eusc-de-east-1", "null"],
         &[
             ("us-east", "must be an AWS region, such as us-east-1"),
             ("east-1", "must be an AWS region"),
@@ -90,22 +84,14 @@ fn bounds() {
 #[test]
 fn numbers_that_may_be_null() {
     let allowed = "must be a whole number from 1 to 100000, not 0";
-    table(
-        "handler.reserved_concurrency",
-        &["1", "100000", "null"],
-        &[("0", allowed)],
-    );
+    table("handler.reserved_concurrency", &["1", "100000", "null"], &[("0", allowed)]);
     table("delivery.expire_days", &["null"], &[]);
 }
 
 #[test]
 fn log_retention() {
     let allowed = "must be a number of days CloudWatch Logs accepts (1, 3, 5, 7, 14, 30, 60, 90, 120,";
-    table(
-        "handler.log_retention_days",
-        &["1", "14", "3653"],
-        &[("10", allowed), ("0", "3653), not 0")],
-    );
+    table("handler.log_retention_days", &["1", "14", "3653"], &[("10", allowed), ("0", "3653), not 0")]);
 }
 
 #[test]
@@ -114,40 +100,18 @@ fn choices_and_switches() {
         "stream.mode",
         &["provisioned", "on_demand"],
         &[
-            (
-                "onDemand",
-                "must be one of provisioned, on_demand, not the text \"onDemand\"",
-            ),
+            ("onDemand", "must be one of provisioned, on_demand, not the text \"onDemand\""),
             ("1", "must be one of provisioned, on_demand, not 1"),
         ],
     );
-    table(
-        "delivery.compression",
-        &["gzip", "snappy", "zip", "none"],
-        &[("zstd", "gzip, snappy, zip, none")],
-    );
-    table(
-        "handler.architecture",
-        &["x86_64", "arm64"],
-        &[("x86", "must be one of x86_64, arm64")],
-    );
+    table("delivery.compression", &["gzip", "snappy", "zip", "none"], &[("zstd", "gzip, snappy, zip, none")]);
+    table("handler.architecture", &["x86_64", "arm64"], &[("x86", "must be one of x86_64, arm64")]);
     table(
         "webhook.secret_path",
         &["true", "false"],
-        &[
-            ("yes", "must be true or false, not the text \"yes\""),
-            ("1", "must be true or false, not 1"),
-        ],
+        &[("yes", "must be true or false, not the text \"yes\""), ("1", "must be true or false, not 1")],
     );
-    table(
-        "stream",
-        &["{}"],
-        &[
-            ("null", "not null"),
-            ("[provisioned]", "not a list"),
-            ("3", "not 3"),
-        ],
-    );
+    table("stream", &["{}"], &[("null", "not null"), ("[provisioned]", "not a list"), ("3", "not 3")]);
 }
 
 #[test]
@@ -164,10 +128,7 @@ fn encryption() {
             "arn:aws-cn:kms:cn-north-1:123456789012:alias/my_key",
         ],
         &[
-            (
-                "kms",
-                "must be aws_managed, none, or a KMS key: its ARN, its alias's ARN, or alias/<name>",
-            ),
+            ("kms", "must be aws_managed, none, or a KMS key: its ARN, its alias's ARN, or alias/<name>"),
             ("alias/", "a KMS key"),
             ("1234abcd-12ab-34cd-56ef-1234567890ab", "a KMS key"),
             ("arn:aws:kms:us-east-1:123:key/abc", "a KMS key"),
@@ -178,10 +139,7 @@ fn encryption() {
         ],
     );
     let parsed = parse(&format!("name: abc\nstream: {{encryption: '{key}'}}")).unwrap();
-    assert_eq!(
-        parsed.spec.stream.encryption,
-        StreamEncryption::Key(key.to_owned())
-    );
+    assert_eq!(parsed.spec.stream.encryption, StreamEncryption::Key(key.to_owned()));
 }
 
 #[test]
@@ -189,10 +147,7 @@ fn bucket_encryption() {
     table(
         "delivery.encryption",
         &["s3_managed", "alias/my-key"],
-        &[
-            ("aws_managed", "must be s3_managed, or a KMS key"),
-            ("none", "must be s3_managed, or a KMS key"),
-        ],
+        &[("aws_managed", "must be s3_managed, or a KMS key"), ("none", "must be s3_managed, or a KMS key")],
     );
 }
 
@@ -208,19 +163,10 @@ fn roles() {
         ],
         &[
             ("boundary", "must be the ARN of an IAM policy"),
-            (
-                "arn:aws:iam::123456789012:role/x",
-                "must be the ARN of an IAM policy",
-            ),
+            ("arn:aws:iam::123456789012:role/x", "must be the ARN of an IAM policy"),
             ("arn:aws:iam::123:policy/x", "must be the ARN of an IAM policy"),
-            (
-                "\"arn:aws\\u202e:iam::123456789012:policy/x\"",
-                "must be the ARN of an IAM policy",
-            ),
-            (
-                "\"arn:aws:iam::123456789012:policy/a b\"",
-                "must be the ARN of an IAM policy",
-            ),
+            ("\"arn:aws\\u202e:iam::123456789012:policy/x\"", "must be the ARN of an IAM policy"),
+            ("\"arn:aws:iam::123456789012:policy/a b\"", "must be the ARN of an IAM policy"),
         ],
     );
     table(
@@ -242,10 +188,7 @@ fn buckets() {
         "delivery.bucket",
         &["my-bucket", "a.b", "0ab", &long, "1.2.3.x", "null"],
         &[
-            (
-                "ab",
-                "3 to 63 of a-z, 0-9, . and -, starting and ending with a letter or digit",
-            ),
+            ("ab", "3 to 63 of a-z, 0-9, . and -, starting and ending with a letter or digit"),
             (&format!("{long}b"), "3 to 63"),
             ("My-bucket", "3 to 63"),
             ("my_bucket", "3 to 63"),
@@ -277,10 +220,7 @@ fn stages() {
 fn cidrs() {
     table(
         "webhook.allow_cidrs",
-        &[
-            "[]",
-            "[203.0.113.0/24, '2001:db8::/32', 0.0.0.0/0, '::/0', 10.1.2.3/32]",
-        ],
+        &["[]", "[203.0.113.0/24, '2001:db8::/32', 0.0.0.0/0, '::/0', 10.1.2.3/32]"],
         &[
             ("[x]", "must be an IPv4 or IPv6 range"),
             ("[10.0.0.0/]", "must be an IPv4 or IPv6 range"),

@@ -54,32 +54,18 @@ impl DrainWorld {
     fn new(readings: &[&[&str]]) -> Self {
         let reading = |lines: &&[&str]| lines.iter().map(|line| format!("{line}\n")).collect();
         let readings = readings.iter().map(reading).collect();
-        Self {
-            readings: Arc::new(Mutex::new(readings)),
-            ..Self::default()
-        }
+        Self { readings: Arc::new(Mutex::new(readings)), ..Self::default() }
     }
 
     fn delivering(self, lines: &[&str], at_look: usize) -> Self {
-        Self {
-            delivered: lines.join("\n") + "\n",
-            delivered_at_look: Some(at_look),
-            ..self
-        }
+        Self { delivered: lines.join("\n") + "\n", delivered_at_look: Some(at_look), ..self }
     }
 
     fn kinesis(&self) -> [Rule; 3] {
-        let range = HashKeyRange::builder()
-            .starting_hash_key("0")
-            .ending_hash_key("1");
+        let range = HashKeyRange::builder().starting_hash_key("0").ending_hash_key("1");
         let numbers = SequenceNumberRange::builder().starting_sequence_number("1");
-        let shard = Shard::builder()
-            .shard_id("shardId-0")
-            .hash_key_range(range.build().unwrap());
-        let shard = shard
-            .sequence_number_range(numbers.build().unwrap())
-            .build()
-            .unwrap();
+        let shard = Shard::builder().shard_id("shardId-0").hash_key_range(range.build().unwrap());
+        let shard = shard.sequence_number_range(numbers.build().unwrap()).build().unwrap();
         let shards = mock!(aws_sdk_kinesis::Client::list_shards)
             .then_output(move || ListShardsOutput::builder().shards(shard.clone()).build());
         let iterator = mock!(aws_sdk_kinesis::Client::get_shard_iterator)
@@ -91,18 +77,12 @@ impl DrainWorld {
     }
 
     fn read(&self, input: &GetRecordsInput) -> GetRecordsOutput {
-        let page = GetRecordsOutput::builder()
-            .millis_behind_latest(0)
-            .next_shard_iterator("end");
+        let page = GetRecordsOutput::builder().millis_behind_latest(0).next_shard_iterator("end");
         let mut readings = self.readings.lock().unwrap();
         if input.shard_iterator() == Some("end") {
             return page.set_records(Some(Vec::new())).build().unwrap();
         }
-        let lines = if readings.len() > 1 {
-            readings.remove(0)
-        } else {
-            readings[0].clone()
-        };
+        let lines = if readings.len() > 1 { readings.remove(0) } else { readings[0].clone() };
         let records = lines.iter().map(|line| record(line)).collect();
         page.set_records(Some(records)).build().unwrap()
     }
@@ -130,13 +110,8 @@ impl DrainWorld {
         }
         let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
         let is_there = self.delivered_at_look.is_some_and(|at| look >= at);
-        let object = Object::builder()
-            .key("impressions/flags-1-x")
-            .last_modified(now())
-            .build();
-        ListObjectsV2Output::builder()
-            .set_contents(is_there.then(|| vec![object]))
-            .build()
+        let object = Object::builder().key("impressions/flags-1-x").last_modified(now()).build();
+        ListObjectsV2Output::builder().set_contents(is_there.then(|| vec![object])).build()
     }
 
     /// Runs a drain, and gives how many impressions it copied and how long it took.
@@ -150,11 +125,7 @@ impl DrainWorld {
             prefix: place.prefix.clone(),
             delivers_within: delivers.then_some(LIMIT),
         };
-        let drain = Drain {
-            aws: &aws,
-            place: &place,
-            waiting: &|_| {},
-        };
+        let drain = Drain { aws: &aws, place: &place, waiting: &|_| {} };
         let started = Instant::now();
         let copied = drain.run(&unproven).await.unwrap();
         (copied, started.elapsed())
@@ -232,10 +203,7 @@ async fn what_is_too_much_to_look_for_is_copied() {
 async fn gaps_are_copied_whatever_is_delivered() {
     let world = DrainWorld::new(&[&["a"], &[]]);
     let (from, until) = (SystemTime::now() - LIMIT, SystemTime::now() + LIMIT);
-    let gap = crate::undelivered::gaps::Gap {
-        from,
-        until: Some(until),
-    };
+    let gap = crate::undelivered::gaps::Gap { from, until: Some(until) };
     let (copied, _) = world.drain(true, Gaps::default().with(gap)).await;
     assert_eq!((copied, world.has_copied()), (1, true));
 }

@@ -58,10 +58,7 @@ async fn applied(aws: &Aws, want: &Desired, have: Snapshot) -> Applied {
     let api = want.rest_api.extra.api.get();
     let is_open = |kind: &Done| kind.kind == stage::KIND;
     let open = report.done.iter().any(is_open);
-    Applied {
-        webhook: api.filter(|_| open).and_then(|api| Some(api.route?.path)),
-        report,
-    }
+    Applied { webhook: api.filter(|_| open).and_then(|api| Some(api.route?.path)), report }
 }
 
 /// Applies to a pipeline that is as it should be but for a change; some calls are answered by these rules.
@@ -142,10 +139,7 @@ async fn a_function_waits_for_its_role_its_log_group_and_a_bucket_that_it_is_cal
     for (kind, drift) in needed {
         let (applied, _) = applied_after(&want, &refuses(), drift).await;
         assert_eq!(kinds(&applied.report.failed), [kind]);
-        assert!(
-            kinds(&applied.report.not_started).contains(&function::KIND),
-            "{kind}"
-        );
+        assert!(kinds(&applied.report.not_started).contains(&function::KIND), "{kind}");
     }
     // A function that nobody calls yet does not wait for the bucket.
     let code =
@@ -198,21 +192,14 @@ async fn a_topic_goes_after_the_alarms_that_told_it_and_stays_if_one_of_them_doe
     let (last, alarms) = changes.split_last().unwrap();
     assert_eq!(*last, "sns:DeleteTopic");
     assert_eq!(alarms, vec!["cloudwatch:DeleteAlarms"; want.alarms.len()]);
-    let deleted = applied
-        .report
-        .done
-        .iter()
-        .filter(|done| done.action == Action::Delete);
+    let deleted = applied.report.done.iter().filter(|done| done.action == Action::Delete);
     assert_eq!(deleted.count(), 1 + want.alarms.len());
 
     let stays =
         mock!(aws_sdk_cloudwatch::Client::delete_alarms).then_error(|| DeleteAlarmsError::generic(denied()));
     let rules = deletes(stays);
     let (applied, _) = applied_after(&want, &rules, |have| once_watched(have, None)).await;
-    assert_eq!(
-        kinds(&applied.report.failed),
-        vec![alarm::KIND; want.alarms.len()]
-    );
+    assert_eq!(kinds(&applied.report.failed), vec![alarm::KIND; want.alarms.len()]);
     assert_eq!(kinds(&applied.report.not_started), [alarm_topic::KIND]);
     // Nothing of that is in the way of impressions.
     assert!(applied.webhook.is_some());
@@ -243,8 +230,7 @@ async fn nothing_starts_after_an_interruption() {
 async fn step_that(action: Action, ends: Result<(), AwsError>) -> (Report, Vec<Event>) {
     let (aws, seen) = Seen::by(aws(&[], &[]));
     let (run, want) = (Run::new(&aws), desired("name: flags\n").stream);
-    run.step(&want, action, async |_| ends.map(|()| "id".to_owned()))
-        .await;
+    run.step(&want, action, async |_| ends.map(|()| "id".to_owned())).await;
     (run.take_report(), seen.events())
 }
 
@@ -253,34 +239,16 @@ async fn a_step_is_reported_by_how_it_ended() {
     let error = |kind| Err(AwsError::new("test:Call", kind, "why"));
     let (report, events) = step_that(Action::Update, Ok(())).await;
     let done = &report.done[0];
-    assert_eq!(
-        (done.kind, done.id.as_str(), done.action),
-        (stream::KIND, "id", Action::Update)
-    );
-    assert!(matches!(
-        events[..],
-        [Event::Started { .. }, Event::Finished { .. }]
-    ));
+    assert_eq!((done.kind, done.id.as_str(), done.action), (stream::KIND, "id", Action::Update));
+    assert!(matches!(events[..], [Event::Started { .. }, Event::Finished { .. }]));
     let (_, events) = step_that(Action::Keep, Ok(())).await;
     assert!(matches!(events[..], [Event::Finished { .. }]));
     let (report, events) = step_that(Action::Create, error(ErrorKind::Denied)).await;
-    assert_eq!(
-        (kinds(&report.failed), report.not_started.len()),
-        (vec![stream::KIND], 0)
-    );
-    assert!(matches!(
-        events[..],
-        [Event::Started { .. }, Event::Failed { .. }]
-    ));
+    assert_eq!((kinds(&report.failed), report.not_started.len()), (vec![stream::KIND], 0));
+    assert!(matches!(events[..], [Event::Started { .. }, Event::Failed { .. }]));
     let (report, events) = step_that(Action::Create, error(ErrorKind::Interrupted)).await;
-    assert_eq!(
-        (report.failed.len(), kinds(&report.not_started)),
-        (0, vec![stream::KIND])
-    );
-    assert!(matches!(
-        events[..],
-        [Event::Started { .. }, Event::Stopped { .. }]
-    ));
+    assert_eq!((report.failed.len(), kinds(&report.not_started)), (0, vec![stream::KIND]));
+    assert!(matches!(events[..], [Event::Started { .. }, Event::Stopped { .. }]));
 }
 
 /// A pipeline whose stream has this gap, and whose delivery stream was created then.
@@ -290,9 +258,7 @@ async fn with_gap(gap: Gap, created: SystemTime) -> (Desired, Services, Snapshot
     want.stream.tags.insert(GAPS_TAG.to_owned(), tag);
     let (services, _) = pipeline(&want).await;
     let since_1970 = created.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    services
-        .firehose
-        .world(|world| world.created = i64::try_from(since_1970.as_secs()).unwrap());
+    services.firehose.world(|world| world.created = i64::try_from(since_1970.as_secs()).unwrap());
     let (_, mut have) = pipeline(&want).await;
     let aws = services.aws(&[]);
     have.delivery_stream = want.delivery_stream.observe(&aws).await.unwrap();
@@ -333,20 +299,14 @@ async fn an_open_gap_ends_when_the_delivery_stream_is_active_by_either_clock() {
     let (_, gaps) = gap_after(open, created).await;
     let gap = gaps.unwrap().iter().next().unwrap();
     assert!(gap.from == from && gap.until.unwrap() > created);
-    let closed = Gap {
-        from,
-        until: Some(at(1_700_000_050)),
-    };
+    let closed = Gap { from, until: Some(at(1_700_000_050)) };
     let (applied, gaps) = gap_after(closed, created).await;
     assert!(applied.report.is_complete() && gaps.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_that_cannot_be_written_is_a_failure_unless_the_user_interrupted() {
-    let open = Gap {
-        from: at(1_700_000_000),
-        until: None,
-    };
+    let open = Gap { from: at(1_700_000_000), until: None };
     let (want, services, have) = with_gap(open, at(1_700_000_100)).await;
     let refuses = mock!(aws_sdk_kinesis::Client::add_tags_to_stream)
         .then_error(|| AddTagsToStreamError::generic(denied()));
@@ -365,20 +325,11 @@ async fn a_gap_that_cannot_be_written_is_a_failure_unless_the_user_interrupted()
 }
 
 fn done(kind: Kind, id: &str, action: Action) -> Done {
-    Done {
-        kind,
-        name: "flags".to_owned(),
-        id: id.to_owned(),
-        action,
-        created: None,
-    }
+    Done { kind, name: "flags".to_owned(), id: id.to_owned(), action, created: None }
 }
 
 fn report_of(done: &[Done]) -> Report {
-    Report {
-        done: done.to_vec(),
-        ..Report::default()
-    }
+    Report { done: done.to_vec(), ..Report::default() }
 }
 
 #[test]
@@ -415,11 +366,7 @@ fn a_report_is_complete_without_failures_and_tells_what_was_lost() {
         let error = AwsError::new("test:Call", kind, "why");
         vec![(stream::KIND, "flags".to_owned(), error)]
     };
-    let of = |failed, not_started: Vec<_>| Report {
-        done: Vec::new(),
-        failed,
-        not_started,
-    };
+    let of = |failed, not_started: Vec<_>| Report { done: Vec::new(), failed, not_started };
     let waiting = || vec![(stage::KIND, "prod".to_owned(), "why".to_owned())];
     let cases = [
         (of(Vec::new(), Vec::new()), true, false),
@@ -429,10 +376,6 @@ fn a_report_is_complete_without_failures_and_tells_what_was_lost() {
         (of(failed(ErrorKind::NotFound), waiting()), false, true),
     ];
     for (report, complete, lost) in cases {
-        assert_eq!(
-            (report.is_complete(), report.lost_something()),
-            (complete, lost),
-            "{report:?}"
-        );
+        assert_eq!((report.is_complete(), report.lost_something()), (complete, lost), "{report:?}");
     }
 }

@@ -36,16 +36,9 @@ const SPEC: &str = "name: flags\n";
 
 /// What a pipeline is that has nothing left but its stream.
 fn only_a_stream(want: &Desired, tags: Tags) -> Snapshot {
-    let stream = Observed {
-        id: want.stream.arn.clone(),
-        state: want.stream.state.clone(),
-        tags,
-        phase: Phase::Ready,
-    };
-    Snapshot {
-        stream: Some(stream),
-        ..nothing_there(want)
-    }
+    let stream =
+        Observed { id: want.stream.arn.clone(), state: want.stream.state.clone(), tags, phase: Phase::Ready };
+    Snapshot { stream: Some(stream), ..nothing_there(want) }
 }
 
 /// A stream that can be deleted, and whose shards are listed as `shards` says.
@@ -66,12 +59,7 @@ fn no_shards() -> Rule {
 }
 
 fn denied() -> Rule {
-    let code = || {
-        ErrorMetadata::builder()
-            .code("AccessDeniedException")
-            .message("no")
-            .build()
-    };
+    let code = || ErrorMetadata::builder().code("AccessDeniedException").message("no").build();
     mock!(aws_sdk_kinesis::Client::list_shards).then_error(move || ListShardsError::generic(code()))
 }
 
@@ -162,10 +150,7 @@ async fn a_bucket_goes_only_with_its_data_and_only_if_it_is_the_pipelines() {
     let own = desired(SPEC);
     let users = desired("name: flags\ndelivery: {bucket: shared, existing_bucket: true}\n");
     let holds = "it holds the impressions; --purge-data deletes it with them";
-    let (yours, foreign) = (
-        "it is yours (existing_bucket)",
-        "it is not tagged as this pipeline's",
-    );
+    let (yours, foreign) = ("it is yours (existing_bucket)", "it is not tagged as this pipeline's");
     let (keep, purge) = (Data::Keep, Data::Purge);
     let ours = own.bucket.tags.clone();
     let cases: [(&Desired, Tags, Data, &[&str]); 6] = [
@@ -181,15 +166,8 @@ async fn a_bucket_goes_only_with_its_data_and_only_if_it_is_the_pipelines() {
         have.bucket = as_wanted(&want.bucket).map(|bucket| Observed { tags, ..bucket });
         let (destroyed, fate) = destroy_of(every_service(&rules.each_ref()), want, have, data).await;
         assert!(destroyed.report.is_complete(), "{:?}", destroyed.report);
-        let deleted: &[&str] = if kept.is_empty() {
-            &["s3:DeleteBucket"]
-        } else {
-            &[]
-        };
-        assert_eq!(
-            fate,
-            (kept.iter().map(|&why| why.to_owned()).collect(), deleted.to_vec())
-        );
+        let deleted: &[&str] = if kept.is_empty() { &["s3:DeleteBucket"] } else { &[] };
+        assert_eq!(fate, (kept.iter().map(|&why| why.to_owned()).collect(), deleted.to_vec()));
     }
     let nothing = nothing_there(&own);
     let (_, fate) = destroy_of(every_service(&[]), &own, nothing, purge).await;
@@ -230,10 +208,7 @@ async fn a_database_goes_only_if_it_is_the_pipelines_and_nobody_keeps_tables_in_
 
     let (destroyed, fate) = run([tables(&[]), table(), database()], ours()).await;
     assert!(destroyed.report.is_complete());
-    assert_eq!(
-        fate,
-        (Vec::new(), vec!["glue:DeleteTable", "glue:DeleteDatabase"])
-    );
+    assert_eq!(fate, (Vec::new(), vec!["glue:DeleteTable", "glue:DeleteDatabase"]));
 
     let (destroyed, fate) = run([tables(&["a", "b"]), table(), database()], ours()).await;
     assert!(destroyed.report.is_complete());
@@ -248,15 +223,7 @@ async fn a_database_goes_only_if_it_is_the_pipelines_and_nobody_keeps_tables_in_
     let (destroyed, (kept, _)) = run([tables(&["impressions"]), refuses, database()], ours()).await;
     let kinds = |all: Vec<&Kind>| all.into_iter().copied().collect::<Vec<_>>();
     let failed = destroyed.report.failed.iter().map(|(kind, ..)| kind).collect();
-    let not_started = destroyed
-        .report
-        .not_started
-        .iter()
-        .map(|(kind, ..)| kind)
-        .collect();
-    assert_eq!(
-        (kinds(failed), kinds(not_started)),
-        (vec![table::KIND], vec![database::KIND])
-    );
+    let not_started = destroyed.report.not_started.iter().map(|(kind, ..)| kind).collect();
+    assert_eq!((kinds(failed), kinds(not_started)), (vec![table::KIND], vec![database::KIND]));
     assert_eq!(kept, [""; 0]);
 }

@@ -19,12 +19,7 @@ struct ReceivedWorld {
 
 impl ReceivedWorld {
     fn with(newest: Option<SystemTime>) -> Self {
-        Self {
-            newest,
-            lag_seconds: 600.0,
-            metrics: None,
-            prefixes: Arc::default(),
-        }
+        Self { newest, lag_seconds: 600.0, metrics: None, prefixes: Arc::default() }
     }
 
     fn aws(&self) -> Aws {
@@ -34,10 +29,7 @@ impl ReceivedWorld {
             prefixes.lock().unwrap().push(prefix.to_owned());
             let object = |at| {
                 let key = format!("{prefix}flags-1-2027-01-15-08-00-00-0a1b");
-                Object::builder()
-                    .key(key)
-                    .last_modified(DateTime::from(at))
-                    .build()
+                Object::builder().key(key).last_modified(DateTime::from(at)).build()
             };
             let objects = newest.map(object).into_iter().collect();
             ListObjectsV2Output::builder().set_contents(Some(objects)).build()
@@ -48,9 +40,7 @@ impl ReceivedWorld {
         } else {
             mock!(aws_sdk_cloudwatch::Client::get_metric_data).then_output(move || {
                 let freshness = MetricDataResult::builder().id("freshness").values(lag);
-                GetMetricDataOutput::builder()
-                    .metric_data_results(freshness.build())
-                    .build()
+                GetMetricDataOutput::builder().metric_data_results(freshness.build()).build()
             })
         };
         every_service(&[&list, &metrics])
@@ -61,10 +51,7 @@ impl ReceivedWorld {
 async fn two_hours_old(want: &Desired) -> (Snapshot, SystemTime) {
     let (_, mut have) = pipeline(want).await;
     // Whole seconds, as S3 and the tag have them.
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let created = SystemTime::UNIX_EPOCH + Duration::from_secs(now) - Duration::from_hours(2);
     have.stream.as_mut().unwrap().state.created = Some(created);
     (have, created)
@@ -95,27 +82,16 @@ async fn a_missing_delivery_stream_leaves_a_gap_since_its_newest_object() {
     let known = found(&world, &have).await.unwrap();
     assert_eq!((known.gaps, known.retention), (since, Duration::from_hours(24)));
     let want_prefix = "impressions/dt=";
-    assert!(
-        world
-            .prefixes
-            .lock()
-            .unwrap()
-            .iter()
-            .all(|it| it.starts_with(want_prefix))
-    );
+    assert!(world.prefixes.lock().unwrap().iter().all(|it| it.starts_with(want_prefix)));
 
     // Without its objects, or the right to look at its lag, nothing is known to be delivered.
     let empty = ReceivedWorld::with(None);
     assert_eq!(gaps_found(&empty, &have).await, open_from(created));
-    let denied = ReceivedWorld {
-        metrics: Some("AccessDeniedException"),
-        ..ReceivedWorld::with(Some(written))
-    };
+    let denied =
+        ReceivedWorld { metrics: Some("AccessDeniedException"), ..ReceivedWorld::with(Some(written)) };
     assert_eq!(gaps_found(&denied, &have).await, open_from(created));
-    let invalid = ReceivedWorld {
-        metrics: Some("ValidationException"),
-        ..ReceivedWorld::with(Some(written))
-    };
+    let invalid =
+        ReceivedWorld { metrics: Some("ValidationException"), ..ReceivedWorld::with(Some(written)) };
     assert!(found(&invalid, &have).await.is_err());
 
     // A webhook that was never open received nothing, unless something was delivered.
@@ -155,14 +131,7 @@ async fn a_delivery_stream_that_is_replaced_leaves_a_gap_by_its_own_buffer_and_p
         let world = ReceivedWorld::with(Some(written));
         let found = gaps(&world.aws(), &want, &have).await.unwrap().gaps;
         assert_eq!(found, open_from(written - unproven_before(900)));
-        assert!(
-            world
-                .prefixes
-                .lock()
-                .unwrap()
-                .iter()
-                .all(|it| it.starts_with("old/"))
-        );
+        assert!(world.prefixes.lock().unwrap().iter().all(|it| it.starts_with("old/")));
         delivery = have.delivery_stream.take().unwrap();
     }
 }
@@ -179,10 +148,7 @@ async fn what_a_stream_holds_is_unproven_since_the_newest_object_or_the_open_gap
     assert_eq!(ready.since, written - unproven_before(300));
     assert_eq!(ready.prefix, want.delivery_stream.state.prefix);
     let within = Duration::from_mins(5) + DELIVERY_SLACK;
-    assert_eq!(
-        (ready.delivers_within, ready.gaps),
-        (Some(within), Gaps::default())
-    );
+    assert_eq!((ready.delivers_within, ready.gaps), (Some(within), Gaps::default()));
 
     let mut delivery = have.delivery_stream.take().unwrap();
     let open = open_from(created + Duration::from_secs(7));

@@ -16,10 +16,7 @@ fn holds(file: &str, want: &str) {
         std::fs::write(&path, want).unwrap();
     }
     let have = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = have
-        .lines()
-        .zip(want.lines())
-        .position(|(have, want)| have != want);
+    let differs = have.lines().zip(want.lines()).position(|(have, want)| have != want);
     assert!(
         have == want,
         "{file} is not what the schema says, from line {}: `SPLIT_PIPELINE_WRITE_DOCS=1 cargo test --test it -- docs` writes it",
@@ -65,10 +62,7 @@ fn first_sentence(meaning: &str) -> &str {
 /// What a value may be, in words.
 fn allowed(value: &Value) -> String {
     let quoted = |values: &[Value]| {
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| format!("`{value}`").replace('"', ""))
-            .collect();
+        let values: Vec<_> = values.iter().map(|value| format!("`{value}`").replace('"', "")).collect();
         values.join(", ")
     };
     if let Some(choices) = choices(value) {
@@ -137,12 +131,7 @@ fn the_reference_of_the_spec_follows_from_its_schema() {
         page += "\n| key | allowed | default | meaning |\n|---|---|---|---|\n";
         for (key, value) in keys {
             let (key, allowed) = (dotted(&name, &key), allowed(&value));
-            let _ = writeln!(
-                page,
-                "| `{key}` | {allowed} | {} | {} |",
-                default(&value),
-                meaning(&value)
-            );
+            let _ = writeln!(page, "| `{key}` | {allowed} | {} | {} |", default(&value), meaning(&value));
         }
     }
     holds("docs/spec.md", &page);
@@ -154,16 +143,10 @@ fn the_readme_has_every_key_with_its_default() {
     for (key, value) in Spec::keys() {
         let meaning = meaning(&value);
         // A default that is not a value is said in words.
-        let in_words = meaning
-            .split_once(" Default: ")
-            .map(|(_, words)| first_sentence(words));
+        let in_words = meaning.split_once(" Default: ").map(|(_, words)| first_sentence(words));
         let default = in_words.map_or_else(|| default(&value), str::to_owned);
         let span = span(&value).map_or(String::new(), |span| format!("; {span}"));
-        let _ = writeln!(
-            table,
-            "| `{key}` | {default} | {}{span} |",
-            first_sentence(&meaning)
-        );
+        let _ = writeln!(table, "| `{key}` | {default} | {}{span} |", first_sentence(&meaning));
     }
     let page = std::fs::read_to_string(root().join("README.md")).unwrap();
     let head = "| key | default | meaning |\n|---|---|---|\n";
@@ -193,14 +176,9 @@ fn comment(page: &mut String, indent: &str, text: &str) {
 
 /// A value as YAML; JSON is YAML, and some texts need no quotes.
 fn yaml(value: &Value) -> String {
-    let is_plain = |text: &&str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_/".contains(&byte))
-    };
-    value
-        .as_str()
-        .filter(is_plain)
-        .map_or_else(|| value.to_string(), str::to_owned)
+    let is_plain =
+        |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_/".contains(&byte));
+    value.as_str().filter(is_plain).map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[test]

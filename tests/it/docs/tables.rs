@@ -17,11 +17,7 @@ fn page(file: &str) -> String {
 }
 
 fn estimated(spec: &str, per_second: f64) -> Estimate {
-    estimate(
-        &Spec::parse(spec, "spec.yaml").unwrap().spec,
-        per_second,
-        REQUESTS,
-    )
+    estimate(&Spec::parse(spec, "spec.yaml").unwrap().spec, per_second, REQUESTS)
 }
 
 /// The number that a line has before some words.
@@ -37,18 +33,11 @@ fn the_costs_are_those_of_estimate() {
     for block in blocks(&page, "text") {
         let rate = number_before(&block, " impressions a second").unwrap();
         let estimate = estimated("name: my-impressions", rate);
-        let mut want: BTreeMap<_, _> = estimate
-            .monthly
-            .iter()
-            .map(|it| (it.service, (it.packed, it.unpacked)))
-            .collect();
+        let mut want: BTreeMap<_, _> =
+            estimate.monthly.iter().map(|it| (it.service, (it.packed, it.unpacked))).collect();
         want.insert("together", (estimate.total_packed, estimate.total_unpacked));
         for line in block.lines() {
-            let words: Vec<_> = line
-                .split("  ")
-                .map(str::trim)
-                .filter(|word| !word.is_empty())
-                .collect();
+            let words: Vec<_> = line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
             if let [service, packed, unpacked] = words[..]
                 && let Some(want) = want.remove(service)
             {
@@ -110,10 +99,7 @@ fn no_key_replaces_what_holds_data() {
     for kind in ["bucket", "stream"] {
         assert!(snapshot.contains(&format!("  update {kind} ")), "{kind}");
         for action in ["replace", "delete"] {
-            assert!(
-                !snapshot.contains(&format!("  {action} {kind} ")),
-                "{action} {kind}"
-            );
+            assert!(!snapshot.contains(&format!("  {action} {kind} ")), "{action} {kind}");
         }
     }
 }

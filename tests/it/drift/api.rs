@@ -16,10 +16,7 @@ impl Clients {
         let apigateway = aws_sdk_apigateway::Client::new(config);
         let apis = apigateway.get_rest_apis().send().await.unwrap();
         let [api] = apis.items() else { panic!("{apis:?}") };
-        Self {
-            api: api.id().unwrap().to_owned(),
-            apigateway,
-        }
+        Self { api: api.id().unwrap().to_owned(), apigateway }
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {
@@ -42,28 +39,18 @@ impl Clients {
                     call.send().await.unwrap();
                 },
             ),
-            Drift::new(
-                "rest_api",
-                ["api_key_source"],
-                ["PATCH /restapis/*"],
-                async move {
-                    let operation = PatchOperation::builder().op(Op::Replace).path("/apiKeySource");
-                    let call = apigateway.update_rest_api().rest_api_id(api);
-                    let call = call.patch_operations(operation.value("AUTHORIZER").build());
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "rest_api",
-                ["path_remembered"],
-                ["PATCH /restapis/*"],
-                async move {
-                    let operation = PatchOperation::builder().op(Op::Replace).path("/description");
-                    let call = apigateway.update_rest_api().rest_api_id(api);
-                    let call = call.patch_operations(operation.value("somebody's").build());
-                    call.send().await.unwrap();
-                },
-            ),
+            Drift::new("rest_api", ["api_key_source"], ["PATCH /restapis/*"], async move {
+                let operation = PatchOperation::builder().op(Op::Replace).path("/apiKeySource");
+                let call = apigateway.update_rest_api().rest_api_id(api);
+                let call = call.patch_operations(operation.value("AUTHORIZER").build());
+                call.send().await.unwrap();
+            }),
+            Drift::new("rest_api", ["path_remembered"], ["PATCH /restapis/*"], async move {
+                let operation = PatchOperation::builder().op(Op::Replace).path("/description");
+                let call = apigateway.update_rest_api().rest_api_id(api);
+                let call = call.patch_operations(operation.value("somebody's").build());
+                call.send().await.unwrap();
+            }),
             Drift::new(
                 "rest_api",
                 ["other_methods"],
@@ -75,16 +62,11 @@ impl Clients {
                     call.send().await.unwrap();
                 },
             ),
-            Drift::new(
-                "rest_api",
-                ["other_paths"],
-                ["DELETE /restapis/*/resources/*"],
-                async move {
-                    let root = self.resource("/").await;
-                    let call = apigateway.create_resource().rest_api_id(api).parent_id(root);
-                    call.path_part("more").send().await.unwrap();
-                },
-            ),
+            Drift::new("rest_api", ["other_paths"], ["DELETE /restapis/*/resources/*"], async move {
+                let root = self.resource("/").await;
+                let call = apigateway.create_resource().rest_api_id(api).parent_id(root);
+                call.path_part("more").send().await.unwrap();
+            }),
             Drift::new(
                 "rest_api",
                 [
@@ -108,9 +90,7 @@ impl Clients {
             ),
             Drift::new("rest_api", ["duplicates"], ["DELETE /restapis/*"], async move {
                 let call = apigateway.create_rest_api().name(NAME);
-                let call = call
-                    .tags("managed-by", "split-pipeline")
-                    .tags("split-pipeline", NAME);
+                let call = call.tags("managed-by", "split-pipeline").tags("split-pipeline", NAME);
                 call.send().await.unwrap();
             }),
             Drift::new("rest_api", ["tags.team"], ["PUT /tags/*"], async move {

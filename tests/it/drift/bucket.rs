@@ -20,9 +20,7 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(config: &SdkConfig) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
-        Self {
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
-        }
+        Self { s3: aws_sdk_s3::Client::from_conf(s3.build()) }
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {
@@ -138,11 +136,7 @@ impl Clients {
                 ["tags.team", "tags.extra"],
                 ["PUT /it-drift-000000000000-us-east-1/?tagging"],
                 async {
-                    let tags = [
-                        ("managed-by", "split-pipeline"),
-                        ("split-pipeline", NAME),
-                        ("extra", ""),
-                    ];
+                    let tags = [("managed-by", "split-pipeline"), ("split-pipeline", NAME), ("extra", "")];
                     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build().unwrap());
                     let tagging = Tagging::builder().set_tag_set(Some(tags.to_vec()));
                     let call = self.s3.put_bucket_tagging().bucket(BUCKET);
@@ -153,19 +147,13 @@ impl Clients {
     }
 
     fn versioning(&self) -> Drift<'_> {
-        Drift::new(
-            "bucket",
-            ["versioning"],
-            ["PUT /it-drift-000000000000-us-east-1/?versioning"],
-            async {
-                let suspended = VersioningConfiguration::builder()
-                    .status(BucketVersioningStatus::Suspended)
-                    .build();
-                let call = self.s3.put_bucket_versioning().bucket(BUCKET);
-                let call = call.versioning_configuration(suspended);
-                call.send().await.unwrap();
-            },
-        )
+        Drift::new("bucket", ["versioning"], ["PUT /it-drift-000000000000-us-east-1/?versioning"], async {
+            let suspended =
+                VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
+            let call = self.s3.put_bucket_versioning().bucket(BUCKET);
+            let call = call.versioning_configuration(suspended);
+            call.send().await.unwrap();
+        })
     }
 }
 
@@ -180,9 +168,7 @@ pub(crate) fn by_kms() -> ServerSideEncryptionConfiguration {
 
 /// A copy of every object for somebody's bucket in another account.
 pub(crate) fn to_theirs() -> ReplicationConfiguration {
-    let theirs = Destination::builder()
-        .bucket("arn:aws:s3:::theirs")
-        .account("111111111111");
+    let theirs = Destination::builder().bucket("arn:aws:s3:::theirs").account("111111111111");
     let rule = ReplicationRule::builder()
         .id("all")
         .status(ReplicationRuleStatus::Enabled)

@@ -14,9 +14,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        Self {
-            glue: aws_sdk_glue::Client::new(config),
-        }
+        Self { glue: aws_sdk_glue::Client::new(config) }
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {

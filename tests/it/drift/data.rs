@@ -24,12 +24,8 @@ const CONVERSION: [&str; 7] = [
 
 /// How a delivery stream is replaced. The stream's tag keeps when nothing delivered: from before it is deleted until the next one
 /// is ACTIVE.
-const REPLACED: [&str; 4] = [
-    "AddTagsToStream",
-    "DeleteDeliveryStream",
-    "CreateDeliveryStream",
-    "AddTagsToStream",
-];
+const REPLACED: [&str; 4] =
+    ["AddTagsToStream", "DeleteDeliveryStream", "CreateDeliveryStream", "AddTagsToStream"];
 
 pub(super) struct Clients {
     kinesis: aws_sdk_kinesis::Client,
@@ -53,37 +49,22 @@ impl Clients {
     fn stream(&self) -> Vec<Drift<'_>> {
         let kinesis = &self.kinesis;
         vec![
-            Drift::new(
-                "stream",
-                ["encryption_key"],
-                ["StartStreamEncryption"],
-                async move {
-                    let call = kinesis.stop_stream_encryption().stream_name(NAME);
-                    let call = call
-                        .encryption_type(EncryptionType::Kms)
-                        .key_id("alias/aws/kinesis");
-                    call.send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "stream",
-                ["retention_hours"],
-                ["DecreaseStreamRetentionPeriod"],
-                async move {
-                    let call = kinesis.increase_stream_retention_period().stream_name(NAME);
-                    call.retention_period_hours(48).send().await.unwrap();
-                },
-            ),
+            Drift::new("stream", ["encryption_key"], ["StartStreamEncryption"], async move {
+                let call = kinesis.stop_stream_encryption().stream_name(NAME);
+                let call = call.encryption_type(EncryptionType::Kms).key_id("alias/aws/kinesis");
+                call.send().await.unwrap();
+            }),
+            Drift::new("stream", ["retention_hours"], ["DecreaseStreamRetentionPeriod"], async move {
+                let call = kinesis.increase_stream_retention_period().stream_name(NAME);
+                call.retention_period_hours(48).send().await.unwrap();
+            }),
             Drift::new("stream", ["policy"], ["DeleteResourcePolicy"], async move {
                 let (arn, policy) = for_another_account(NAME);
                 let call = kinesis.put_resource_policy().resource_arn(arn);
                 call.policy(policy).send().await.unwrap();
             }),
             Drift::new("stream", ["shards"], ["UpdateShardCount"], async move {
-                let call = kinesis
-                    .update_shard_count()
-                    .stream_name(NAME)
-                    .target_shard_count(2);
+                let call = kinesis.update_shard_count().stream_name(NAME).target_shard_count(2);
                 let call = call.scaling_type(ScalingType::UniformScaling);
                 call.send().await.unwrap();
             }),
@@ -122,22 +103,13 @@ impl Clients {
                 ["UpdateDestination"],
                 self.another_destination(),
             ),
+            Drift::new("delivery_stream", ["tags.team"], ["TagDeliveryStream"], async move {
+                let call = firehose.untag_delivery_stream().delivery_stream_name(NAME);
+                call.tag_keys("team").send().await.unwrap();
+            }),
             Drift::new(
                 "delivery_stream",
-                ["tags.team"],
-                ["TagDeliveryStream"],
-                async move {
-                    let call = firehose.untag_delivery_stream().delivery_stream_name(NAME);
-                    call.tag_keys("team").send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "delivery_stream",
-                [
-                    &CONVERSION[..],
-                    &["error_log", "processors", "source", "source_role"],
-                ]
-                .concat(),
+                [&CONVERSION[..], &["error_log", "processors", "source", "source_role"]].concat(),
                 REPLACED,
                 self.another_source(),
             ),
@@ -150,26 +122,17 @@ impl Clients {
         let described = firehose.describe_delivery_stream().delivery_stream_name(NAME);
         let described = described.send().await.unwrap();
         let described = described.delivery_stream_description().unwrap();
-        let processing = ProcessingConfiguration::builder()
-            .enabled(true)
-            .processors(lambda());
+        let processing = ProcessingConfiguration::builder().enabled(true).processors(lambda());
         let destination = ExtendedS3DestinationUpdate::builder()
             .bucket_arn("arn:aws:s3:::somebodys")
             .role_arn("arn:aws:iam::000000000000:role/somebodys")
             .prefix("elsewhere/")
             .error_output_prefix("elsewhere-errors/")
-            .buffering_hints(
-                BufferingHints::builder()
-                    .size_in_mbs(1)
-                    .interval_in_seconds(0)
-                    .build(),
-            )
+            .buffering_hints(BufferingHints::builder().size_in_mbs(1).interval_in_seconds(0).build())
             .compression_format(CompressionFormat::Gzip)
             .encryption_configuration(by_theirs())
             .data_format_conversion_configuration(
-                DataFormatConversionConfiguration::builder()
-                    .enabled(false)
-                    .build(),
+                DataFormatConversionConfiguration::builder().enabled(false).build(),
             )
             .cloud_watch_logging_options(CloudWatchLoggingOptions::builder().enabled(false).build())
             .processing_configuration(processing.build());
@@ -207,9 +170,7 @@ impl Clients {
         let described = firehose.describe_delivery_stream().delivery_stream_name(NAME);
         let described = described.send().await.unwrap();
         let described = described.delivery_stream_description().unwrap();
-        let had = described.destinations()[0]
-            .extended_s3_destination_description()
-            .unwrap();
+        let had = described.destinations()[0].extended_s3_destination_description().unwrap();
         let destination = ExtendedS3DestinationConfiguration::builder()
             .bucket_arn(had.bucket_arn())
             .role_arn(had.role_arn())
@@ -218,10 +179,7 @@ impl Clients {
             .set_buffering_hints(had.buffering_hints().cloned())
             .compression_format(had.compression_format().clone())
             .processing_configuration(
-                ProcessingConfiguration::builder()
-                    .enabled(true)
-                    .processors(lambda())
-                    .build(),
+                ProcessingConfiguration::builder().enabled(true).processors(lambda()).build(),
             );
         let call = firehose.delete_delivery_stream().delivery_stream_name(NAME);
         call.send().await.unwrap();
@@ -229,19 +187,11 @@ impl Clients {
         let call = call.delivery_stream_type(DeliveryStreamType::DirectPut);
         let call = call.extended_s3_destination_configuration(destination.build().unwrap());
         let call = call.set_tags(Some(
-            [
-                ("managed-by", "split-pipeline"),
-                ("split-pipeline", NAME),
-                ("team", "growth"),
-            ]
-            .map(|(key, value)| {
-                aws_sdk_firehose::types::Tag::builder()
-                    .key(key)
-                    .value(value)
-                    .build()
-                    .unwrap()
-            })
-            .to_vec(),
+            [("managed-by", "split-pipeline"), ("split-pipeline", NAME), ("team", "growth")]
+                .map(|(key, value)| {
+                    aws_sdk_firehose::types::Tag::builder().key(key).value(value).build().unwrap()
+                })
+                .to_vec(),
         ));
         call.send().await.unwrap();
     }
@@ -254,10 +204,7 @@ fn by_theirs() -> EncryptionConfiguration {
 }
 
 fn lambda() -> Processor {
-    Processor::builder()
-        .r#type(ProcessorType::Lambda)
-        .build()
-        .unwrap()
+    Processor::builder().r#type(ProcessorType::Lambda).build().unwrap()
 }
 
 /// The ARN of a stream, and a policy by which another account reads it.

@@ -17,9 +17,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        Self {
-            lambda: aws_sdk_lambda::Client::new(config),
-        }
+        Self { lambda: aws_sdk_lambda::Client::new(config) }
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {
@@ -60,9 +58,8 @@ impl Clients {
                 ["PUT /2015-03-31/functions/it-drift/code"],
                 async move {
                     let call = lambda.update_function_code().function_name(NAME);
-                    let call = call
-                        .architectures(Architecture::Arm64)
-                        .zip_file(Blob::new(zip_of(b"#!/bin/sh\n")));
+                    let call =
+                        call.architectures(Architecture::Arm64).zip_file(Blob::new(zip_of(b"#!/bin/sh\n")));
                     call.send().await.unwrap();
                 },
             ),
@@ -75,25 +72,14 @@ impl Clients {
                     call.send().await.unwrap();
                 },
             ),
+            Drift::new("function", ["tags.team"], ["POST /2017-03-31/tags/*"], async move {
+                let call = lambda.untag_resource().tag_keys("team");
+                let arn = "arn:aws:lambda:us-east-1:000000000000:function:it-drift";
+                call.resource(arn).send().await.unwrap();
+            }),
             Drift::new(
                 "function",
-                ["tags.team"],
-                ["POST /2017-03-31/tags/*"],
-                async move {
-                    let call = lambda.untag_resource().tag_keys("team");
-                    let arn = "arn:aws:lambda:us-east-1:000000000000:function:it-drift";
-                    call.resource(arn).send().await.unwrap();
-                },
-            ),
-            Drift::new(
-                "function",
-                [
-                    "package",
-                    "code_sha256",
-                    "runtime",
-                    "reserved_concurrency",
-                    "stage: invoke_permission",
-                ],
+                ["package", "code_sha256", "runtime", "reserved_concurrency", "stage: invoke_permission"],
                 [
                     "DELETE /2015-03-31/functions/it-drift",
                     "POST /2015-03-31/functions",
@@ -107,13 +93,7 @@ impl Clients {
 
     /// Makes a function of a container image in place of the one of a zip.
     async fn an_image_instead(&self) {
-        let function = self
-            .lambda
-            .get_function()
-            .function_name(NAME)
-            .send()
-            .await
-            .unwrap();
+        let function = self.lambda.get_function().function_name(NAME).send().await.unwrap();
         let had = function.configuration().unwrap();
         let call = self.lambda.delete_function().function_name(NAME);
         call.send().await.unwrap();
@@ -151,15 +131,10 @@ impl Clients {
                 ["PUT /2015-03-31/functions/it-drift/configuration"],
                 self.other_than_by_default(),
             ),
-            Drift::new(
-                "function",
-                ["urls"],
-                ["DELETE /2021-10-31/functions/it-drift/url"],
-                async move {
-                    let call = lambda.create_function_url_config().function_name(NAME);
-                    call.auth_type(FunctionUrlAuthType::None).send().await.unwrap();
-                },
-            ),
+            Drift::new("function", ["urls"], ["DELETE /2021-10-31/functions/it-drift/url"], async move {
+                let call = lambda.create_function_url_config().function_name(NAME);
+                call.auth_type(FunctionUrlAuthType::None).send().await.unwrap();
+            }),
         ]
     }
 
@@ -169,17 +144,10 @@ impl Clients {
         let layer = call.content(code.build()).send().await.unwrap();
         let access_point =
             "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-00000000000000000";
-        let files = FileSystemConfig::builder()
-            .arn(access_point)
-            .local_mount_path("/mnt/all")
-            .build()
-            .unwrap();
-        let network = VpcConfig::builder()
-            .subnet_ids("subnet-0")
-            .security_group_ids("sg-0");
-        let log = LoggingConfig::builder()
-            .log_format(LogFormat::Json)
-            .log_group("/somebodys");
+        let files =
+            FileSystemConfig::builder().arn(access_point).local_mount_path("/mnt/all").build().unwrap();
+        let network = VpcConfig::builder().subnet_ids("subnet-0").security_group_ids("sg-0");
+        let log = LoggingConfig::builder().log_format(LogFormat::Json).log_group("/somebodys");
         let dead = DeadLetterConfig::builder().target_arn("arn:aws:sqs:us-east-1:000000000000:somebodys");
         let call = self.lambda.update_function_configuration().function_name(NAME);
         let call = call

@@ -17,10 +17,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        Self {
-            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
-            sns: aws_sdk_sns::Client::new(config),
-        }
+        Self { cloudwatch: aws_sdk_cloudwatch::Client::new(config), sns: aws_sdk_sns::Client::new(config) }
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift<'_>> {
@@ -138,12 +135,9 @@ impl Clients {
             call.send().await.unwrap();
         };
         vec![
-            Drift::new(
-                "dashboard",
-                ["widgets[0].properties.title"],
-                ["PutDashboard"],
-                async move { edit(r#""title":"Impressions""#, r#""title":"Mine""#).await },
-            ),
+            Drift::new("dashboard", ["widgets[0].properties.title"], ["PutDashboard"], async move {
+                edit(r#""title":"Impressions""#, r#""title":"Mine""#).await
+            }),
             Drift::new("dashboard", ["tags.team"], ["PutDashboard"], async move {
                 edit(r#",\"team\":\"growth\""#, "").await;
             }),

@@ -40,11 +40,7 @@ impl Clients {
                 ["PATCH /restapis/*/stages/prod"],
                 async move {
                     let operation = |path: &str, value: &str| {
-                        PatchOperation::builder()
-                            .op(Op::Replace)
-                            .path(path)
-                            .value(value)
-                            .build()
+                        PatchOperation::builder().op(Op::Replace).path(path).value(value).build()
                     };
                     let call = apigateway.update_stage().rest_api_id(api).stage_name("prod");
                     let call = call
@@ -58,9 +54,7 @@ impl Clients {
                 ["access_log.format", "access_log.log_group"],
                 ["PATCH /restapis/*/stages/prod"],
                 async move {
-                    let operation = PatchOperation::builder()
-                        .op(Op::Remove)
-                        .path("/accessLogSettings");
+                    let operation = PatchOperation::builder().op(Op::Remove).path("/accessLogSettings");
                     let call = apigateway.update_stage().rest_api_id(api).stage_name("prod");
                     call.patch_operations(operation.build()).send().await.unwrap();
                 },
@@ -68,10 +62,7 @@ impl Clients {
             Drift::new(
                 "stage",
                 ["deployment"],
-                [
-                    "PATCH /restapis/*/stages/prod",
-                    "DELETE /restapis/*/deployments/*",
-                ],
+                ["PATCH /restapis/*/stages/prod", "DELETE /restapis/*/deployments/*"],
                 async move {
                     self.deploy_by_hand().await;
                 },
@@ -95,10 +86,7 @@ impl Clients {
                 ["other_permissions"],
                 ["DELETE /2015-03-31/functions/it-drift/policy/anybody"],
                 async move {
-                    let call = lambda
-                        .add_permission()
-                        .function_name(NAME)
-                        .statement_id("anybody");
+                    let call = lambda.add_permission().function_name(NAME).statement_id("anybody");
                     let call = call.principal("*").action("lambda:InvokeFunction");
                     call.send().await.unwrap();
                 },
@@ -126,9 +114,7 @@ impl Clients {
             Drift::new("stage", ["tags.team"], ["PUT /tags/*"], async move {
                 // All of them: MiniStack forgets the first ones.
                 let call = apigateway.tag_resource().tags("team", "another");
-                let call = call
-                    .tags("managed-by", "split-pipeline")
-                    .tags("split-pipeline", NAME);
+                let call = call.tags("managed-by", "split-pipeline").tags("split-pipeline", NAME);
                 let arn = format!("arn:aws:apigateway:us-east-1::/restapis/{api}/stages/prod");
                 call.resource_arn(arn).send().await.unwrap();
             }),
@@ -173,17 +159,12 @@ impl Clients {
                     call.send().await.unwrap();
                 },
             ),
-            Drift::new(
-                "stage",
-                ["other_stages"],
-                ["DELETE /restapis/*/stages/debug"],
-                async move {
-                    let stage = apigateway.get_stage().rest_api_id(api).stage_name("prod");
-                    let ours = stage.send().await.unwrap().deployment_id.unwrap();
-                    let call = apigateway.create_stage().rest_api_id(api).stage_name("debug");
-                    call.deployment_id(ours).send().await.unwrap();
-                },
-            ),
+            Drift::new("stage", ["other_stages"], ["DELETE /restapis/*/stages/debug"], async move {
+                let stage = apigateway.get_stage().rest_api_id(api).stage_name("prod");
+                let ours = stage.send().await.unwrap().deployment_id.unwrap();
+                let call = apigateway.create_stage().rest_api_id(api).stage_name("debug");
+                call.deployment_id(ours).send().await.unwrap();
+            }),
         ]
     }
 

@@ -58,27 +58,17 @@ struct Place {
 
 impl Place {
     fn of(emulator: &Emulator) -> Self {
-        Self {
-            endpoint: emulator.endpoint(),
-            credentials_file: emulator.credentials_file(),
-        }
+        Self { endpoint: emulator.endpoint(), credentials_file: emulator.credentials_file() }
     }
 }
 
 impl Module {
     fn new(program: PathBuf, plugins: &Path, text: &str, place: Place, handler: &Path) -> Self {
-        let module = Self {
-            program,
-            directory: tempfile::tempdir().unwrap(),
-            place,
-            handler: handler.to_owned(),
-        };
+        let module =
+            Self { program, directory: tempfile::tempdir().unwrap(), place, handler: handler.to_owned() };
         module.write_pipeline(text);
         let mirror = format!("filesystem_mirror {{\n path = \"{}\"\n }}", plugins.display());
-        module.write(
-            "terraform.rc",
-            &format!("provider_installation {{\n {mirror}\n}}\n"),
-        );
+        module.write("terraform.rc", &format!("provider_installation {{\n {mirror}\n}}\n"));
         module
     }
 
@@ -134,12 +124,8 @@ fn only(alarms: usize) -> String {
 fn forgotten(text: &str) -> String {
     let resources = text.lines().filter(|line| line.starts_with("resource \""));
     let overlooked = resources.filter_map(|line| {
-        let (_, what) = FORGOTTEN
-            .iter()
-            .find(|(kind, _)| line.contains(&format!("\"{kind}\"")))?;
-        Some(format!(
-            "{line}\n  lifecycle {{\n    ignore_changes = {what}\n  }}\n}}\n"
-        ))
+        let (_, what) = FORGOTTEN.iter().find(|(kind, _)| line.contains(&format!("\"{kind}\"")))?;
+        Some(format!("{line}\n  lifecycle {{\n    ignore_changes = {what}\n  }}\n}}\n"))
     });
     overlooked.collect()
 }
@@ -156,10 +142,7 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
     if found.is_none() {
         let plugins = plugins.display();
         let missing = format!("terraform is not on PATH, or {plugins} ({PLUGINS}) does not exist");
-        assert!(
-            std::env::var_os(REQUIRED).is_none_or(|value| value != "1"),
-            "{missing}"
-        );
+        assert!(std::env::var_os(REQUIRED).is_none_or(|value| value != "1"), "{missing}");
         let skipped = format!("\nSKIPPED, NOT TESTED: {missing}\n");
         // Not by `eprintln!`, which nobody sees of a test that passes.
         std::io::stderr().write_all(skipped.as_bytes()).unwrap();
@@ -176,10 +159,7 @@ fn every_text_is_valid_and_laid_out_as_terraform_does() {
     module.exits_with(0, &["init", "-input=false", "-no-color"]);
     let hostile = json!({"name": "it-hostile", "delivery": {"prefix": "a/${file(\"x\")}/%{ if true }%${file(\"x\")}$${b}\"\\}/'/"},
         "handler": {"fields": ["key", "%${file(\"x\")}\"\\"]}});
-    for (name, spec) in specs()
-        .into_iter()
-        .chain([("it-hostile".to_owned(), hostile.to_string())])
-    {
+    for (name, spec) in specs().into_iter().chain([("it-hostile".to_owned(), hostile.to_string())]) {
         module.write_pipeline(&exported(&spec, Format::Terraform));
         let layout = module.exits_with(0, &["fmt", "-check", "-diff", "main.tf"]);
         assert_eq!(layout, "", "{name}");
@@ -217,20 +197,14 @@ async fn terraform_makes_a_pipeline_that_delivers_and_has_nothing_left_to_do() {
 
     module.write_pipeline(&with_alarms);
     module.exits_with(0, &APPLY);
-    assert_eq!(
-        differences(&emulator, &everything(NAME).to_string(), handler.path()),
-        [].into()
-    );
+    assert_eq!(differences(&emulator, &everything(NAME).to_string(), handler.path()), [].into());
     let plan = module.exits_with(2, &PLAN);
     assert!(plan.contains(&only(8)), "{plan}");
 
     let spec = everything_as_parquet(NAME);
     module.write_pipeline(&text_of(&spec));
     module.exits_with(0, &APPLY);
-    assert_eq!(
-        differences(&emulator, &spec.to_string(), handler.path()),
-        [].into()
-    );
+    assert_eq!(differences(&emulator, &spec.to_string(), handler.path()), [].into());
     let plan = module.exits_with(2, &PLAN);
     assert!(plan.contains(&only(9)), "{plan}");
     posted_impressions_reach_the_bucket(&emulator, &spec, &url).await;

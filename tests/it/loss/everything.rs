@@ -49,12 +49,7 @@ fn replay_with_trouble(emulator: &Emulator) {
 
 /// Copies every gap that `status` tells.
 fn copy_gaps(emulator: &Emulator) -> usize {
-    let status = || {
-        emulator
-            .local(SPEC, ["status", "--output", "json"])
-            .outcome()
-            .json()
-    };
+    let status = || emulator.local(SPEC, ["status", "--output", "json"]).outcome().json();
     let gaps = status()["undelivered"]["gaps"].take();
     let gaps = gaps.as_array().unwrap().clone();
     for gap in &gaps {
@@ -95,12 +90,8 @@ async fn post_until_gone(
 /// Takes the pipeline down while batches come in; gives those that were answered, and what `down` said.
 async fn down_midway(emulator: &Emulator, url: &str) -> (Vec<usize>, String) {
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let sender = tokio::spawn(post_until_gone(
-        url.to_owned(),
-        batches() + 1,
-        Arc::clone(&stop),
-        Arc::clone(&count),
-    ));
+    let sender =
+        tokio::spawn(post_until_gone(url.to_owned(), batches() + 1, Arc::clone(&stop), Arc::clone(&count)));
     while count.load(Ordering::Relaxed) < 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -115,15 +106,10 @@ async fn places(config: &SdkConfig, answered: &[usize]) -> Places {
     let want: HashSet<_> = answered.iter().flat_map(|batch| impressions(*batch)).collect();
     let there = async |prefix: &str| {
         let lines = objects::lines(config, &bucket, prefix, |_| true).await;
-        lines
-            .into_iter()
-            .filter(|line| want.contains(line))
-            .collect::<HashSet<_>>()
+        lines.into_iter().filter(|line| want.contains(line)).collect::<HashSet<_>>()
     };
     let (delivered, spilled) = (there("impressions/").await, there("spill/").await);
-    let lost = want
-        .iter()
-        .filter(|it| !delivered.contains(*it) && !spilled.contains(*it));
+    let lost = want.iter().filter(|it| !delivered.contains(*it) && !spilled.contains(*it));
     Places {
         answered: want.len(),
         delivered: delivered.len(),
@@ -142,10 +128,8 @@ async fn nothing_is_lost_when_everything_happens_at_once() {
     detour(&emulator, chaos.port).await;
     let warm = reqwest::Client::new().post(url).body("[]").send();
     assert_eq!(warm.await.unwrap().status(), 200);
-    let (answers, ()) = tokio::join!(
-        post_all(&chaos, url),
-        replace_delivery_stream(&emulator, &config, chaos.port)
-    );
+    let (answers, ()) =
+        tokio::join!(post_all(&chaos, url), replace_delivery_stream(&emulator, &config, chaos.port));
     let mut batches_answered: Vec<_> = answers.keys().copied().collect();
     let spilled_in = |answer: &Value| answer["spilled"].as_u64().unwrap();
     let mut spilled: u64 = answers.values().map(spilled_in).sum();
@@ -165,22 +149,14 @@ async fn nothing_is_lost_when_everything_happens_at_once() {
     batches_answered.extend(&late);
 
     let places = places(&config, &batches_answered).await;
-    let Places {
-        answered,
-        delivered,
-        spilled: left,
-        lost,
-    } = places;
+    let Places { answered, delivered, spilled: left, lost } = places;
     let (during, done) = (late.len(), chaos.done());
     let figures = format!(
         "{answered} impressions answered 200, {delivered} delivered, {left} in spill/, {lost} lost; {spilled} had been \
          spilled, {gaps} gaps copied, {during} batches answered during `down`; {done:?}"
     );
     assert_eq!(places.lost, 0, "{figures}");
-    assert!(
-        places.spilled == 0 || said.contains("under spill/"),
-        "{figures}\n{said}"
-    );
+    assert!(places.spilled == 0 || said.contains("under spill/"), "{figures}\n{said}");
     assert!(!late.is_empty(), "{figures}");
     #[expect(clippy::print_stderr, reason = "the figures of a long run")]
     {

@@ -9,11 +9,7 @@ pub(crate) const X86_64: u8 = 62;
 pub(crate) const ARM64: u8 = 183;
 
 /// The one that the emulator runs functions on: this machine.
-pub(crate) const NATIVE: u8 = if cfg!(target_arch = "aarch64") {
-    ARM64
-} else {
-    X86_64
-};
+pub(crate) const NATIVE: u8 = if cfg!(target_arch = "aarch64") { ARM64 } else { X86_64 };
 
 /// A zip with this as its `bootstrap`.
 pub(crate) fn zip_of(bootstrap: &[u8]) -> Vec<u8> {

@@ -94,11 +94,7 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Answer {
     let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
     let is_kinesis = parts.headers.contains_key("x-amz-target");
     shared.done.lock().unwrap().calls += 1;
-    let out = shared
-        .outage
-        .lock()
-        .unwrap()
-        .is_some_and(|end| Instant::now() < end);
+    let out = shared.outage.lock().unwrap().is_some_and(|end| Instant::now() < end);
     let refused = match shared.roll() {
         _ if is_kinesis && out => Some(Err(Lost)),
         0..7 if is_kinesis => Some(Ok(throttled())),
@@ -141,10 +137,7 @@ impl Shared {
         let put: Vec<_> = put.map(|(record, _)| entry(record)).collect();
         self.done.lock().unwrap().records_refused += records.len() - put.len();
         if !put.is_empty() {
-            let call = self
-                .kinesis
-                .put_records()
-                .stream_name(body["StreamName"].as_str().unwrap());
+            let call = self.kinesis.put_records().stream_name(body["StreamName"].as_str().unwrap());
             let output = call.set_records(Some(put)).send().await.unwrap();
             assert_eq!(output.failed_record_count(), Some(0));
         }
@@ -170,10 +163,7 @@ fn entry(record: &Value) -> PutRecordsRequestEntry {
 }
 
 fn throttled() -> Response<Full<Bytes>> {
-    error(
-        400,
-        r#"{"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded for stream"}"#,
-    )
+    error(400, r#"{"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded for stream"}"#)
 }
 
 fn error(status: u16, body: &'static str) -> Response<Full<Bytes>> {

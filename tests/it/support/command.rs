@@ -45,10 +45,7 @@ pub(crate) fn split_pipeline<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item 
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("SPLIT_PIPELINE_CACHE_DIR", cache());
-    Run {
-        command,
-        stdin: String::new(),
-    }
+    Run { command, stdin: String::new() }
 }
 
 /// The command on the spec, which it reads from standard input, against an endpoint.
@@ -76,9 +73,7 @@ impl Run {
 
     /// The access key id and secret to call AWS with.
     pub(crate) fn credentials(self, id: &str, secret: &str) -> Self {
-        self.env("AWS_ACCESS_KEY_ID", id)
-            .env("AWS_SECRET_ACCESS_KEY", secret)
-            .env("AWS_REGION", "us-east-1")
+        self.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret).env("AWS_REGION", "us-east-1")
     }
 
     /// The session token that belongs to the credentials.
@@ -104,11 +99,7 @@ impl Run {
 
     /// Starts it, with its input given and its standard error to be read.
     pub(crate) fn spawn(mut self, stdout: Stdio) -> Child {
-        let command = self
-            .command
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(Stdio::piped());
+        let command = self.command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // A command that does not read its input closes it, and that is not an error here.
         let _ = child.stdin.take().unwrap().write_all(self.stdin.as_bytes());

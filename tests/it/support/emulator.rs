@@ -26,9 +26,7 @@ impl Emulator {
     pub(crate) fn start_with(variables: &[(&str, &str)]) -> Self {
         let emulator = Self { port: free_port() };
         let start = emulator.run(["local", "start"]);
-        let start = variables
-            .iter()
-            .fold(start, |run, (name, value)| run.env(name, value));
+        let start = variables.iter().fold(start, |run, (name, value)| run.env(name, value));
         assert_eq!(start.exits_with(0).stdout.trim(), emulator.endpoint());
         emulator
     }
@@ -52,9 +50,7 @@ impl Emulator {
     pub(crate) async fn tag_stream(&self, name: &str) {
         let kinesis = aws_sdk_kinesis::Client::new(&self.sdk().await);
         let tag = kinesis.add_tags_to_stream().stream_name(name);
-        let tag = tag
-            .tags("managed-by", "split-pipeline")
-            .tags("split-pipeline", name);
+        let tag = tag.tags("managed-by", "split-pipeline").tags("split-pipeline", name);
         if let Err(error) = tag.send().await {
             let error = error.into_service_error();
             assert!(error.is_resource_not_found_exception(), "{error}");
@@ -69,9 +65,7 @@ impl Emulator {
     /// The session token that the gate before this emulator asks for.
     pub(crate) fn token(&self) -> String {
         let text = std::fs::read_to_string(self.credentials_file()).unwrap();
-        let token = text
-            .lines()
-            .find_map(|line| line.strip_prefix("aws_session_token = "));
+        let token = text.lines().find_map(|line| line.strip_prefix("aws_session_token = "));
         token.unwrap().to_owned()
     }
 
@@ -96,11 +90,7 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         let stopped = self.run(["local", "stop"]).outcome();
         // A second panic would hide why the test failed.
-        assert!(
-            stopped.code == 0 || std::thread::panicking(),
-            "{}",
-            stopped.stderr
-        );
+        assert!(stopped.code == 0 || std::thread::panicking(), "{}", stopped.stderr);
     }
 }
 

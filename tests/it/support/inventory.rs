@@ -40,56 +40,27 @@ async fn streams(config: &SdkConfig) -> Vec<String> {
 
 async fn delivery_streams(config: &SdkConfig) -> Vec<String> {
     let client = aws_sdk_firehose::Client::new(config);
-    client
-        .list_delivery_streams()
-        .send()
-        .await
-        .unwrap()
-        .delivery_stream_names
+    client.list_delivery_streams().send().await.unwrap().delivery_stream_names
 }
 
 async fn roles(config: &SdkConfig) -> Vec<String> {
-    let listed = aws_sdk_iam::Client::new(config)
-        .list_roles()
-        .send()
-        .await
-        .unwrap();
-    listed
-        .roles()
-        .iter()
-        .map(|it| it.role_name().to_owned())
-        .collect()
+    let listed = aws_sdk_iam::Client::new(config).list_roles().send().await.unwrap();
+    listed.roles().iter().map(|it| it.role_name().to_owned()).collect()
 }
 
 async fn functions(config: &SdkConfig) -> Vec<String> {
-    let listed = aws_sdk_lambda::Client::new(config)
-        .list_functions()
-        .send()
-        .await
-        .unwrap();
-    listed
-        .functions()
-        .iter()
-        .filter_map(|it| it.function_name.clone())
-        .collect()
+    let listed = aws_sdk_lambda::Client::new(config).list_functions().send().await.unwrap();
+    listed.functions().iter().filter_map(|it| it.function_name.clone()).collect()
 }
 
 async fn log_groups(config: &SdkConfig) -> Vec<String> {
     let client = aws_sdk_cloudwatchlogs::Client::new(config);
     let listed = client.describe_log_groups().send().await.unwrap();
-    listed
-        .log_groups()
-        .iter()
-        .filter_map(|it| it.log_group_name.clone())
-        .collect()
+    listed.log_groups().iter().filter_map(|it| it.log_group_name.clone()).collect()
 }
 
 async fn rest_apis(config: &SdkConfig) -> Vec<String> {
-    let listed = aws_sdk_apigateway::Client::new(config)
-        .get_rest_apis()
-        .send()
-        .await
-        .unwrap();
+    let listed = aws_sdk_apigateway::Client::new(config).get_rest_apis().send().await.unwrap();
     listed.items().iter().filter_map(|it| it.name.clone()).collect()
 }
 
@@ -117,24 +88,14 @@ async fn alarms(config: &SdkConfig) -> Vec<String> {
 async fn topics(config: &SdkConfig) -> Vec<String> {
     let client = aws_sdk_sns::Client::new(config);
     let listed = client.list_topics().send().await.unwrap();
-    listed
-        .topics()
-        .iter()
-        .filter_map(|it| it.topic_arn.clone())
-        .collect()
+    listed.topics().iter().filter_map(|it| it.topic_arn.clone()).collect()
 }
 
 /// The answer, unless the emulator is one that does not know the service: moto has no CloudWatch that the SDK can talk to.
 fn or_none<T, E: std::error::Error + 'static>(answer: Result<T, SdkError<E>>) -> Option<T> {
     match answer {
         Ok(listed) => Some(listed),
-        Err(error)
-            if error
-                .raw_response()
-                .is_some_and(|raw| raw.status().as_u16() == 404) =>
-        {
-            None
-        }
+        Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => None,
         Err(error) => panic!("{error:?}"),
     }
 }

@@ -28,10 +28,7 @@ impl Moto {
                 .unwrap();
         let moto = Self { endpoint, process };
         let deadline = Instant::now() + Duration::from_mins(1);
-        while reqwest::get(format!("{}/moto-api/", moto.endpoint))
-            .await
-            .is_err()
-        {
+        while reqwest::get(format!("{}/moto-api/", moto.endpoint)).await.is_err() {
             assert!(Instant::now() < deadline, "moto_server does not answer");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -22,11 +22,7 @@ pub(crate) async fn keys(config: &SdkConfig, bucket: &str, prefix: &str) -> Vec<
     let mut keys = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.unwrap();
-        keys.extend(
-            page.contents()
-                .iter()
-                .map(|object| object.key().unwrap().to_owned()),
-        );
+        keys.extend(page.contents().iter().map(|object| object.key().unwrap().to_owned()));
     }
     keys
 }

@@ -40,10 +40,7 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn new(pace: Pace) -> Self {
-        Self {
-            pace,
-            ..Self::default()
-        }
+        Self { pace, ..Self::default() }
     }
 
     fn is_held(&self, what: &str) -> bool {
@@ -99,12 +96,8 @@ impl Held {
 
     /// Whether AWS allows a change of the number of shards: at most double, at least half.
     fn is_step(&self, request: &Value) -> bool {
-        let (have, want) = (
-            self.shards.get(&stream(request)),
-            request["TargetShardCount"].as_u64(),
-        );
-        have.zip(want)
-            .is_none_or(|(&have, want)| want <= have * 2 && want * 2 >= have)
+        let (have, want) = (self.shards.get(&stream(request)), request["TargetShardCount"].as_u64());
+        have.zip(want).is_none_or(|(&have, want)| want <= have * 2 && want * 2 >= have)
     }
 
     /// Takes note of what was made, and makes a description say what AWS would.
@@ -179,8 +172,6 @@ fn stream(request: &Value) -> String {
 
 fn refusal(status: u16, code: &str, message: &str) -> Response<Full<Bytes>> {
     let body = json!({"__type": code, "message": message}).to_string();
-    let answer = Response::builder()
-        .status(status)
-        .header("x-amzn-errortype", code);
+    let answer = Response::builder().status(status).header("x-amzn-errortype", code);
     answer.body(Full::from(body)).unwrap()
 }

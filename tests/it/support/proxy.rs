@@ -68,9 +68,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Forwards to a port of this machine.
     pub(crate) async fn start(target: u16) -> Self {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .unwrap();
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         // The command takes the proxy for the emulator, if that is what is behind it.
         let _ = std::fs::copy(credentials_file(target), credentials_file(port));
@@ -157,10 +155,7 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<F
     // The body may take its time: the handler's zip does.
     let started = Instant::now();
     let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
-    let operation = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|name| name.to_str().ok());
+    let operation = parts.headers.get("x-amz-target").and_then(|name| name.to_str().ok());
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut call = call(&parts.method, path, operation, &body);
     call.started = started;

@@ -29,9 +29,7 @@ pub(crate) fn installed(name: &str, packages: &[&str]) -> PathBuf {
         let python = ["-m", "venv", "--clear"];
         run(Command::new("python3").args(python).arg(&environment));
         let install = ["-m", "pip", "install", "--quiet"];
-        run(Command::new(environment.join("bin/python"))
-            .args(install)
-            .args(packages));
+        run(Command::new(environment.join("bin/python")).args(install).args(packages));
         File::create(complete).unwrap();
     }
     environment

@@ -39,11 +39,7 @@ pub(crate) struct Weather {
 impl Weather {
     /// Breaks so many calls of a hundred.
     pub(crate) fn stormy(percent: u8, seed: u64) -> Self {
-        Self {
-            random: Some(fastrand::Rng::with_seed(seed)),
-            percent,
-            broken: 0,
-        }
+        Self { random: Some(fastrand::Rng::with_seed(seed)), percent, broken: 0 }
     }
 
     /// Says what happens to the next call.
@@ -82,17 +78,9 @@ pub(crate) fn throttled(parts: &Parts) -> Response<Full<Bytes>> {
         .iter()
         .any(|start| parts.uri.path().starts_with(start))
     {
-        (
-            429,
-            "TooManyRequestsException",
-            r#"{"message":"Too Many Requests"}"#,
-        )
+        (429, "TooManyRequestsException", r#"{"message":"Too Many Requests"}"#)
     } else {
-        (
-            503,
-            "",
-            "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
-        )
+        (503, "", "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
     };
     let mut answer = Response::builder().status(status);
     if !code.is_empty() {

@@ -11,17 +11,11 @@ pub(super) fn array(element: &str, count: usize) -> String {
 }
 
 pub(super) fn parquet() -> HandlerSettings {
-    HandlerSettings {
-        number_fields: vec!["time".to_owned()],
-        ..settings(100)
-    }
+    HandlerSettings { number_fields: vec!["time".to_owned()], ..settings(100) }
 }
 
 pub(super) fn only_the_key() -> HandlerSettings {
-    HandlerSettings {
-        fields: KeptFields::Keep(vec!["key".to_owned()]),
-        ..settings(100)
-    }
+    HandlerSettings { fields: KeptFields::Keep(vec!["key".to_owned()]), ..settings(100) }
 }
 
 /// Handles a body that is to be answered 413, and checks that nothing of it is taken and that the log says why.
@@ -37,11 +31,7 @@ pub(super) async fn refuse(memory_mib: usize, settings: HandlerSettings, body: &
 #[tokio::test]
 async fn more_junk_than_the_largest_batch_is_refused_and_nothing_is_taken() {
     let want = "the batch has more than 250,000 elements that are not impressions";
-    for (junk, settings) in [
-        ("1", settings(100)),
-        ("{}", settings(0)),
-        (r#"{"key":"a"}"#, only_the_key()),
-    ] {
+    for (junk, settings) in [("1", settings(100)), ("{}", settings(0)), (r#"{"key":"a"}"#, only_the_key())] {
         let body = array(junk, LARGEST_BATCH + 1);
         refuse(256, settings, &body, want).await;
     }
@@ -102,35 +92,20 @@ async fn a_body_that_is_not_read_in_time_is_refused_and_nothing_is_taken() {
 
 #[tokio::test]
 async fn a_body_below_a_mebibyte_is_tried_however_late_it_is_and_never_lost() {
-    let random: Vec<_> = (0..900)
-        .map(|_| format!("{:01000}", fastrand::u128(..)))
-        .collect();
-    let lines: Vec<_> = random
-        .iter()
-        .map(|value| format!(r#"{{"key":"a", "split":"b","\u0078":"{value}"}}"#))
-        .collect();
+    let random: Vec<_> = (0..900).map(|_| format!("{:01000}", fastrand::u128(..))).collect();
+    let lines: Vec<_> =
+        random.iter().map(|value| format!(r#"{{"key":"a", "split":"b","\u0078":"{value}"}}"#)).collect();
     let text = format!("[{}]", lines.join(","));
     let (first, second) = text.split_at(1_000);
     let members = [gzip(first.as_bytes()), gzip(second.as_bytes())].concat();
-    let settings = HandlerSettings {
-        fields: KeptFields::Keep(vec!["x".to_owned()]),
-        ..parquet()
-    };
+    let settings = HandlerSettings { fields: KeptFields::Keep(vec!["x".to_owned()]), ..parquet() };
     let event = serde_json::value::to_raw_value(&base64(&members)).unwrap();
     for kinesis in [true, false] {
         for s3 in [true, false] {
             let world = MemoryPipeline::default();
             let clients = Clients {
-                kinesis: if kinesis {
-                    world.stream.client(accept)
-                } else {
-                    hanging_kinesis()
-                },
-                s3: if s3 {
-                    world.bucket.client("")
-                } else {
-                    slow_s3(None)
-                },
+                kinesis: if kinesis { world.stream.client(accept) } else { hanging_kinesis() },
+                s3: if s3 { world.bucket.client("") } else { slow_s3(None) },
             };
             let webhook = Webhook::new(settings.clone(), clients, function(256));
             let handled = webhook.handle(&event, "id", in_ms(0)).await;
@@ -138,10 +113,7 @@ async fn a_body_below_a_mebibyte_is_tried_however_late_it_is_and_never_lost() {
             assert_eq!(handled.response.status_code, want, "{}", handled.response.body);
             assert_eq!(handled.line.received, random.len());
             let stored = world.stream.text() + &world.bucket.text("spill/function/");
-            let stored = random
-                .iter()
-                .filter(|value| stored.contains(value.as_str()))
-                .count();
+            let stored = random.iter().filter(|value| stored.contains(value.as_str())).count();
             assert_eq!(stored, if want == 200 { random.len() } else { 0 });
         }
     }
@@ -154,10 +126,7 @@ async fn fields_are_read_no_more_often_for_parquet_than_the_largest_batch_allows
         ..parquet()
     };
     // Leaves 6 fields to tell misfits by, after that the four others are read: enough for two of them.
-    let many = format!(
-        r#"{{"key":"","split":""{}}}"#,
-        r#","":[]"#.repeat(MOST_FIELDS - 20)
-    );
+    let many = format!(r#"{{"key":"","split":""{}}}"#, r#","":[]"#.repeat(MOST_FIELDS - 20));
     let unusual = r#"{"key":"","split":"","time":-1}"#;
     let body = format!("[{many},{unusual},{unusual},{unusual},{unusual}]");
     let (_, status, answer, line) = handle_with_memory(256, settings, &body).await;

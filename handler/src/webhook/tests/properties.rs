@@ -40,9 +40,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn object(fields: Vec<(String, String, String)>) -> String {
-    let fields = fields
-        .into_iter()
-        .map(|(name, s, value)| format!("{s}{name}{s}:{s}{value}{s}"));
+    let fields = fields.into_iter().map(|(name, s, value)| format!("{s}{name}{s}:{s}{value}{s}"));
     format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 

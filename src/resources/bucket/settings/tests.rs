@@ -69,12 +69,7 @@ impl SettingsWorld {
                     output.public_access_block_configuration(it).build()
                 };
                 let found = access.settings(|it| it.public_access.clone());
-                answer!(
-                    found,
-                    "NoSuchPublicAccessBlockConfiguration",
-                    GetPublicAccessBlockError,
-                    output
-                )
+                answer!(found, "NoSuchPublicAccessBlockConfiguration", GetPublicAccessBlockError, output)
             }),
             mock!(Client::get_bucket_encryption).then_compute_response(move |_| {
                 let output = |it| {
@@ -95,18 +90,9 @@ impl SettingsWorld {
                 GetBucketVersioningOutput::builder().set_status(status).build()
             }),
             mock!(Client::get_bucket_ownership_controls).then_compute_response(move |_| {
-                let output = |it| {
-                    GetBucketOwnershipControlsOutput::builder()
-                        .ownership_controls(it)
-                        .build()
-                };
+                let output = |it| GetBucketOwnershipControlsOutput::builder().ownership_controls(it).build();
                 let found = ownership.settings(|it| it.ownership.clone());
-                answer!(
-                    found,
-                    "OwnershipControlsNotFoundError",
-                    GetBucketOwnershipControlsError,
-                    output
-                )
+                answer!(found, "OwnershipControlsNotFoundError", GetBucketOwnershipControlsError, output)
             }),
         ]
     }
@@ -119,12 +105,7 @@ impl SettingsWorld {
                 output.set_rules(Some(it.rules)).build()
             };
             let found = lifecycle.settings(|it| it.lifecycle.clone());
-            answer!(
-                found,
-                "NoSuchLifecycleConfiguration",
-                GetBucketLifecycleConfigurationError,
-                output
-            )
+            answer!(found, "NoSuchLifecycleConfiguration", GetBucketLifecycleConfigurationError, output)
         })
     }
 
@@ -190,10 +171,7 @@ async fn what_is_written_is_read_again() {
         assert_eq!(bucket.public_access(&aws).await.unwrap(), want.public_access);
         assert_eq!(bucket.encryption(&aws).await.unwrap(), want.encryption);
         assert_eq!(bucket.versioning(&aws).await.unwrap(), want.versioning);
-        assert_eq!(
-            bucket.object_ownership(&aws).await.unwrap(),
-            want.object_ownership
-        );
+        assert_eq!(bucket.object_ownership(&aws).await.unwrap(), want.object_ownership);
         assert_eq!(bucket.lifecycle(&aws).await.unwrap(), want.lifecycle);
     }
     assert_eq!(bucket("{}").state.public_access, PublicAccess::blocked());
@@ -224,10 +202,7 @@ async fn a_rule_that_is_switched_off_or_somebodys_is_another_rule() {
     });
     let found = bucket.lifecycle(&aws).await.unwrap();
     let others = [ABORT, EXPIRE, "theirs"].map(str::to_owned).to_vec();
-    let want = Lifecycle {
-        other_rules: others,
-        ..Lifecycle::default()
-    };
+    let want = Lifecycle { other_rules: others, ..Lifecycle::default() };
     assert_eq!(found, want);
 }
 

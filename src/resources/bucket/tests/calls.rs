@@ -28,10 +28,7 @@ fn own() -> Target<Bucket> {
 }
 
 fn users() -> Target<Bucket> {
-    wanted(
-        "name: flags\ndelivery: {bucket: shared, existing_bucket: true}\n",
-        bucket::want,
-    )
+    wanted("name: flags\ndelivery: {bucket: shared, existing_bucket: true}\n", bucket::want)
 }
 
 fn head(code: Option<&'static str>) -> Rule {
@@ -61,11 +58,7 @@ async fn a_bucket_is_absent_or_out_of_reach() {
         assert_eq!(error.message, format!("the bucket {} {why}", bucket.name));
         let error = look(&bucket, Some("301")).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Elsewhere);
-        assert!(
-            error.message.contains("is in another region"),
-            "{}",
-            error.message
-        );
+        assert!(error.message.contains("is in another region"), "{}", error.message);
         let error = look(&bucket, Some("Weird")).await.unwrap_err();
         assert!(!error.message.contains("delivery.bucket"), "{}", error.message);
     }
@@ -88,10 +81,7 @@ fn puts() -> [Rule; 7] {
     [
         mock!(Client::put_bucket_tagging).then_compute_output(|input| {
             let tags = input.tagging().unwrap().tag_set();
-            let tags: Tags = tags
-                .iter()
-                .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-                .collect();
+            let tags: Tags = tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
             assert_eq!(tags, own().tags);
             PutBucketTaggingOutput::builder().build()
         }),
@@ -115,24 +105,12 @@ async fn an_update_makes_one_call_for_what_differs_and_none_for_the_rest() {
     let cases: [(Change, &[&str]); 8] = [
         (|_| {}, &[]),
         (|have| have.tags.clear(), &["s3:PutBucketTagging"]),
-        (
-            |have| have.state.public_access = PublicAccess::default(),
-            &["s3:PutBucketPublicAccessBlock"],
-        ),
-        (
-            |have| have.state.object_ownership = None,
-            &["s3:PutBucketOwnershipControls"],
-        ),
+        (|have| have.state.public_access = PublicAccess::default(), &["s3:PutBucketPublicAccessBlock"]),
+        (|have| have.state.object_ownership = None, &["s3:PutBucketOwnershipControls"]),
         (|have| have.state.policy = Value::Null, &["s3:PutBucketPolicy"]),
-        (
-            |have| have.state.encryption = None,
-            &["s3:PutEncryptionConfiguration"],
-        ),
+        (|have| have.state.encryption = None, &["s3:PutEncryptionConfiguration"]),
         (|have| have.state.versioning = true, &["s3:PutBucketVersioning"]),
-        (
-            |have| have.state.lifecycle = Lifecycle::default(),
-            &["s3:PutLifecycleConfiguration"],
-        ),
+        (|have| have.state.lifecycle = Lifecycle::default(), &["s3:PutLifecycleConfiguration"]),
     ];
     let want = own();
     for (change, calls) in cases {
@@ -188,10 +166,7 @@ async fn tags_and_policy_are_read_as_they_are() {
     let growth = Tags::from([("team".to_owned(), "growth".to_owned())]);
     assert_eq!(want.read_tags(&there).await.unwrap(), growth);
     assert_eq!(want.policy(&there).await.unwrap(), want.state.policy);
-    let none = aws(
-        &[],
-        &[&tagging(|| ErrorMetadata::builder().code("NoSuchTagSet").build())],
-    );
+    let none = aws(&[], &[&tagging(|| ErrorMetadata::builder().code("NoSuchTagSet").build())]);
     assert_eq!(want.read_tags(&none).await.unwrap(), Tags::new());
 }
 
@@ -204,16 +179,9 @@ fn only_what_starts_to_delete_existing_objects_is_asked_about() {
              ones included"
         ))
     };
-    let (none, week, month) = (
-        bucket("{}"),
-        bucket("{expire_days: 7}"),
-        bucket("{expire_days: 30}"),
-    );
-    let fresh = |holds_expirable| State {
-        lifecycle: Lifecycle::default(),
-        holds_expirable,
-        ..none.state.clone()
-    };
+    let (none, week, month) = (bucket("{}"), bucket("{expire_days: 7}"), bucket("{expire_days: 30}"));
+    let fresh =
+        |holds_expirable| State { lifecycle: Lifecycle::default(), holds_expirable, ..none.state.clone() };
     assert_eq!(none.caution(&month.state), None);
     assert_eq!(week.caution(&week.state), None);
     assert_eq!(month.caution(&week.state), None);

@@ -35,10 +35,7 @@ impl Exported for Table {
         let tags = Names::tags_of("terraform", &want.tags);
         let parameters = state.parameters.iter().chain(&tags);
         let parameters = parameters.map(|(key, value)| (key.clone(), Expression::from(value.as_str())));
-        let serde = block(
-            "ser_de_info",
-            [("serialization_library", state.storage.serde.as_str().into())],
-        );
+        let serde = block("ser_de_info", [("serialization_library", state.storage.serde.as_str().into())]);
         let storage = Block::builder("storage_descriptor")
             .add_attribute(("location", state.location.as_str()))
             .add_attribute(("input_format", state.storage.input_format.as_str()))
@@ -47,10 +44,7 @@ impl Exported for Table {
             .add_blocks(state.columns.iter().map(|it| column("columns", it)));
         let table = resource("aws_glue_catalog_table", "impressions")
             .add_attribute(("name", want.extra.table.as_str()))
-            .add_attribute((
-                "database_name",
-                reference("aws_glue_catalog_database.impressions.name"),
-            ))
+            .add_attribute(("database_name", reference("aws_glue_catalog_database.impressions.name")))
             .add_attribute(("table_type", state.table_type.as_str()))
             .add_attribute(("parameters", parameters.collect::<Expression>()))
             .add_block(storage.build())
@@ -68,9 +62,7 @@ impl Exported for Table {
             parameters[key] = json!(value);
         }
         let columns = |columns: &[Column]| -> Value {
-            let columns = columns
-                .iter()
-                .map(|it| json!({ "Name": it.name, "Type": it.kind }));
+            let columns = columns.iter().map(|it| json!({ "Name": it.name, "Type": it.kind }));
             columns.collect()
         };
         let properties = json!({
@@ -96,9 +88,6 @@ impl Exported for Table {
 }
 
 fn column(label: &str, column: &Column) -> Block {
-    let attributes = [
-        ("name", column.name.as_str().into()),
-        ("type", column.kind.as_str().into()),
-    ];
+    let attributes = [("name", column.name.as_str().into()), ("type", column.kind.as_str().into())];
     block(label, attributes)
 }

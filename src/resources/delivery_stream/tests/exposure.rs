@@ -27,18 +27,11 @@ fn plain() -> Target<DeliveryStream> {
 /// What Firehose describes: the delivery stream as it should be, but for the time zone and the key.
 fn described() -> DescribeDeliveryStreamOutput {
     let want = plain().state;
-    let buffer = BufferingHints::builder()
-        .size_in_mbs(want.buffer_mib)
-        .interval_in_seconds(want.buffer_seconds);
+    let buffer =
+        BufferingHints::builder().size_in_mbs(want.buffer_mib).interval_in_seconds(want.buffer_seconds);
     let (group, stream) = want.error_log.unwrap();
-    let log = CloudWatchLoggingOptions::builder()
-        .enabled(true)
-        .log_group_name(group)
-        .log_stream_name(stream);
-    let key = KmsEncryptionConfig::builder()
-        .awskms_key_arn(KEY)
-        .build()
-        .unwrap();
+    let log = CloudWatchLoggingOptions::builder().enabled(true).log_group_name(group).log_stream_name(stream);
+    let key = KmsEncryptionConfig::builder().awskms_key_arn(KEY).build().unwrap();
     let encryption = EncryptionConfiguration::builder().kms_encryption_config(key);
     let s3 = ExtendedS3DestinationDescription::builder()
         .role_arn(want.role)
@@ -54,9 +47,8 @@ fn described() -> DescribeDeliveryStreamOutput {
     let destination = DestinationDescription::builder()
         .destination_id("d")
         .extended_s3_destination_description(s3.build().unwrap());
-    let source = KinesisStreamSourceDescription::builder()
-        .kinesis_stream_arn(want.source)
-        .role_arn(want.source_role);
+    let source =
+        KinesisStreamSourceDescription::builder().kinesis_stream_arn(want.source).role_arn(want.source_role);
     let source = SourceDescription::builder().kinesis_stream_source_description(source.build());
     let description = DeliveryStreamDescription::builder()
         .delivery_stream_name("flags")
@@ -67,19 +59,13 @@ fn described() -> DescribeDeliveryStreamOutput {
         .source(source.build())
         .destinations(destination.build().unwrap())
         .has_more_destinations(false);
-    DescribeDeliveryStreamOutput::builder()
-        .delivery_stream_description(description.build().unwrap())
-        .build()
+    DescribeDeliveryStreamOutput::builder().delivery_stream_description(description.build().unwrap()).build()
 }
 
 fn tags() -> Rule {
     mock!(aws_sdk_firehose::Client::list_tags_for_delivery_stream).then_output(|| {
         let tags = firehose_tags(&plain().tags).unwrap();
-        ListTagsForDeliveryStreamOutput::builder()
-            .set_tags(Some(tags))
-            .has_more_tags(false)
-            .build()
-            .unwrap()
+        ListTagsForDeliveryStreamOutput::builder().set_tags(Some(tags)).has_more_tags(false).build().unwrap()
     })
 }
 

@@ -39,9 +39,7 @@ fn described(metrics: &[MetricsName], consumers: i32, channels: i32) -> Describe
         .open_shard_count(1)
         .consumer_count(consumers)
         .channel_count(channels);
-    DescribeStreamSummaryOutput::builder()
-        .stream_description_summary(summary.build().unwrap())
-        .build()
+    DescribeStreamSummaryOutput::builder().stream_description_summary(summary.build().unwrap()).build()
 }
 
 fn tags() -> Rule {
@@ -51,11 +49,7 @@ fn tags() -> Rule {
             tag.build().unwrap()
         });
         let tags = tags.collect();
-        ListTagsForStreamOutput::builder()
-            .set_tags(Some(tags))
-            .has_more_tags(false)
-            .build()
-            .unwrap()
+        ListTagsForStreamOutput::builder().set_tags(Some(tags)).has_more_tags(false).build().unwrap()
     })
 }
 

@@ -15,13 +15,7 @@ impl Target<RestApi> {
     pub(super) async fn find(&self, aws: &Aws) -> Result<Vec<Found>, AwsError> {
         let (mut ours, mut position) = (Vec::new(), None);
         loop {
-            let request = || {
-                aws.apigateway
-                    .get_rest_apis()
-                    .limit(500)
-                    .set_position(position.clone())
-                    .send()
-            };
+            let request = || aws.apigateway.get_rest_apis().limit(500).set_position(position.clone()).send();
             let page = aws.call("apigateway:GetRestApis", request).await?;
             let found = page.items().iter();
             for api in found.filter(|api| is_ours(&self.tags, &described_tags(api.tags()))) {
@@ -36,23 +30,13 @@ impl Target<RestApi> {
             }
         }
         ours.sort_by_key(|api| {
-            (
-                api.created_date().map(|date| (date.secs(), date.subsec_nanos())),
-                api.id.clone(),
-            )
+            (api.created_date().map(|date| (date.secs(), date.subsec_nanos())), api.id.clone())
         });
         Ok(ours)
     }
 
     pub(super) async fn resources(&self, api: &str, aws: &Aws) -> Result<Vec<Resource>, AwsError> {
-        let request = || {
-            aws.apigateway
-                .get_resources()
-                .rest_api_id(api)
-                .embed("methods")
-                .limit(500)
-                .send()
-        };
+        let request = || aws.apigateway.get_resources().rest_api_id(api).embed("methods").limit(500).send();
         let answer = aws.call("apigateway:GetResources", request).await.found()?;
         let resources = answer.and_then(|answer| answer.items).unwrap_or_default();
         route::hide_secrets(&resources, aws);
@@ -73,14 +57,8 @@ pub(super) fn root_of(resources: &[Resource]) -> Option<&str> {
 }
 
 pub(super) fn endpoint(api: &Found) -> String {
-    let types = api
-        .endpoint_configuration()
-        .map(EndpointConfiguration::types)
-        .unwrap_or_default();
-    types
-        .first()
-        .map(|endpoint| endpoint.as_str().to_owned())
-        .unwrap_or_default()
+    let types = api.endpoint_configuration().map(EndpointConfiguration::types).unwrap_or_default();
+    types.first().map(|endpoint| endpoint.as_str().to_owned()).unwrap_or_default()
 }
 
 /// Where an API key would come from.
@@ -125,9 +103,7 @@ mod tests {
     #[test]
     fn a_resource_policy_is_read_as_it_was_written() {
         let want = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "execute-api:/*"}]});
-        let filled = want
-            .to_string()
-            .replace("execute-api:/*", "arn:aws:execute-api:us-east-1:1:abc/*");
+        let filled = want.to_string().replace("execute-api:/*", "arn:aws:execute-api:us-east-1:1:abc/*");
         let escaped = filled.replace('"', "\\\"");
         assert_eq!(resource_policy(&escaped), want);
         assert_eq!(resource_policy(&want.to_string()), want);

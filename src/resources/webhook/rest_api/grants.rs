@@ -8,11 +8,7 @@ use crate::spec::Spec;
 
 impl Permitted for RestApi {
     fn grants(_spec: &Spec, names: &Names, apis: &RestApis) -> Vec<Grant> {
-        vec![
-            all_rest_apis(names, apis),
-            rest_apis(names, apis),
-            api_tags(names, apis),
-        ]
+        vec![all_rest_apis(names, apis), rest_apis(names, apis), api_tags(names, apis)]
     }
 }
 
@@ -36,9 +32,8 @@ fn rest_apis(names: &Names, apis: &RestApis) -> Grant {
         resources: match apis {
             RestApis::OfRegion => vec![names.api_gateway_arn("/restapis/*")],
             RestApis::WithIds(ids) => {
-                let paths = ids
-                    .iter()
-                    .flat_map(|id| [format!("/restapis/{id}"), format!("/restapis/{id}/*")]);
+                let paths =
+                    ids.iter().flat_map(|id| [format!("/restapis/{id}"), format!("/restapis/{id}/*")]);
                 paths.map(|path| names.api_gateway_arn(&path)).collect()
             }
         },
@@ -62,12 +57,9 @@ fn api_tags(names: &Names, apis: &RestApis) -> Grant {
         resources: match apis {
             RestApis::OfRegion => vec![names.api_gateway_arn("/tags/*restapis*")],
             RestApis::WithIds(ids) => {
-                let paths = ids.iter().flat_map(|id| {
-                    [
-                        format!("/tags/*restapis/{id}*"),
-                        format!("/tags/*restapis%2F{id}*"),
-                    ]
-                });
+                let paths = ids
+                    .iter()
+                    .flat_map(|id| [format!("/tags/*restapis/{id}*"), format!("/tags/*restapis%2F{id}*")]);
                 paths.map(|path| names.api_gateway_arn(&path)).collect()
             }
         },

@@ -28,30 +28,12 @@ impl Target<RestApi> {
         let mut operations = Vec::new();
         // A slash in a patch path is written `~1`.
         let media_type = |media_type: &String| format!("/binaryMediaTypes/{}", media_type.replace('/', "~1"));
-        for extra in had
-            .binary_media_types
-            .iter()
-            .filter(|have| !want.binary_media_types.contains(have))
-        {
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Remove)
-                    .path(media_type(extra))
-                    .build(),
-            );
+        for extra in had.binary_media_types.iter().filter(|have| !want.binary_media_types.contains(have)) {
+            operations.push(PatchOperation::builder().op(Op::Remove).path(media_type(extra)).build());
         }
-        for missing in want
-            .binary_media_types
-            .iter()
-            .filter(|want| !had.binary_media_types.contains(want))
-        {
-            operations.push(
-                PatchOperation::builder()
-                    .op(Op::Add)
-                    .path(media_type(missing))
-                    .value(missing)
-                    .build(),
-            );
+        for missing in want.binary_media_types.iter().filter(|want| !had.binary_media_types.contains(want)) {
+            operations
+                .push(PatchOperation::builder().op(Op::Add).path(media_type(missing)).value(missing).build());
         }
         if had.endpoint != want.endpoint {
             let path = format!("/endpointConfiguration/types/{}", had.endpoint);
@@ -125,10 +107,8 @@ mod tests {
             ..state(&["image/png"], "EDGE", true, json!({"Statement": []}))
         };
         let operations = api.operations(&had);
-        let operations: Vec<_> = operations
-            .iter()
-            .map(|it| (it.op().unwrap().as_str(), it.path().unwrap(), it.value()))
-            .collect();
+        let operations: Vec<_> =
+            operations.iter().map(|it| (it.op().unwrap().as_str(), it.path().unwrap(), it.value())).collect();
         assert_eq!(
             operations,
             [

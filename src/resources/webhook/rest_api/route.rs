@@ -86,9 +86,7 @@ impl Path {
             let found = Route::of(resource);
             let is_old = *self == Self::Secret && secrets.old.as_ref() == Some(&found.path);
             // Where nobody says which it is, any secret path will do.
-            let is_it = self
-                .known(secrets)
-                .map_or(is_secret(&found.path), |path| found.path == path);
+            let is_it = self.known(secrets).map_or(is_secret(&found.path), |path| found.path == path);
             if found.path.is_empty() {
                 continue;
             }
@@ -125,10 +123,7 @@ impl Path {
             step.aws.call(call, request).await
         };
         let made = step.settle(create).await?;
-        let id = made
-            .id()
-            .ok_or_else(|| AwsError::incomplete(call, "id"))?
-            .to_owned();
+        let id = made.id().ok_or_else(|| AwsError::incomplete(call, "id"))?.to_owned();
         Ok(Route { id, path })
     }
 }
@@ -143,29 +138,15 @@ impl Route {
     }
 
     fn method(&self, name: &str) -> Method {
-        Method {
-            route: self.clone(),
-            name: name.to_owned(),
-        }
+        Method { route: self.clone(), name: name.to_owned() }
     }
 
     pub(super) fn display(&self) -> String {
-        if is_secret(&self.path) {
-            SECRET.to_owned()
-        } else {
-            format!("/{}", self.path)
-        }
+        if is_secret(&self.path) { SECRET.to_owned() } else { format!("/{}", self.path) }
     }
 
     pub(super) async fn delete(&self, api: &str, step: &Step<'_>) -> Result<(), AwsError> {
-        let request = || {
-            step.aws
-                .apigateway
-                .delete_resource()
-                .rest_api_id(api)
-                .resource_id(&self.id)
-                .send()
-        };
+        let request = || step.aws.apigateway.delete_resource().rest_api_id(api).resource_id(&self.id).send();
         step.remove("apigateway:DeleteResource", request).await
     }
 }
@@ -201,11 +182,7 @@ pub(super) fn other_methods(resources: &[Found], routes: &Routes) -> Vec<Method>
         if !is_webhook && !found.path.is_empty() {
             continue;
         }
-        let names = resource
-            .resource_methods()
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name);
+        let names = resource.resource_methods().into_iter().flatten().map(|(name, _)| name);
         let names = names.filter(|name| !is_webhook || *name != "POST");
         others.extend(names.map(|name| found.method(name)));
     }
@@ -234,14 +211,8 @@ impl Post {
         }
         if !same_method {
             let request = || {
-                let call = client
-                    .put_method()
-                    .rest_api_id(api)
-                    .resource_id(&route.id)
-                    .http_method("POST");
-                call.authorization_type(&self.authorization)
-                    .api_key_required(self.api_key_required)
-                    .send()
+                let call = client.put_method().rest_api_id(api).resource_id(&route.id).http_method("POST");
+                call.authorization_type(&self.authorization).api_key_required(self.api_key_required).send()
             };
             match step.call("apigateway:PutMethod", request).await {
                 Err(error) if error.kind != ErrorKind::Exists => return Err(error),
@@ -249,11 +220,7 @@ impl Post {
             }
         }
         let request = || {
-            let call = client
-                .put_integration()
-                .rest_api_id(api)
-                .resource_id(&route.id)
-                .http_method("POST");
+            let call = client.put_integration().rest_api_id(api).resource_id(&route.id).http_method("POST");
             let call = call.r#type(IntegrationType::from(self.integration.as_str()));
             let call = call.integration_http_method("POST").uri(&self.uri);
             call.timeout_in_millis(self.timeout_ms).send()
@@ -268,11 +235,7 @@ fn post_of(resource: &Found) -> Option<Post> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Some(Post {
         authorization: text(method.authorization_type()),
-        integration: text(
-            integration
-                .and_then(|found| found.r#type())
-                .map(IntegrationType::as_str),
-        ),
+        integration: text(integration.and_then(|found| found.r#type()).map(IntegrationType::as_str)),
         api_key_required: method.api_key_required() == Some(true),
         uri: text(integration.and_then(|found| found.uri())),
         timeout_ms: integration.map_or(0, Integration::timeout_in_millis),
@@ -287,14 +250,8 @@ fn other_settings(method: &FoundMethod, integration: Option<&Integration>) -> Ve
         ("authorizer", method.authorizer_id().is_some()),
         ("authorization scopes", !method.authorization_scopes().is_empty()),
         ("request validator", method.request_validator_id().is_some()),
-        (
-            "request parameters",
-            is_set(method.request_parameters().map(HashMap::len)),
-        ),
-        (
-            "request models",
-            is_set(method.request_models().map(HashMap::len)),
-        ),
+        ("request parameters", is_set(method.request_parameters().map(HashMap::len))),
+        ("request models", is_set(method.request_models().map(HashMap::len))),
     ];
     let of_integration = integration.map(|found| {
         [
@@ -302,20 +259,12 @@ fn other_settings(method: &FoundMethod, integration: Option<&Integration>) -> Ve
             ("VPC link", found.connection_id().is_some()),
             ("content handling", found.content_handling().is_some()),
             ("cache key parameters", !found.cache_key_parameters().is_empty()),
-            (
-                "mapped parameters",
-                is_set(found.request_parameters().map(HashMap::len)),
-            ),
-            (
-                "mapping templates",
-                is_set(found.request_templates().map(HashMap::len)),
-            ),
+            ("mapped parameters", is_set(found.request_parameters().map(HashMap::len))),
+            ("mapping templates", is_set(found.request_templates().map(HashMap::len))),
         ]
     });
     let all = of_method.into_iter().chain(of_integration.into_iter().flatten());
-    all.filter(|(_, is_set)| *is_set)
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    all.filter(|(_, is_set)| *is_set).map(|(name, _)| name.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -363,10 +312,7 @@ mod tests {
         let new = rotated.current.clone().unwrap();
         let resources = [format!("/{valid}"), format!("/{new}")].map(|path| resource(&path));
         let found = Path::Secret.find(&resources, &rotated);
-        assert_eq!(
-            (found.route.unwrap().path, found.old.unwrap().path),
-            (new.clone(), valid)
-        );
+        assert_eq!((found.route.unwrap().path, found.old.unwrap().path), (new.clone(), valid));
         assert!(found.others.is_empty());
         let found = Path::Secret.find(&resources, &rotated.revoked());
         assert_eq!(found.route.unwrap().path, new);

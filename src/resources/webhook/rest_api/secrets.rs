@@ -45,14 +45,10 @@ impl Secrets {
         let Some(paths) = description.strip_prefix(DESCRIPTION) else {
             return Self::default();
         };
-        let (current, old) = paths
-            .split_once(REVOCABLE)
-            .map_or((paths, None), |(current, old)| (current, Some(old)));
+        let (current, old) =
+            paths.split_once(REVOCABLE).map_or((paths, None), |(current, old)| (current, Some(old)));
         let secret = |path: &str| is_secret(path).then(|| path.to_owned());
-        Self {
-            current: secret(current),
-            old: old.and_then(secret),
-        }
+        Self { current: secret(current), old: old.and_then(secret) }
     }
 
     pub(super) fn description(&self) -> String {
@@ -70,10 +66,7 @@ impl Secrets {
 
     /// The same without the old path.
     pub(super) fn revoked(&self) -> Self {
-        Self {
-            current: self.current.clone(),
-            old: None,
-        }
+        Self { current: self.current.clone(), old: None }
     }
 }
 
@@ -119,9 +112,6 @@ mod tests {
         assert_eq!(Secrets::read(&rotated.description()), rotated);
         assert_eq!(Secrets::read(&rotated.revoked().description()), rotated.revoked());
         assert_eq!(Secrets::read("somebody's own API"), Secrets::default());
-        assert_eq!(
-            Secrets::read(&format!("{DESCRIPTION}guessable")),
-            Secrets::default()
-        );
+        assert_eq!(Secrets::read(&format!("{DESCRIPTION}guessable")), Secrets::default());
     }
 }

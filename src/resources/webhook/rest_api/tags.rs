@@ -9,11 +9,7 @@ use crate::resources::tags_from;
 
 /// The tags that come with the description of an API Gateway resource.
 pub(in crate::resources) fn described_tags(tags: Option<&HashMap<String, String>>) -> Tags {
-    tags_from(
-        tags.into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone())),
-    )
+    tags_from(tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())))
 }
 
 /// The tags of an API Gateway resource. AWS describes it with all of them; emulators may keep those that were set

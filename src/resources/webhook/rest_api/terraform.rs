@@ -21,10 +21,7 @@ pub(super) fn blocks(want: &Target<RestApi>, page: &Page<'_>) -> (Chapter, Vec<B
         .add_block(block("endpoint_configuration", [("types", types)]));
     let path = resource("aws_api_gateway_resource", "webhook")
         .add_attribute(("rest_api_id", reference(API)))
-        .add_attribute((
-            "parent_id",
-            reference("aws_api_gateway_rest_api.webhook.root_resource_id"),
-        ))
+        .add_attribute(("parent_id", reference("aws_api_gateway_rest_api.webhook.root_resource_id")))
         .add_attribute(("path_part", path_part(&want.extra.path)));
     let mut blocks = vec![api.build()];
     blocks.extend(policy(want, page).into_iter().flatten());
@@ -47,10 +44,7 @@ fn policy(want: &Target<RestApi>, page: &Page<'_>) -> Option<[Block; 2]> {
         let policy = resource("aws_api_gateway_rest_api_policy", "webhook")
             .add_attribute(("rest_api_id", reference(API)))
             .add_attribute(("policy", call("jsonencode", reference("local.webhook_policy"))));
-        [
-            local("webhook_policy", page.hcl_value(&state.policy)),
-            policy.build(),
-        ]
+        [local("webhook_policy", page.hcl_value(&state.policy)), policy.build()]
     })
 }
 
@@ -65,10 +59,7 @@ fn method(page: &Page<'_>, post: &Post) -> [Block; 2] {
         .add_attribute(("authorization", post.authorization.as_str()))
         .add_attribute(("api_key_required", post.api_key_required));
     let integration = of_path("aws_api_gateway_integration")
-        .add_attribute((
-            "http_method",
-            reference("aws_api_gateway_method.webhook.http_method"),
-        ))
+        .add_attribute(("http_method", reference("aws_api_gateway_method.webhook.http_method")))
         .add_attribute(("type", post.integration.as_str()))
         .add_attribute(("integration_http_method", "POST"))
         .add_attribute(("uri", page.hcl_text(&post.uri)))
@@ -93,10 +84,7 @@ fn deployment(want: &Target<RestApi>) -> [Block; 2] {
         definition.push(reference("local.webhook_policy"));
         after.push(reference("aws_api_gateway_rest_api_policy.webhook"));
     }
-    let digest = call(
-        "sha256",
-        call("jsonencode", reference("local.webhook_definition")),
-    );
+    let digest = call("sha256", call("jsonencode", reference("local.webhook_definition")));
     let deployment = resource("aws_api_gateway_deployment", "webhook")
         .add_attribute(("rest_api_id", reference(API)))
         .add_attribute(("triggers", Expression::from_iter([("definition", digest)])))

@@ -21,11 +21,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<RestApi> {
         binary_media_types: vec!["*/*".to_owned()],
         endpoint: "REGIONAL".to_owned(),
         disable_execute_api_endpoint: false,
-        policy: if cidrs.is_empty() {
-            Value::Null
-        } else {
-            allow_cidrs(&cidrs)
-        },
+        policy: if cidrs.is_empty() { Value::Null } else { allow_cidrs(&cidrs) },
         minimum_compression_bytes: None,
         api_key_source: "HEADER".to_owned(),
         path: Some(path.display()),
@@ -43,10 +39,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<RestApi> {
         deployed: true,
         duplicates: Vec::new(),
     };
-    let extra = ApiExtra {
-        path,
-        api: blueprint.api.clone(),
-    };
+    let extra = ApiExtra { path, api: blueprint.api.clone() };
     blueprint.target(KIND, (names.api(), names.api_arn("")), state, extra)
 }
 

@@ -12,10 +12,7 @@ const NO_LOG: &str = "OFF";
 pub(super) const ALL_METHODS: &str = "*/*";
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "these are API Gateway's own settings"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "these are API Gateway's own settings")]
 pub struct StageDefaults {
     /// `OFF`, or the level of a log that has the secret path of every request.
     pub execution_log: String,
@@ -57,10 +54,7 @@ impl Default for StageDefaults {
 impl StageDefaults {
     pub(super) fn read(stage: &Found) -> Self {
         let all = stage.method_settings().into_iter().flatten();
-        let mut keys: Vec<_> = all
-            .map(|(key, _)| key.clone())
-            .filter(|key| key != ALL_METHODS)
-            .collect();
+        let mut keys: Vec<_> = all.map(|(key, _)| key.clone()).filter(|key| key != ALL_METHODS).collect();
         keys.sort();
         let settings = stage.method_settings().and_then(|all| all.get(ALL_METHODS));
         let is_on = |setting: fn(&MethodSetting) -> bool| settings.is_some_and(setting);
@@ -98,11 +92,7 @@ impl StageDefaults {
         }
         for (had, want, path) in [
             (had.data_trace, self.data_trace, "/*/*/logging/dataTrace"),
-            (
-                had.detailed_metrics,
-                self.detailed_metrics,
-                "/*/*/metrics/enabled",
-            ),
+            (had.detailed_metrics, self.detailed_metrics, "/*/*/metrics/enabled"),
             (had.caching, self.caching, "/*/*/caching/enabled"),
             (had.cache_cluster, self.cache_cluster, "/cacheClusterEnabled"),
             (had.tracing, self.tracing, "/tracingEnabled"),
@@ -131,11 +121,7 @@ fn parts(key: &str) -> (String, &str) {
 fn display(key: &str) -> String {
     let (path, method) = parts(key);
     let path = path.trim_matches('/');
-    let shown = if path.split('/').any(is_secret) {
-        "a secret path".to_owned()
-    } else {
-        format!("/{path}")
-    };
+    let shown = if path.split('/').any(is_secret) { "a secret path".to_owned() } else { format!("/{path}") };
     format!("{method} {shown}")
 }
 
@@ -159,9 +145,7 @@ mod tests {
             .data_trace_enabled(true)
             .metrics_enabled(true)
             .caching_enabled(true);
-        let canary = CanarySettings::builder()
-            .deployment_id("evil")
-            .percent_traffic(50.0);
+        let canary = CanarySettings::builder().deployment_id("evil").percent_traffic(50.0);
         Found::builder()
             .method_settings(ALL_METHODS, all.build())
             .method_settings(format!("{SECRET}/POST"), MethodSetting::builder().build())
@@ -180,10 +164,8 @@ mod tests {
         assert_eq!(StageDefaults::read(&Found::builder().build()), want);
         assert_eq!(want.restore(&want), []);
         let operations = want.restore(&StageDefaults::read(&tampered()));
-        let operations: Vec<_> = operations
-            .iter()
-            .map(|it| (it.op().unwrap().as_str(), it.path().unwrap(), it.value()))
-            .collect();
+        let operations: Vec<_> =
+            operations.iter().map(|it| (it.op().unwrap().as_str(), it.path().unwrap(), it.value())).collect();
         let secret = format!("/{SECRET}/POST");
         assert_eq!(
             operations,

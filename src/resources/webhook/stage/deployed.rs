@@ -32,11 +32,7 @@ impl Target<Stage> {
         let body = answer.and_then(|answer| answer.body).unwrap_or_default();
         let exported = serde_json::from_slice(body.as_ref()).unwrap_or_default();
         let routes = [&api.route, &api.old];
-        let paths: Vec<_> = routes
-            .into_iter()
-            .flatten()
-            .map(|route| format!("/{}", route.path))
-            .collect();
+        let paths: Vec<_> = routes.into_iter().flatten().map(|route| format!("/{}", route.path)).collect();
         Ok(others(&exported, &paths, &self.extra.names.integration_uri()))
     }
 
@@ -100,10 +96,7 @@ mod tests {
     fn exported(uris: &[&str]) -> Value {
         let paths = uris.iter().enumerate().map(|(index, uri)| {
             let integration = json!({"type": "aws_proxy", "httpMethod": "POST", "uri": uri});
-            (
-                format!("/{index}"),
-                json!({"post": {"responses": {}, INTEGRATION: integration}}),
-            )
+            (format!("/{index}"), json!({"post": {"responses": {}, INTEGRATION: integration}}))
         });
         let paths: serde_json::Map<_, _> = paths.collect();
         json!({"openapi": "3.0.1", "paths": paths})
@@ -159,15 +152,8 @@ mod tests {
         api.deployments.push("theirs".to_owned());
         want.extra.api.set(Some(api));
         let have = want.created(
-            Id {
-                api: "abc".to_owned(),
-                name: "prod".to_owned(),
-                deployment: "theirs".to_owned(),
-            },
-            State {
-                deployed_elsewhere: elsewhere,
-                ..want.state.clone()
-            },
+            Id { api: "abc".to_owned(), name: "prod".to_owned(), deployment: "theirs".to_owned() },
+            State { deployed_elsewhere: elsewhere, ..want.state.clone() },
         );
         let step = Step::new(&aws, stage::KIND, "prod");
         let id = want.update(have, &step).await.unwrap();

@@ -29,22 +29,15 @@ impl Exported for Stage {
     fn terraform(want: &Target<Self>, page: &Page<'_>) -> (Chapter, Vec<Block>) {
         let state = &want.state;
         let log = state.access_log.as_ref().map(|log| {
-            let attributes = [
-                ("destination_arn", page.hcl_text(&log.log_group)),
-                ("format", log.format.as_str().into()),
-            ];
+            let attributes =
+                [("destination_arn", page.hcl_text(&log.log_group)), ("format", log.format.as_str().into())];
             block("access_log_settings", attributes)
         });
-        let after = references([
-            "aws_kinesis_firehose_delivery_stream.impressions",
-            "aws_lambda_permission.webhook",
-        ]);
+        let after =
+            references(["aws_kinesis_firehose_delivery_stream.impressions", "aws_lambda_permission.webhook"]);
         let stage = resource("aws_api_gateway_stage", "webhook")
             .add_attribute(("rest_api_id", reference(API)))
-            .add_attribute((
-                "deployment_id",
-                reference("aws_api_gateway_deployment.webhook.id"),
-            ))
+            .add_attribute(("deployment_id", reference("aws_api_gateway_deployment.webhook.id")))
             .add_attribute(("stage_name", state.name.as_str()))
             .add_attribute(("tags", reference("local.tags")))
             .add_blocks(log)
@@ -73,10 +66,7 @@ impl Exported for Stage {
         // What the stream takes before the delivery stream is active never reaches the bucket; the log group that requests go
         // to is the function's.
         let needs = ["DeliveryStream", "HandlerLogGroup", "WebhookPermission"];
-        let stage = after(
-            &needs,
-            cloudformation::resource("AWS::ApiGateway::Stage", &properties),
-        );
+        let stage = after(&needs, cloudformation::resource("AWS::ApiGateway::Stage", &properties));
         vec![
             ("WebhookPermission".to_owned(), template_permission(want, page)),
             ("WebhookStage".to_owned(), stage),
@@ -90,10 +80,7 @@ fn permission(want: &Target<Stage>, page: &Page<'_>) -> Block {
     resource("aws_lambda_permission", "webhook")
         .add_attribute(("statement_id", STATEMENT))
         .add_attribute(("action", ACTION))
-        .add_attribute((
-            "function_name",
-            reference("aws_lambda_function.handler.function_name"),
-        ))
+        .add_attribute(("function_name", reference("aws_lambda_function.handler.function_name")))
         .add_attribute(("principal", PRINCIPAL))
         .add_attribute(("source_arn", template(source)))
         .build()
@@ -110,10 +97,7 @@ fn throttling(want: &Target<Stage>) -> Block {
     );
     resource("aws_api_gateway_method_settings", "webhook")
         .add_attribute(("rest_api_id", reference(API)))
-        .add_attribute((
-            "stage_name",
-            reference("aws_api_gateway_stage.webhook.stage_name"),
-        ))
+        .add_attribute(("stage_name", reference("aws_api_gateway_stage.webhook.stage_name")))
         .add_attribute(("method_path", "*/*"))
         .add_block(settings)
         .build()

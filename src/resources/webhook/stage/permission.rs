@@ -167,10 +167,7 @@ mod tests {
             ("Principal", json!({"Service": [PRINCIPAL, "s3.amazonaws.com"]})),
             ("Condition", json!({})),
             ("Condition", json!({"ArnNotLike": {"aws:SourceArn": source}})),
-            (
-                "Condition",
-                json!({"ArnLike": {"aws:SourceArn": "arn:aws:execute-api:us-east-1:1:abc/*"}}),
-            ),
+            ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:execute-api:us-east-1:1:abc/*"}})),
         ] {
             let mut other = granted.clone();
             other[field] = value;
@@ -200,14 +197,8 @@ mod tests {
             .then_output(|| PutResourcePolicyOutput::builder().build());
         let aws = every_service(&[&get, &put]);
         let (permission, others) = want.permissions(&api, &aws).await.unwrap();
-        assert_eq!(
-            (permission, &others[..]),
-            (Permission::Granted, &[NAMELESS.to_owned()][..])
-        );
-        let had = State {
-            other_permissions: others,
-            ..want.state.clone()
-        };
+        assert_eq!((permission, &others[..]), (Permission::Granted, &[NAMELESS.to_owned()][..]));
+        let had = State { other_permissions: others, ..want.state.clone() };
         let step = Step::new(&aws, stage::KIND, "prod");
         want.repair_permissions(&had, &api, &step).await.unwrap();
         assert_eq!(put.num_calls(), 1);

@@ -29,10 +29,7 @@ pub(crate) fn want(blueprint: &Blueprint<'_>) -> Target<Stage> {
         other_stages: Vec::new(),
         left_alone: Vec::new(),
     };
-    let extra = InApi {
-        names: (*names).clone(),
-        api: blueprint.api.clone(),
-    };
+    let extra = InApi { names: (*names).clone(), api: blueprint.api.clone() };
     let name = (state.name.clone(), names.stage_arn("", &state.name));
     blueprint.target(KIND, name, state, extra)
 }

@@ -21,11 +21,7 @@ async fn drained(
         prefix: place.prefix.clone(),
         delivers_within: Some(LIMIT),
     };
-    let drain = Drain {
-        aws: &aws,
-        place: &place,
-        waiting: &|_| {},
-    };
+    let drain = Drain { aws: &aws, place: &place, waiting: &|_| {} };
     match pass {
         Pass::First => drain.run(&unproven).await,
         Pass::Late => drain.late(&unproven, SystemTime::now()).await,
