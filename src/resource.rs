@@ -95,6 +95,10 @@ pub trait Resource: Sized + 'static {
     fn holds_data() -> Option<&'static str> {
         None
     }
+    /// Why `down` keeps a resource that the user created.
+    fn users_own() -> &'static str {
+        "it is yours"
+    }
     /// Why `down` must not delete the resource, if others have something in it.
     async fn used_by_others(_want: &Target<Self>, _aws: &Aws) -> Option<String> {
         None

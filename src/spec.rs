@@ -44,6 +44,9 @@ pub use yaml::MAX_BYTES;
 /// The most shards that a spec takes.
 pub const MAX_SHARDS: u32 = 500;
 
+/// The shards of a spec that asks for none.
+const DEFAULT_SHARDS: u32 = 1;
+
 /// A whole spec: what one pipeline is to look like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "keys and values, such as `name: my-impressions`")]
@@ -100,8 +103,8 @@ section! {
         // `None` after parsing in on-demand mode only.
         /// Provisioned only: the number of shards. Packed, one carries about 2,700 impressions a second.
         #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Bounded<1, MAX_SHARDS>", extend("default" = 1))]
-        pub shards: Option<Bounded<1, MAX_SHARDS>> = Some(Bounded::of::<1>()),
+        #[schemars(with = "Bounded<1, MAX_SHARDS>", extend("default" = DEFAULT_SHARDS))]
+        pub shards: Option<Bounded<1, MAX_SHARDS>> = Some(Bounded::of::<DEFAULT_SHARDS>()),
         /// How long the stream keeps impressions, in hours. Consumers can catch up for so long.
         pub retention_hours: Bounded<24, 8760> = Bounded::of::<24>(),
         /// How the stream is encrypted at rest: `aws_managed`, `none`, or a KMS key's ARN or alias.
@@ -273,7 +276,9 @@ impl Spec {
         for (key, value) in of(&schema) {
             match value["$ref"].as_str().and_then(|path| schema.pointer(&path[1..])) {
                 Some(section) => {
-                    keys.extend(of(section).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)))
+                    keys.extend(
+                        of(section).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)),
+                    );
                 }
                 None => keys.push((key, value)),
             }
@@ -283,10 +288,10 @@ impl Spec {
 }
 
 impl StreamSpec {
-    /// Gives the number of shards, 1 where none is chosen; without meaning in on-demand mode.
+    /// Gives the number of shards, the default where none is chosen; without meaning in on-demand mode.
     #[must_use]
     pub fn shards(&self) -> u32 {
-        self.shards.map_or(1, Bounded::get)
+        self.shards.map_or(DEFAULT_SHARDS, Bounded::get)
     }
 }
 

@@ -113,7 +113,7 @@ impl<G: Guard> Destroying<'_, G> {
     /// What is not managed by this pipeline stays, and uses nothing of the pipeline's, as far as anybody knows.
     async fn delete<R: Resource>(&self, want: &Target<R>, have: Option<Observed<R>>) -> bool {
         if have.is_some() && want.is_users() {
-            self.keep(want, "it is yours (existing_bucket)");
+            self.keep(want, R::users_own());
             return true;
         }
         let is_ours = have.as_ref().is_some_and(|have| is_ours(&want.tags, &have.tags));

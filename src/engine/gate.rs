@@ -1,27 +1,43 @@
 //! Gates: a kind's gate opens when all resources of the kind have finished; other kinds wait for it.
 
-use tokio::sync::watch;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::kind::Kind;
 
-pub(super) struct Gates(Vec<(Kind, watch::Sender<Gate>)>);
+/// How far the resources of each kind are.
+pub(super) struct Gates(Vec<Gate>);
 
-#[derive(Clone, Copy, Debug)]
 struct Gate {
+    kind: Kind,
+    passing: Mutex<Passing>,
+    opened: Notify,
+}
+
+/// How far the resources of one kind are.
+#[derive(Clone, Copy, Debug)]
+struct Passing {
     left: usize,
     failed: bool,
+}
+
+impl Gate {
+    fn passing(&self) -> MutexGuard<'_, Passing> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Gates {
     /// A gate for each kind, closed for as many resources as there are.
     pub(super) fn new(kinds: &[Kind]) -> Self {
-        let mut gates: Vec<(Kind, watch::Sender<Gate>)> = Vec::new();
+        let mut gates: Vec<Gate> = Vec::new();
         for kind in kinds {
-            if let Some((_, gate)) = gates.iter().find(|(known, _)| known == kind) {
-                gate.send_modify(|gate| gate.left += 1);
+            if let Some(gate) = gates.iter().find(|gate| gate.kind == *kind) {
+                gate.passing().left += 1;
             } else {
-                let gate = Gate { left: 1, failed: false };
-                gates.push((*kind, watch::Sender::new(gate)));
+                let passing = Mutex::new(Passing { left: 1, failed: false });
+                gates.push(Gate { kind: *kind, passing, opened: Notify::new() });
             }
         }
         Self(gates)
@@ -29,22 +45,28 @@ impl Gates {
 
     /// One resource of this kind is where it should be, or not.
     pub(super) fn pass(&self, kind: Kind, is_right: bool) {
-        for (_, gate) in self.0.iter().filter(|(known, _)| *known == kind) {
-            gate.send_modify(|gate| {
-                gate.left = gate.left.saturating_sub(1);
-                gate.failed |= !is_right;
-            });
+        for gate in self.0.iter().filter(|gate| gate.kind == kind) {
+            let mut passing = gate.passing();
+            passing.left = passing.left.saturating_sub(1);
+            passing.failed |= !is_right;
+            gate.opened.notify_waiters();
         }
     }
 
     /// Waits for every resource of this kind; whether all are where they should be. A kind without resources is.
     pub(super) async fn passed(&self, kind: Kind) -> bool {
-        let Some((_, gate)) = self.0.iter().find(|(known, _)| *known == kind) else {
+        let Some(gate) = self.0.iter().find(|gate| gate.kind == kind) else {
             return true;
         };
-        let mut gate = gate.subscribe();
-        let open = gate.wait_for(|gate| gate.left == 0).await;
-        open.is_ok_and(|gate| !gate.failed)
+        loop {
+            // Before the look: whatever passes after this wakes it.
+            let opened = gate.opened.notified();
+            let Passing { left, failed } = *gate.passing();
+            if left == 0 {
+                return !failed;
+            }
+            opened.await;
+        }
     }
 
     /// Waits for every resource of all these kinds; whether all are where they should be.

@@ -215,6 +215,10 @@ impl Resource for Bucket {
         step.settle(async || want.write_tags(step.aws).await).await
     }
 
+    fn users_own() -> &'static str {
+        "it is yours (existing_bucket)"
+    }
+
     fn holds_data() -> Option<&'static str> {
         Some("it holds the impressions; --purge-data deletes it with them")
     }

@@ -42,7 +42,7 @@ impl Live {
                 self.bar(Some(*kind), prefix(*kind, name)).set_message(format!("waiting for {what}"));
             }
             Event::Finished { kind, name, action, elapsed } => {
-                self.leave(*kind, &finished(*kind, name, *action, *elapsed))
+                self.leave(*kind, &finished(*kind, name, *action, *elapsed));
             }
             Event::Failed { kind, name } => self.leave(*kind, &failed(*kind, name)),
             Event::Stopped { kind, name } => self.leave(*kind, &stopped(*kind, name)),

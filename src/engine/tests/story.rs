@@ -341,6 +341,7 @@ impl Visit<Wanted> for Wrong<'_> {
 }
 
 async fn look(aws: &Aws, blueprint: &Wish) -> Option<(All, Plan)> {
+    blueprint.world.run_starts();
     let want = All::new(blueprint);
     let have = observe(aws, &want).await.ok()?;
     let plan = plan(&want, have, Adoption::Refuse);
@@ -363,6 +364,7 @@ async fn up(aws: &Aws, blueprint: &Wish) -> UpOutcome {
 }
 
 async fn down(aws: &Aws, blueprint: &Wish, data: Data) -> Option<Report> {
+    blueprint.world.run_starts();
     let want = All::new(blueprint);
     let have = observe(aws, &want).await.ok()?;
     Some(destroy(aws, &want, have, data, &()).await.report)

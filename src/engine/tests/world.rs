@@ -11,7 +11,7 @@ use aws_sdk_s3::primitives::SdkBody;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::kinds::TIES;
+use super::kinds::{API, TIES};
 use crate::engine::{Tie, When};
 use crate::kind::Kind;
 use crate::names::Tags;
@@ -105,6 +105,10 @@ pub(super) struct SimulatedAws {
     pub(super) violations: RefCell<Vec<String>>,
     /// Whether data may be deleted.
     pub(super) purges: Cell<bool>,
+    /// When the last run started: what it could not see then, it cannot put in order.
+    run_started: Cell<Duration>,
+    /// The oldest API then.
+    run_api: Cell<Option<u64>>,
     /// Whether a run takes everything down.
     pub(super) goes_down: Cell<bool>,
     next_id: Cell<u64>,
@@ -126,6 +130,8 @@ impl SimulatedAws {
             log: is_logged.then(RefCell::default),
             violations: RefCell::default(),
             purges: Cell::default(),
+            run_started: Cell::default(),
+            run_api: Cell::default(),
             goes_down: Cell::default(),
             next_id: Cell::new(1),
             started: Instant::now(),
@@ -148,6 +154,11 @@ impl SimulatedAws {
         if let Some(log) = &self.log {
             log.borrow_mut().push(what());
         }
+    }
+
+    pub(super) fn run_starts(&self) {
+        self.run_started.set(self.now());
+        self.run_api.set(self.existing(API, "api").first().map(|api| api.id));
     }
 
     fn now(&self) -> Duration {
@@ -221,9 +232,8 @@ impl SimulatedAws {
         self.hands.set(self.hands.get() + 1);
         if deletes {
             let id = item.id;
-            items.remove(key);
             for of_name in items.values_mut() {
-                of_name.retain(|other| other.inside != Some(id));
+                of_name.retain(|other| other.id != id && other.inside != Some(id));
             }
         } else {
             item.size += 100;
@@ -331,10 +341,15 @@ impl SimulatedAws {
 
     /// A resource must not go before what needs it, but to be replaced.
     pub(super) fn check_users(&self, kind: Kind, is_for_good: bool) {
+        // Of APIs with these tags the oldest counts; what is inside a younger one goes with it.
         let is_used = |tie: &&Tie| {
             let items = self.items.borrow();
             let mut users = items.iter().filter(|((of, _), _)| *of == tie.kind.as_str());
-            let ours = |item: &SimulatedResource| item.deleted.is_none() && !item.is_foreign;
+            let is_seen = |item: &SimulatedResource| {
+                item.visible <= self.run_started.get()
+                    && (item.inside.is_none() || item.inside == self.run_api.get())
+            };
+            let ours = |item: &SimulatedResource| is_seen(item) && item.deleted.is_none() && !item.is_foreign;
             tie.needs == kind && users.any(|(_, items)| items.iter().any(ours))
         };
         let user = TIES.iter().find(is_used);

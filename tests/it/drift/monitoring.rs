@@ -136,7 +136,7 @@ impl Clients {
         };
         vec![
             Drift::new("dashboard", ["widgets[0].properties.title"], ["PutDashboard"], async move {
-                edit(r#""title":"Impressions""#, r#""title":"Mine""#).await
+                edit(r#""title":"Impressions""#, r#""title":"Mine""#).await;
             }),
             Drift::new("dashboard", ["tags.team"], ["PutDashboard"], async move {
                 edit(r#",\"team\":\"growth\""#, "").await;
