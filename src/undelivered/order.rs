@@ -66,6 +66,16 @@ pub enum Drained {
     No,
 }
 
+impl Drained {
+    /// With so many more impressions copied.
+    fn and(self, copied: usize) -> Self {
+        match self {
+            Self::Yes { copied: before } => Self::Yes { copied: before + copied },
+            Self::NotAsked | Self::No => Self::Yes { copied },
+        }
+    }
+}
+
 /// Holds back the deletion of delivery stream and stream until all impressions of the stream are in the bucket: the
 /// delivery stream is needed until then, and the function may still have been writing when it was deleted.
 pub struct Draining<'a> {
@@ -103,7 +113,7 @@ impl Guard for Draining<'_> {
         let copied =
             if kind == delivery { drain.run(unproven).await } else { drain.late(unproven, looked).await };
         let drained = match copied {
-            Ok(copied) => Drained::Yes { copied: copied + self.copied() },
+            Ok(copied) => self.drained().and(copied),
             Err(ReplayError::Aws(error) | ReplayError::Copy(error))
                 if error.kind == ErrorKind::Interrupted =>
             {
@@ -117,15 +127,6 @@ impl Guard for Draining<'_> {
         };
         *lock(&self.drained) = drained;
         drained != Drained::No
-    }
-}
-
-impl Draining<'_> {
-    fn copied(&self) -> usize {
-        match self.drained() {
-            Drained::Yes { copied } => copied,
-            Drained::NotAsked | Drained::No => 0,
-        }
     }
 }
 
@@ -144,5 +145,18 @@ fn not_drained(error: ReplayError) -> AwsError {
             let why = whole_chain(&other);
             AwsError::new("down", ErrorKind::Unusable, format!("{why}; {WHY}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_copied_adds_up() {
+        let yes = |copied| Drained::Yes { copied };
+        assert_eq!(Drained::NotAsked.and(3), yes(3));
+        assert_eq!(yes(5).and(3), yes(8));
+        assert_eq!(yes(5).and(0), yes(5));
     }
 }
