@@ -1,7 +1,7 @@
 //! States that last on AWS: `up` waits for them, says so when time runs out, and makes anew what AWS could not make.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -113,6 +113,11 @@ async fn the_second_interruption_does_not_wait_for_answers() {
     let mut up = proxy.local(SPEC, ["up", "-v"]).spawn(Stdio::null());
     let stderr = read_until("kinesis:CreateStream ok", &mut up);
     proxy.set_pace(Pace { call: Duration::from_mins(10), ..Pace::default() });
+    // An interruption before the next call would leave nothing to wait for.
+    let slow = Instant::now();
+    while !proxy.is_unanswered_since(slow) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     kill_process(Pid::from_child(&up), Signal::INT).unwrap();
     let mut stderr = stderr;
     let mut line = String::new();

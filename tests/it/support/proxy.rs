@@ -128,6 +128,12 @@ impl Proxy {
         calls.iter().any(is_meant)
     }
 
+    /// Whether a call that started after this is still unanswered.
+    pub(crate) fn is_unanswered_since(&self, since: Instant) -> bool {
+        let calls = self.shared.calls.lock().unwrap();
+        calls.iter().any(|call| call.started > since && call.ended.get().is_none())
+    }
+
     /// Hands over what was called since the last time.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.shared.calls.lock().unwrap())
